@@ -1,0 +1,12 @@
+"""What the PyTorch backend says of itself; imports no framework."""
+
+from genrebench.backend import BackendInfo
+
+INFO = BackendInfo(
+    name="torch",
+    framework="torch",
+    summary="PyTorch: builds, trains, predicts",
+    devices=("cpu", "cuda", "mps"),
+    can_train=True,
+    implementation="backends.torch_cnn.backend:TorchBackend",
+)

@@ -1,0 +1,369 @@
+"""The network of an architecture, made of PyTorch's own layers with Keras' semantics.
+
+Inside, tensors are (n, channels, height, width) in channels-last memory, and weights have PyTorch's layouts; `WEIGHTS`
+says how they map to the canonical ones. Nothing here knows a particular network: `build_layers` walks the layer list.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from genrebench import layers
+from genrebench.architecture import Architecture, Weights
+from genrebench.layers import Shape, same_padding
+
+# PyTorch's parameter of each canonical weight, and the axes that turn the canonical layout into PyTorch's.
+WEIGHTS: dict[str, dict[str, tuple[str, tuple[int, ...]]]] = {
+    "Conv2D": {"kernel": ("conv.weight", (3, 2, 0, 1)), "bias": ("conv.bias", (0,))},
+    "Dense": {"kernel": ("linear.weight", (1, 0)), "bias": ("linear.bias", (0,))},
+    "BatchNormalization": {
+        "gamma": ("weight", (0,)),
+        "beta": ("bias", (0,)),
+        "moving_mean": ("running_mean", (0,)),
+        "moving_variance": ("running_var", (0,)),
+    },
+}
+
+
+def _pad(x: Tensor, layer: layers.Conv2D | layers.MaxPooling2D, window: tuple[int, int], value: float) -> Tensor:
+    """Pad height and width as TensorFlow's ``same`` does.
+
+    Parameters
+    ----------
+    x : Tensor [shape=(n, channels, height, width)]
+        Input.
+    layer : Conv2D or MaxPooling2D
+        Layer that says padding and strides.
+    window : tuple of int
+        Size of its window.
+    value : float
+        What to pad with.
+
+    Returns
+    -------
+    Tensor
+        `x` itself if there is nothing to pad.
+    """
+    if layer.padding == "valid":
+        return x
+    top, bottom = same_padding(x.shape[2], window[0], layer.strides[0])
+    left, right = same_padding(x.shape[3], window[1], layer.strides[1])
+    return F.pad(x, (left, right, top, bottom), value=value) if top or bottom or left or right else x
+
+
+class Conv(nn.Module):
+    """Convolution, then its activation.
+
+    Parameters
+    ----------
+    layer : Conv2D
+        What to build.
+    channels : int
+        Number of input channels.
+    """
+
+    def __init__(self, layer: layers.Conv2D, channels: int) -> None:
+        """Make the convolution; its weights are set later."""
+        super().__init__()
+        self.layer = layer
+        self.conv = nn.Conv2d(channels, layer.filters, layer.kernel_size, layer.strides)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve.
+
+        Parameters
+        ----------
+        x : Tensor [shape=(n, channels, height, width)]
+            Input.
+
+        Returns
+        -------
+        Tensor [shape=(n, filters, height, width)]
+            Output.
+        """
+        return _activate(self.conv(_pad(x, self.layer, self.layer.kernel_size, 0.0)), self.layer.activation)
+
+
+class MaxPool(nn.Module):
+    """Maximum over windows, with Keras' padding for any input size.
+
+    Parameters
+    ----------
+    layer : MaxPooling2D
+        What to build.
+    """
+
+    def __init__(self, layer: layers.MaxPooling2D) -> None:
+        """Keep the parameters."""
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Take the maximum of each window.
+
+        PyTorch pads both sides alike, and in `ceil_mode` lets the last window hang over the high end. With the low
+        end's padding alone that gives Keras' windows without copying the input, unless the stride is 1.
+
+        Parameters
+        ----------
+        x : Tensor [shape=(n, channels, height, width)]
+            Input.
+
+        Returns
+        -------
+        Tensor [shape=(n, channels, height, width)]
+            Output.
+        """
+        pool, strides = self.layer.pool_size, self.layer.strides
+        if self.layer.padding == "valid":
+            return F.max_pool2d(x, pool, strides)
+        if min(strides) > 1:
+            low = [same_padding(size, *each)[0] for size, *each in zip(x.shape[2:], pool, strides, strict=True)]
+            return F.max_pool2d(x, pool, strides, padding=low, ceil_mode=True)
+        return F.max_pool2d(_pad(x, self.layer, pool, -torch.inf), pool, strides)
+
+
+class _BiasedRunningVariance(nn.modules.batchnorm._BatchNorm):
+    """Batch normalisation whose running variance follows the biased batch variance, as in Keras."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise; in training, update the running statistics.
+
+        PyTorch adds ``momentum * n / (n - 1) * variance`` to the running variance, where Keras adds
+        ``momentum * variance``: what was added is shortened by its n-th part.
+
+        Parameters
+        ----------
+        x : Tensor [shape=(n, channels, ...)]
+            Input.
+
+        Returns
+        -------
+        Tensor
+            Output of the same shape.
+        """
+        if not self.training:
+            return super().forward(x)
+        assert self.running_var is not None
+        assert self.momentum is not None
+        kept = self.running_var * (1 - self.momentum)
+        y = super().forward(x)
+        # A new tensor, since autograd keeps the one that the normalisation was given.
+        self.running_var = torch.lerp(self.running_var, kept, x.shape[1] / x.numel())
+        return y
+
+
+class BatchNorm2d(_BiasedRunningVariance, nn.BatchNorm2d):
+    """Batch normalisation of feature maps."""
+
+
+class BatchNorm1d(_BiasedRunningVariance, nn.BatchNorm1d):
+    """Batch normalisation of vectors."""
+
+
+class ChannelsLastFlatten(nn.Module):
+    """Flatten in Keras' order, the channel running fastest; in channels-last memory nothing is copied."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Flatten.
+
+        Parameters
+        ----------
+        x : Tensor [shape=(n, channels, height, width)] or [shape=(n, features)]
+            Input.
+
+        Returns
+        -------
+        Tensor [shape=(n, features)]
+            Output.
+        """
+        return x.permute(0, 2, 3, 1).flatten(1) if x.ndim == 4 else x
+
+
+class Dense(nn.Module):
+    """Matrix product, then its activation.
+
+    Parameters
+    ----------
+    layer : Dense
+        What to build.
+    features : int
+        Number of inputs.
+    """
+
+    def __init__(self, layer: layers.Dense, features: int) -> None:
+        """Make the linear layer; its weights are set later."""
+        super().__init__()
+        self.layer = layer
+        self.linear = nn.Linear(features, layer.units)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Multiply.
+
+        Parameters
+        ----------
+        x : Tensor [shape=(n, features)]
+            Input.
+
+        Returns
+        -------
+        Tensor [shape=(n, units)]
+            Output.
+        """
+        return _activate(self.linear(x), self.layer.activation)
+
+
+class Dropout(nn.Dropout):
+    """Dropout with a random stream of its own, so that a seed fixes it whatever else draws numbers."""
+
+    generator: torch.Generator | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop a share of the values in training.
+
+        Parameters
+        ----------
+        x : Tensor
+            Input.
+
+        Returns
+        -------
+        Tensor
+            `x` itself in evaluation, or where nothing is dropped.
+        """
+        if not self.training or self.p == 0:
+            return x
+        keep = torch.empty_like(x).bernoulli_(1 - self.p, generator=self.generator)
+        return x * keep.div_(1 - self.p)
+
+
+def _activate(x: Tensor, activation: str) -> Tensor:
+    """Apply an activation.
+
+    Parameters
+    ----------
+    x : Tensor
+        Fresh output of a layer.
+    activation : str
+        ``linear`` or ``relu``.
+
+    Returns
+    -------
+    Tensor
+        The activated output.
+    """
+    return F.relu(x) if activation == "relu" else x
+
+
+def _batch_norm(layer: layers.BatchNormalization, input_shape: Shape) -> nn.Module:
+    """Build batch normalisation for feature maps or vectors.
+
+    Parameters
+    ----------
+    layer : BatchNormalization
+        What to build.
+    input_shape : tuple of int
+        Shape of its input, channels last.
+
+    Returns
+    -------
+    Module
+        The layer; PyTorch's momentum weights the new statistics, Keras' the old ones.
+    """
+    kind = BatchNorm2d if len(input_shape) == 3 else BatchNorm1d
+    return kind(input_shape[-1], eps=layer.epsilon, momentum=1 - layer.momentum)
+
+
+_BUILDERS: dict[str, Callable[[Any, Shape], nn.Module]] = {
+    "Conv2D": lambda layer, input_shape: Conv(layer, input_shape[-1]),
+    "MaxPooling2D": lambda layer, input_shape: MaxPool(layer),
+    "BatchNormalization": _batch_norm,
+    "Flatten": lambda layer, input_shape: ChannelsLastFlatten(),
+    "Dense": lambda layer, input_shape: Dense(layer, input_shape[-1]),
+    "Dropout": lambda layer, input_shape: Dropout(layer.rate),
+}
+
+
+def build_layers(architecture: Architecture) -> nn.Sequential:
+    """Build the layers of an architecture.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        What to build.
+
+    Returns
+    -------
+    Sequential
+        One module a layer, with PyTorch's own initial weights: set the canonical ones before use.
+    """
+    shapes = architecture.shapes()[:-1]
+    return nn.Sequential(
+        *(_BUILDERS[layer.kind](layer, shape) for layer, shape in zip(architecture.layers, shapes, strict=True))
+    )
+
+
+def _tensors(architecture: Architecture, modules: nn.Sequential) -> dict[str, tuple[Tensor, tuple[int, ...]]]:
+    """Pair canonical names with PyTorch's tensors.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        The architecture.
+    modules : Sequential
+        What `build_layers` made of it.
+
+    Returns
+    -------
+    dict of str to tuple
+        Tensor, and the axes that turn the canonical layout into its layout.
+    """
+    pairs = {}
+    for index, layer in enumerate(architecture.layers):
+        for weight, (attribute, axes) in WEIGHTS.get(layer.kind, {}).items():
+            owner, _, name = f"{index}.{attribute}".rpartition(".")
+            pairs[f"{layer.name}/{weight}"] = getattr(modules.get_submodule(owner), name), axes
+    return pairs
+
+
+def set_weights(architecture: Architecture, modules: nn.Sequential, weights: Mapping[str, NDArray[Any]]) -> None:
+    """Copy canonical weights into the modules.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        The architecture.
+    modules : Sequential
+        What `build_layers` made of it.
+    weights : mapping of str to ndarray
+        Canonical weights, all of them.
+    """
+    with torch.no_grad():
+        for name, (tensor, axes) in _tensors(architecture, modules).items():
+            tensor.copy_(torch.from_numpy(weights[name].transpose(axes).copy()))
+
+
+def get_weights(architecture: Architecture, modules: nn.Sequential) -> Weights:
+    """Copy the modules' weights into canonical ones.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        The architecture.
+    modules : Sequential
+        What `build_layers` made of it.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Canonical weights.
+    """
+    return {
+        name: tensor.detach().cpu().numpy().transpose(np.argsort(axes)).copy()
+        for name, (tensor, axes) in _tensors(architecture, modules).items()
+    }

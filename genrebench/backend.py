@@ -1,0 +1,378 @@
+"""What a backend is, and how installed ones are found.
+
+A backend builds the network of an `Architecture` in one framework. It is announced by an entry point of group
+``genrebench.backends`` that names a `BackendInfo` in a module which does not import the framework, so that listing
+backends is quick and works where frameworks are missing or broken.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module, metadata
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrebench.architecture import Architecture, Weights
+from genrebench.environment import installed_version
+from genrebench.errors import BackendError
+
+GROUP = "genrebench.backends"
+
+
+@dataclass(frozen=True)
+class BackendInfo:
+    """What is known of a backend without importing its framework.
+
+    Attributes
+    ----------
+    name : str
+        Name on the command line, equal to the entry point's.
+    framework : str
+        Distribution whose version is recorded, such as ``torch``.
+    summary : str
+        One line for the list of backends.
+    devices : tuple of str
+        Devices it can be asked for, ``auto`` aside.
+    can_train : bool
+        Whether its networks are `Trainable`.
+    implementation : str
+        ``module:attribute`` of the object that builds networks, imported on first use.
+    requires : tuple of str
+        Other distributions that must be installed, such as the engine under Keras.
+    """
+
+    name: str
+    framework: str
+    summary: str
+    devices: tuple[str, ...]
+    can_train: bool
+    implementation: str
+    requires: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Hyperparameters of Adam as Keras defines it.
+
+    With ``m`` and ``v`` the moments after step ``t``, the update is
+    ``learning_rate * sqrt(1 - beta_2**t) / (1 - beta_1**t) * m / (sqrt(v) + epsilon)``: epsilon is added to the
+    uncorrected root, the "epsilon hat" of Kingma and Ba, "Adam: a method for stochastic optimization" (ICLR 2015).
+
+    Attributes
+    ----------
+    learning_rate : float
+        Step size.
+    beta_1, beta_2 : float
+        Decay of the first and the second moment.
+    epsilon : float
+        Added to the uncorrected root of the second moment.
+    """
+
+    learning_rate: float = 1e-3
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+
+
+@dataclass(frozen=True)
+class AdamState:
+    """Where Adam stands.
+
+    Attributes
+    ----------
+    step : int
+        Number of updates done.
+    m, v : dict of str to ndarray
+        First and second moment of every trainable weight, by canonical name.
+    """
+
+    step: int
+    m: Weights
+    v: Weights
+
+
+@dataclass(frozen=True)
+class BatchMetrics:
+    """What one training step measured, before its update.
+
+    Attributes
+    ----------
+    size : int
+        Number of segments in the batch.
+    loss : float
+        Their mean cross-entropy in nats.
+    correct : int
+        How many of them were classified rightly.
+    """
+
+    size: int
+    loss: float
+    correct: int
+
+
+class Network(Protocol):
+    """A network built by a backend, with weights of its own."""
+
+    def weights(self) -> Weights:
+        """Read the weights.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Canonical weights, copied.
+        """
+        ...
+
+    def logits(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Run the network in evaluation mode.
+
+        Parameters
+        ----------
+        x : ndarray [shape=(n, height, width, channels)]
+            Inputs, standardised.
+
+        Returns
+        -------
+        ndarray [shape=(n, classes)]
+            Logits in the network's dtype.
+        """
+        ...
+
+    def trace(
+        self, x: NDArray[Any], *, training: bool, dropout_masks: Mapping[str, NDArray[Any]] | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Run the network and keep what every layer gives out; the network itself is left as it was.
+
+        Parameters
+        ----------
+        x : ndarray [shape=(n, height, width, channels)]
+            Inputs, standardised.
+        training : bool
+            Whether batch normalisation uses the batch's statistics.
+        dropout_masks : mapping of str to ndarray, optional
+            For a dropout layer's name, what it keeps (1) and drops (0), in the shape of its input; a layer without a
+            mask drops nothing.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Output of every layer by name, after its activation, channels-last; in training also the updated running
+            statistics by canonical name.
+        """
+        ...
+
+    def loss_and_gradients(
+        self, x: NDArray[Any], labels: NDArray[np.int64], *, dropout_masks: Mapping[str, NDArray[Any]] | None = None
+    ) -> tuple[float, Weights]:
+        """Compute the mean cross-entropy in training mode, and its gradients; the network is left as it was.
+
+        Parameters
+        ----------
+        x : ndarray [shape=(n, height, width, channels)]
+            Inputs, standardised.
+        labels : ndarray of int64 [shape=(n,)]
+            True classes.
+        dropout_masks : mapping of str to ndarray, optional
+            As in `trace`.
+
+        Returns
+        -------
+        float
+            The loss in nats.
+        dict of str to ndarray
+            Gradient of every trainable weight, by canonical name and in its layout.
+        """
+        ...
+
+    def adam_update(self, gradients: Weights, state: AdamState, optimizer: Adam) -> tuple[Weights, AdamState]:
+        """Compute one update of Adam from given gradients; the network is left as it was.
+
+        Parameters
+        ----------
+        gradients : dict of str to ndarray
+            Gradient of every trainable weight, by canonical name.
+        state : AdamState
+            Moments before the update.
+        optimizer : Adam
+            Hyperparameters.
+
+        Returns
+        -------
+        dict of str to ndarray
+            The trainable weights after the update, by canonical name.
+        AdamState
+            Moments after the update.
+        """
+        ...
+
+
+@runtime_checkable
+class Trainable(Network, Protocol):
+    """A network that can be trained."""
+
+    def start_training(self, optimizer: Adam, *, seed: int) -> None:
+        """Set the optimiser and the random stream of dropout to their beginning.
+
+        Parameters
+        ----------
+        optimizer : Adam
+            Hyperparameters.
+        seed : int
+            Seed of dropout.
+        """
+        ...
+
+    def train_step(self, x: NDArray[np.float32], labels: NDArray[np.int64]) -> BatchMetrics:
+        """Do one step: forward in training mode, mean cross-entropy, backward, update.
+
+        Parameters
+        ----------
+        x : ndarray of float32 [shape=(n, height, width, channels)]
+            Inputs, standardised; the caller reuses the memory after the call.
+        labels : ndarray of int64 [shape=(n,)]
+            True classes.
+
+        Returns
+        -------
+        BatchMetrics
+            Loss and correct predictions of this batch before the update.
+        """
+        ...
+
+
+class Backend(Protocol):
+    """What a `BackendInfo.implementation` refers to."""
+
+    def build(
+        self, architecture: Architecture, weights: Mapping[str, NDArray[Any]], *, dtype: str, device: str
+    ) -> Network:
+        """Build a network.
+
+        Parameters
+        ----------
+        architecture : Architecture
+            What to build.
+        weights : mapping of str to ndarray
+            Canonical weights.
+        dtype : str
+            ``float32`` or ``float64``.
+        device : str
+            ``auto``, or one of the backend's devices.
+
+        Returns
+        -------
+        Network
+            The network; a `Trainable` if the backend can train.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class BackendEntry:
+    """One installed plugin, whole or broken.
+
+    Attributes
+    ----------
+    name : str
+        Name of the entry point.
+    distributions : tuple of str
+        Distributions that claim the name, with versions; more than one is a fault.
+    info : BackendInfo, optional
+        What the plugin says of itself; None if it cannot be read.
+    framework_version : str, optional
+        Installed version of the framework; None if it is not installed.
+    problem : str, optional
+        Why the backend cannot be used; None if nothing is known to stand against it.
+    """
+
+    name: str
+    distributions: tuple[str, ...]
+    info: BackendInfo | None
+    framework_version: str | None
+    problem: str | None
+
+
+def list_backends() -> list[BackendEntry]:
+    """List installed backends without importing a framework.
+
+    Returns
+    -------
+    list of BackendEntry
+        Sorted by name; broken ones are there with their reason.
+    """
+    claims: dict[str, list[metadata.EntryPoint]] = defaultdict(list)
+    for entry_point in metadata.entry_points(group=GROUP):
+        claims[entry_point.name].append(entry_point)
+    return [_describe(name, entry_points) for name, entry_points in sorted(claims.items())]
+
+
+def load_backend(name: str) -> tuple[BackendInfo, Backend]:
+    """Import a backend and its framework.
+
+    Parameters
+    ----------
+    name : str
+        Name of the backend.
+
+    Returns
+    -------
+    BackendInfo
+        What the plugin says of itself.
+    Backend
+        What builds networks.
+
+    Raises
+    ------
+    BackendError
+        If no plugin has that name, two have it, its framework is missing, or it fails to import.
+    """
+    entries = {entry.name: entry for entry in list_backends()}
+    if name not in entries:
+        raise BackendError(
+            f"expected one of the installed backends ({', '.join(entries) or 'none'}), received {name!r}"
+        )
+    entry = entries[name]
+    if entry.problem is not None or entry.info is None:
+        raise BackendError(f"backend {name}: {entry.problem}")
+    module, _, attribute = entry.info.implementation.partition(":")
+    try:
+        return entry.info, getattr(import_module(module), attribute)
+    except Exception as error:
+        raise BackendError(f"backend {name}: cannot be imported ({type(error).__name__}: {error})") from error
+
+
+def _describe(name: str, entry_points: list[metadata.EntryPoint]) -> BackendEntry:
+    """Describe the plugins that claim one name.
+
+    Parameters
+    ----------
+    name : str
+        The name.
+    entry_points : list of EntryPoint
+        Who claims it.
+
+    Returns
+    -------
+    BackendEntry
+        The description, with the fault if there is one.
+    """
+    distributions = tuple(
+        f"{entry_point.dist.name} {entry_point.dist.version}" if entry_point.dist else "an unknown distribution"
+        for entry_point in entry_points
+    )
+    if len(entry_points) > 1:
+        problem = f"expected one distribution, claimed by {' and '.join(distributions)}; uninstall all but one"
+        return BackendEntry(name, distributions, None, None, problem)
+    try:
+        info = entry_points[0].load()
+    except Exception as error:  # whatever a stranger's module raises must not end the list
+        problem = f"broken plugin of {distributions[0]} ({type(error).__name__}: {error})"
+        return BackendEntry(name, distributions, None, None, problem)
+    if not isinstance(info, BackendInfo) or info.name != name:
+        problem = f"broken plugin of {distributions[0]}: expected a BackendInfo named {name!r}, received {info!r}"
+        return BackendEntry(name, distributions, None, None, problem)
+    absent = [each for each in (info.framework, *info.requires) if installed_version(each) is None]
+    missing = f"{' and '.join(absent)} not installed; pip install {' '.join(absent)}" if absent else None
+    return BackendEntry(name, distributions, info, installed_version(info.framework), missing)

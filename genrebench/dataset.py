@@ -1,0 +1,311 @@
+"""A spectrogram tree in memory: arrays, labels, tracks, and the statistics that standardise them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from natsort import natsorted
+from numpy.typing import NDArray
+
+from genrebench.audio import MelConfig
+from genrebench.errors import ConfigError, DatasetError
+from genrebench.files import printable, read_npz
+from genrebench.manifest import read_manifest
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """All segments of a spectrogram tree.
+
+    Attributes
+    ----------
+    tree : Path
+        Where they were read.
+    genres : tuple of str
+        Names of the genres in natural order; a label is a place in it.
+    spectrograms : ndarray of float32 [shape=(segments, n_mels, frames)]
+        One segment after the other, in natural order of genre, track and segment.
+    labels : ndarray of int64 [shape=(segments,)]
+        Genre of each segment.
+    tracks : ndarray of str [shape=(segments,)]
+        ``<genre>/<track>`` of each segment.
+    mel : MelConfig, optional
+        Settings of the spectrograms; None for a tree that another program wrote.
+    """
+
+    tree: Path
+    genres: tuple[str, ...]
+    spectrograms: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    tracks: NDArray[np.str_]
+    mel: MelConfig | None
+
+
+def load_dataset(path: Path) -> Dataset:
+    """Read a spectrogram tree into memory.
+
+    Parameters
+    ----------
+    path : Path
+        A folder that holds ``genres_mel_npz/``, or such a tree itself.
+
+    Returns
+    -------
+    Dataset
+        Every segment of the tree.
+
+    Raises
+    ------
+    DatasetError
+        If there is no tree, fewer than two genres, a file that is not a spectrogram, or one of another shape.
+    """
+    tree = path / "genres_mel_npz" if (path / "genres_mel_npz").is_dir() else path
+    files = _segment_files(tree)
+    genres = tuple(files)
+    count = sum(map(len, files.values()))
+    first_path = next(iter(files.values()))[0]
+    first = _read_segment(first_path)
+    spectrograms = np.empty((count, *first.shape), dtype=np.float32)
+    labels = np.empty(count, dtype=np.int64)
+    tracks = []
+    for row, (label, segment_path) in enumerate(
+        (label, segment_path) for label, genre in enumerate(genres) for segment_path in files[genre]
+    ):
+        segment = _read_segment(segment_path)
+        if segment.shape != first.shape:
+            raise DatasetError(
+                f"{printable(segment_path)}: expected shape {first.shape} as in {first_path.name}, "
+                f"received {segment.shape}; one tree holds one set of settings"
+            )
+        spectrograms[row] = segment
+        labels[row] = label
+        tracks.append(f"{genres[label]}/{_track_name(segment_path)}")
+    return Dataset(tree, genres, spectrograms, labels, np.array(tracks), _mel_settings(tree, first.shape))
+
+
+def _segment_files(tree: Path) -> dict[str, list[Path]]:
+    """List the segment files of a tree.
+
+    Parameters
+    ----------
+    tree : Path
+        Folder of genre folders.
+
+    Returns
+    -------
+    dict of str to list of Path
+        Files by genre, all in natural order.
+
+    Raises
+    ------
+    DatasetError
+        If the tree is missing, has fewer than two genres, or an empty one.
+    """
+    where = printable(tree)
+    if not tree.is_dir():
+        raise DatasetError(f"{where}: expected a folder with genres_mel_npz/, found none; run genrebench preprocess")
+    folders = [folder for folder in natsorted(tree.iterdir()) if folder.is_dir() and not folder.name.startswith(".")]
+    if (tree / "genres_original").is_dir():
+        raise DatasetError(
+            f"{where}: expected genres_mel_npz/ beside genres_original/; run genrebench preprocess first"
+        )
+    if len(folders) < 2:
+        raise DatasetError(f"{where}: expected at least two genre folders of spectrograms, found {len(folders)}")
+    files = {
+        folder.name: natsorted(
+            path for path in folder.iterdir() if path.suffix == ".npz" and not path.name.startswith(".")
+        )
+        for folder in folders
+    }
+    empty = [genre for genre, paths in files.items() if not paths]
+    if empty:
+        raise DatasetError(
+            f"{where}/{printable(empty[0])}: expected segment files <track>-<number>.npz, found none; "
+            "remove the folder or preprocess again"
+        )
+    return files
+
+
+def _track_name(path: Path) -> str:
+    """Read the track's name off a segment's file name.
+
+    Parameters
+    ----------
+    path : Path
+        ``<track>-<number>.npz``.
+
+    Returns
+    -------
+    str
+        The track.
+
+    Raises
+    ------
+    DatasetError
+        If the name has another form.
+    """
+    track, dash, number = path.stem.rpartition("-")
+    if not (track and dash and number.isdecimal()):
+        raise DatasetError(
+            f"{printable(path)}: expected a name such as blues.00000-0.npz, received one without a segment number"
+        )
+    return track
+
+
+def _read_segment(path: Path) -> NDArray[np.float32]:
+    """Read one segment's spectrogram.
+
+    Parameters
+    ----------
+    path : Path
+        ``.npz`` with a two-dimensional array under ``spectrogram``.
+
+    Returns
+    -------
+    ndarray of float32 [shape=(n_mels, frames)]
+        The spectrogram.
+
+    Raises
+    ------
+    DatasetError
+        If the array has another number of axes, is empty, or holds NaN or infinity.
+    """
+    array = read_npz(path, "spectrogram")
+    if array.ndim != 2 or array.size == 0:
+        raise DatasetError(f"{printable(path)}: expected an array (n_mels, frames), received shape {array.shape}")
+    segment = array.astype(np.float32)
+    if not np.isfinite(segment).all():
+        raise DatasetError(f"{printable(path)}: expected finite values, received NaN or infinity; preprocess again")
+    return segment
+
+
+def _mel_settings(tree: Path, shape: tuple[int, ...]) -> MelConfig | None:
+    """Read from the manifest how a tree's spectrograms were made.
+
+    Parameters
+    ----------
+    tree : Path
+        The spectrogram tree.
+    shape : tuple of int
+        Shape of its spectrograms.
+
+    Returns
+    -------
+    MelConfig or None
+        The settings; None without a manifest.
+
+    Raises
+    ------
+    DatasetError
+        If the manifest is another tree's.
+    """
+    manifest = read_manifest(tree)
+    if manifest is None:
+        return None
+    mel = MelConfig.from_json(manifest["settings"])
+    if mel.shape != shape or manifest.get("fingerprint") != mel.fingerprint():
+        raise DatasetError(
+            f"{printable(tree)}: expected spectrograms {mel.shape} as its manifest says, received {shape} or another "
+            "version's; preprocess again into a new folder"
+        )
+    return mel
+
+
+@dataclass(frozen=True)
+class Standardiser:
+    """Shift and scale that give the training spectrograms mean 0 and deviation 1.
+
+    Attributes
+    ----------
+    mean : float
+        Mean of all training values, in the spectrograms' unit (dB).
+    std : float
+        Their standard deviation.
+    """
+
+    mean: float
+    std: float
+
+    def __post_init__(self) -> None:
+        """Check the statistics.
+
+        Raises
+        ------
+        ConfigError
+            If they are not finite numbers or the deviation is not positive.
+        """
+        for name, value in (("mean", self.mean), ("std", self.std)):
+            if not isinstance(value, int | float) or not np.isfinite(value) or (name == "std" and value <= 0):
+                raise ConfigError(f"standardiser: expected a finite mean and a positive std, received {name} {value!r}")
+
+    @classmethod
+    def fit(cls, spectrograms: NDArray[np.float32], rows: NDArray[np.intp]) -> "Standardiser":
+        """Measure the statistics, in float64 and one segment at a time.
+
+        Parameters
+        ----------
+        spectrograms : ndarray of float32 [shape=(segments, n_mels, frames)]
+            All segments.
+        rows : ndarray of int [shape=(n,)]
+            Those of the training part.
+
+        Returns
+        -------
+        Standardiser
+            Their mean and deviation.
+
+        Raises
+        ------
+        DatasetError
+            If all values are equal.
+        """
+        mean = float(np.mean([spectrograms[row].mean(dtype=np.float64) for row in rows]))
+        variance = float(np.mean([np.square(spectrograms[row] - mean, dtype=np.float64).mean() for row in rows]))
+        if variance == 0:
+            raise DatasetError(f"expected spectrograms that differ, received the value {mean:g} everywhere")
+        return cls(mean, float(np.sqrt(variance)))
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Standardiser":
+        """Build a standardiser from its JSON.
+
+        Parameters
+        ----------
+        document : mapping
+            ``mean`` and ``std``.
+
+        Returns
+        -------
+        Standardiser
+            The standardiser.
+
+        Raises
+        ------
+        ConfigError
+            If the keys are others.
+        """
+        if not isinstance(document, Mapping) or document.keys() != {"mean", "std"}:
+            raise ConfigError(f"standardiser: expected the keys mean and std, received {document!r}")
+        return cls(**document)
+
+    def apply(
+        self, spectrograms: NDArray[np.float32], *, out: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """Standardise spectrograms.
+
+        Parameters
+        ----------
+        spectrograms : ndarray of float32
+            Any shape.
+        out : ndarray of float32, optional
+            Where to put the result; `spectrograms` itself is allowed.
+
+        Returns
+        -------
+        ndarray of float32
+            ``(spectrograms - mean) / std``.
+        """
+        out = np.subtract(spectrograms, np.float32(self.mean), out=out)
+        return np.divide(out, np.float32(self.std), out=out)

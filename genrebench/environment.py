@@ -1,0 +1,45 @@
+"""What software a result was made with."""
+
+import platform
+from collections.abc import Iterable
+from importlib import metadata
+
+
+def versions(distributions: Iterable[str]) -> dict[str, str]:
+    """Look up installed versions without importing anything.
+
+    Parameters
+    ----------
+    distributions : iterable of str
+        Names of distributions.
+
+    Returns
+    -------
+    dict of str to str
+        Version by name, those that are not installed left out; ``python`` and ``platform`` come first.
+    """
+    found = {"python": platform.python_version(), "platform": platform.platform(terse=True)}
+    for name in distributions:
+        version = installed_version(name)
+        if version is not None:
+            found[name] = version
+    return found
+
+
+def installed_version(distribution: str) -> str | None:
+    """Look up one installed version without importing anything.
+
+    Parameters
+    ----------
+    distribution : str
+        Name of the distribution.
+
+    Returns
+    -------
+    str or None
+        The version, None if it is not installed.
+    """
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,155 @@
+"""Files that are whole or absent: atomic writes, careful reading of ``.npz``, hashes."""
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Iterable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy_format
+from numpy.typing import NDArray
+
+from genrebench.errors import DatasetError
+
+# Far above any spectrogram segment; an archive that claims more is refused before anything is unpacked.
+MAX_ARRAY_BYTES = 256 * 2**20
+
+
+def printable(path: Path | str) -> str:
+    """Spell a path so that it fits on one line of a terminal.
+
+    Parameters
+    ----------
+    path : Path or str
+        Any path; file names may hold newlines, escape sequences or undecodable bytes.
+
+    Returns
+    -------
+    str
+        The path with everything that cannot be printed escaped.
+    """
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in str(path))
+
+
+def write_atomically(path: Path, content: bytes, *, staging: Path | None = None) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part.
+
+    Parameters
+    ----------
+    path : Path
+        File to write; its folder must exist.
+    content : bytes
+        What to write.
+    staging : Path, optional
+        Folder on the same file system for the unfinished file; by default the file's own folder.
+    """
+    # The process number keeps writers apart; a name of its own, unlike tempfile's, gets the usual permissions.
+    unfinished = (staging or path.parent) / f".{os.getpid()}.{path.name[:100]}.part"
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write a JSON document atomically, indented, with a final newline.
+
+    Parameters
+    ----------
+    path : Path
+        File to write.
+    document : object
+        Plain JSON types; NaN is refused, since it is not JSON.
+    """
+    write_atomically(path, (json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+def npz_bytes(key: str, array: NDArray[Any]) -> bytes:
+    """Pack an array as a compressed ``.npz``.
+
+    Parameters
+    ----------
+    key : str
+        Key of the array.
+    array : ndarray
+        The array.
+
+    Returns
+    -------
+    bytes
+        The file's content; equal arrays give equal bytes.
+    """
+    buffer = BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **{key: array})
+    return buffer.getvalue()
+
+
+def read_npz(path: Path, key: str) -> NDArray[Any]:
+    """Read one numeric array of an ``.npz`` without trusting the file.
+
+    The archive may come from anywhere: nothing is unpickled, and neither the size that the archive claims nor the
+    size that the array's own header claims is believed before it is checked.
+
+    Parameters
+    ----------
+    path : Path
+        File to read.
+    key : str
+        Key of the array.
+
+    Returns
+    -------
+    ndarray
+        The array.
+
+    Raises
+    ------
+    DatasetError
+        If the file is not such an archive, lacks the key, or claims more than `MAX_ARRAY_BYTES`.
+    """
+    where = printable(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if f"{key}.npy" not in archive.namelist():
+                found = ", ".join(name.removesuffix(".npy") for name in archive.namelist()) or "nothing"
+                raise DatasetError(f"{where}: expected an array under the key {key!r}, found {printable(found)}")
+            member = archive.getinfo(f"{key}.npy")
+            if member.file_size > MAX_ARRAY_BYTES:
+                raise DatasetError(
+                    f"{where}: expected a spectrogram of at most {MAX_ARRAY_BYTES // 2**20} MiB, "
+                    f"the file claims {member.file_size // 2**20} MiB; remove it"
+                )
+            content = archive.read(member)
+        array: NDArray[Any] = npy_format.read_array(BytesIO(content), allow_pickle=False)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError, MemoryError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise DatasetError(f"{where}: cannot be read ({error.strerror})") from error
+        raise DatasetError(f"{where}: expected a NumPy .npz file ({error}); remove it or preprocess again") from error
+    if array.dtype.kind not in "fiu":
+        raise DatasetError(f"{where}: expected numbers under {key!r}, received dtype {array.dtype}")
+    return array
+
+
+def sha256(chunks: Iterable[bytes]) -> str:
+    """Hash bytes.
+
+    Parameters
+    ----------
+    chunks : iterable of bytes
+        Content in order.
+
+    Returns
+    -------
+    str
+        SHA-256 in hexadecimal.
+    """
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+    return digest.hexdigest()

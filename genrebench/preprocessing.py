@@ -1,0 +1,450 @@
+"""From ``genres_original/`` to ``genres_mel_npz/``: one ``.npz`` a segment, in parallel, resumable.
+
+The tree holds nothing but genre folders with segment files, since other people's loaders read it. What genrebench needs
+to know about it stands beside it in a manifest: settings, versions, every track and every failure.
+"""
+
+import dataclasses
+import itertools
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import joblib
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+from natsort import natsorted
+
+from genrebench.audio import MelConfig, is_recording, segment_spectrograms
+from genrebench.environment import versions
+from genrebench.errors import AudioError, DatasetError
+from genrebench.files import npz_bytes, printable, write_atomically, write_json
+from genrebench.manifest import MANIFEST_FORMAT, manifest_path, read_manifest
+
+_SECONDS_BETWEEN_MANIFESTS = 2.0
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One recording of the dataset.
+
+    Attributes
+    ----------
+    genre : str
+        Name of its folder.
+    track : str
+        File name without extension.
+    path : Path
+        The file.
+    """
+
+    genre: str
+    track: str
+    path: Path
+
+    @property
+    def key(self) -> str:
+        """Name of the track in the manifest."""
+        return f"{self.genre}/{self.track}"
+
+
+@dataclass(frozen=True)
+class TrackResult:
+    """What became of one recording.
+
+    Attributes
+    ----------
+    recording : Recording
+        The recording.
+    segments : int
+        Number of spectrograms written.
+    reason : str, optional
+        Why it failed; None if it did not.
+    """
+
+    recording: Recording
+    segments: int
+    reason: str | None = None
+
+
+@dataclass
+class PreprocessReport:
+    """What a preprocessing run did.
+
+    Attributes
+    ----------
+    tree : Path
+        The spectrogram tree.
+    manifest : Path
+        The manifest beside it.
+    written : int
+        Tracks processed in this run.
+    skipped : int
+        Tracks that were there already.
+    segments : int
+        Segments of all these tracks.
+    genres : tuple of str
+        Genres that have at least one track.
+    failures : dict of str to str
+        Reason by file.
+    orphans : tuple of str
+        Tracks in the tree whose recording is gone.
+    """
+
+    tree: Path
+    manifest: Path
+    written: int = 0
+    skipped: int = 0
+    segments: int = 0
+    genres: tuple[str, ...] = ()
+    failures: dict[str, str] = field(default_factory=dict)
+    orphans: tuple[str, ...] = ()
+
+
+def find_recordings(dataset: Path) -> list[Recording]:
+    """List the recordings of a dataset in natural order.
+
+    Parameters
+    ----------
+    dataset : Path
+        Folder that holds ``genres_original/<genre>/<track>.wav``.
+
+    Returns
+    -------
+    list of Recording
+        At least one.
+
+    Raises
+    ------
+    DatasetError
+        If there is no such folder, no genre folder, or no recording.
+    """
+    root = dataset / "genres_original"
+    where = printable(root)
+    if not root.is_dir():
+        raise DatasetError(f"{where}: expected a folder of genre folders, found none; put recordings in <genre>/ there")
+    genres = [folder for folder in natsorted(root.iterdir()) if folder.is_dir() and not folder.name.startswith(".")]
+    if not genres:
+        raise DatasetError(f"{where}: expected genre folders such as blues/, found none; sort the recordings into them")
+    recordings = [
+        Recording(folder.name, path.stem, path)
+        for folder in genres
+        for path in natsorted(folder.iterdir())
+        if is_recording(path)
+    ]
+    if not recordings:
+        raise DatasetError(f"{where}: expected recordings (wav, au, flac, ogg, mp3) in the genre folders, found none")
+    return recordings
+
+
+def preprocess(
+    dataset: Path,
+    config: MelConfig,
+    *,
+    output: Path | None = None,
+    jobs: int | None = None,
+    on_track: Callable[[int, int, TrackResult], None] | None = None,
+) -> PreprocessReport:
+    """Turn every recording of a dataset into spectrogram files.
+
+    Parameters
+    ----------
+    dataset : Path
+        Folder that holds ``genres_original/``.
+    config : MelConfig
+        The settings; a tree holds one set of settings only.
+    output : Path, optional
+        The tree to write; by default ``genres_mel_npz/`` in `dataset`.
+    jobs : int, optional
+        Number of processes; by default one a core.
+    on_track : callable, optional
+        Called with (tracks done, tracks to do, result) after each track.
+
+    Returns
+    -------
+    PreprocessReport
+        What was done; a recording that failed is in its `failures`, and does not end the run.
+
+    Raises
+    ------
+    DatasetError
+        If there is nothing to process, or the tree was written with other settings.
+    """
+    recordings = find_recordings(dataset)
+    tree = output or dataset / "genres_mel_npz"
+    manifest = _manifest_to_continue(tree, config)
+    report = PreprocessReport(tree, manifest_path(tree))
+    tracks: dict[str, Any] = manifest["tracks"]
+    failures: dict[str, str] = {}
+    todo: list[Recording] = []
+    seen: dict[str, Recording] = {}
+    for recording in recordings:
+        if recording.key in seen:
+            failures[_source(recording)] = f"same track name as {seen[recording.key].path.name}; rename one of them"
+            continue
+        seen[recording.key] = recording
+        if _is_done(recording, tracks.get(recording.key), tree):
+            report.skipped += 1
+        else:
+            todo.append(recording)
+    # A kill in the middle of a track must not leave its old entry beside its new files.
+    for recording in todo:
+        tracks.pop(recording.key, None)
+    manifest["failures"] = failures
+    with _saving(manifest, tree) as (staging, save):
+        for done, result in enumerate(_process(todo, tree, staging, config, jobs), start=1):
+            recording = result.recording
+            if result.reason is None:
+                tracks[recording.key] = {**_identity(recording), "segments": result.segments}
+                report.written += 1
+            else:
+                failures[_source(recording)] = result.reason
+            save()
+            if on_track:
+                on_track(done, len(todo), result)
+    report.segments = sum(tracks[key]["segments"] for key in seen if key in tracks)
+    report.genres = tuple(natsorted({key.split("/")[0] for key in tracks}))
+    report.orphans = tuple(natsorted(tracks.keys() - seen.keys()))
+    report.failures = failures
+    return report
+
+
+def _source(recording: Recording) -> str:
+    """Name a recording's file relative to ``genres_original/``.
+
+    Parameters
+    ----------
+    recording : Recording
+        The recording.
+
+    Returns
+    -------
+    str
+        ``<genre>/<file>``.
+    """
+    return f"{recording.genre}/{recording.path.name}"
+
+
+def _identity(recording: Recording) -> dict[str, Any]:
+    """Describe a recording's file well enough to notice that it changed.
+
+    Parameters
+    ----------
+    recording : Recording
+        The recording.
+
+    Returns
+    -------
+    dict
+        Name, size in bytes and time of the last change.
+    """
+    status = recording.path.stat()
+    return {"source": _source(recording), "size": status.st_size, "modified_ns": status.st_mtime_ns}
+
+
+def _is_done(recording: Recording, entry: dict[str, Any] | None, tree: Path) -> bool:
+    """Tell whether a track's spectrograms are there and still belong to its recording.
+
+    Parameters
+    ----------
+    recording : Recording
+        The recording.
+    entry : dict, optional
+        What the manifest says of the track.
+    tree : Path
+        The spectrogram tree.
+
+    Returns
+    -------
+    bool
+        True if nothing is to be done.
+    """
+    return (
+        entry is not None
+        and all(entry.get(key) == value for key, value in _identity(recording).items())
+        and all(_segment_path(tree, recording, index).exists() for index in range(entry["segments"]))
+    )
+
+
+def _segment_path(tree: Path, recording: Recording, index: int) -> Path:
+    """Name the file of one segment.
+
+    Parameters
+    ----------
+    tree : Path
+        The spectrogram tree.
+    recording : Recording
+        The recording.
+    index : int
+        Number of the segment, from 0.
+
+    Returns
+    -------
+    Path
+        ``<tree>/<genre>/<track>-<index>.npz``.
+    """
+    return tree / recording.genre / f"{recording.track}-{index}.npz"
+
+
+def _manifest_to_continue(tree: Path, config: MelConfig) -> dict[str, Any]:
+    """Read the manifest that a run goes on with, or begin one.
+
+    Parameters
+    ----------
+    tree : Path
+        The spectrogram tree.
+    config : MelConfig
+        The settings of this run.
+
+    Returns
+    -------
+    dict
+        The manifest.
+
+    Raises
+    ------
+    DatasetError
+        If the tree holds spectrograms made with other, or with unknown, settings.
+    """
+    remedy = f"choose another --output, or remove {printable(tree)} and its manifest first"
+    manifest = read_manifest(tree)
+    if manifest is None:
+        if tree.exists() and (not tree.is_dir() or any(tree.iterdir())):
+            raise DatasetError(f"{printable(tree)}: expected a new folder, received one without a manifest; {remedy}")
+        return {
+            "format": MANIFEST_FORMAT,
+            "settings": dataclasses.asdict(config),
+            "fingerprint": config.fingerprint(),
+            "shape": list(config.shape),
+            "versions": versions(("genrebench", "librosa", "numpy", "soundfile", "soxr")),
+            "tracks": {},
+            "failures": {},
+        }
+    if manifest.get("fingerprint") != config.fingerprint():
+        wanted = dataclasses.asdict(config)
+        changed = [
+            f"{key} {value} instead of {wanted[key]}"
+            for key, value in manifest["settings"].items()
+            if value != wanted[key]
+        ]
+        there = ", ".join(changed) or "another version's spectrograms"
+        raise DatasetError(f"{printable(tree)}: expected spectrograms of the same settings, found {there}; {remedy}")
+    return manifest
+
+
+@contextmanager
+def _saving(manifest: dict[str, Any], tree: Path) -> Iterator[tuple[Path, Callable[[], None]]]:
+    """Keep the manifest on disk up to date, whatever happens, and offer a folder for unfinished files.
+
+    Parameters
+    ----------
+    manifest : dict
+        The manifest, which the caller changes.
+    tree : Path
+        The spectrogram tree; it is created.
+
+    Yields
+    ------
+    Path
+        Folder for unfinished files, on the tree's file system but outside the tree.
+    callable
+        To be called after a change; it writes the manifest every few seconds.
+    """
+    staging = tree.with_name(f".{tree.name}.partial")
+    shutil.rmtree(staging, ignore_errors=True)
+    tree.mkdir(parents=True, exist_ok=True)
+    staging.mkdir()
+    last = time.monotonic()
+
+    def save() -> None:
+        """Write the manifest if it was not written just now."""
+        nonlocal last
+        if time.monotonic() - last > _SECONDS_BETWEEN_MANIFESTS:
+            write_json(manifest_path(tree), manifest)
+            last = time.monotonic()
+
+    write_json(manifest_path(tree), manifest)
+    try:
+        yield staging, save
+    finally:
+        manifest["tracks"] = dict(natsorted(manifest["tracks"].items()))
+        write_json(manifest_path(tree), manifest)
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _process(
+    recordings: list[Recording], tree: Path, staging: Path, config: MelConfig, jobs: int | None
+) -> Iterator[TrackResult]:
+    """Process recordings in several processes.
+
+    Parameters
+    ----------
+    recordings : list of Recording
+        What to process.
+    tree : Path
+        The spectrogram tree.
+    staging : Path
+        Folder for unfinished files.
+    config : MelConfig
+        The settings.
+    jobs : int, optional
+        Number of processes; by default one a core.
+
+    Yields
+    ------
+    TrackResult
+        In the order in which they are done.
+
+    Raises
+    ------
+    DatasetError
+        If the system ended one of the processes.
+    """
+    workers = max(1, min(jobs or joblib.cpu_count(), len(recordings)))
+    parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")
+    try:
+        yield from parallel(joblib.delayed(_process_track)(each, tree, staging, config) for each in recordings)
+    except TerminatedWorkerError as error:
+        raise DatasetError(
+            "a preprocessing process was ended by the system, probably for want of memory; use fewer --jobs"
+        ) from error
+
+
+def _process_track(recording: Recording, tree: Path, staging: Path, config: MelConfig) -> TrackResult:
+    """Write the spectrograms of one recording, replacing those of an earlier state of it.
+
+    Parameters
+    ----------
+    recording : Recording
+        The recording.
+    tree : Path
+        The spectrogram tree.
+    staging : Path
+        Folder for unfinished files.
+    config : MelConfig
+        The settings.
+
+    Returns
+    -------
+    TrackResult
+        What became of it.
+    """
+    reason = None
+    try:
+        spectrograms = list(segment_spectrograms(recording.path, config, limit=config.segments))
+    except AudioError as error:
+        spectrograms, reason = [], str(error)
+    if spectrograms:
+        (tree / recording.genre).mkdir(exist_ok=True)
+    for index, spectrogram in enumerate(spectrograms):
+        content = npz_bytes("spectrogram", spectrogram)
+        write_atomically(_segment_path(tree, recording, index), content, staging=staging)
+    for index in itertools.count(len(spectrograms)):
+        stale = _segment_path(tree, recording, index)
+        if not stale.exists():
+            break
+        stale.unlink()
+    return TrackResult(recording, len(spectrograms), reason)

@@ -1,0 +1,366 @@
+"""One training run: data, epochs, validation, checkpoints.
+
+`train` reads from top to bottom. The backend does single steps; which segments it is given, what is measured, what is
+saved and when is decided here, so that every backend that trains is trained alike.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrebench.architecture import genre_cnn
+from genrebench.backend import Adam, Backend, BackendInfo, BatchMetrics, Network, Trainable, load_backend
+from genrebench.dataset import Dataset, Standardiser, load_dataset
+from genrebench.environment import versions
+from genrebench.errors import BackendError, ConfigError, TrainingError
+from genrebench.experiment import Experiment
+from genrebench.files import printable
+from genrebench.metrics import accuracy, cross_entropy, scores
+from genrebench.model import ModelSpec, load_model
+from genrebench.run import RUN_FILES, Epoch, RunFolder
+from genrebench.splits import Split, leaking_tracks, split_dataset
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """How a training run ended.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it is saved.
+    status : str
+        ``finished``, or ``interrupted`` by Ctrl-C.
+    best : Epoch
+        The epoch whose weights are the model.
+    metrics : dict
+        Scores of the model, read back from its folder, on ``validation`` and, unless it is empty, ``test``.
+    """
+
+    folder: Path
+    status: str
+    best: Epoch
+    metrics: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a run trains on.
+
+    Attributes
+    ----------
+    dataset : Dataset
+        All segments; its spectrograms are standardised in place.
+    split : Split
+        Its parts.
+    standardiser : Standardiser
+        Statistics of the training part, already applied.
+    leaking : int
+        Number of tracks that stand on both sides of the split.
+    """
+
+    dataset: Dataset
+    split: Split
+    standardiser: Standardiser
+    leaking: int
+
+    @property
+    def inputs(self) -> NDArray[np.float32]:
+        """Standardised inputs of the network, (segments, n_mels, frames, 1)."""
+        return self.dataset.spectrograms[..., np.newaxis]
+
+
+def train(
+    experiment: Experiment,
+    *,
+    overwrite: bool = False,
+    on_start: Callable[[TrainingData], None] | None = None,
+    on_batch: Callable[[BatchMetrics], None] | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
+) -> TrainingRun:
+    """Train the genre network and save it.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        What to do.
+    overwrite : bool
+        Whether a run of the same name may be replaced.
+    on_start : callable, optional
+        Called with the data before the first epoch.
+    on_batch : callable, optional
+        Called with what each training batch measured.
+    on_epoch : callable, optional
+        Called after each epoch.
+
+    Returns
+    -------
+    TrainingRun
+        How the run ended. Ctrl-C ends it early, with what was learnt so far saved.
+
+    Raises
+    ------
+    ConfigError
+        If a run of that name is there.
+    DatasetError
+        If the data cannot be used.
+    BackendError
+        If the backend is not to be had, or cannot train.
+    TrainingError
+        If the loss is no longer a number.
+    KeyboardInterrupt
+        If Ctrl-C came before the end of the first epoch; nothing is left behind.
+    """
+    settings = experiment.training
+    if not overwrite and any((experiment.folder / name).exists() for name in RUN_FILES):
+        raise ConfigError(f"{printable(experiment.folder)}: holds a run; choose another --name, or add --overwrite")
+    info, backend = load_backend(experiment.backend)
+    if not info.can_train:
+        raise BackendError(f"backend {info.name}: expected one that trains, this one does not; use --backend torch")
+
+    data = load_training_data(experiment)
+    inputs, labels, split = data.inputs, data.dataset.labels, data.split
+    architecture = genre_cnn(data.dataset.spectrograms.shape[1:], len(data.dataset.genres))
+    spec = ModelSpec(architecture, data.dataset.mel, data.standardiser, data.dataset.genres)
+    weights = architecture.initial_weights(experiment.seed)
+    network = backend.build(architecture, weights, dtype="float32", device=experiment.device)
+    assert isinstance(network, Trainable)
+    optimizer = Adam(learning_rate=settings.learning_rate)
+    network.start_training(optimizer, seed=experiment.seed)
+
+    folder = RunFolder(experiment.folder, spec, _record(experiment, info, optimizer, data))
+    folder.begin(experiment.to_toml())
+    if on_start:
+        on_start(data)
+    order = np.random.default_rng([experiment.seed, 1])
+    status = "finished"
+    try:
+        for number in range(1, settings.epochs + 1):
+            started = time.perf_counter()
+            measured = []
+            for x, y in batches(inputs, labels, order.permutation(split.train), settings.batch_size):
+                measured.append(network.train_step(x, y))  # x: (batch, n_mels, frames, 1)
+                if not math.isfinite(measured[-1].loss):
+                    raise TrainingError(
+                        f"epoch {number}: expected a finite loss, received {measured[-1].loss}; use a --learning-rate "
+                        f"below {settings.learning_rate:g}"
+                    )
+                if on_batch:
+                    on_batch(measured[-1])
+            logits = predict(network, inputs, split.validation, batch_size=settings.batch_size)
+            epoch = _epoch(number, measured, logits, labels[split.validation], started, folder.best)
+            folder.add(epoch, network.weights() if epoch.saved else None)
+            if on_epoch:
+                on_epoch(epoch)
+    except (KeyboardInterrupt, TrainingError) as stop:
+        if folder.best is None:
+            folder.remove()
+            raise
+        if isinstance(stop, TrainingError):
+            folder.finish("failed", network.weights(), {})
+            raise
+        status = "interrupted"
+    assert folder.best is not None
+    metrics = _score_saved_model(experiment, backend, data)
+    folder.finish(status, network.weights(), metrics)
+    return TrainingRun(folder.path, status, folder.best, metrics)
+
+
+def load_training_data(experiment: Experiment) -> TrainingData:
+    """Read, split and standardise the data of an experiment.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Where the data is and how it is split.
+
+    Returns
+    -------
+    TrainingData
+        Data in memory; no file is read again.
+
+    Raises
+    ------
+    DatasetError
+        If the data cannot be used.
+    """
+    dataset = load_dataset(experiment.dataset)
+    split = split_dataset(dataset, seed=experiment.seed, **experiment.split.model_dump())
+    standardiser = Standardiser.fit(dataset.spectrograms, split.train)
+    standardiser.apply(dataset.spectrograms, out=dataset.spectrograms)
+    return TrainingData(dataset, split, standardiser, len(leaking_tracks(dataset, split)))
+
+
+def batches(
+    inputs: NDArray[np.float32], labels: NDArray[np.int64], rows: NDArray[np.int64], batch_size: int
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+    """Gather batches of segments.
+
+    Parameters
+    ----------
+    inputs : ndarray of float32 [shape=(segments, n_mels, frames, 1)]
+        All segments.
+    labels : ndarray of int64 [shape=(segments,)]
+        Their genres.
+    rows : ndarray of int64 [shape=(n,)]
+        Which segments, in which order.
+    batch_size : int
+        Segments in a batch; the last one may have fewer.
+
+    Yields
+    ------
+    ndarray of float32 [shape=(batch, n_mels, frames, 1)]
+        Inputs, in memory that the next batch reuses.
+    ndarray of int64 [shape=(batch,)]
+        Labels.
+    """
+    buffer = np.empty((min(batch_size, len(rows)), *inputs.shape[1:]), dtype=np.float32)
+    for start in range(0, len(rows), batch_size):
+        chosen = rows[start : start + batch_size]
+        # mode="clip" writes straight into the buffer; the default would gather into a copy first.
+        yield np.take(inputs, chosen, axis=0, out=buffer[: len(chosen)], mode="clip"), labels[chosen]
+
+
+def predict(
+    network: Network, inputs: NDArray[np.float32], rows: NDArray[np.int64], *, batch_size: int
+) -> NDArray[np.float32]:
+    """Run a network on some segments in evaluation mode.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    inputs : ndarray of float32 [shape=(segments, n_mels, frames, 1)]
+        All segments, standardised.
+    rows : ndarray of int64 [shape=(n,)]
+        Which segments.
+    batch_size : int
+        Segments at a time.
+
+    Returns
+    -------
+    ndarray of float32 [shape=(n, classes)]
+        Logits.
+    """
+    no_labels = np.zeros(len(inputs), dtype=np.int64)
+    return np.concatenate([network.logits(x) for x, _ in batches(inputs, no_labels, rows, batch_size)])
+
+
+def _epoch(
+    number: int,
+    measured: list[BatchMetrics],
+    logits: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    started: float,
+    best: Epoch | None,
+) -> Epoch:
+    """Sum up an epoch.
+
+    Parameters
+    ----------
+    number : int
+        Number of the epoch.
+    measured : list of BatchMetrics
+        Its training batches; larger ones weigh more.
+    logits : ndarray of float32 [shape=(n, classes)]
+        Validation part, after the epoch.
+    labels : ndarray of int64 [shape=(n,)]
+        Its genres.
+    started : float
+        When the epoch began, by `time.perf_counter`.
+    best : Epoch, optional
+        The best epoch before.
+
+    Returns
+    -------
+    Epoch
+        The row of the log.
+    """
+    size = sum(batch.size for batch in measured)
+    row = Epoch(
+        epoch=number,
+        train_loss=sum(batch.loss * batch.size for batch in measured) / size,
+        train_accuracy=sum(batch.correct for batch in measured) / size,
+        validation_loss=cross_entropy(logits, labels),
+        validation_accuracy=accuracy(logits, labels),
+        seconds=round(time.perf_counter() - started, 3),
+        saved=False,
+    )
+    return replace(row, saved=row.improves_on(best))
+
+
+def _score_saved_model(experiment: Experiment, backend: Backend, data: TrainingData) -> dict[str, Any]:
+    """Score the model as it lies on disk, so that what is reported is what will be served.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        The run.
+    backend : Backend
+        What builds the network anew.
+    data : TrainingData
+        What it was trained on.
+
+    Returns
+    -------
+    dict
+        Scores by part.
+    """
+    model = load_model(experiment.folder)
+    network = backend.build(model.spec.architecture, model.weights, dtype="float32", device=experiment.device)
+    metrics = {}
+    for part in ("validation", "test"):
+        rows = getattr(data.split, part)
+        if len(rows):
+            logits = predict(network, data.inputs, rows, batch_size=experiment.training.batch_size)
+            tracks = data.dataset.tracks[rows]
+            metrics[part] = scores(logits, data.dataset.labels[rows], tracks, data.dataset.genres)
+    return metrics
+
+
+def _record(experiment: Experiment, info: BackendInfo, optimizer: Adam, data: TrainingData) -> dict[str, Any]:
+    """Describe a run for ``model.json``.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        What was asked for.
+    info : BackendInfo
+        The backend.
+    optimizer : Adam
+        Hyperparameters of the optimiser.
+    data : TrainingData
+        What is trained on.
+
+    Returns
+    -------
+    dict
+        Plain JSON types.
+    """
+    tracks = data.dataset.tracks
+    held_out = {part: sorted(set(tracks[getattr(data.split, part)].tolist())) for part in ("validation", "test")}
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="microseconds"),
+        "backend": info.name,
+        "seed": experiment.seed,
+        "hyperparameters": {
+            **experiment.training.model_dump(),
+            "loss": "cross-entropy on logits",
+            "adam": asdict(optimizer),
+        },
+        "data": {
+            "segments": {part: len(getattr(data.split, part)) for part in ("train", "validation", "test")},
+            "tracks": len(set(tracks.tolist())),
+            "split": experiment.split.model_dump(),
+            "tracks_on_both_sides": data.leaking,
+            **({} if data.leaking else {"validation_tracks": held_out["validation"], "test_tracks": held_out["test"]}),
+        },
+        "versions": versions(("genrebench", info.framework, "numpy", "librosa", "soundfile", "soxr")),
+    }
