@@ -18,7 +18,7 @@ def versions(distributions: Iterable[str]) -> dict[str, str]:
     dict of str to str
         Version by name, those that are not installed left out; ``python`` and ``platform`` come first.
     """
-    found = {"python": platform.python_version(), "platform": platform.platform(terse=True)}
+    found = {"python": platform.python_version(), "platform": f"{platform.system()} {platform.machine()}"}
     for name in distributions:
         version = installed_version(name)
         if version is not None:

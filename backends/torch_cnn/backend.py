@@ -1,5 +1,6 @@
 """The PyTorch backend: builds networks, predicts with them, trains them."""
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,13 +8,21 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from backends.torch_cnn.info import INFO
-from backends.torch_cnn.network import Dropout, build_layers, get_weights, set_weights
+from backends.torch_cnn.network import (
+    Dropout,
+    build_layers,
+    from_canonical,
+    get_weights,
+    set_weights,
+    tensors,
+    to_canonical,
+)
 from backends.torch_cnn.optimizer import KerasAdam
 from genrebench.architecture import Architecture, Weights
-from genrebench.backend import Adam, BatchMetrics
+from genrebench.backend import Adam, AdamState, BatchMetrics
 from genrebench.errors import BackendError
 
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -79,6 +88,132 @@ class TorchNetwork:
         with torch.inference_mode():
             logits: NDArray[Any] = self._modules(self._tensor(x)).cpu().numpy()
         return logits
+
+    def trace(
+        self, x: NDArray[Any], *, training: bool, dropout_masks: Mapping[str, NDArray[Any]] | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Run the network and keep what every layer gives out; the network itself is left as it was.
+
+        Parameters
+        ----------
+        x : ndarray [shape=(n, height, width, channels)]
+            Inputs, standardised.
+        training : bool
+            Whether batch normalisation uses the batch's statistics.
+        dropout_masks : mapping of str to ndarray, optional
+            What dropout keeps (1) and drops (0), by layer; a layer without a mask drops nothing.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Output of every layer, channels-last; in training also the updated running statistics.
+        """
+        modules = self._copy(training=training, dropout_masks=dropout_masks)
+        outputs: dict[str, NDArray[Any]] = {}
+        with torch.no_grad():
+            values = self._tensor(x).clone(memory_format=torch.contiguous_format)
+            for layer, module in zip(self.architecture.layers, modules, strict=True):
+                values = module(values)
+                channels_last = values.permute(0, 2, 3, 1) if values.ndim == 4 else values
+                outputs[layer.name] = channels_last.cpu().numpy().copy()
+        if training:
+            specs = self.architecture.weight_specs()
+            updated = get_weights(self.architecture, modules)
+            outputs |= {name: updated[name] for name, spec in specs.items() if not spec.trainable}
+        return outputs
+
+    def loss_and_gradients(
+        self, x: NDArray[Any], labels: NDArray[np.int64], *, dropout_masks: Mapping[str, NDArray[Any]] | None = None
+    ) -> tuple[float, Weights]:
+        """Compute the mean cross-entropy in training mode, and its gradients; the network is left as it was.
+
+        Parameters
+        ----------
+        x : ndarray [shape=(n, height, width, channels)]
+            Inputs, standardised.
+        labels : ndarray of int64 [shape=(n,)]
+            True classes.
+        dropout_masks : mapping of str to ndarray, optional
+            As in `trace`.
+
+        Returns
+        -------
+        float
+            The loss in nats.
+        dict of str to ndarray
+            Gradient of every trainable weight, by canonical name and in its layout.
+        """
+        modules = self._copy(training=True, dropout_masks=dropout_masks)
+        values = self._tensor(x).clone(memory_format=torch.contiguous_format)
+        loss = F.cross_entropy(modules(values), torch.from_numpy(labels).to(self._device))
+        loss.backward()  # type: ignore[no-untyped-call]
+        gradients = {
+            name: to_canonical(tensor.grad, axes)
+            for name, (tensor, axes) in tensors(self.architecture, modules).items()
+            if tensor.grad is not None
+        }
+        return loss.item(), gradients
+
+    def adam_update(self, gradients: Weights, state: AdamState, optimizer: Adam) -> tuple[Weights, AdamState]:
+        """Compute one update of Adam from given gradients; the network is left as it was.
+
+        Parameters
+        ----------
+        gradients : dict of str to ndarray
+            Gradient of every trainable weight, by canonical name.
+        state : AdamState
+            Moments before the update.
+        optimizer : Adam
+            Hyperparameters.
+
+        Returns
+        -------
+        dict of str to ndarray
+            The trainable weights after the update, by canonical name.
+        AdamState
+            Moments after the update.
+        """
+        pairs = {name: pair for name, pair in tensors(self.architecture, self._copy()).items() if name in gradients}
+        adam = KerasAdam((tensor for tensor, _ in pairs.values()), optimizer, step=state.step)  # type: ignore[misc]  # all are parameters
+        for name, (tensor, axes) in pairs.items():
+            tensor.grad = from_canonical(gradients[name], axes, tensor)
+            adam.state[tensor] = {
+                "step": torch.tensor(float(state.step)),
+                "exp_avg": from_canonical(state.m[name], axes, tensor),
+                "exp_avg_sq": from_canonical(state.v[name], axes, tensor),
+            }
+        adam.step()
+        weights = {name: to_canonical(tensor, axes) for name, (tensor, axes) in pairs.items()}
+        m = {name: to_canonical(adam.state[tensor]["exp_avg"], axes) for name, (tensor, axes) in pairs.items()}
+        v = {name: to_canonical(adam.state[tensor]["exp_avg_sq"], axes) for name, (tensor, axes) in pairs.items()}
+        return weights, AdamState(state.step + 1, m, v)
+
+    def _copy(
+        self, *, training: bool = False, dropout_masks: Mapping[str, NDArray[Any]] | None = None
+    ) -> nn.Sequential:
+        """Copy the network in contiguous memory, in which batch statistics are most accurate.
+
+        Parameters
+        ----------
+        training : bool
+            Mode of the copy.
+        dropout_masks : mapping of str to ndarray, optional
+            What its dropout keeps; layers without a mask drop nothing.
+
+        Returns
+        -------
+        Sequential
+            The copy.
+        """
+        modules: nn.Sequential = copy.deepcopy(self._modules).train(training)
+        modules.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        masks = dropout_masks or {}
+        for layer, module in zip(self.architecture.layers, modules, strict=True):
+            if isinstance(module, Dropout):
+                mask = masks.get(layer.name)
+                module.mask = None if mask is None else torch.from_numpy(mask).to(self._device, self._dtype)
+                module.p = module.p if layer.name in masks else 0.0
+        return modules
 
     def start_training(self, optimizer: Adam, *, seed: int) -> None:
         """Set the optimiser and the random stream of dropout to their beginning.

@@ -219,9 +219,18 @@ class Dense(nn.Module):
 
 
 class Dropout(nn.Dropout):
-    """Dropout with a random stream of its own, so that a seed fixes it whatever else draws numbers."""
+    """Dropout with a random stream of its own, so that a seed fixes it whatever else draws numbers.
+
+    Attributes
+    ----------
+    generator : Generator, optional
+        The random stream.
+    mask : Tensor, optional
+        What to keep (1) and drop (0) instead of a draw, in the shape of the input.
+    """
 
     generator: torch.Generator | None = None
+    mask: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Drop a share of the values in training.
@@ -238,8 +247,8 @@ class Dropout(nn.Dropout):
         """
         if not self.training or self.p == 0:
             return x
-        keep = torch.empty_like(x).bernoulli_(1 - self.p, generator=self.generator)
-        return x * keep.div_(1 - self.p)
+        keep = torch.empty_like(x).bernoulli_(1 - self.p, generator=self.generator) if self.mask is None else self.mask
+        return x * (keep / (1 - self.p))
 
 
 def _activate(x: Tensor, activation: str) -> Tensor:
@@ -308,7 +317,7 @@ def build_layers(architecture: Architecture) -> nn.Sequential:
     )
 
 
-def _tensors(architecture: Architecture, modules: nn.Sequential) -> dict[str, tuple[Tensor, tuple[int, ...]]]:
+def tensors(architecture: Architecture, modules: nn.Sequential) -> dict[str, tuple[Tensor, tuple[int, ...]]]:
     """Pair canonical names with PyTorch's tensors.
 
     Parameters
@@ -331,6 +340,45 @@ def _tensors(architecture: Architecture, modules: nn.Sequential) -> dict[str, tu
     return pairs
 
 
+def from_canonical(array: NDArray[Any], axes: tuple[int, ...], like: Tensor) -> Tensor:
+    """Bring a canonical weight, or what has its layout, into PyTorch's.
+
+    Parameters
+    ----------
+    array : ndarray
+        In canonical layout.
+    axes : tuple of int
+        As `tensors` gives them.
+    like : Tensor
+        What says dtype and device.
+
+    Returns
+    -------
+    Tensor
+        A copy.
+    """
+    return torch.from_numpy(array.transpose(axes).copy()).to(like)
+
+
+def to_canonical(tensor: Tensor, axes: tuple[int, ...]) -> NDArray[Any]:
+    """Bring a weight, or what has its layout, into the canonical one.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        In PyTorch's layout.
+    axes : tuple of int
+        As `tensors` gives them.
+
+    Returns
+    -------
+    ndarray
+        A copy.
+    """
+    array: NDArray[Any] = tensor.detach().cpu().numpy().transpose(np.argsort(axes)).copy()
+    return array
+
+
 def set_weights(architecture: Architecture, modules: nn.Sequential, weights: Mapping[str, NDArray[Any]]) -> None:
     """Copy canonical weights into the modules.
 
@@ -344,8 +392,8 @@ def set_weights(architecture: Architecture, modules: nn.Sequential, weights: Map
         Canonical weights, all of them.
     """
     with torch.no_grad():
-        for name, (tensor, axes) in _tensors(architecture, modules).items():
-            tensor.copy_(torch.from_numpy(weights[name].transpose(axes).copy()))
+        for name, (tensor, axes) in tensors(architecture, modules).items():
+            tensor.copy_(from_canonical(weights[name], axes, tensor))
 
 
 def get_weights(architecture: Architecture, modules: nn.Sequential) -> Weights:
@@ -363,7 +411,4 @@ def get_weights(architecture: Architecture, modules: nn.Sequential) -> Weights:
     dict of str to ndarray
         Canonical weights.
     """
-    return {
-        name: tensor.detach().cpu().numpy().transpose(np.argsort(axes)).copy()
-        for name, (tensor, axes) in _tensors(architecture, modules).items()
-    }
+    return {name: to_canonical(tensor, axes) for name, (tensor, axes) in tensors(architecture, modules).items()}

@@ -21,14 +21,16 @@ class KerasAdam(torch.optim.Adam):
         What to train.
     config : Adam
         Hyperparameters.
+    step : int
+        Number of updates done before.
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter], config: Adam) -> None:
-        """Start at step 0."""
+    def __init__(self, parameters: Iterable[nn.Parameter], config: Adam, *, step: int = 0) -> None:
+        """Keep the hyperparameters."""
         betas = (config.beta_1, config.beta_2)
         super().__init__(parameters, lr=config.learning_rate, betas=betas, eps=config.epsilon)
         self._config = config
-        self._steps = 0
+        self._steps = step
 
     def step(self) -> None:  # type: ignore[override]  # no closure, hence no loss to return
         """Do one update from the gradients at hand."""

@@ -1,0 +1,5 @@
+"""Run the command line as ``python -m genrebench``."""
+
+from genrebench.cli import main
+
+main()
