@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from genrebench.audio import MelConfig
-from genrebench.errors import DatasetError
+from genrebench.errors import ConfigError, DatasetError
 from genrebench.files import printable
 
 MANIFEST_FORMAT = 1
@@ -61,7 +61,7 @@ def read_manifest(tree: Path) -> dict[str, Any] | None:
             raise TypeError("tracks and failures are not objects")
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, ConfigError) as error:
         raise DatasetError(
             f"{printable(path)}: expected a genrebench manifest ({error}); "
             "remove it and the tree, then preprocess again"

@@ -194,7 +194,7 @@ def preprocess(
     for recording in todo:
         tracks.pop(recording.key, None)
     manifest["failures"] = failures
-    with _saving(manifest, tree) as (staging, save):
+    with _saving(manifest, tree, {recording.genre for recording in recordings}) as (staging, save):
         for done, result in enumerate(_process(todo, tree, staging, config, jobs), start=1):
             recording = result.recording
             if result.reason is None:
@@ -336,7 +336,7 @@ def _manifest_to_continue(tree: Path, config: MelConfig) -> dict[str, Any]:
 
 
 @contextmanager
-def _saving(manifest: dict[str, Any], tree: Path) -> Iterator[tuple[Path, Callable[[], None]]]:
+def _saving(manifest: dict[str, Any], tree: Path, genres: set[str]) -> Iterator[tuple[Path, Callable[[], None]]]:
     """Keep the manifest on disk up to date, whatever happens, and offer a folder for unfinished files.
 
     Parameters
@@ -345,6 +345,8 @@ def _saving(manifest: dict[str, Any], tree: Path) -> Iterator[tuple[Path, Callab
         The manifest, which the caller changes.
     tree : Path
         The spectrogram tree; it is created.
+    genres : set of str
+        Its genre folders, which are created, and removed again if they stay empty.
 
     Yields
     ------
@@ -356,6 +358,8 @@ def _saving(manifest: dict[str, Any], tree: Path) -> Iterator[tuple[Path, Callab
     staging = tree.with_name(f".{tree.name}.partial")
     shutil.rmtree(staging, ignore_errors=True)
     tree.mkdir(parents=True, exist_ok=True)
+    for genre in genres:
+        (tree / genre).mkdir(exist_ok=True)
     staging.mkdir()
     last = time.monotonic()
 
@@ -373,6 +377,9 @@ def _saving(manifest: dict[str, Any], tree: Path) -> Iterator[tuple[Path, Callab
         manifest["tracks"] = dict(natsorted(manifest["tracks"].items()))
         write_json(manifest_path(tree), manifest)
         shutil.rmtree(staging, ignore_errors=True)
+        for genre in genres:  # an empty folder would be a genre to other people's loaders
+            if not any((tree / genre).iterdir()):
+                (tree / genre).rmdir()
 
 
 def _process(
@@ -437,8 +444,6 @@ def _process_track(recording: Recording, tree: Path, staging: Path, config: MelC
         spectrograms = list(segment_spectrograms(recording.path, config, limit=config.segments))
     except AudioError as error:
         spectrograms, reason = [], str(error)
-    if spectrograms:
-        (tree / recording.genre).mkdir(exist_ok=True)
     for index, spectrogram in enumerate(spectrograms):
         content = npz_bytes("spectrogram", spectrogram)
         write_atomically(_segment_path(tree, recording, index), content, staging=staging)

@@ -1,6 +1,5 @@
 """The PyTorch backend: builds networks, predicts with them, trains them."""
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -55,7 +54,7 @@ class TorchNetwork:
         architecture.check_weights(weights)
         self.architecture = architecture
         self._dtype, self._device = dtype, device
-        modules = build_layers(architecture).to(dtype=dtype)
+        modules = build_layers(architecture, fast=True).to(dtype=dtype)
         set_weights(architecture, modules, weights)
         # PyTorch's annotations lack this use of to(), which its documentation has.
         self._modules = modules.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -191,7 +190,7 @@ class TorchNetwork:
     def _copy(
         self, *, training: bool = False, dropout_masks: Mapping[str, NDArray[Any]] | None = None
     ) -> nn.Sequential:
-        """Copy the network in contiguous memory, in which batch statistics are most accurate.
+        """Build the network again, layer by layer and in contiguous memory, where batch statistics are most accurate.
 
         Parameters
         ----------
@@ -205,8 +204,8 @@ class TorchNetwork:
         Sequential
             The copy.
         """
-        modules: nn.Sequential = copy.deepcopy(self._modules).train(training)
-        modules.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        modules = build_layers(self.architecture, fast=False).to(self._device, self._dtype).train(training)
+        set_weights(self.architecture, modules, self.weights())
         masks = dropout_masks or {}
         for layer, module in zip(self.architecture.layers, modules, strict=True):
             if isinstance(module, Dropout):

@@ -4,6 +4,7 @@ Inside, tensors are (n, channels, height, width) in channels-last memory, and we
 says how they map to the canonical ones. Nothing here knows a particular network: `build_layers` walks the layer list.
 """
 
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -71,6 +72,7 @@ class Conv(nn.Module):
         """Make the convolution; its weights are set later."""
         super().__init__()
         self.layer = layer
+        self.activation = layer.activation
         self.conv = nn.Conv2d(channels, layer.filters, layer.kernel_size, layer.strides)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -86,7 +88,7 @@ class Conv(nn.Module):
         Tensor [shape=(n, filters, height, width)]
             Output.
         """
-        return _activate(self.conv(_pad(x, self.layer, self.layer.kernel_size, 0.0)), self.layer.activation)
+        return _activate(self.conv(_pad(x, self.layer, self.layer.kernel_size, 0.0)), self.activation)
 
 
 class MaxPool(nn.Module):
@@ -96,12 +98,15 @@ class MaxPool(nn.Module):
     ----------
     layer : MaxPooling2D
         What to build.
+    activation : str
+        What is still to be done for the layer before, after the maximum.
     """
 
-    def __init__(self, layer: layers.MaxPooling2D) -> None:
+    def __init__(self, layer: layers.MaxPooling2D, activation: str = "linear") -> None:
         """Keep the parameters."""
         super().__init__()
         self.layer = layer
+        self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
         """Take the maximum of each window.
@@ -120,12 +125,12 @@ class MaxPool(nn.Module):
             Output.
         """
         pool, strides = self.layer.pool_size, self.layer.strides
-        if self.layer.padding == "valid":
-            return F.max_pool2d(x, pool, strides)
-        if min(strides) > 1:
+        if self.layer.padding == "same" and min(strides) > 1:
             low = [same_padding(size, *each)[0] for size, *each in zip(x.shape[2:], pool, strides, strict=True)]
-            return F.max_pool2d(x, pool, strides, padding=low, ceil_mode=True)
-        return F.max_pool2d(_pad(x, self.layer, pool, -torch.inf), pool, strides)
+            y = F.max_pool2d(x, pool, strides, padding=low, ceil_mode=True)
+        else:
+            y = F.max_pool2d(_pad(x, self.layer, pool, -torch.inf), pool, strides)
+        return _activate(y, self.activation)
 
 
 class _BiasedRunningVariance(nn.modules.batchnorm._BatchNorm):
@@ -298,13 +303,17 @@ _BUILDERS: dict[str, Callable[[Any, Shape], nn.Module]] = {
 }
 
 
-def build_layers(architecture: Architecture) -> nn.Sequential:
+def build_layers(architecture: Architecture, *, fast: bool) -> nn.Sequential:
     """Build the layers of an architecture.
 
     Parameters
     ----------
     architecture : Architecture
         What to build.
+    fast : bool
+        Whether a rectifier between convolution and pooling moves behind the pooling, where it has a quarter of the
+        work. The maximum and the rectifier commute, values and gradients alike, since the rectifier's gradient at 0
+        is 0; only what stands between the two layers is then not what the architecture says.
 
     Returns
     -------
@@ -312,9 +321,11 @@ def build_layers(architecture: Architecture) -> nn.Sequential:
         One module a layer, with PyTorch's own initial weights: set the canonical ones before use.
     """
     shapes = architecture.shapes()[:-1]
-    return nn.Sequential(
-        *(_BUILDERS[layer.kind](layer, shape) for layer, shape in zip(architecture.layers, shapes, strict=True))
-    )
+    modules = [_BUILDERS[layer.kind](layer, shape) for layer, shape in zip(architecture.layers, shapes, strict=True)]
+    for before, after in itertools.pairwise(modules) if fast else ():
+        if isinstance(before, Conv) and isinstance(after, MaxPool):
+            before.activation, after.activation = after.activation, before.activation
+    return nn.Sequential(*modules)
 
 
 def tensors(architecture: Architecture, modules: nn.Sequential) -> dict[str, tuple[Tensor, tuple[int, ...]]]:
