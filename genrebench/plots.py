@@ -36,7 +36,7 @@ def training_curves(epochs: "Sequence[Epoch]", *, title: str) -> bytes:
         axes.axvline(best.epoch, color="grey", linestyle=":", label=f"saved (epoch {best.epoch})")
         axes.set(xlabel="epoch", ylabel=quantity)
         axes.grid(alpha=0.3)
-        axes.legend()
+        axes.legend(loc="lower left" if quantity == "loss" else "lower right")
     panels[0].set(yscale="log", ylabel="cross-entropy in nats")
     panels[1].set(ylim=(0, 1.02))
     figure.suptitle(title)

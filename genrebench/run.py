@@ -90,8 +90,8 @@ class RunFolder:
         experiment : str
             The resolved configuration, in TOML.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
         self.remove()
+        self.path.mkdir(parents=True, exist_ok=True)
         write_atomically(self.path / EXPERIMENT_FILE, experiment.encode())
 
     def add(self, epoch: Epoch, weights: Weights | None) -> None:
@@ -136,6 +136,8 @@ class RunFolder:
         """Remove the run's files, and the folder if nothing else is in it."""
         for name in RUN_FILES:
             (self.path / name).unlink(missing_ok=True)
+        if self.path.is_dir() and not any(self.path.iterdir()):
+            self.path.rmdir()
 
     def _save_document(self, status: str, metrics: dict[str, Any]) -> None:
         """Write ``model.json``.

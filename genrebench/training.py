@@ -147,15 +147,12 @@ def train(
             measured = []
             for x, y in batches(inputs, labels, order.permutation(split.train), settings.batch_size):
                 measured.append(network.train_step(x, y))  # x: (batch, n_mels, frames, 1)
-                if not math.isfinite(measured[-1].loss):
-                    raise TrainingError(
-                        f"epoch {number}: expected a finite loss, received {measured[-1].loss}; use a --learning-rate "
-                        f"below {settings.learning_rate:g}"
-                    )
+                _require_finite(measured[-1].loss, number, settings.learning_rate)
                 if on_batch:
                     on_batch(measured[-1])
             logits = predict(network, inputs, split.validation, batch_size=settings.batch_size)
             epoch = _epoch(number, measured, logits, labels[split.validation], started, folder.best)
+            _require_finite(epoch.validation_loss, number, settings.learning_rate)
             folder.add(epoch, network.weights() if epoch.saved else None)
             if on_epoch:
                 on_epoch(epoch)
@@ -251,6 +248,29 @@ def predict(
     """
     no_labels = np.zeros(len(inputs), dtype=np.int64)
     return np.concatenate([network.logits(x) for x, _ in batches(inputs, no_labels, rows, batch_size)])
+
+
+def _require_finite(loss: float, epoch: int, learning_rate: float) -> None:
+    """End a run whose loss is no longer a number: it would never become one again.
+
+    Parameters
+    ----------
+    loss : float
+        The latest loss.
+    epoch : int
+        Number of the epoch.
+    learning_rate : float
+        The usual cause.
+
+    Raises
+    ------
+    TrainingError
+        If the loss is NaN or infinite.
+    """
+    if not math.isfinite(loss):
+        raise TrainingError(
+            f"epoch {epoch}: expected a finite loss, received {loss}; use a --learning-rate below {learning_rate:g}"
+        )
 
 
 def _epoch(
