@@ -25,7 +25,7 @@ test: $(INSTALLED)
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
-	$(VENV)/bin/python -m numpydoc.hooks.validate_docstrings $$(find $(SOURCES) -name '*.py')
+	$(VENV)/bin/numpydoc lint $$(find $(SOURCES) -name '*.py')
 	$(VENV)/bin/mypy
 
 format: $(INSTALLED)

@@ -129,7 +129,13 @@ class Architecture:
 
     @property
     def classes(self) -> int:
-        """Number of logits."""
+        """Count the logits.
+
+        Returns
+        -------
+        int
+            Number of classes.
+        """
         return self.shapes()[-1][0]
 
     def shapes(self) -> tuple[Shape, ...]:

@@ -98,12 +98,24 @@ class MelConfig:
 
     @property
     def segment_samples(self) -> int:
-        """Samples in one segment."""
+        """Count the samples of one segment.
+
+        Returns
+        -------
+        int
+            At `sample_rate`, rounded down.
+        """
         return int(self.sample_rate * self.track_duration / self.segments + 1e-6)
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Shape (n_mels, frames) of every spectrogram."""
+        """Compute the shape of every spectrogram.
+
+        Returns
+        -------
+        tuple of int
+            (n_mels, frames).
+        """
         return self.n_mels, 1 + self.segment_samples // self.hop_length
 
     def fingerprint(self) -> str:

@@ -112,7 +112,13 @@ class Experiment(_Settings):
 
     @property
     def folder(self) -> Path:
-        """Folder of the run."""
+        """Name the folder of the run.
+
+        Returns
+        -------
+        Path
+            Folder `name` in `results`.
+        """
         return self.results / self.name
 
     def to_toml(self) -> str:

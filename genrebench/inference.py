@@ -40,7 +40,13 @@ class Prediction:
 
     @property
     def genre(self) -> str:
-        """The most probable genre."""
+        """Name the most probable genre.
+
+        Returns
+        -------
+        str
+            The genre.
+        """
         return next(iter(self.probabilities))
 
 

@@ -160,7 +160,13 @@ class Layer:
 
     @property
     def kind(self) -> str:
-        """Name of the layer kind, which is that of the Keras class."""
+        """Name the layer kind.
+
+        Returns
+        -------
+        str
+            Name of the class, which is that of the Keras class.
+        """
         return type(self).__name__
 
     def output_shape(self, input_shape: Shape) -> Shape:

@@ -47,7 +47,13 @@ class Recording:
 
     @property
     def key(self) -> str:
-        """Name of the track in the manifest."""
+        """Name the track as the manifest does.
+
+        Returns
+        -------
+        str
+            ``<genre>/<track>``.
+        """
         return f"{self.genre}/{self.track}"
 
 

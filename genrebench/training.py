@@ -73,7 +73,13 @@ class TrainingData:
 
     @property
     def inputs(self) -> NDArray[np.float32]:
-        """Standardised inputs of the network, (segments, n_mels, frames, 1)."""
+        """View the spectrograms as inputs of the network.
+
+        Returns
+        -------
+        ndarray of float32 [shape=(segments, n_mels, frames, 1)]
+            All segments, standardised.
+        """
         return self.dataset.spectrograms[..., np.newaxis]
 
 

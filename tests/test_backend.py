@@ -17,16 +17,16 @@ NOT_AN_INFO = "text"
 
 
 class _Distribution:
-    """Stands for an installed distribution."""
+    """Stands for an installed distribution.
+
+    Parameters
+    ----------
+    name : str
+        Name of the distribution.
+    """
 
     def __init__(self, name: str) -> None:
-        """Keep the name.
-
-        Parameters
-        ----------
-        name : str
-            Name of the distribution.
-        """
+        """Keep the name."""
         self.name, self.version = name, "1.0"
 
 

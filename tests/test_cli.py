@@ -27,12 +27,12 @@ def torch_installed() -> None:
     pytest.importorskip("torch")
 
 
-def run(*arguments: str | Path) -> Result:
+def run(*arguments: object) -> Result:
     """Run the command line in this process.
 
     Parameters
     ----------
-    *arguments : str or Path
+    *arguments : object
         What follows ``genrebench``.
 
     Returns

@@ -209,9 +209,10 @@ class TorchNetwork:
         masks = dropout_masks or {}
         for layer, module in zip(self.architecture.layers, modules, strict=True):
             if isinstance(module, Dropout):
-                mask = masks.get(layer.name)
-                module.mask = None if mask is None else torch.from_numpy(mask).to(self._device, self._dtype)
-                module.p = module.p if layer.name in masks else 0.0
+                if layer.name in masks:
+                    module.mask = self._canonical_to_torch(masks[layer.name])
+                else:
+                    module.p = 0.0
         return modules
 
     def start_training(self, optimizer: Adam, *, seed: int) -> None:
@@ -263,7 +264,7 @@ class TorchNetwork:
         return BatchMetrics(size=len(labels), loss=loss.item(), correct=correct)
 
     def _tensor(self, x: NDArray[Any]) -> Tensor:
-        """Turn canonical inputs into a tensor in channels-last memory.
+        """Turn canonical inputs into a tensor, after a look at their shape.
 
         Parameters
         ----------
@@ -273,7 +274,7 @@ class TorchNetwork:
         Returns
         -------
         Tensor [shape=(n, channels, height, width)]
-            The same values; on the CPU and in the same dtype, the same memory.
+            As `_canonical_to_torch` gives it.
 
         Raises
         ------
@@ -282,7 +283,23 @@ class TorchNetwork:
         """
         if x.shape[1:] != self.architecture.input_shape:
             raise BackendError(f"expected inputs (n, {self.architecture.input_shape}), received shape {x.shape}")
-        return torch.from_numpy(x).to(device=self._device, dtype=self._dtype).permute(0, 3, 1, 2)
+        return self._canonical_to_torch(x)
+
+    def _canonical_to_torch(self, array: NDArray[Any]) -> Tensor:
+        """Bring a channels-last array into PyTorch's order of axes.
+
+        Parameters
+        ----------
+        array : ndarray [shape=(n, height, width, channels)] or [shape=(n, features)]
+            Inputs or a mask.
+
+        Returns
+        -------
+        Tensor [shape=(n, channels, height, width)] or [shape=(n, features)]
+            The same values in channels-last memory; on the CPU and in the same dtype, the same memory.
+        """
+        tensor = torch.from_numpy(array).to(device=self._device, dtype=self._dtype)
+        return tensor.permute(0, 3, 1, 2) if tensor.ndim == 4 else tensor
 
 
 class TorchBackend:

@@ -250,7 +250,7 @@ class Dropout(nn.Dropout):
         Tensor
             `x` itself in evaluation, or where nothing is dropped.
         """
-        if not self.training or self.p == 0:
+        if not self.training or (self.p == 0 and self.mask is None):
             return x
         keep = torch.empty_like(x).bernoulli_(1 - self.p, generator=self.generator) if self.mask is None else self.mask
         return x * (keep / (1 - self.p))

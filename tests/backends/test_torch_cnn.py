@@ -258,6 +258,15 @@ def test_dropout_drops_in_training_only_and_by_its_seed() -> None:
     assert not np.array_equal(draws[0], draws[2])
 
 
+def test_masks_of_feature_maps_are_channels_last() -> None:
+    """A mask in the shape of a layer's canonical output drops just those values."""
+    network = build(Architecture((2, 2, 2), (Dropout(0.5), Flatten(), Dense(2))))
+    mask = np.zeros((1, 2, 2, 2))
+    mask[0, 0, 1, 0] = 1
+    trace = network.trace(np.ones((1, 2, 2, 2)), training=True, dropout_masks={"dropout": mask})
+    np.testing.assert_array_equal(trace["dropout"], 2 * mask)
+
+
 def test_prediction_does_not_disturb_training() -> None:
     """Logits in evaluation mode between two steps change nothing, and training mode is set again."""
     x, labels = RNG.normal(size=(6, 32, 17, 1)), np.array([0, 1, 2, 0, 1, 2])
