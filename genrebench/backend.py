@@ -152,8 +152,8 @@ class Network(Protocol):
         training : bool
             Whether batch normalisation uses the batch's statistics.
         dropout_masks : mapping of str to ndarray, optional
-            For a dropout layer's name, what it keeps (1) and drops (0), in the shape of its input; a layer without a
-            mask drops nothing.
+            For a dropout layer's name, what it keeps (1) and drops (0), in the shape of its input; in training a given
+            mask is always applied, and a layer without one drops nothing.
 
         Returns
         -------
@@ -269,6 +269,50 @@ class Backend(Protocol):
         ...
 
 
+def check_inputs(
+    architecture: Architecture,
+    x: NDArray[Any],
+    *,
+    labels: NDArray[Any] | None = None,
+    dropout_masks: Mapping[str, NDArray[Any]] | None = None,
+) -> None:
+    """Refuse inputs that a network cannot work on; for backends to call before they compute.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        The network.
+    x : ndarray
+        Inputs; right is [shape=(n, height, width, channels)].
+    labels : ndarray, optional
+        True classes; right are n integers from 0 to classes - 1.
+    dropout_masks : mapping of str to ndarray, optional
+        Masks; right are those of dropout layers, in the shape of their input.
+
+    Raises
+    ------
+    BackendError
+        If something has another shape, labels are out of range, or a mask is no dropout layer's: a mask that is
+        silently ignored would make a comparison prove nothing.
+    """
+    shape = architecture.input_shape
+    if x.shape[1:] != shape:
+        raise BackendError(f"expected inputs of shape (n, {', '.join(map(str, shape))}), received {x.shape}")
+    if labels is not None:
+        right = labels.shape == (len(x),) and np.issubdtype(labels.dtype, np.integer)
+        if not right or (len(x) and not 0 <= labels.min() <= labels.max() < architecture.classes):
+            raise BackendError(
+                f"expected {len(x)} labels from 0 to {architecture.classes - 1}, received shape {labels.shape}, "
+                f"dtype {labels.dtype}" + (f", from {labels.min()} to {labels.max()}" if labels.size else "")
+            )
+    layers = zip(architecture.layers, architecture.shapes()[:-1], strict=True)
+    maskable = {layer.name: (len(x), *before) for layer, before in layers if layer.kind == "Dropout"}
+    for name, mask in (dropout_masks or {}).items():
+        if mask.shape != maskable.get(name):
+            expected = f"a mask of shape {maskable[name]}" if name in maskable else f"masks for {list(maskable)} only"
+            raise BackendError(f"{name}: expected {expected}, received one of shape {mask.shape}")
+
+
 @dataclass(frozen=True)
 class BackendEntry:
     """One installed plugin, whole or broken.
@@ -285,6 +329,8 @@ class BackendEntry:
         Installed version of the framework; None if it is not installed.
     problem : str, optional
         Why the backend cannot be used; None if nothing is known to stand against it.
+    cause : Exception, optional
+        What a broken plugin raised, with its traceback.
     """
 
     name: str
@@ -292,6 +338,7 @@ class BackendEntry:
     info: BackendInfo | None
     framework_version: str | None
     problem: str | None
+    cause: Exception | None = None
 
 
 def list_backends() -> list[BackendEntry]:
@@ -305,7 +352,7 @@ def list_backends() -> list[BackendEntry]:
     claims: dict[str, list[metadata.EntryPoint]] = defaultdict(list)
     for entry_point in metadata.entry_points(group=GROUP):
         claims[entry_point.name].append(entry_point)
-    return [_describe(name, entry_points) for name, entry_points in sorted(claims.items())]
+    return [_describe(name, _distinct(entry_points)) for name, entry_points in sorted(claims.items())]
 
 
 def load_backend(name: str) -> tuple[BackendInfo, Backend]:
@@ -335,12 +382,29 @@ def load_backend(name: str) -> tuple[BackendInfo, Backend]:
         )
     entry = entries[name]
     if entry.problem is not None or entry.info is None:
-        raise BackendError(f"backend {name}: {entry.problem}")
+        raise BackendError(f"backend {name}: {entry.problem}") from entry.cause
     module, _, attribute = entry.info.implementation.partition(":")
     try:
         return entry.info, getattr(import_module(module), attribute)
     except Exception as error:
         raise BackendError(f"backend {name}: cannot be imported ({type(error).__name__}: {error})") from error
+
+
+def _distinct(entry_points: list[metadata.EntryPoint]) -> list[metadata.EntryPoint]:
+    """Drop what one distribution says twice, as when it lies on the path in two places.
+
+    Parameters
+    ----------
+    entry_points : list of EntryPoint
+        Entry points of one name.
+
+    Returns
+    -------
+    list of EntryPoint
+        One of each distribution and value.
+    """
+    named = {(point.dist.name if point.dist else None, point.value): point for point in reversed(entry_points)}
+    return list(reversed(named.values()))
 
 
 def _describe(name: str, entry_points: list[metadata.EntryPoint]) -> BackendEntry:
@@ -369,7 +433,7 @@ def _describe(name: str, entry_points: list[metadata.EntryPoint]) -> BackendEntr
         info = entry_points[0].load()
     except Exception as error:  # whatever a stranger's module raises must not end the list
         problem = f"broken plugin of {distributions[0]} ({type(error).__name__}: {error})"
-        return BackendEntry(name, distributions, None, None, problem)
+        return BackendEntry(name, distributions, None, None, problem, error)
     if not isinstance(info, BackendInfo) or info.name != name:
         problem = f"broken plugin of {distributions[0]}: expected a BackendInfo named {name!r}, received {info!r}"
         return BackendEntry(name, distributions, None, None, problem)

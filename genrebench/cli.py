@@ -283,10 +283,11 @@ def infer(paths: tuple[Path, ...], *, model: Path | None, top_k: int, as_json: b
     device : str
         Where it runs.
     """
-    from genrebench.console import note, show_predictions
+    from genrebench.console import show_predictions
     from genrebench.files import printable
     from genrebench.inference import GenreClassifier, find_recordings
     from genrebench.model import load_model, newest_model
+    from genrebench.output import note
 
     recordings = list(find_recordings(paths))
     if model is None:
@@ -319,10 +320,14 @@ def summary(*, model: Path | None, input_shape: tuple[int, int], genres: int) ->
         Number of genres, without a model.
     """
     from genrebench.architecture import genre_cnn
-    from genrebench.console import show_summary
-    from genrebench.model import load_model
+    from genrebench.output import show_summary
 
-    show_summary(load_model(model).spec.architecture if model else genre_cnn(input_shape, genres))
+    if model is None:
+        show_summary(genre_cnn(input_shape, genres))
+    else:
+        from genrebench.model import load_model
+
+        show_summary(load_model(model).spec.architecture)
 
 
 @main.command(
@@ -333,9 +338,46 @@ def summary(*, model: Path | None, input_shape: tuple[int, int], genres: int) ->
 def backends() -> None:
     """List the installed backends."""
     from genrebench.backend import list_backends
-    from genrebench.console import show_backends
+    from genrebench.output import show_backends
 
     show_backends(list_backends())
+
+
+@main.command(
+    short_help="Check that a backend builds what it should.",
+    help="Run the conformance kit on a backend, in a process of its own, and print what each check found.\n\n"
+    "Values are compared with the NumPy referee in float64. The status is 0 if every required check ran and passed.",
+    epilog=_examples(
+        "genrebench check torch",
+        "genrebench check keras --python /opt/tensorflow/bin/python",
+        'genrebench check mine --expect "float32=the device rounds sums to bfloat16"',
+    ),
+)
+@click.argument("name", metavar="BACKEND")
+@click.option("--python", type=_PATH, help="Interpreter of the environment that has the backend.  [default: this one]")
+@click.option("--timeout", type=click.FloatRange(min=1), default=600.0, show_default=True, help="Seconds it may take.")
+@click.option("--expect", "expected", multiple=True, metavar="CHECK=REASON", help="A failure that is known, and why.")
+def check(*, name: str, python: Path | None, timeout: float, expected: tuple[str, ...]) -> None:
+    """Run the conformance kit.
+
+    Parameters
+    ----------
+    name : str
+        Name of the backend.
+    python : Path, optional
+        Interpreter of the environment that has the backend.
+    timeout : float
+        Seconds it may take.
+    expected : tuple of str
+        Expected failures, ``check=reason`` each.
+    """
+    from genrebench.jobs import run_check
+    from genrebench.output import show_outcomes
+
+    reasons = dict(each.partition("=")[::2] for each in expected)
+    outcomes, report = run_check(name, reasons, python=python, timeout=timeout)
+    if not show_outcomes(outcomes, report):
+        raise click.exceptions.Exit(1)
 
 
 @main.command(

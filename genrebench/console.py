@@ -4,52 +4,26 @@ Results go to standard output and can be piped; notes and errors go to standard 
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
-from rich.text import Text
 
-from genrebench.architecture import Architecture
 from genrebench.audio import MelConfig
-from genrebench.backend import BackendEntry, BatchMetrics
+from genrebench.backend import BatchMetrics
 from genrebench.errors import AudioError
 from genrebench.experiment import Experiment
 from genrebench.files import printable
 from genrebench.inference import GenreClassifier, Prediction
+from genrebench.output import note, write
 from genrebench.preprocessing import PreprocessReport, TrackResult, preprocess
 from genrebench.run import Epoch
 from genrebench.training import TrainingData, TrainingRun, train
 
 # Kept short: a report of a thousand failures helps nobody, and the manifest has them all.
 _FAILURES_SHOWN = 20
-
-
-def write(line: str, *, to: Console | None = None) -> None:
-    """Print one line as it is: no markup, no wrapping.
-
-    Parameters
-    ----------
-    line : str
-        What to print.
-    to : Console, optional
-        Where; by default standard output.
-    """
-    (to or Console()).print(Text(line), soft_wrap=True, highlight=False)
-
-
-def note(line: str) -> None:
-    """Print one line to standard error.
-
-    Parameters
-    ----------
-    line : str
-        What to print.
-    """
-    write(line, to=Console(stderr=True))
 
 
 def _progress(console: Console, unit: str) -> Progress:
@@ -318,53 +292,3 @@ def _prediction_json(prediction: Prediction, top_k: int) -> dict[str, Any]:
         "probabilities": dict(list(prediction.probabilities.items())[:top_k]),
         "segments": prediction.segments,
     }
-
-
-def show_summary(architecture: Architecture) -> None:
-    """Print the layer table of a network as Keras does.
-
-    Parameters
-    ----------
-    architecture : Architecture
-        The network.
-    """
-    table = Table(show_lines=False)
-    table.add_column("Layer (type)", no_wrap=True)
-    table.add_column("Output Shape", no_wrap=True)
-    table.add_column("Param #", justify="right", no_wrap=True)
-    rows = architecture.summary()
-    for row in rows:
-        shape = ", ".join(map(str, ("None", *row.output_shape)))
-        table.add_row(Text(f"{row.name} ({row.kind})"), Text(f"({shape})"), f"{row.parameters:,}")
-    total, trainable = sum(row.parameters for row in rows), sum(row.trainable for row in rows)
-    console = Console()
-    height, width, channels = architecture.input_shape
-    write(f"Input: (None, {height}, {width}, {channels})", to=console)
-    console.print(table)
-    write(f"Total params: {total:,}", to=console)
-    write(f"Trainable params: {trainable:,}", to=console)
-    write(f"Non-trainable params: {total - trainable:,}", to=console)
-
-
-def show_backends(entries: Iterable[BackendEntry]) -> None:
-    """Print the table of installed backends.
-
-    Parameters
-    ----------
-    entries : iterable of BackendEntry
-        What `genrebench.backend.list_backends` found.
-    """
-    table = Table()
-    for column in ("Backend", "Framework", "Devices", "Trains", "From", "Status"):
-        table.add_column(column, overflow="fold")
-    for entry in entries:
-        info = entry.info
-        table.add_row(
-            Text(entry.name),
-            Text(f"{info.framework} {entry.framework_version or ''}".strip()) if info else "",
-            Text(", ".join(info.devices)) if info else "",
-            ("yes" if info.can_train else "no") if info else "",
-            Text(", ".join(entry.distributions)),
-            Text(printable(entry.problem) if entry.problem else "ready"),
-        )
-    Console().print(table)

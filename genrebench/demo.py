@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from genrebench.audio import MelConfig
-from genrebench.console import show_predictions, show_preprocessing, show_training, write
+from genrebench.console import show_predictions, show_preprocessing, show_training
 from genrebench.errors import ConfigError
 from genrebench.experiment import Experiment, SplitSettings, TrainingSettings
 from genrebench.files import printable
 from genrebench.inference import GenreClassifier
 from genrebench.model import load_model
+from genrebench.output import write
 from genrebench.synthesis import GENRES, write_recordings
 
 # Four segments of three seconds, so that the network has its usual input of 128 x 130.

@@ -129,7 +129,10 @@ def train(
         raise ConfigError(f"{printable(experiment.folder)}: holds a run; choose another --name, or add --overwrite")
     info, backend = load_backend(experiment.backend)
     if not info.can_train:
-        raise BackendError(f"backend {info.name}: expected one that trains, this one does not; use --backend torch")
+        raise BackendError(
+            f"backend {info.name}: expected one that trains, this one only takes weights that another has trained "
+            f"({info.summary}); use --backend torch"
+        )
 
     data = load_training_data(experiment)
     inputs, labels, split = data.inputs, data.dataset.labels, data.split

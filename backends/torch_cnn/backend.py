@@ -21,7 +21,7 @@ from backends.torch_cnn.network import (
 )
 from backends.torch_cnn.optimizer import KerasAdam
 from genrebench.architecture import Architecture, Weights
-from genrebench.backend import Adam, AdamState, BatchMetrics
+from genrebench.backend import Adam, AdamState, BatchMetrics, check_inputs
 from genrebench.errors import BackendError
 
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -83,9 +83,10 @@ class TorchNetwork:
         ndarray [shape=(n, classes)]
             Logits in the network's dtype.
         """
+        check_inputs(self.architecture, x)
         self._modules.eval()
         with torch.inference_mode():
-            logits: NDArray[Any] = self._modules(self._tensor(x)).cpu().numpy()
+            logits: NDArray[Any] = self._modules(self._canonical_to_torch(x)).cpu().numpy()
         return logits
 
     def trace(
@@ -107,10 +108,11 @@ class TorchNetwork:
         dict of str to ndarray
             Output of every layer, channels-last; in training also the updated running statistics.
         """
+        check_inputs(self.architecture, x, dropout_masks=dropout_masks)
         modules = self._copy(training=training, dropout_masks=dropout_masks)
         outputs: dict[str, NDArray[Any]] = {}
         with torch.no_grad():
-            values = self._tensor(x).clone(memory_format=torch.contiguous_format)
+            values = self._canonical_to_torch(x).clone(memory_format=torch.contiguous_format)
             for layer, module in zip(self.architecture.layers, modules, strict=True):
                 values = module(values)
                 channels_last = values.permute(0, 2, 3, 1) if values.ndim == 4 else values
@@ -142,8 +144,9 @@ class TorchNetwork:
         dict of str to ndarray
             Gradient of every trainable weight, by canonical name and in its layout.
         """
+        check_inputs(self.architecture, x, labels=labels, dropout_masks=dropout_masks)
         modules = self._copy(training=True, dropout_masks=dropout_masks)
-        values = self._tensor(x).clone(memory_format=torch.contiguous_format)
+        values = self._canonical_to_torch(x).clone(memory_format=torch.contiguous_format)
         loss = F.cross_entropy(modules(values), torch.from_numpy(labels).to(self._device))
         loss.backward()  # type: ignore[no-untyped-call]
         gradients = {
@@ -172,7 +175,11 @@ class TorchNetwork:
         AdamState
             Moments after the update.
         """
-        pairs = {name: pair for name, pair in tensors(self.architecture, self._copy()).items() if name in gradients}
+        pairs = {
+            name: pair
+            for name, pair in tensors(self.architecture, self._copy()).items()
+            if self.architecture.weight_specs()[name].trainable
+        }
         adam = KerasAdam((tensor for tensor, _ in pairs.values()), optimizer, step=state.step)  # type: ignore[misc]  # all are parameters
         for name, (tensor, axes) in pairs.items():
             tensor.grad = from_canonical(gradients[name], axes, tensor)
@@ -253,37 +260,16 @@ class TorchNetwork:
         """
         if self._optimizer is None:
             raise BackendError("train_step: expected start_training to be called first")
+        check_inputs(self.architecture, x, labels=labels)
         self._modules.train()
         targets = torch.from_numpy(labels).to(self._device)
-        logits = self._modules(self._tensor(x))
+        logits = self._modules(self._canonical_to_torch(x))
         loss = F.cross_entropy(logits, targets)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
         correct = int((logits.detach().argmax(dim=1) == targets).sum())
         return BatchMetrics(size=len(labels), loss=loss.item(), correct=correct)
-
-    def _tensor(self, x: NDArray[Any]) -> Tensor:
-        """Turn canonical inputs into a tensor, after a look at their shape.
-
-        Parameters
-        ----------
-        x : ndarray [shape=(n, height, width, channels)]
-            Inputs.
-
-        Returns
-        -------
-        Tensor [shape=(n, channels, height, width)]
-            As `_canonical_to_torch` gives it.
-
-        Raises
-        ------
-        BackendError
-            If the shape is not the architecture's.
-        """
-        if x.shape[1:] != self.architecture.input_shape:
-            raise BackendError(f"expected inputs (n, {self.architecture.input_shape}), received shape {x.shape}")
-        return self._canonical_to_torch(x)
 
     def _canonical_to_torch(self, array: NDArray[Any]) -> Tensor:
         """Bring a channels-last array into PyTorch's order of axes.

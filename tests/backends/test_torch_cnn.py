@@ -251,7 +251,7 @@ def test_dropout_drops_in_training_only_and_by_its_seed() -> None:
     for seed in (0, 0, 1):
         network.start_training(Adam(), seed=seed)
         network._modules.train()
-        draws.append(network._modules[:2](network._tensor(x)).numpy())
+        draws.append(network._modules[:2](network._canonical_to_torch(x)).numpy())
     assert set(np.unique(draws[0].round(6))) == {0, round(1 / 0.7, 6)}
     assert (draws[0] == 0).mean() == pytest.approx(0.3, abs=0.03)
     np.testing.assert_array_equal(draws[0], draws[1])
@@ -314,10 +314,20 @@ def test_the_plugin_is_found_and_trains() -> None:
 def test_what_cannot_be_done_is_refused() -> None:
     """Wrong input shape, dtype, device, weights, and a step before the start."""
     network = build(SMALL)
-    with pytest.raises(BackendError, match=r"expected inputs \(n, \(32, 17, 1\)\), received shape \(2, 17, 32, 1\)"):
+    with pytest.raises(BackendError, match=r"expected inputs of shape \(n, 32, 17, 1\), received \(2, 17, 32, 1\)"):
         network.logits(np.zeros((2, 17, 32, 1)))
     with pytest.raises(BackendError, match="start_training"):
         network.train_step(np.zeros((2, 32, 17, 1)), np.zeros(2, np.int64))
+    x, labels = np.zeros((2, 32, 17, 1)), np.zeros(2, np.int64)
+    for wrong in (labels - 100, labels + 3, labels[:1], labels.astype(float)):
+        with pytest.raises(BackendError, match="expected 2 labels from 0 to 2, received"):
+            network.loss_and_gradients(x, wrong)
+    with pytest.raises(
+        BackendError, match=r"dropout: expected a mask of shape \(2, 64\), received one of shape \(2, 1\)"
+    ):
+        network.trace(x, training=True, dropout_masks={"dropout": np.ones((2, 1))})
+    with pytest.raises(BackendError, match=r"dense: expected masks for \['dropout'\] only"):
+        network.trace(x, training=True, dropout_masks={"dense": np.ones((2, 64))})
     weights = SMALL.initial_weights(0)
     with pytest.raises(BackendError, match="dtype: expected one of float32, float64, received 'float16'"):
         backend.TorchBackend.build(SMALL, weights, dtype="float16")

@@ -1,0 +1,1 @@
+"""The Keras backends of genrebench: one plugin, three engines."""
