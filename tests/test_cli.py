@@ -198,7 +198,24 @@ def test_backends_are_listed() -> None:
     assert "torch" in result.stdout
 
 
-@pytest.mark.parametrize("command", ["preprocess", "train", "infer", "summary", "backends", "demo"])
+def test_a_backend_is_checked() -> None:
+    """A line a check and a tally; status 1 where the kit finds a fault or cannot run."""
+    result = run("check", "numpy")
+    assert result.exit_code == 0, result.output
+    assert re.search(r"^  logits +passed$", result.stdout, re.MULTILINE)
+    assert re.search(r"^16 ran: 16 passed, 0 failed, 1 skipped; ", result.stdout.splitlines()[-1])
+    refused(run("check", "numpy", "--expect", "adam=no idea"), "backend numpy does not conform: adam$")
+    refused(run("check", "numpy", "--expect", "adam"), "with a reason")
+    refused(run("check", "caffe"), "expected one of the installed backends")
+    refused(run("check", "numpy", "--python", "/nowhere/python"), "expected a Python interpreter")
+
+
+def test_a_backend_that_cannot_train_says_why() -> None:
+    """One line, before any data is read."""
+    refused(run("train", "--backend", "numpy"), "only takes weights that another has trained .*use --backend torch")
+
+
+@pytest.mark.parametrize("command", ["preprocess", "train", "infer", "summary", "backends", "check", "demo"])
 def test_every_command_has_help_with_an_example(command: str) -> None:
     """Help is there, and its example is a command of that name."""
     result = run(command, "--help")
