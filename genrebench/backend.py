@@ -153,7 +153,7 @@ class Network(Protocol):
             Whether batch normalisation uses the batch's statistics.
         dropout_masks : mapping of str to ndarray, optional
             For a dropout layer's name, what it keeps (1) and drops (0), in the shape of its input; in training a given
-            mask is always applied, and a layer without one drops nothing.
+            mask is always applied, and a layer without one drops nothing; in evaluation masks have no effect.
 
         Returns
         -------

@@ -173,7 +173,7 @@ def run_check(
     *,
     python: str | Path | None = None,
     timeout: float = 600.0,
-    threads: int | None = None,
+    threads: int | None = 1,
 ) -> tuple[list[Outcome], dict[str, Any]]:
     """Run the conformance kit in a process of its own.
 
@@ -188,7 +188,8 @@ def run_check(
     timeout : float
         Seconds after which the worker is ended.
     threads : int, optional
-        Number of threads of the backend; by default one a core.
+        Number of threads of the backend; by default one, since the kit's networks are so small that more of them
+        wait for each other; None for one a core.
 
     Returns
     -------

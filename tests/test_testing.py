@@ -68,6 +68,31 @@ def symmetric_padding(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(network.MaxPool, "forward", forward)
 
 
+def padding_with_zeros(patch: pytest.MonkeyPatch) -> None:
+    """Pad pooling with zeros, which win over negative values.
+
+    Parameters
+    ----------
+    patch : MonkeyPatch
+        What plants the mistake.
+    """
+    pad = network._pad
+    patch.setattr(network, "_pad", lambda x, layer, window, value: pad(x, layer, window, 0.0))
+
+
+def masks_in_evaluation(patch: pytest.MonkeyPatch) -> None:
+    """Apply masks whatever the mode.
+
+    Parameters
+    ----------
+    patch : MonkeyPatch
+        What plants the mistake.
+    """
+    patch.setattr(
+        network.Dropout, "forward", lambda self, x: x if self.mask is None else x * (self.mask / (1 - self.p))
+    )
+
+
 def default_momentum(patch: pytest.MonkeyPatch) -> None:
     """Leave the momentum of batch normalisation to PyTorch: 0.1 of the new.
 
@@ -231,6 +256,8 @@ def default_adam(patch: pytest.MonkeyPatch) -> None:
 
 MISTAKES: list[tuple[Callable[[pytest.MonkeyPatch], None], str, str]] = [
     (symmetric_padding, "sizes", "max_pooling2d"),
+    (padding_with_zeros, "logits", "logits"),
+    (masks_in_evaluation, "dropout-masks", "dropout"),
     (default_momentum, "trace", "batch_normalization/moving_mean"),
     (default_epsilon, "logits", "logits"),
     (unbiased_variance, "trace", "batch_normalization/moving_variance"),

@@ -135,7 +135,7 @@ class KerasNetwork:
         """
         check_inputs(self.architecture, x, dropout_masks=dropout_masks)
         with self._scope(), self._engine.without_gradients():
-            inputs, masks = self._tensor(x), self._masks(dropout_masks)
+            inputs, masks = self._tensor(x), self._masks(dropout_masks if training else None)
             with keras.StatelessScope() as scope:
                 outputs = self._run(inputs, training=training, masks=masks)
             if training:

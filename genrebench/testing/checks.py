@@ -275,7 +275,7 @@ def adam(subject: Subject) -> None:
 
 
 def dropout_masks(subject: Subject) -> None:
-    """Check given masks, on feature maps and vectors, in trace and gradients, against the referee.
+    """Check given masks, on feature maps and vectors, in trace, evaluation (no effect) and gradients.
 
     Parameters
     ----------
@@ -293,6 +293,8 @@ def dropout_masks(subject: Subject) -> None:
         masks = example_masks(architecture, 4)
         trace = network.trace(x, training=True, dropout_masks=masks)
         compare(trace, referee.trace(x, training=True, dropout_masks=masks), FORWARD_TOLERANCE)
+        evaluated = network.trace(x, training=False, dropout_masks=masks)
+        compare(evaluated, referee.trace(x, training=False), FORWARD_TOLERANCE)
         gradients = network.loss_and_gradients(x, labels, dropout_masks=masks)[1]
         expected = referee.loss_and_gradients(x, labels, dropout_masks=masks)[1]
         compare(gradients, expected, GRADIENT_TOLERANCE)

@@ -18,8 +18,8 @@ FLOAT32_TOLERANCE = 1e-4
 DIFFERENCE_TOLERANCE = 1e-5
 
 GENRE = genre_cnn((33, 20), 4)
-# What the genre network lacks: padded and strided convolution, unpadded pooling, a linear activation before pooling,
-# dropout on feature maps, normalised vectors.
+# What the genre network lacks: padded and strided convolution, unpadded pooling, a linear activation before padded
+# pooling (whose padding must not win over negative values), dropout on feature maps, normalised vectors.
 MIXED = Architecture(
     (12, 9, 2),
     (
@@ -27,7 +27,8 @@ MIXED = Architecture(
         Dropout(0.25),
         BatchNormalization(momentum=0.9, epsilon=1e-2),
         Conv2D(4, (2, 2)),
-        MaxPooling2D((2, 3), strides=(1, 2)),
+        MaxPooling2D((2, 3), strides=(1, 2), padding="same"),
+        MaxPooling2D((2, 2), strides=(2, 1)),
         Flatten(),
         Dense(5, activation="relu"),
         BatchNormalization(),
