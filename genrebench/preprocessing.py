@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+from filelock import FileLock, Timeout
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from natsort import natsorted
 
@@ -362,11 +363,17 @@ def _saving(manifest: dict[str, Any], tree: Path, genres: set[str]) -> Iterator[
         To be called after a change; it writes the manifest every few seconds.
     """
     staging = tree.with_name(f".{tree.name}.partial")
-    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True, exist_ok=True)
+    try:
+        # The system gives the lock back when its process ends, however that happens.
+        lock = FileLock(staging / "lock", blocking=False).acquire()
+    except Timeout as error:
+        raise DatasetError(
+            f"{printable(tree)}: another genrebench preprocess writes it now; wait for its end"
+        ) from error
     tree.mkdir(parents=True, exist_ok=True)
     for genre in genres:
         (tree / genre).mkdir(exist_ok=True)
-    staging.mkdir()
     last = time.monotonic()
 
     def save() -> None:
@@ -383,6 +390,7 @@ def _saving(manifest: dict[str, Any], tree: Path, genres: set[str]) -> Iterator[
         manifest["tracks"] = dict(natsorted(manifest["tracks"].items()))
         write_json(manifest_path(tree), manifest)
         shutil.rmtree(staging, ignore_errors=True)
+        lock.lock.release()
         for genre in genres:  # an empty folder would be a genre to other people's loaders
             if not any((tree / genre).iterdir()):
                 (tree / genre).rmdir()

@@ -179,6 +179,27 @@ def test_a_stopped_run_keeps_whole_files_and_goes_on(dataset: Path) -> None:
     assert (report.written, report.skipped) == (3, 3)
 
 
+def test_two_runs_do_not_write_one_tree(dataset: Path) -> None:
+    """The second is refused while the first is at work, and goes on where the first stopped."""
+
+    def intrude(done: int, total: int, result: TrackResult) -> None:
+        """Start a second run in the middle of the first.
+
+        Parameters
+        ----------
+        done, total : int
+            Tracks done and to do.
+        result : TrackResult
+            The latest one.
+        """
+        with pytest.raises(DatasetError, match="another genrebench preprocess writes it now"):
+            run(dataset)
+
+    report = preprocess(dataset, SMALL, jobs=1, on_track=intrude)
+    assert report.written == 6
+    assert run(dataset).skipped == 6
+
+
 def test_settings_are_never_mixed(dataset: Path, tmp_path: Path) -> None:
     """Other settings for the same tree are refused, and say which differ; another tree takes them."""
     tree = run(dataset).tree
