@@ -38,6 +38,7 @@ SILENCE = 2.0**-15
 
 # Sample rates outside this range come from broken headers, and would be resampled to an absurd length.
 SAMPLE_RATES = (1_000, 1_000_000)
+MAX_TRACK_SECONDS = 86_400
 # What libsndfile decodes; a folder's other files are not recordings.
 EXTENSIONS = frozenset({".aif", ".aiff", ".au", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
 
@@ -86,6 +87,14 @@ class MelConfig:
             if isinstance(value, bool) or not right or value <= 0:
                 expected = "a positive whole number" if whole else "a positive number of seconds"
                 raise ConfigError(f"{field.name}: expected {expected}, received {value!r}")
+        if not SAMPLE_RATES[0] <= self.sample_rate <= SAMPLE_RATES[1]:
+            raise ConfigError(
+                f"sample_rate: expected {SAMPLE_RATES[0]} to {SAMPLE_RATES[1]} Hz, received {self.sample_rate}"
+            )
+        if self.track_duration > MAX_TRACK_SECONDS:
+            raise ConfigError(
+                f"track_duration: expected at most {MAX_TRACK_SECONDS} s, received {self.track_duration:g}"
+            )
         if self.segment_samples < self.n_fft:
             raise ConfigError(
                 f"segments: expected segments of at least n_fft = {self.n_fft} samples, received "

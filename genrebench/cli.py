@@ -1,5 +1,7 @@
 """The command line. Every command imports what it needs when it runs, so that ``--help`` answers at once."""
 
+import io
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,9 @@ class _Commands(click.Group):
         ClickException
             For every error, unless ``--debug`` was given: then the error itself.
         """
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # a file name must not end a run where the terminal lacks a letter
+                stream.reconfigure(errors="backslashreplace")
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:

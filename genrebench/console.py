@@ -105,7 +105,8 @@ def show_preprocessing(
     for source, reason in list(report.failures.items())[:_FAILURES_SHOWN]:
         note(f"Failed: {reason}" if printable(source) in reason else f"Failed: {printable(source)}: {reason}")
     if report.failures:
-        note(f"{len(report.failures)} recordings failed and were left out; {printable(report.manifest)} lists them")
+        where = f"; {printable(report.manifest)} lists them" if report.manifest.exists() else ""
+        note(f"{len(report.failures)} recordings failed and were left out{where}")
     return report
 
 

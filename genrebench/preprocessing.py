@@ -387,13 +387,16 @@ def _saving(manifest: dict[str, Any], tree: Path, genres: set[str]) -> Iterator[
     try:
         yield staging, save
     finally:
-        manifest["tracks"] = dict(natsorted(manifest["tracks"].items()))
-        write_json(manifest_path(tree), manifest)
+        for folder in (*(tree / genre for genre in genres), tree):
+            if not any(folder.iterdir()):  # an empty folder would be a genre to other people's loaders
+                folder.rmdir()
+        if tree.exists():
+            manifest["tracks"] = dict(natsorted(manifest["tracks"].items()))
+            write_json(manifest_path(tree), manifest)
+        else:  # settings of a run that made nothing must not bind the next one
+            manifest_path(tree).unlink()
         shutil.rmtree(staging, ignore_errors=True)
         lock.lock.release()
-        for genre in genres:  # an empty folder would be a genre to other people's loaders
-            if not any((tree / genre).iterdir()):
-                (tree / genre).rmdir()
 
 
 def _process(

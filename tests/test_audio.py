@@ -227,6 +227,10 @@ def test_settings_are_checked() -> None:
                 dataclasses.replace(DEFAULT, **change)
     with pytest.raises(ConfigError, match="n_fft"):
         MelConfig(segments=1000)
+    with pytest.raises(ConfigError, match="sample_rate: expected 1000 to 1000000 Hz"):
+        MelConfig(sample_rate=10**12)
+    with pytest.raises(ConfigError, match="track_duration: expected at most 86400 s"):
+        MelConfig(track_duration=1e308)
     with pytest.raises(ConfigError, match="hop_length"):
         MelConfig(hop_length=100_000)
     with pytest.raises(ConfigError, match=r"n_mels.*some empty"):

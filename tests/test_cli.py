@@ -244,6 +244,18 @@ def test_what_cannot_be_done_is_one_line(tmp_path: Path, record: Recorder) -> No
     assert run("dance").exit_code == 2
 
 
+def test_a_name_that_the_terminal_cannot_show_does_not_end_the_run(tmp_path: Path) -> None:
+    """Where output is ASCII, the letters are escaped."""
+    (tmp_path / "genres_original" / "曲").mkdir(parents=True)
+    (tmp_path / "genres_original" / "曲" / "曲.wav").touch()
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "genrebench", "preprocess", "--dataset", str(tmp_path), "--jobs", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 1
+    assert r"\u66f2.wav: expected a recording, received an empty file" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @needs_torch
 def test_a_genre_with_one_track_is_named(tmp_path: Path) -> None:
     """Nothing is written, and the message says what to do."""

@@ -291,6 +291,7 @@ def test_settings_that_leave_a_band_empty_end_the_run(dataset: Path) -> None:
     config = MelConfig(sample_rate=8000, n_fft=128, n_mels=128, hop_length=64, segments=4, track_duration=2.0)
     with pytest.raises(ConfigError, match="n_mels"):
         preprocess(dataset, config, jobs=2)
+    assert {path.name for path in dataset.iterdir()} == {"genres_original"}
 
 
 def test_a_damaged_manifest_is_refused(dataset: Path) -> None:
