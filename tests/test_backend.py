@@ -101,6 +101,11 @@ def test_asking_for_a_plugin_loads_it_or_says_why_not() -> None:
     }.items():
         with pytest.raises(BackendError, match=message):
             load_backend(name)
+    for name in ("gone", "crashing"):  # the plugin's own traceback, for --debug
+        with pytest.raises(BackendError) as failure:
+            load_backend(name)
+        assert isinstance(failure.value.__cause__, ModuleNotFoundError)
+        assert failure.value.__cause__.__traceback__ is not None
 
 
 def test_listing_the_project_s_own_backends_imports_no_framework() -> None:

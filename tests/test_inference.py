@@ -12,7 +12,7 @@ from genrebench.dataset import Standardiser, load_dataset
 from genrebench.errors import AudioError, ModelError
 from genrebench.inference import GenreClassifier, find_recordings
 from genrebench.metrics import log_softmax
-from genrebench.model import ModelSpec, SavedModel
+from genrebench.model import ModelSpec, SavedModel, load_model, save_document, save_weights
 from tests.conftest import GENRES, SMALL, Recorder
 
 pytest.importorskip("torch")
@@ -96,6 +96,16 @@ def test_a_recording_gets_the_same_answer_alone_and_among_others(record: Recorde
     classifier.predict(second)
     assert classifier.predict(first) == alone
     assert GenreClassifier(model(), device="cpu").predict(first) == alone
+
+
+def test_a_saved_and_reloaded_model_gives_the_same_probabilities(tmp_path: Path, record: Recorder) -> None:
+    """To the last bit."""
+    mine, path = model(), record("a.wav")
+    digest = save_weights(tmp_path / "weights.safetensors", mine.weights)
+    save_document(tmp_path, mine.spec, {"status": "finished", "weights": {"epoch": 1, "sha256": digest}})
+    again = GenreClassifier(load_model(tmp_path), device="cpu").predict(path)
+    assert again == GenreClassifier(mine, device="cpu").predict(path)
+    assert GenreClassifier(model(seed=1), device="cpu").predict(path).probabilities != again.probabilities
 
 
 def test_a_recording_that_cannot_be_heard_is_an_error(record: Recorder) -> None:
