@@ -290,9 +290,10 @@ def infer(paths: tuple[Path, ...], *, model: Path | None, top_k: int, as_json: b
     """
     from genrebench.console import show_predictions
     from genrebench.files import printable
-    from genrebench.inference import GenreClassifier, find_recordings
+    from genrebench.inference import GenreClassifier
     from genrebench.model import load_model, newest_model
     from genrebench.output import note
+    from genrebench.recordings import find_recordings
 
     recordings = list(find_recordings(paths))
     if model is None:
@@ -342,7 +343,7 @@ def summary(*, model: Path | None, input_shape: tuple[int, int], genres: int) ->
 )
 def backends() -> None:
     """List the installed backends."""
-    from genrebench.backend import list_backends
+    from genrebench.discovery import list_backends
     from genrebench.output import show_backends
 
     show_backends(list_backends())

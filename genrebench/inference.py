@@ -1,17 +1,14 @@
 """From a recording to its genre, with the preprocessing that the model was trained on."""
 
 import itertools
-import os
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from natsort import natsorted
 
-from genrebench.audio import is_recording, segment_spectrograms
-from genrebench.backend import load_backend
-from genrebench.errors import AudioError, ModelError
+from genrebench.audio import segment_spectrograms
+from genrebench.discovery import load_backend
+from genrebench.errors import ModelError
 from genrebench.files import printable
 from genrebench.metrics import join_segments, log_softmax
 from genrebench.model import SavedModel
@@ -110,34 +107,3 @@ class GenreClassifier:
         best_first = np.argsort(-probabilities, kind="stable")
         named = {self._spec.genres[index]: float(probabilities[index]) for index in best_first}
         return Prediction(path, len(rows), named)
-
-
-def find_recordings(paths: Iterable[Path]) -> Iterator[Path]:
-    """List the recordings that some paths stand for.
-
-    Parameters
-    ----------
-    paths : iterable of Path
-        Files, taken as they are, and folders, searched through with their subfolders.
-
-    Yields
-    ------
-    Path
-        Recordings, those of a folder in natural order.
-
-    Raises
-    ------
-    AudioError
-        If a folder holds no recording.
-    """
-    for path in paths:
-        if not path.is_dir():
-            yield path
-            continue
-        found = [Path(folder) / name for folder, _, names in os.walk(path) for name in names]
-        recordings = natsorted(filter(is_recording, found))
-        if not recordings:
-            raise AudioError(
-                f"{printable(path)}: expected recordings (wav, au, flac, ogg, mp3) in the folder, found none"
-            )
-        yield from recordings

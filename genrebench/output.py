@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from genrebench.architecture import Architecture
-from genrebench.backend import BackendEntry
+from genrebench.discovery import BackendEntry
 from genrebench.files import printable
 from genrebench.testing import Outcome, tally
 
@@ -99,7 +99,7 @@ def show_backends(entries: Iterable[BackendEntry]) -> None:
     Parameters
     ----------
     entries : iterable of BackendEntry
-        What `genrebench.backend.list_backends` found.
+        What `genrebench.discovery.list_backends` found.
     """
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("Backend", "Framework", "Devices", "Trains", "Status"):

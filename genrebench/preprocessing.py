@@ -19,43 +19,14 @@ from filelock import FileLock, Timeout
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from natsort import natsorted
 
-from genrebench.audio import MelConfig, is_recording, segment_spectrograms
+from genrebench.audio import MelConfig, segment_spectrograms
 from genrebench.environment import versions
 from genrebench.errors import AudioError, DatasetError
 from genrebench.files import npz_bytes, printable, write_atomically, write_json
 from genrebench.manifest import MANIFEST_FORMAT, manifest_path, read_manifest
+from genrebench.recordings import Recording, dataset_recordings
 
 _SECONDS_BETWEEN_MANIFESTS = 2.0
-
-
-@dataclass(frozen=True)
-class Recording:
-    """One recording of the dataset.
-
-    Attributes
-    ----------
-    genre : str
-        Name of its folder.
-    track : str
-        File name without extension.
-    path : Path
-        The file.
-    """
-
-    genre: str
-    track: str
-    path: Path
-
-    @property
-    def key(self) -> str:
-        """Name the track as the manifest does.
-
-        Returns
-        -------
-        str
-            ``<genre>/<track>``.
-        """
-        return f"{self.genre}/{self.track}"
 
 
 @dataclass(frozen=True)
@@ -111,42 +82,6 @@ class PreprocessReport:
     orphans: tuple[str, ...] = ()
 
 
-def find_recordings(dataset: Path) -> list[Recording]:
-    """List the recordings of a dataset in natural order.
-
-    Parameters
-    ----------
-    dataset : Path
-        Folder that holds ``genres_original/<genre>/<track>.wav``.
-
-    Returns
-    -------
-    list of Recording
-        At least one.
-
-    Raises
-    ------
-    DatasetError
-        If there is no such folder, no genre folder, or no recording.
-    """
-    root = dataset / "genres_original"
-    where = printable(root)
-    if not root.is_dir():
-        raise DatasetError(f"{where}: expected a folder of genre folders, found none; put recordings in <genre>/ there")
-    genres = [folder for folder in natsorted(root.iterdir()) if folder.is_dir() and not folder.name.startswith(".")]
-    if not genres:
-        raise DatasetError(f"{where}: expected genre folders such as blues/, found none; sort the recordings into them")
-    recordings = [
-        Recording(folder.name, path.stem, path)
-        for folder in genres
-        for path in natsorted(folder.iterdir())
-        if is_recording(path)
-    ]
-    if not recordings:
-        raise DatasetError(f"{where}: expected recordings (wav, au, flac, ogg, mp3) in the genre folders, found none")
-    return recordings
-
-
 def preprocess(
     dataset: Path,
     config: MelConfig,
@@ -180,7 +115,7 @@ def preprocess(
     DatasetError
         If there is nothing to process, or the tree was written with other settings.
     """
-    recordings = find_recordings(dataset)
+    recordings = dataset_recordings(dataset)
     tree = output or dataset / "genres_mel_npz"
     manifest = _manifest_to_continue(tree, config)
     report = PreprocessReport(tree, manifest_path(tree))
@@ -190,7 +125,7 @@ def preprocess(
     seen: dict[str, Recording] = {}
     for recording in recordings:
         if recording.key in seen:
-            failures[_source(recording)] = f"same track name as {seen[recording.key].path.name}; rename one of them"
+            failures[recording.source] = f"same track name as {seen[recording.key].path.name}; rename one of them"
             continue
         seen[recording.key] = recording
         if _is_done(recording, tracks.get(recording.key), tree):
@@ -208,7 +143,7 @@ def preprocess(
                 tracks[recording.key] = {**_identity(recording), "segments": result.segments}
                 report.written += 1
             else:
-                failures[_source(recording)] = result.reason
+                failures[recording.source] = result.reason
             save()
             if on_track:
                 on_track(done, len(todo), result)
@@ -217,22 +152,6 @@ def preprocess(
     report.orphans = tuple(natsorted(tracks.keys() - seen.keys()))
     report.failures = failures
     return report
-
-
-def _source(recording: Recording) -> str:
-    """Name a recording's file relative to ``genres_original/``.
-
-    Parameters
-    ----------
-    recording : Recording
-        The recording.
-
-    Returns
-    -------
-    str
-        ``<genre>/<file>``.
-    """
-    return f"{recording.genre}/{recording.path.name}"
 
 
 def _identity(recording: Recording) -> dict[str, Any]:
@@ -249,7 +168,7 @@ def _identity(recording: Recording) -> dict[str, Any]:
         Name, size in bytes and time of the last change.
     """
     status = recording.path.stat()
-    return {"source": _source(recording), "size": status.st_size, "modified_ns": status.st_mtime_ns}
+    return {"source": recording.source, "size": status.st_size, "modified_ns": status.st_mtime_ns}
 
 
 def _is_done(recording: Recording, entry: dict[str, Any] | None, tree: Path) -> bool:

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrebench.architecture import genre_cnn
-from genrebench.backend import Adam, Backend, BackendInfo, BatchMetrics, Network, Trainable, load_backend
+from genrebench.backend import Adam, Backend, BackendInfo, BatchMetrics, Network, Trainable
 from genrebench.dataset import Dataset, Standardiser, load_dataset
+from genrebench.discovery import load_backend
 from genrebench.environment import versions
 from genrebench.errors import BackendError, ConfigError, TrainingError
 from genrebench.experiment import Experiment

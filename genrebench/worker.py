@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from genrebench.architecture import Architecture
-from genrebench.backend import Adam, AdamState, BackendInfo, Network, load_backend
+from genrebench.backend import Adam, AdamState, BackendInfo, Network
+from genrebench.discovery import load_backend
 from genrebench.environment import versions
 from genrebench.errors import BackendError, GenrebenchError
 from genrebench.files import write_json

@@ -276,7 +276,7 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
 
 def test_an_unforeseen_error_is_one_line_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """It says what it was and how to learn more."""
-    monkeypatch.setattr("genrebench.backend.list_backends", lambda: 1 / 0)
+    monkeypatch.setattr("genrebench.discovery.list_backends", lambda: 1 / 0)
     refused(run("backends"), r"ZeroDivisionError: division by zero \(unforeseen; genrebench --debug")
 
 

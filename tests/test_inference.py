@@ -10,9 +10,10 @@ from genrebench.architecture import genre_cnn
 from genrebench.audio import segment_spectrograms
 from genrebench.dataset import Standardiser, load_dataset
 from genrebench.errors import AudioError, ModelError
-from genrebench.inference import GenreClassifier, find_recordings
+from genrebench.inference import GenreClassifier
 from genrebench.metrics import log_softmax
 from genrebench.model import ModelSpec, SavedModel, load_model, save_document, save_weights
+from genrebench.recordings import find_recordings
 from tests.conftest import GENRES, SMALL, Recorder
 
 pytest.importorskip("torch")

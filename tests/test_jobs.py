@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from genrebench.architecture import Architecture, genre_cnn
-from genrebench.backend import Adam, AdamState, load_backend
+from genrebench.backend import Adam, AdamState
+from genrebench.discovery import load_backend
 from genrebench.jobs import THREAD_VARIABLES, Call, Job, WorkerError, run_check, run_job
 from genrebench.layers import Dense, Flatten
 from genrebench.testing.examples import example_inputs, example_masks, example_weights

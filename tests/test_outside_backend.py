@@ -113,7 +113,7 @@ def test_the_page_lists_the_checks_of_the_kit() -> None:
 def test_the_distribution_is_discovered_without_its_framework() -> None:
     """It is ready, it is the only one of that name, and listing it imports no framework."""
     code = (
-        "import sys; from genrebench.backend import list_backends;"
+        "import sys; from genrebench.discovery import list_backends;"
         "entry, = (each for each in list_backends() if each.name == 'functional');"
         "assert entry.problem is None, entry.problem;"
         "assert entry.distributions == ('genrebench-functional 0.1.0',), entry.distributions;"

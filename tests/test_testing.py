@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genrebench.backend import BackendInfo, load_backend
+from genrebench.backend import BackendInfo
+from genrebench.discovery import load_backend
 from genrebench.errors import ConfigError
 from genrebench.testing import Outcome, check_backend, check_names, tally
 from genrebench.testing.checks import CHECKS
@@ -16,6 +17,7 @@ torch = pytest.importorskip("torch")
 network = pytest.importorskip("backends.torch_cnn.network")
 backend = pytest.importorskip("backends.torch_cnn.backend")
 optimizer = pytest.importorskip("backends.torch_cnn.optimizer")
+weights = pytest.importorskip("backends.torch_cnn.weights")
 F = torch.nn.functional
 
 
@@ -181,7 +183,7 @@ def reshaped_kernels(patch: pytest.MonkeyPatch) -> None:
         shape = [tensor.shape[axis] for axis in np.argsort(axes)]
         return tensor.detach().contiguous().numpy().reshape(shape).copy()
 
-    for module in (network, backend):
+    for module in (weights, backend):
         patch.setattr(module, "from_canonical", there)
         patch.setattr(module, "to_canonical", back)
 

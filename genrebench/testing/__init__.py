@@ -15,7 +15,8 @@ NumPy referee in float64, scaled by the norm of the whole tensor; gradients also
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from genrebench.backend import Backend, BackendInfo, load_backend
+from genrebench.backend import Backend, BackendInfo
+from genrebench.discovery import load_backend
 from genrebench.errors import ConfigError
 from genrebench.testing.checks import CHECKS, Check
 from genrebench.testing.examples import CheckFailure, CheckSkipped, Subject

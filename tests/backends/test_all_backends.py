@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genrebench.architecture import Architecture, genre_cnn
-from genrebench.backend import list_backends
+from genrebench.discovery import list_backends
 from genrebench.jobs import Call, Job, JobResult, run_check, run_job
 from genrebench.testing import tally
 from genrebench.testing.examples import (

@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from genrebench.architecture import Architecture, genre_cnn
-from genrebench.backend import Adam, AdamState, Trainable, load_backend
+from genrebench.backend import Adam, AdamState, Trainable
+from genrebench.discovery import load_backend
 from genrebench.errors import BackendError, ConfigError
 from genrebench.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D, same_padding
 

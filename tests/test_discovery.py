@@ -6,8 +6,9 @@ from importlib import metadata
 
 import pytest
 
-from genrebench import backend
-from genrebench.backend import BackendInfo, list_backends, load_backend
+from genrebench import discovery
+from genrebench.backend import BackendInfo
+from genrebench.discovery import list_backends, load_backend
 from genrebench.errors import BackendError
 
 GOOD = BackendInfo("good", "numpy", "a stand-in", ("cpu",), can_train=False, implementation="math:pi")
@@ -47,7 +48,7 @@ def entry(name: str, value: str, distribution: str = "somebody") -> metadata.Ent
     EntryPoint
         As `importlib.metadata` gives it.
     """
-    point = metadata.EntryPoint(name, f"{__name__}:{value}" if ":" not in value else value, backend.GROUP)
+    point = metadata.EntryPoint(name, f"{__name__}:{value}" if ":" not in value else value, discovery.GROUP)
     found: metadata.EntryPoint = point._for(_Distribution(distribution))  # type: ignore[attr-defined]
     return found
 
@@ -111,7 +112,7 @@ def test_asking_for_a_plugin_loads_it_or_says_why_not() -> None:
 def test_listing_the_project_s_own_backends_imports_no_framework() -> None:
     """A fresh process lists them, and has none of the frameworks in memory."""
     code = (
-        "import sys; from genrebench.backend import list_backends; names = [e.name for e in list_backends()];"
+        "import sys; from genrebench.discovery import list_backends; names = [e.name for e in list_backends()];"
         "assert 'torch' in names, names;"
         "assert not {'torch', 'tensorflow', 'keras', 'jax', 'librosa'} & set(sys.modules), sorted(sys.modules)"
     )
