@@ -228,6 +228,8 @@ class Architecture:
         for name, spec in specs.items():
             if weights[name].shape != spec.shape:
                 raise ConfigError(f"{name}: expected shape {spec.shape}, received {weights[name].shape}")
+            if weights[name].dtype.kind != "f":
+                raise ConfigError(f"{name}: expected floating-point weights, received {weights[name].dtype}")
             if not np.isfinite(weights[name]).all():
                 raise ConfigError(f"{name}: expected finite weights, received NaN or infinity")
 

@@ -10,6 +10,7 @@ import functools
 import hashlib
 import json
 import math
+import os
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ SILENCE = 2.0**-15
 # Sample rates outside this range come from broken headers, and would be resampled to an absurd length.
 SAMPLE_RATES = (1_000, 1_000_000)
 MAX_TRACK_SECONDS = 86_400
+# Full scale is 1; samples far beyond it are no sound, and their power would overflow.
+LOUDEST = 1e6
 # What libsndfile decodes; a folder's other files are not recordings.
 EXTENSIONS = frozenset({".aif", ".aiff", ".au", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
 
@@ -339,7 +342,7 @@ def _decode(path: Path, sample_rate: int) -> Iterator[NDArray[np.float32]]:
             raise AudioError(f"{where}: expected a recording, received an empty file (0 bytes)")
         # libsndfile calls every failure of the system "System error"; open() says which.
         path.open("rb").close()
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:  # bytes, for names that are not UTF-8
             rate = file.samplerate
             if not SAMPLE_RATES[0] <= rate <= SAMPLE_RATES[1]:
                 raise AudioError(f"{where}: expected a sample rate in {SAMPLE_RATES} Hz, the header says {rate} Hz")
@@ -347,8 +350,10 @@ def _decode(path: Path, sample_rate: int) -> Iterator[NDArray[np.float32]]:
             block = np.empty(_BLOCK_FRAMES, dtype=np.float32)
             while len(block) == _BLOCK_FRAMES:
                 block = file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True).mean(axis=1)
-                if not np.isfinite(block).all():
-                    raise AudioError(f"{where}: expected finite samples, received NaN or infinity")
+                if not (np.abs(block) <= LOUDEST).all():
+                    raise AudioError(
+                        f"{where}: expected samples of at most {LOUDEST:g}, received NaN, infinity or more"
+                    )
                 # A short block is the last one: only then does the resampler give out what it still holds.
                 yield resampler.resample_chunk(block, last=len(block) < _BLOCK_FRAMES) if resampler else block
     except soundfile.LibsndfileError as error:

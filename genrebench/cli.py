@@ -63,6 +63,8 @@ def _one_line(error: Exception) -> str:
     str
         For an error that genrebench foresees its message; for others what is known, and how to learn more.
     """
+    from genrebench.files import printable
+
     if isinstance(error, GenrebenchError):
         message = str(error)
     elif isinstance(error, OSError) and error.strerror:
@@ -71,7 +73,7 @@ def _one_line(error: Exception) -> str:
         message = "out of memory; use less data, or a smaller --batch-size"
     else:
         message = f"{type(error).__name__}: {error} (unforeseen; genrebench --debug COMMAND shows where)"
-    return " ".join(message.split())
+    return printable(" ".join(message.split()))
 
 
 _PATH = click.Path(path_type=Path)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from genrebench.audio import MelConfig
 from genrebench.backend import BatchMetrics
@@ -43,13 +43,11 @@ def _progress(console: Console, unit: str) -> Progress:
     """
     return Progress(
         TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
+        BarColumn(bar_width=12),
         MofNCompleteColumn(),
-        TextColumn(unit),
-        TimeElapsedColumn(),
-        TextColumn("left"),
+        TextColumn(f"{unit},"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[status]}"),
+        TextColumn("left {task.fields[status]}"),
         console=console,
         disable=not console.is_terminal,
         transient=True,
@@ -181,7 +179,7 @@ def show_training(experiment: Experiment, *, overwrite: bool = False) -> Trainin
             batch : BatchMetrics
                 The latest batch.
             """
-            status = f"loss {batch.loss:.4f} accuracy {batch.correct / batch.size:.3f}"
+            status = f"loss {batch.loss:.3f} acc {batch.correct / batch.size:.2f}"
             progress.update(task, advance=1, status=status)
 
         def on_epoch(epoch: Epoch) -> None:

@@ -82,7 +82,7 @@ def load_dataset(path: Path) -> Dataset:
         spectrograms[row] = segment
         labels[row] = label
         tracks.append(f"{genres[label]}/{_track_name(segment_path)}")
-    return Dataset(tree, genres, spectrograms, labels, np.array(tracks), _mel_settings(tree, first.shape))
+    return Dataset(tree, genres, spectrograms, labels, np.array(tracks), _mel_settings(tree, first.shape, tracks))
 
 
 def _segment_files(tree: Path) -> dict[str, list[Path]]:
@@ -175,13 +175,14 @@ def _read_segment(path: Path) -> NDArray[np.float32]:
     array = read_npz(path, "spectrogram")
     if array.ndim != 2 or array.size == 0:
         raise DatasetError(f"{printable(path)}: expected an array (n_mels, frames), received shape {array.shape}")
-    segment = array.astype(np.float32)
+    with np.errstate(over="ignore"):  # what does not fit is refused with the other infinities
+        segment = array.astype(np.float32)
     if not np.isfinite(segment).all():
         raise DatasetError(f"{printable(path)}: expected finite values, received NaN or infinity; preprocess again")
     return segment
 
 
-def _mel_settings(tree: Path, shape: tuple[int, ...]) -> MelConfig | None:
+def _mel_settings(tree: Path, shape: tuple[int, ...], tracks: list[str]) -> MelConfig | None:
     """Read from the manifest how a tree's spectrograms were made.
 
     Parameters
@@ -190,6 +191,8 @@ def _mel_settings(tree: Path, shape: tuple[int, ...]) -> MelConfig | None:
         The spectrogram tree.
     shape : tuple of int
         Shape of its spectrograms.
+    tracks : list of str
+        Track of each segment.
 
     Returns
     -------
@@ -199,7 +202,7 @@ def _mel_settings(tree: Path, shape: tuple[int, ...]) -> MelConfig | None:
     Raises
     ------
     DatasetError
-        If the manifest is another tree's.
+        If the manifest is another tree's, or the tree is not complete.
     """
     manifest = read_manifest(tree)
     if manifest is None:
@@ -209,6 +212,14 @@ def _mel_settings(tree: Path, shape: tuple[int, ...]) -> MelConfig | None:
         raise DatasetError(
             f"{printable(tree)}: expected spectrograms {mel.shape} as its manifest says, received {shape} or another "
             "version's; preprocess again into a new folder"
+        )
+    found = dict(zip(*np.unique(tracks, return_counts=True), strict=True))
+    listed = {track: entry["segments"] for track, entry in manifest["tracks"].items()}
+    if found != listed:
+        track = min(track for track in found.keys() | listed.keys() if found.get(track) != listed.get(track))
+        raise DatasetError(
+            f"{printable(tree)}: expected {listed.get(track, 0)} segments of {printable(track)} as its manifest says, "
+            f"found {found.get(track, 0)}; run genrebench preprocess again to complete the tree"
         )
     return mel
 

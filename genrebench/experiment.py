@@ -3,10 +3,10 @@
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import tomli_w
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from genrebench.errors import ConfigError
 from genrebench.files import printable
@@ -59,6 +59,24 @@ class SplitSettings(_Settings):
     validation: float = Field(default=0.15, gt=0, lt=1)
     test: float = Field(default=0.05, ge=0, lt=1)
 
+    @model_validator(mode="after")
+    def _leave_something_to_train(self) -> Self:
+        """Refuse shares that leave nothing to train on.
+
+        Returns
+        -------
+        SplitSettings
+            These settings.
+
+        Raises
+        ------
+        ValueError
+            If validation and test add up to everything.
+        """
+        if self.validation + self.test >= 1:
+            raise ValueError("expected validation and test to leave a share to train on")
+        return self
+
 
 class TrainingSettings(_Settings):
     """Hyperparameters.
@@ -73,9 +91,9 @@ class TrainingSettings(_Settings):
         Segments in one step.
     """
 
-    epochs: int = Field(default=300, ge=1)
-    learning_rate: float = Field(default=1e-3, gt=0)
-    batch_size: int = Field(default=64, ge=1)
+    epochs: int = Field(default=300, ge=1, strict=True)
+    learning_rate: float = Field(default=1e-3, gt=0, strict=True)
+    batch_size: int = Field(default=64, ge=1, strict=True)
 
 
 class Experiment(_Settings):
@@ -106,7 +124,7 @@ class Experiment(_Settings):
     device: str = "auto"
     dataset: Path = Path("dataset")
     results: Path = Path("results")
-    seed: int = Field(default=0, ge=0, lt=2**63)
+    seed: int = Field(default=0, ge=0, lt=2**63, strict=True)
     split: SplitSettings = SplitSettings()
     training: TrainingSettings = TrainingSettings()
 
@@ -194,7 +212,9 @@ def _explain(problem: Any) -> str:
     key = ".".join(map(str, problem["loc"]))
     if problem["type"] == "extra_forbidden":
         known = _keys()
-        near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+        table = key.rpartition(".")[0]
+        beside = [each for each in known if each.rpartition(".")[0] == table]
+        near = difflib.get_close_matches(key, beside, n=1, cutoff=0.8)
         return f"{key}: unknown key; " + (f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}")
     message = problem["msg"].removeprefix("Value error, ")
     return f"{key}: {message[0].lower()}{message[1:]}, received {problem['input']!r}"

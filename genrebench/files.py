@@ -52,6 +52,9 @@ def write_atomically(path: Path, content: bytes, *, staging: Path | None = None)
     try:
         unfinished.write_bytes(content)
         unfinished.replace(path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
@@ -67,7 +70,9 @@ def write_json(path: Path, document: Any) -> None:
     document : object
         Plain JSON types; NaN is refused, since it is not JSON.
     """
-    write_atomically(path, (json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    # File names may hold bytes that are no UTF-8; JSON spells them as \udc.. and reads them back.
+    write_atomically(path, text.encode(errors="backslashreplace"))
 
 
 def npz_bytes(key: str, array: NDArray[Any]) -> bytes:
@@ -114,6 +119,8 @@ def read_npz(path: Path, key: str) -> NDArray[Any]:
         If the file is not such an archive, lacks the key, or claims more than `MAX_ARRAY_BYTES`.
     """
     where = printable(path)
+    if path.exists() and not path.is_file():
+        raise DatasetError(f"{where}: expected a file, received something else; remove it")
     try:
         with zipfile.ZipFile(path) as archive:
             if f"{key}.npy" not in archive.namelist():

@@ -57,11 +57,13 @@ def read_manifest(tree: Path) -> dict[str, Any] | None:
                 "remove the tree and the manifest, then preprocess again"
             )
         MelConfig.from_json(document["settings"])
-        if not all(isinstance(document[key], dict) for key in ("tracks", "failures")):
-            raise TypeError("tracks and failures are not objects")
+        if not all(
+            isinstance(entry["segments"], int) and entry["segments"] > 0 for entry in document["tracks"].values()
+        ):
+            raise TypeError("a track without segments")
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError, ConfigError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ConfigError) as error:
         raise DatasetError(
             f"{printable(path)}: expected a genrebench manifest ({error}); "
             "remove it and the tree, then preprocess again"

@@ -5,6 +5,7 @@ metrics. ``weights.safetensors`` holds the canonical weights of the epoch that d
 ``weights_last.safetensors`` those of the last epoch. No file of a model is ever unpickled.
 """
 
+import contextlib
 import dataclasses
 import json
 from dataclasses import dataclass
@@ -184,7 +185,7 @@ def load_model(folder: Path) -> SavedModel:
         weights = load(content)
     except OSError as error:
         raise ModelError(f"{where}/{WEIGHTS_FILE}: expected the weights, cannot be read ({error.strerror})") from error
-    except SafetensorError as error:
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{where}/{WEIGHTS_FILE}: expected safetensors, received a damaged file ({error})") from error
     try:
         spec.architecture.check_weights(weights)
@@ -194,7 +195,7 @@ def load_model(folder: Path) -> SavedModel:
     if finished and sha256([content]) != expected_hash:
         raise ModelError(
             f"{where}/{WEIGHTS_FILE}: expected the weights that model.json was written for (SHA-256 "
-            f"{expected_hash[:12]}...), received others; restore the folder or train again"
+            f"{str(expected_hash)[:12]}...), received others; restore the folder or train again"
         )
     return SavedModel(folder, spec, weights, document)
 
@@ -210,7 +211,7 @@ def newest_model(results: Path) -> Path:
     Returns
     -------
     Path
-        Folder of the newest run that has weights.
+        Folder of the newest run that can hear recordings; broken ones, and those without Mel settings, do not count.
 
     Raises
     ------
@@ -219,16 +220,15 @@ def newest_model(results: Path) -> Path:
     """
     created = {}
     for path in results.glob(f"*/{MODEL_FILE}"):
-        try:
-            created[path.parent] = str(_read_document(path.parent)["created"])
-        except (ModelError, KeyError):
-            continue  # a broken neighbour must not stand in the way
-    complete = [folder for folder in created if (folder / WEIGHTS_FILE).exists()]
-    if not complete:
-        raise ModelError(
-            f"{printable(results)}: expected a trained model, found none; run genrebench train, or give --model"
-        )
-    return max(complete, key=lambda folder: (created[folder], folder.name))
+        with contextlib.suppress(ModelError):
+            created[path.parent] = str(_read_document(path.parent).get("created"))
+    for folder in sorted(created, key=lambda folder: (created[folder], folder.name), reverse=True):
+        with contextlib.suppress(ModelError):
+            if load_model(folder).spec.mel is not None:
+                return folder
+    raise ModelError(
+        f"{printable(results)}: expected a trained model, found none; run genrebench train, or give --model"
+    )
 
 
 def _read_document(folder: Path) -> dict[str, Any]:
@@ -256,7 +256,7 @@ def _read_document(folder: Path) -> dict[str, Any]:
         raise ModelError(
             f"{where}: expected a model that genrebench train saved, cannot be read ({error.strerror})"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{where}: expected JSON ({error}); restore the file or train again") from error
     if not isinstance(document, dict) or document.get("format") != MODEL_FORMAT:
         received = document.get("format") if isinstance(document, dict) else document

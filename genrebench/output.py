@@ -37,7 +37,7 @@ def note(line: str) -> None:
     line : str
         What to print.
     """
-    write(line, to=Console(stderr=True))
+    write(printable(line), to=Console(stderr=True))
 
 
 def show_summary(architecture: Architecture) -> None:

@@ -5,8 +5,11 @@ to know about it stands beside it in a manifest: settings, versions, every track
 """
 
 import dataclasses
+import errno
 import itertools
+import os
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,18 +18,22 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+import numpy as np
 from filelock import FileLock, Timeout
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from natsort import natsorted
+from numpy.typing import NDArray
 
 from genrebench.audio import MelConfig, segment_spectrograms
 from genrebench.environment import versions
 from genrebench.errors import AudioError, DatasetError
-from genrebench.files import npz_bytes, printable, write_atomically, write_json
+from genrebench.files import npz_bytes, printable, write_json
 from genrebench.manifest import MANIFEST_FORMAT, manifest_path, read_manifest
 from genrebench.recordings import Recording, dataset_recordings
 
 _SECONDS_BETWEEN_MANIFESTS = 2.0
+# What befalls every recording alike: no space, no quota, not writable.
+_FATAL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 @dataclass(frozen=True)
@@ -116,7 +123,7 @@ def preprocess(
         If there is nothing to process, or the tree was written with other settings.
     """
     recordings = dataset_recordings(dataset)
-    tree = output or dataset / "genres_mel_npz"
+    tree = _checked_tree(output or dataset / "genres_mel_npz", dataset)
     manifest = _manifest_to_continue(tree, config)
     report = PreprocessReport(tree, manifest_path(tree))
     tracks: dict[str, Any] = manifest["tracks"]
@@ -135,6 +142,11 @@ def preprocess(
     # A kill in the middle of a track must not leave its old entry beside its new files.
     for recording in todo:
         tracks.pop(recording.key, None)
+    for key in tracks.keys() - seen.keys():  # no recording any more; without all its segments it is no track either
+        genre, track = key.split("/", 1)
+        gone = Recording(genre, track, dataset / "genres_original" / genre / track)
+        if not all(_segment_path(tree, gone, index).exists() for index in range(tracks[key]["segments"])):
+            del tracks[key]
     manifest["failures"] = failures
     with _saving(manifest, tree, {recording.genre for recording in recordings}) as (staging, save):
         for done, result in enumerate(_process(todo, tree, staging, config, jobs), start=1):
@@ -215,6 +227,34 @@ def _segment_path(tree: Path, recording: Recording, index: int) -> Path:
     return tree / recording.genre / f"{recording.track}-{index}.npz"
 
 
+def _checked_tree(tree: Path, dataset: Path) -> Path:
+    """Refuse a place for the tree that would mix it with the recordings.
+
+    Parameters
+    ----------
+    tree : Path
+        Where the tree is to be written.
+    dataset : Path
+        Folder that holds ``genres_original/``.
+
+    Returns
+    -------
+    Path
+        The same place, with a name to which the manifest's can be fitted.
+
+    Raises
+    ------
+    DatasetError
+        If it is a file, or lies in, or around, the recordings.
+    """
+    where, place, originals = printable(tree), tree.resolve(), (dataset / "genres_original").resolve()
+    if tree.exists() and not tree.is_dir():
+        raise DatasetError(f"{where}: expected a folder for the spectrograms, received a file; choose another --output")
+    if place in (originals, *originals.parents) or originals in place.parents:
+        raise DatasetError(f"{where}: expected a folder apart from the recordings; choose another --output")
+    return tree if tree.name and tree.name != ".." else place
+
+
 def _manifest_to_continue(tree: Path, config: MelConfig) -> dict[str, Any]:
     """Read the manifest that a run goes on with, or begin one.
 
@@ -238,8 +278,11 @@ def _manifest_to_continue(tree: Path, config: MelConfig) -> dict[str, Any]:
     remedy = f"choose another --output, or remove {printable(tree)} and its manifest first"
     manifest = read_manifest(tree)
     if manifest is None:
-        if tree.exists() and (not tree.is_dir() or any(tree.iterdir())):
-            raise DatasetError(f"{printable(tree)}: expected a new folder, received one without a manifest; {remedy}")
+        if tree.exists() and any(tree.iterdir()):
+            raise DatasetError(
+                f"{printable(tree)}: expected a new folder, received one that holds other things, and no manifest "
+                "beside it; choose another --output"
+            )
         return {
             "format": MANIFEST_FORMAT,
             "settings": dataclasses.asdict(config),
@@ -318,6 +361,19 @@ def _saving(manifest: dict[str, Any], tree: Path, genres: set[str]) -> Iterator[
         lock.lock.release()
 
 
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Start processes that leave Ctrl-C, which a terminal sends to all of them, to this one."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _process(
     recordings: list[Recording], tree: Path, staging: Path, config: MelConfig, jobs: int | None
 ) -> Iterator[TrackResult]:
@@ -349,7 +405,9 @@ def _process(
     workers = max(1, min(jobs or joblib.cpu_count(), len(recordings)))
     parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")
     try:
-        yield from parallel(joblib.delayed(_process_track)(each, tree, staging, config) for each in recordings)
+        with _interrupts_blocked():
+            results = parallel(joblib.delayed(_process_track)(each, tree, staging, config) for each in recordings)
+        yield from results
     except TerminatedWorkerError as error:
         raise DatasetError(
             "a preprocessing process was ended by the system, probably for want of memory; use fewer --jobs"
@@ -378,14 +436,38 @@ def _process_track(recording: Recording, tree: Path, staging: Path, config: MelC
     reason = None
     try:
         spectrograms = list(segment_spectrograms(recording.path, config, limit=config.segments))
+        _write_track(spectrograms, tree, recording, staging)
     except AudioError as error:
         spectrograms, reason = [], str(error)
-    for index, spectrogram in enumerate(spectrograms):
-        content = npz_bytes("spectrogram", spectrogram)
-        write_atomically(_segment_path(tree, recording, index), content, staging=staging)
+    except OSError as error:
+        if error.errno in _FATAL:
+            raise
+        spectrograms, reason = [], f"{printable(error.filename or recording.path)}: {error.strerror}"
     for index in itertools.count(len(spectrograms)):
         stale = _segment_path(tree, recording, index)
-        if not stale.exists():
+        if not os.path.lexists(stale):
             break
         stale.unlink()
     return TrackResult(recording, len(spectrograms), reason)
+
+
+def _write_track(spectrograms: list[NDArray[np.float32]], tree: Path, recording: Recording, staging: Path) -> None:
+    """Write all segments of a track, then put them in their places at once.
+
+    Parameters
+    ----------
+    spectrograms : list of ndarray
+        The segments.
+    tree : Path
+        The spectrogram tree.
+    recording : Recording
+        The recording.
+    staging : Path
+        Folder for unfinished files.
+    """
+    staged = []
+    for index, spectrogram in enumerate(spectrograms):
+        staged.append(staging / f"{os.getpid()}-{index}.part")
+        staged[-1].write_bytes(npz_bytes("spectrogram", spectrogram))
+    for index, path in enumerate(staged):
+        path.replace(_segment_path(tree, recording, index))

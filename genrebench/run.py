@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shutil
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -77,22 +78,23 @@ class RunFolder:
     def __init__(self, path: Path, spec: ModelSpec, record: dict[str, Any]) -> None:
         """Write nothing yet."""
         self.path = path
+        self._unpublished = path.with_name(f".{path.name}.partial")
         self._spec = spec
         self._record = record
         self._epochs: list[Epoch] = []
         self.best: Epoch | None = None
 
     def begin(self, experiment: str) -> None:
-        """Create the folder; an earlier run's files in it are removed.
+        """Begin in a folder beside the run's own, which stays as it is until there are weights to save.
 
         Parameters
         ----------
         experiment : str
             The resolved configuration, in TOML.
         """
-        self.remove()
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.path / EXPERIMENT_FILE, experiment.encode())
+        self.discard()
+        self._unpublished.mkdir(parents=True)
+        write_atomically(self._unpublished / EXPERIMENT_FILE, experiment.encode())
 
     def add(self, epoch: Epoch, weights: Weights | None) -> None:
         """Log an epoch, and save its weights if it improved validation.
@@ -106,6 +108,7 @@ class RunFolder:
         """
         self._epochs.append(epoch)
         if weights is not None:
+            self._publish()
             self.best = epoch
             self._record["weights"] = {"epoch": epoch.epoch, "sha256": save_weights(self.path / WEIGHTS_FILE, weights)}
             self._save_document("running", {})
@@ -113,7 +116,8 @@ class RunFolder:
         writer = csv.writer(table, lineterminator="\n")
         writer.writerow(field.name for field in fields(Epoch))
         writer.writerows(astuple(row) for row in self._epochs)
-        write_atomically(self.path / LOG_FILE, table.getvalue().encode())
+        if self.best is not None:
+            write_atomically(self.path / LOG_FILE, table.getvalue().encode())
 
     def finish(self, status: str, weights: Weights, metrics: dict[str, Any]) -> None:
         """Save the last weights, the metrics and the curves.
@@ -132,12 +136,20 @@ class RunFolder:
         write_atomically(self.path / CURVES_FILE, training_curves(self._epochs, title=self.path.name))
         self._save_document(status, metrics)
 
-    def remove(self) -> None:
-        """Remove the run's files, and the folder if nothing else is in it."""
+    def discard(self) -> None:
+        """Remove what was begun and never had weights; an earlier run of the same name stays."""
+        shutil.rmtree(self._unpublished, ignore_errors=True)
+
+    def _publish(self) -> None:
+        """Put the run in its place when its first weights are saved; an earlier run's files are replaced."""
+        if not self._unpublished.exists():
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
         for name in RUN_FILES:
             (self.path / name).unlink(missing_ok=True)
-        if self.path.is_dir() and not any(self.path.iterdir()):
-            self.path.rmdir()
+        for file in self._unpublished.iterdir():
+            file.replace(self.path / file.name)
+        self._unpublished.rmdir()
 
     def _save_document(self, status: str, metrics: dict[str, Any]) -> None:
         """Write ``model.json``.

@@ -5,8 +5,11 @@ saved and when is decided here, so that every backend that trains is trained ali
 """
 
 import math
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -146,12 +149,12 @@ def train(
     network.start_training(optimizer, seed=experiment.seed)
 
     folder = RunFolder(experiment.folder, spec, _record(experiment, info, optimizer, data))
-    folder.begin(experiment.to_toml())
-    if on_start:
-        on_start(data)
     order = np.random.default_rng([experiment.seed, 1])
     status = "finished"
     try:
+        folder.begin(experiment.to_toml())
+        if on_start:
+            on_start(data)
         for number in range(1, settings.epochs + 1):
             started = time.perf_counter()
             measured = []
@@ -166,18 +169,32 @@ def train(
             folder.add(epoch, network.weights() if epoch.saved else None)
             if on_epoch:
                 on_epoch(epoch)
-    except (KeyboardInterrupt, TrainingError) as stop:
+    except BaseException as stop:  # whatever it was: no half run stays, and no run stays "running"
         if folder.best is None:
-            folder.remove()
+            folder.discard()
             raise
-        if isinstance(stop, TrainingError):
+        if not isinstance(stop, KeyboardInterrupt):
             folder.finish("failed", network.weights(), {})
             raise
         status = "interrupted"
     assert folder.best is not None
-    metrics = _score_saved_model(experiment, backend, data)
-    folder.finish(status, network.weights(), metrics)
+    with _interrupts_ignored():  # a second Ctrl-C would lose the end of what the first one asked to keep
+        metrics = _score_saved_model(experiment, backend, data)
+        folder.finish(status, network.weights(), metrics)
     return TrainingRun(folder.path, status, folder.best, metrics)
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Let Ctrl-C pass by, where this thread is the one that it reaches."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def load_training_data(experiment: Experiment) -> TrainingData:

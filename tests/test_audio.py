@@ -176,8 +176,9 @@ def broken_recordings(record: Recorder) -> Iterator[tuple[Path, str]]:
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, 44100).astype(np.float32)
     yield record("silent.wav", silence()), "silence"
     yield record("dither.wav", np.sign(noise) / 2**15), "silence"
-    yield record("nan.wav", np.where(np.arange(44100) == 30000, np.nan, noise), subtype="FLOAT"), "NaN or infinity"
-    yield record("inf.wav", np.where(np.arange(44100) == 30000, np.inf, noise), subtype="FLOAT"), "NaN or infinity"
+    yield record("nan.wav", np.where(np.arange(44100) == 30000, np.nan, noise), subtype="FLOAT"), "NaN, infinity"
+    yield record("inf.wav", np.where(np.arange(44100) == 30000, np.inf, noise), subtype="FLOAT"), "NaN, infinity"
+    yield record("huge.wav", np.where(np.arange(44100) == 30000, 3e38, noise), subtype="FLOAT"), "or more"
     yield record("short.wav", noise[:9000]), r"at least 0\.5 s.*received 0\.408 s"
     yield record("header_only.wav", noise[:0]), "at least"
     folder = record("x.wav").parent

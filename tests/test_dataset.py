@@ -1,5 +1,6 @@
 """A spectrogram tree in memory, and its standardiser."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -113,6 +114,18 @@ def test_a_manifest_of_another_tree_is_refused(tmp_path: Path, small_dataset: Pa
     manifest_path(tree).write_bytes(manifest_path(small_dataset / "genres_mel_npz").read_bytes())
     with pytest.raises(DatasetError, match=r"expected spectrograms \(32, 16\) as its manifest says"):
         load_dataset(tree)
+
+
+def test_a_tree_that_is_not_complete_is_refused(small_dataset: Path, tmp_path: Path) -> None:
+    """A missing segment, or one of a track that the manifest does not list, as an interrupted run may leave it."""
+    for change in ("missing", "unlisted"):
+        tree = tmp_path / change / "genres_mel_npz"
+        shutil.copytree(small_dataset / "genres_mel_npz", tree)
+        shutil.copy(manifest_path(small_dataset / "genres_mel_npz"), manifest_path(tree))
+        path = tree / "metal" / "metal.00001-3.npz"
+        path.rename(path.with_name("x-0.npz")) if change == "unlisted" else path.unlink()
+        with pytest.raises(DatasetError, match=r"expected 4 segments of metal/metal\.00001.*found 3; run genrebench"):
+            load_dataset(tree)
 
 
 def test_standardiser_gives_the_training_part_mean_zero_and_deviation_one() -> None:

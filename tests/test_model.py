@@ -165,6 +165,10 @@ def test_the_newest_model_is_the_one_trained_last(tmp_path: Path) -> None:
     save_model(tmp_path / "c", created="2026-02-01")
     (save_model(tmp_path / "d", created="2026-03-01") / "model.json").write_text("{")
     (save_model(tmp_path / "e", created="2026-03-01") / "weights.safetensors").unlink()
+    deep = save_model(tmp_path / "f", created="2026-03-01")
+    (deep / "model.json").write_text("[" * 100_000)
+    deaf = save_model(tmp_path / "g", created="2026-03-01")
+    edit(lambda document: document.update(mel=None, mel_fingerprint=None))(deaf)
     assert newest_model(tmp_path) == tmp_path / "a"
     with pytest.raises(ModelError, match="expected a trained model, found none"):
         newest_model(tmp_path / "nowhere")

@@ -1,5 +1,6 @@
 """The spectrogram tree: layout, resume, refusal to mix, failures, and how other people read it."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -210,7 +211,7 @@ def test_settings_are_never_mixed(dataset: Path, tmp_path: Path) -> None:
     assert tree_bytes(dataset) == before
     assert preprocess(dataset, other, output=tmp_path / "other", jobs=1).written == 6
     manifest_path(tree).unlink()
-    with pytest.raises(DatasetError, match="without a manifest"):
+    with pytest.raises(DatasetError, match="holds other things, and no manifest beside it"):
         run(dataset)
 
 
@@ -253,6 +254,28 @@ def test_a_genre_without_any_segment_leaves_no_folder(dataset: Path) -> None:
     report = run(dataset)
     assert {path.name for path in report.tree.iterdir()} == {"classical", "metal"}
     assert report.genres == ("classical", "metal")
+
+
+def test_names_that_no_file_system_call_takes_fail_alone(dataset: Path) -> None:
+    """A name that is not UTF-8 works; one too long for a segment's suffix fails, and the rest is done."""
+    folder = dataset / "genres_original" / "metal"
+    for name in (b"bad\xff.wav", b"L" * 251 + b".wav"):
+        shutil.copy(folder / "metal.00000.wav", folder / os.fsdecode(name))
+    report = run(dataset)
+    assert report.written == 7
+    (reason,) = report.failures.values()
+    assert "File name too long" in reason
+    assert run(dataset).skipped == 7
+
+
+def test_the_tree_keeps_apart_from_the_recordings(dataset: Path) -> None:
+    """Never is one told to remove what holds the recordings."""
+    for output in (dataset, dataset / "genres_original", dataset / "genres_original" / "metal" / "mel", dataset.parent):
+        with pytest.raises(DatasetError, match="expected a folder apart from the recordings"):
+            preprocess(dataset, SMALL, output=output, jobs=1)
+    (dataset / "file").touch()
+    with pytest.raises(DatasetError, match="received a file; choose another --output"):
+        preprocess(dataset, SMALL, output=dataset / "file", jobs=1)
 
 
 def test_names_of_any_script_work(dataset: Path) -> None:

@@ -189,6 +189,55 @@ def test_a_run_is_not_replaced_unasked(experiment: Experiment) -> None:
     assert (experiment.folder / "notes.txt").read_text() == "mine"
 
 
+def test_an_old_run_stays_until_the_new_one_has_weights(experiment: Experiment) -> None:
+    """A replacement that fails in its first epoch, for whatever reason, costs nothing and leaves nothing."""
+
+    def fail(batch: BatchMetrics) -> None:
+        """Fail as a full disk would.
+
+        Parameters
+        ----------
+        batch : BatchMetrics
+            The latest one.
+
+        Raises
+        ------
+        OSError
+            Always.
+        """
+        raise OSError(28, "No space left on device")
+
+    train(with_training(experiment, epochs=1))
+    before = {path.name: path.read_bytes() for path in experiment.folder.iterdir()}
+    with pytest.raises(OSError, match="No space"):
+        train(experiment, overwrite=True, on_batch=fail)
+    assert {path.name: path.read_bytes() for path in experiment.folder.iterdir()} == before
+    assert [path.name for path in experiment.results.iterdir()] == ["run"]
+
+
+def test_a_run_that_fails_later_is_not_left_running(experiment: Experiment) -> None:
+    """Its best weights stay, and its status says how it ended."""
+
+    def fail(epoch: Epoch) -> None:
+        """Fail after the first epoch.
+
+        Parameters
+        ----------
+        epoch : Epoch
+            The latest one.
+
+        Raises
+        ------
+        BrokenPipeError
+            Always.
+        """
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        train(experiment, on_epoch=fail)
+    assert load_model(experiment.folder).document["status"] == "failed"
+
+
 def test_ctrl_c_ends_a_run_and_keeps_what_was_learnt(experiment: Experiment) -> None:
     """In the third epoch: two are in the log, the best of them is the model, the status says so."""
 
