@@ -9,7 +9,6 @@ import errno
 import itertools
 import os
 import shutil
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from genrebench.audio import MelConfig, segment_spectrograms
 from genrebench.environment import versions
 from genrebench.errors import AudioError, DatasetError
 from genrebench.files import npz_bytes, printable, write_json
+from genrebench.interrupts import interrupts_ignored
 from genrebench.manifest import MANIFEST_FORMAT, manifest_path, read_manifest
 from genrebench.recordings import Recording, dataset_recordings
 
@@ -361,19 +361,6 @@ def _saving(manifest: dict[str, Any], tree: Path, genres: set[str]) -> Iterator[
         lock.lock.release()
 
 
-@contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Start processes that leave Ctrl-C, which a terminal sends to all of them, to this one."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _process(
     recordings: list[Recording], tree: Path, staging: Path, config: MelConfig, jobs: int | None
 ) -> Iterator[TrackResult]:
@@ -405,7 +392,7 @@ def _process(
     workers = max(1, min(jobs or joblib.cpu_count(), len(recordings)))
     parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")
     try:
-        with _interrupts_blocked():
+        with interrupts_ignored():  # the workers inherit that, and leave a terminal's Ctrl-C to this process
             results = parallel(joblib.delayed(_process_track)(each, tree, staging, config) for each in recordings)
         yield from results
     except TerminatedWorkerError as error:

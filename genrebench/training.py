@@ -5,11 +5,8 @@ saved and when is decided here, so that every backend that trains is trained ali
 """
 
 import math
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +23,7 @@ from genrebench.environment import versions
 from genrebench.errors import BackendError, ConfigError, TrainingError
 from genrebench.experiment import Experiment
 from genrebench.files import printable
+from genrebench.interrupts import interrupts_ignored
 from genrebench.metrics import accuracy, cross_entropy, scores
 from genrebench.model import ModelSpec, load_model
 from genrebench.run import RUN_FILES, Epoch, RunFolder
@@ -178,23 +176,10 @@ def train(
             raise
         status = "interrupted"
     assert folder.best is not None
-    with _interrupts_ignored():  # a second Ctrl-C would lose the end of what the first one asked to keep
+    with interrupts_ignored():  # a second Ctrl-C would lose the end of what the first one asked to keep
         metrics = _score_saved_model(experiment, backend, data)
         folder.finish(status, network.weights(), metrics)
     return TrainingRun(folder.path, status, folder.best, metrics)
-
-
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Let Ctrl-C pass by, where this thread is the one that it reaches."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def load_training_data(experiment: Experiment) -> TrainingData:
