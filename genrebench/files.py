@@ -35,7 +35,7 @@ def printable(path: Path | str) -> str:
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in str(path))
 
 
-def write_atomically(path: Path, content: bytes, *, staging: Path | None = None) -> None:
+def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that a reader sees the old content or the new, never a part.
 
     Parameters
@@ -44,11 +44,9 @@ def write_atomically(path: Path, content: bytes, *, staging: Path | None = None)
         File to write; its folder must exist.
     content : bytes
         What to write.
-    staging : Path, optional
-        Folder on the same file system for the unfinished file; by default the file's own folder.
     """
     # The process number keeps writers apart; a name of its own, unlike tempfile's, gets the usual permissions.
-    unfinished = (staging or path.parent) / f".{os.getpid()}.{path.name[:100]}.part"
+    unfinished = path.parent / f".{os.getpid()}.{path.name[:100]}.part"
     try:
         unfinished.write_bytes(content)
         unfinished.replace(path)

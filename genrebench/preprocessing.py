@@ -143,9 +143,7 @@ def preprocess(
     for recording in todo:
         tracks.pop(recording.key, None)
     for key in tracks.keys() - seen.keys():  # no recording any more; without all its segments it is no track either
-        genre, track = key.split("/", 1)
-        gone = Recording(genre, track, dataset / "genres_original" / genre / track)
-        if not all(_segment_path(tree, gone, index).exists() for index in range(tracks[key]["segments"])):
+        if not all(_segment_path(tree, key, index).exists() for index in range(tracks[key]["segments"])):
             del tracks[key]
     manifest["failures"] = failures
     with _saving(manifest, tree, {recording.genre for recording in recordings}) as (staging, save):
@@ -203,19 +201,19 @@ def _is_done(recording: Recording, entry: dict[str, Any] | None, tree: Path) -> 
     return (
         entry is not None
         and all(entry.get(key) == value for key, value in _identity(recording).items())
-        and all(_segment_path(tree, recording, index).exists() for index in range(entry["segments"]))
+        and all(_segment_path(tree, recording.key, index).exists() for index in range(entry["segments"]))
     )
 
 
-def _segment_path(tree: Path, recording: Recording, index: int) -> Path:
+def _segment_path(tree: Path, key: str, index: int) -> Path:
     """Name the file of one segment.
 
     Parameters
     ----------
     tree : Path
         The spectrogram tree.
-    recording : Recording
-        The recording.
+    key : str
+        Name of the track in the manifest, ``<genre>/<track>``.
     index : int
         Number of the segment, from 0.
 
@@ -224,7 +222,7 @@ def _segment_path(tree: Path, recording: Recording, index: int) -> Path:
     Path
         ``<tree>/<genre>/<track>-<index>.npz``.
     """
-    return tree / recording.genre / f"{recording.track}-{index}.npz"
+    return tree / f"{key}-{index}.npz"
 
 
 def _checked_tree(tree: Path, dataset: Path) -> Path:
@@ -431,7 +429,7 @@ def _process_track(recording: Recording, tree: Path, staging: Path, config: MelC
             raise
         spectrograms, reason = [], f"{printable(error.filename or recording.path)}: {error.strerror}"
     for index in itertools.count(len(spectrograms)):
-        stale = _segment_path(tree, recording, index)
+        stale = _segment_path(tree, recording.key, index)
         if not os.path.lexists(stale):
             break
         stale.unlink()
@@ -457,4 +455,4 @@ def _write_track(spectrograms: list[NDArray[np.float32]], tree: Path, recording:
         staged.append(staging / f"{os.getpid()}-{index}.part")
         staged[-1].write_bytes(npz_bytes("spectrogram", spectrogram))
     for index, path in enumerate(staged):
-        path.replace(_segment_path(tree, recording, index))
+        path.replace(_segment_path(tree, recording.key, index))

@@ -104,7 +104,7 @@ class RunFolder:
         epoch : Epoch
             What the epoch measured.
         weights : dict of str to ndarray, optional
-            Its canonical weights; None if they are not to be saved.
+            Its canonical weights, always given for the first epoch; None if they are not to be saved.
         """
         self._epochs.append(epoch)
         if weights is not None:
@@ -116,8 +116,7 @@ class RunFolder:
         writer = csv.writer(table, lineterminator="\n")
         writer.writerow(field.name for field in fields(Epoch))
         writer.writerows(astuple(row) for row in self._epochs)
-        if self.best is not None:
-            write_atomically(self.path / LOG_FILE, table.getvalue().encode())
+        write_atomically(self.path / LOG_FILE, table.getvalue().encode())
 
     def finish(self, status: str, weights: Weights, metrics: dict[str, Any]) -> None:
         """Save the last weights, the metrics and the curves.

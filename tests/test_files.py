@@ -85,17 +85,6 @@ def test_a_failed_write_leaves_the_old_content_and_nothing_else(
     assert path.read_bytes() == b"old"
 
 
-def test_unfinished_files_lie_in_the_staging_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kill during a write leaves nothing in the folder that others read."""
-    tree, staging = tmp_path / "tree", tmp_path / "staging"
-    tree.mkdir()
-    staging.mkdir()
-    monkeypatch.setattr(Path, "replace", lambda self, target: None)  # as if killed just before
-    write_atomically(tree / "file", b"content", staging=staging)
-    assert not list(tree.iterdir())
-    assert len(list(staging.iterdir())) == 1
-
-
 def test_written_files_have_the_usual_permissions(tmp_path: Path) -> None:
     """Other users can read what a plain open() would let them read."""
     (tmp_path / "plain").touch()

@@ -9,11 +9,13 @@ import pytest
 import soundfile
 from natsort import natsorted
 
+from genrebench import preprocessing
 from genrebench.audio import MelConfig
 from genrebench.errors import ConfigError, DatasetError
 from genrebench.files import read_npz
 from genrebench.manifest import manifest_path, read_manifest
 from genrebench.preprocessing import PreprocessReport, TrackResult, preprocess
+from genrebench.recordings import Recording
 from genrebench.synthesis import synthesize
 from tests.conftest import GENRES, SMALL, write_originals
 
@@ -199,6 +201,18 @@ def test_two_runs_do_not_write_one_tree(dataset: Path) -> None:
     report = preprocess(dataset, SMALL, jobs=1, on_track=intrude)
     assert report.written == 6
     assert run(dataset).skipped == 6
+
+
+def test_unfinished_files_lie_in_the_staging_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill while a track is written leaves nothing in the folder that others read."""
+    tree, staging = tmp_path / "tree", tmp_path / "staging"
+    tree.mkdir()
+    staging.mkdir()
+    monkeypatch.setattr(Path, "replace", lambda self, target: None)  # as if killed just before
+    recording = Recording("metal", "metal.00000", tmp_path / "metal.00000.wav")
+    preprocessing._write_track([np.zeros(SMALL.shape, np.float32)], tree, recording, staging)
+    assert not list(tree.iterdir())
+    assert len(list(staging.iterdir())) == 1
 
 
 def test_settings_are_never_mixed(dataset: Path, tmp_path: Path) -> None:
