@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from genrebench import __version__
+from genrebench.commands.options import COUNT, PATH, Size, examples
 from genrebench.errors import ConfigError, GenrebenchError
 
 _INTERRUPTED = 130
@@ -76,61 +77,11 @@ def _one_line(error: Exception) -> str:
     return printable(" ".join(message.split()))
 
 
-_PATH = click.Path(path_type=Path)
-_COUNT = click.IntRange(min=1)
-
-
-def _examples(*lines: str) -> str:
-    """Spell the examples at the end of a help text.
-
-    Parameters
-    ----------
-    *lines : str
-        Command lines.
-
-    Returns
-    -------
-    str
-        What click prints without rewrapping.
-    """
-    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
-
-
-class _Size(click.ParamType[tuple[int, int]]):
-    """Two positive whole numbers such as ``128x130``."""
-
-    name = "NxN"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        """Read the size.
-
-        Parameters
-        ----------
-        value : str
-            What was typed.
-        param : click.Parameter, optional
-            The option.
-        ctx : click.Context, optional
-            The command.
-
-        Returns
-        -------
-        tuple of int
-            (n_mels, frames).
-        """
-        if isinstance(value, tuple):
-            return value
-        numbers = [int(part) for part in str(value).split("x") if part.isascii() and part.isdecimal()]
-        if len(numbers) != 2 or str(value).count("x") != 1 or min(numbers) < 1:
-            self.fail(f"expected n_mels x frames such as 128x130, received {value!r}", param, ctx)
-        return numbers[0], numbers[1]
-
-
 @click.group(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help="Classify music by genre from Mel spectrograms, with one network that several frameworks build.",
-    epilog=_examples(
+    epilog=examples(
         "genrebench preprocess --dataset dataset",
         "genrebench train --backend torch --dataset dataset --name gtzan",
         "genrebench infer song.mp3 --model results/gtzan",
@@ -153,20 +104,20 @@ def main(debug: bool) -> None:
     help="Turn dataset/genres_original/<genre>/<track>.wav into dataset/genres_mel_npz/<genre>/<track>-<i>.npz.\n\n"
     "Each track gives --segments Mel spectrograms in dB, each an .npz with the key 'spectrogram'. wav, au, flac, ogg "
     "and mp3 of any sample rate, mono or stereo, are read. What is there is skipped; a run that was stopped goes on.",
-    epilog=_examples(
+    epilog=examples(
         "genrebench preprocess --dataset dataset",
         "genrebench preprocess --dataset music --output music/coarse --n-mels 64 --hop-length 1024",
     ),
 )
-@click.option("--dataset", type=_PATH, default=Path("dataset"), show_default=True, help="Folder with genres_original/.")
-@click.option("--output", type=_PATH, help="Tree to write.  [default: DATASET/genres_mel_npz]")
+@click.option("--dataset", type=PATH, default=Path("dataset"), show_default=True, help="Folder with genres_original/.")
+@click.option("--output", type=PATH, help="Tree to write.  [default: DATASET/genres_mel_npz]")
 @click.option("--segments", type=int, default=10, show_default=True, help="Segments a track is split into.")
 @click.option("--track-duration", type=float, default=30.0, show_default=True, help="Seconds used of each track.")
 @click.option("--sample-rate", type=int, default=22050, show_default=True, help="Samples a second.")
 @click.option("--n-fft", type=int, default=2048, show_default=True, help="Samples in an FFT window.")
 @click.option("--hop-length", type=int, default=512, show_default=True, help="Samples between two frames.")
 @click.option("--n-mels", type=int, default=128, show_default=True, help="Mel bands.")
-@click.option("--jobs", type=_COUNT, help="Processes.  [default: one a core]")
+@click.option("--jobs", type=COUNT, help="Processes.  [default: one a core]")
 def preprocess(dataset: Path, output: Path | None, jobs: int | None, **settings: Any) -> None:
     """Preprocess a dataset.
 
@@ -194,16 +145,16 @@ def preprocess(dataset: Path, output: Path | None, jobs: int | None, **settings:
     help="Train the network on a spectrogram tree and save it in results/NAME.\n\n"
     "Defaults are 300 epochs, Adam with a learning rate of 0.001, batches of 64, split by track. An experiment file "
     "says the same in TOML; options stand above it. Ctrl-C ends the run and keeps what was learnt.",
-    epilog=_examples(
+    epilog=examples(
         "genrebench train --backend torch --dataset dataset --name gtzan",
         "genrebench train --backend torch --experiment experiments/gtzan.toml --epochs 50 --name short",
     ),
 )
 @click.option("--backend", help="Framework that trains; genrebench backends lists them.  [default: torch]")
-@click.option("--experiment", "file", type=_PATH, help="Experiment file in TOML.")
-@click.option("--dataset", type=_PATH, help="Folder with genres_mel_npz/, or such a tree.  [default: dataset]")
+@click.option("--experiment", "file", type=PATH, help="Experiment file in TOML.")
+@click.option("--dataset", type=PATH, help="Folder with genres_mel_npz/, or such a tree.  [default: dataset]")
 @click.option("--name", help="Folder of the run in RESULTS.  [default: the file's name, or run-DATE-TIME]")
-@click.option("--results", type=_PATH, help="Folder of all runs.  [default: results]")
+@click.option("--results", type=PATH, help="Folder of all runs.  [default: results]")
 @click.option("--epochs", type=int, help="Passes through the training part.  [default: 300]")
 @click.option("--learning-rate", type=float, help="Step size of Adam.  [default: 0.001]")
 @click.option("--batch-size", type=int, help="Segments in a step.  [default: 64]")
@@ -260,15 +211,15 @@ def train(
     help="Print the genre of recordings, and its probability.\n\n"
     "Folders are searched for recordings. Every segment of a recording is heard; their probabilities are joined by the "
     "mean log-probability. The preprocessing is that of the model's training.",
-    epilog=_examples(
+    epilog=examples(
         "genrebench infer song.mp3",
         "genrebench infer albums/ --model results/gtzan --top-k 3",
         "genrebench infer song.mp3 --json",
     ),
 )
-@click.argument("paths", metavar="FILE_OR_FOLDER...", type=_PATH, nargs=-1, required=True)
-@click.option("--model", type=_PATH, help="Folder of a model.  [default: the newest in results/]")
-@click.option("--top-k", type=_COUNT, default=1, show_default=True, help="Genres printed for each recording.")
+@click.argument("paths", metavar="FILE_OR_FOLDER...", type=PATH, nargs=-1, required=True)
+@click.option("--model", type=PATH, help="Folder of a model.  [default: the newest in results/]")
+@click.option("--top-k", type=COUNT, default=1, show_default=True, help="Genres printed for each recording.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 @click.option("--backend", default="torch", show_default=True, help="Framework that runs the network.")
 @click.option("--device", default="auto", show_default=True, help="auto, or a device of the backend.")
@@ -310,11 +261,11 @@ def infer(paths: tuple[Path, ...], *, model: Path | None, top_k: int, as_json: b
 @main.command(
     short_help="Print the network's layer table.",
     help="Print the layer table of the network: output shapes and parameters.",
-    epilog=_examples("genrebench summary", "genrebench summary --input-shape 96x34 --genres 8"),
+    epilog=examples("genrebench summary", "genrebench summary --input-shape 96x34 --genres 8"),
 )
-@click.option("--model", type=_PATH, help="Folder of a model, whose network is shown.")
-@click.option("--input-shape", type=_Size(), default="128x130", show_default=True, help="n_mels x frames.")
-@click.option("--genres", type=_COUNT, default=10, show_default=True, help="Number of genres.")
+@click.option("--model", type=PATH, help="Folder of a model, whose network is shown.")
+@click.option("--input-shape", type=Size(), default="128x130", show_default=True, help="n_mels x frames.")
+@click.option("--genres", type=COUNT, default=10, show_default=True, help="Number of genres.")
 def summary(*, model: Path | None, input_shape: tuple[int, int], genres: int) -> None:
     """Print the layer table.
 
@@ -341,7 +292,7 @@ def summary(*, model: Path | None, input_shape: tuple[int, int], genres: int) ->
 @main.command(
     short_help="List the installed backends.",
     help="List the installed backends: versions, devices, what each can do. No framework is imported.",
-    epilog=_examples("genrebench backends"),
+    epilog=examples("genrebench backends"),
 )
 def backends() -> None:
     """List the installed backends."""
@@ -355,14 +306,14 @@ def backends() -> None:
     short_help="Check that a backend builds what it should.",
     help="Run the conformance kit on a backend, in a process of its own, and print what each check found.\n\n"
     "Values are compared with the NumPy referee in float64. The status is 0 if every required check ran and passed.",
-    epilog=_examples(
+    epilog=examples(
         "genrebench check torch",
         "genrebench check keras --python /opt/tensorflow/bin/python",
         'genrebench check mine --expect "float32=the device rounds sums to bfloat16"',
     ),
 )
 @click.argument("name", metavar="BACKEND")
-@click.option("--python", type=_PATH, help="Interpreter of the environment that has the backend.  [default: this one]")
+@click.option("--python", type=PATH, help="Interpreter of the environment that has the backend.  [default: this one]")
 @click.option("--timeout", type=click.FloatRange(min=1), default=600.0, show_default=True, help="Seconds it may take.")
 @click.option("--expect", "expected", multiple=True, metavar="CHECK=REASON", help="A failure that is known, and why.")
 def check(*, name: str, python: Path | None, timeout: float, expected: tuple[str, ...]) -> None:
@@ -392,9 +343,9 @@ def check(*, name: str, python: Path | None, timeout: float, expected: tuple[str
     short_help="Go the whole way on synthetic audio.",
     help="Go the whole way on synthetic audio: make it, preprocess it, train on it, name the genre of held-out "
     "recordings. Takes about a minute and a half on two cores.",
-    epilog=_examples("genrebench demo", "genrebench demo --folder /tmp/demo"),
+    epilog=examples("genrebench demo", "genrebench demo --folder /tmp/demo"),
 )
-@click.option("--folder", type=_PATH, default=Path("genrebench-demo"), show_default=True, help="Where everything goes.")
+@click.option("--folder", type=PATH, default=Path("genrebench-demo"), show_default=True, help="Where everything goes.")
 def demo(folder: Path) -> None:
     """Run the demonstration.
 

@@ -1,0 +1,55 @@
+"""What the commands share: types of options, and the shape of their help."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+PATH = click.Path(path_type=Path)
+COUNT = click.IntRange(min=1)
+
+
+def examples(*lines: str) -> str:
+    """Spell the examples at the end of a help text.
+
+    Parameters
+    ----------
+    *lines : str
+        Command lines.
+
+    Returns
+    -------
+    str
+        What click prints without rewrapping.
+    """
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+class Size(click.ParamType[tuple[int, int]]):
+    """Two positive whole numbers such as ``128x130``."""
+
+    name = "NxN"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Read the size.
+
+        Parameters
+        ----------
+        value : str
+            What was typed.
+        param : click.Parameter, optional
+            The option.
+        ctx : click.Context, optional
+            The command.
+
+        Returns
+        -------
+        tuple of int
+            (n_mels, frames).
+        """
+        if isinstance(value, tuple):
+            return value
+        numbers = [int(part) for part in str(value).split("x") if part.isascii() and part.isdecimal()]
+        if len(numbers) != 2 or str(value).count("x") != 1 or min(numbers) < 1:
+            self.fail(f"expected n_mels x frames such as 128x130, received {value!r}", param, ctx)
+        return numbers[0], numbers[1]
