@@ -165,6 +165,38 @@ class Architecture:
             for spec in layer.weight_specs(shape)
         }
 
+    def prefix(self, count: int) -> tuple["Architecture", str]:
+        """Take the first layers alone.
+
+        Parameters
+        ----------
+        count : int
+            How many.
+
+        Returns
+        -------
+        Architecture
+            The network of these layers.
+        str
+            Name of the flattening layer that was put behind them, since a network ends in one axis; empty if none was.
+        """
+        layers = self.layers[:count]
+        if len(self.shapes()[count]) == 1:
+            return dataclasses.replace(self, layers=layers), ""
+        helper = "flatten" + "_" * (1 + max(len(layer.name) for layer in layers))  # longer than any name, so no layer's
+        return dataclasses.replace(self, layers=(*layers, Flatten(name=helper))), helper
+
+    def without_dropout(self) -> "Architecture":
+        """Set the rate of every dropout layer to 0.
+
+        Returns
+        -------
+        Architecture
+            The same layers by name, which then draw nothing at random.
+        """
+        layers = (dataclasses.replace(each, rate=0.0) if isinstance(each, Dropout) else each for each in self.layers)
+        return dataclasses.replace(self, layers=tuple(layers))
+
     def summary(self) -> tuple[LayerSummary, ...]:
         """Tabulate shapes and parameters, a row a layer.
 

@@ -16,7 +16,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,12 +54,18 @@ class Call:
         Arguments that are arrays; a mapping's entries are ``<argument>/<name>``.
     options : dict
         Arguments of plain JSON types.
+    dtype : str, optional
+        ``float32`` or ``float64``, where it is not the job's.
+    moved : bool
+        Whether the network has weights that are moved by one ulp each (see `moved_by_one_ulp`).
     """
 
     name: str
     method: str
     arrays: Arrays = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
+    dtype: str | None = None
+    moved: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,8 @@ class Job:
         ``float32`` or ``float64``.
     device : str
         ``auto``, or one of the backend's devices.
+    keep_going : bool
+        Whether a call that fails ends the job; if not, `JobResult.errors` says what failed.
     """
 
     backend: str
@@ -87,6 +96,7 @@ class Job:
     calls: tuple[Call, ...]
     dtype: str = "float64"
     device: str = "cpu"
+    keep_going: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,11 +111,14 @@ class JobResult:
         By call, what it returned of plain JSON types.
     report : dict
         Versions, threads, device, seconds of each call, peak memory in bytes.
+    errors : dict of str to str
+        By call, why it failed; only of a job that keeps going.
     """
 
     arrays: dict[str, Arrays]
     values: dict[str, Any]
     report: dict[str, Any]
+    errors: dict[str, str] = field(default_factory=dict)
 
 
 class WorkerError(BackendError):
@@ -127,6 +140,30 @@ class WorkerError(BackendError):
             self.add_note(f"The worker's standard error:\n{stderr}")
 
 
+def moved_by_one_ulp(weights: Weights, seed: int = 0) -> Weights:
+    """Move every weight to the float above or below it.
+
+    What such a step changes in a result, no computation can be expected to agree about.
+
+    Parameters
+    ----------
+    weights : dict of str to ndarray
+        Canonical weights.
+    seed : int
+        Seed of the directions.
+
+    Returns
+    -------
+    dict of str to ndarray
+        The moved ones.
+    """
+    rng = np.random.default_rng(seed)
+    return {
+        name: np.nextafter(value, rng.choice([-np.inf, np.inf], value.shape).astype(value.dtype))
+        for name, value in weights.items()
+    }
+
+
 def run_job(
     job: Job, *, python: str | Path | None = None, timeout: float = 300.0, threads: int | None = None
 ) -> JobResult:
@@ -136,13 +173,8 @@ def run_job(
     ----------
     job : Job
         What to do.
-    python : str or Path, optional
-        Interpreter, which may be another environment's, where genrebench and the backend must be installed; by default
-        this one.
-    timeout : float
-        Seconds after which the worker is ended.
-    threads : int, optional
-        Number of threads of the backend; by default one a core.
+    python, timeout, threads : object, optional
+        As for `start_job`.
 
     Returns
     -------
@@ -154,17 +186,54 @@ def run_job(
     WorkerError
         If the worker cannot be started, fails, crashes, takes too long, or writes what cannot be read.
     """
+    with start_job(job, python=python, timeout=timeout, threads=threads) as result:
+        return result()
+
+
+@contextmanager
+def start_job(
+    job: Job, *, python: str | Path | None = None, timeout: float = 300.0, threads: int | None = None
+) -> Iterator[Callable[[], JobResult]]:
+    """Start a job in a process of its own, which ends with the context at the latest.
+
+    Parameters
+    ----------
+    job : Job
+        What to do.
+    python : str or Path, optional
+        Interpreter, which may be another environment's, where genrebench and the backend must be installed; by default
+        this one.
+    timeout : float
+        Seconds of waiting after which the worker is ended.
+    threads : int, optional
+        Number of threads of the backend; by default one a core.
+
+    Yields
+    ------
+    callable
+        Waits for the worker and returns the `JobResult`, or raises a `WorkerError`.
+
+    Raises
+    ------
+    WorkerError
+        If the worker cannot be started.
+    """
     document = {
         "backend": job.backend,
         "architecture": job.architecture.to_json(),
         "dtype": job.dtype,
         "device": job.device,
-        "calls": [{"name": call.name, "method": call.method, "options": call.options} for call in job.calls],
+        "keep_going": job.keep_going,
+        "calls": [
+            {each: getattr(call, each) for each in ("name", "method", "options", "dtype", "moved")}
+            for call in job.calls
+        ],
     }
     arrays = {f"weights/{name}": value for name, value in job.weights.items()}
     for call in job.calls:
         arrays |= {f"{call.name}/{name}": value for name, value in call.arrays.items()}
-    return _run(document, arrays, python, timeout, threads)
+    with _started(document, arrays, python, timeout, threads) as result:
+        yield result
 
 
 def run_check(
@@ -204,14 +273,16 @@ def run_check(
         If the worker fails; a failed check is an outcome.
     """
     document = {"backend": backend, "expected_failures": dict(expected_failures)}
-    result = _run(document, {}, python, timeout, threads)
+    with _started(document, {}, python, timeout, threads) as wait:
+        result = wait()
     return [Outcome(**outcome) for outcome in result.values["check"]], result.report
 
 
-def _run(
+@contextmanager
+def _started(
     document: dict[str, Any], arrays: Arrays, python: str | Path | None, timeout: float, threads: int | None
-) -> JobResult:
-    """Write a job, run its worker, read the result.
+) -> Iterator[Callable[[], JobResult]]:
+    """Write a job and start its worker, which ends with the context at the latest.
 
     Parameters
     ----------
@@ -222,52 +293,75 @@ def _run(
     python : str or Path, optional
         Interpreter; by default this one.
     timeout : float
-        Seconds after which the worker is ended.
+        Seconds of waiting after which the worker is ended.
     threads : int, optional
         Number of threads of the backend.
 
-    Returns
-    -------
-    JobResult
-        What the worker gave back.
+    Yields
+    ------
+    callable
+        Waits for the worker and reads what it wrote.
+
+    Raises
+    ------
+    WorkerError
+        If it cannot be started.
     """
     with tempfile.TemporaryDirectory(prefix="genrebench-job-") as name:
         folder = Path(name)
         write_json(folder / "job.json", {"format": JOB_FORMAT, **document})
         np.savez(folder / "input.npz", allow_pickle=False, **arrays)
         command = [str(python or sys.executable), "-m", "genrebench.worker", str(folder)]
-        code, stderr = _run_process(command, folder, timeout, threads)
-        return _read_result(document["backend"], folder, code, stderr)
+        log = folder / "stderr.txt"
+        with _process(command, log, threads) as process:
+
+            def result() -> JobResult:
+                """Wait for the worker and read what it wrote.
+
+                Returns
+                -------
+                JobResult
+                    What it gave back.
+
+                Raises
+                ------
+                WorkerError
+                    If it fails or takes too long.
+                """
+                try:
+                    code = process.wait(timeout)
+                except subprocess.TimeoutExpired as error:
+                    _end(process)
+                    raise WorkerError(f"worker: expected an end within {timeout:g} s, ended it", _text(log)) from error
+                return _read_result(document["backend"], folder, code, _text(log))
+
+            yield result
 
 
-def _run_process(command: list[str], folder: Path, timeout: float, threads: int | None) -> tuple[int, str]:
-    """Run a worker to its end, and make sure that it has one.
+@contextmanager
+def _process(command: list[str], log: Path, threads: int | None) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a process, and make sure that it ends with the context.
 
     Parameters
     ----------
     command : list of str
         What to start.
-    folder : Path
-        The job's folder.
-    timeout : float
-        Seconds after which the worker is ended.
+    log : Path
+        File for its standard error.
     threads : int, optional
         Number of threads of the backend.
 
-    Returns
-    -------
-    int
-        Exit status, negative for a signal.
-    str
-        What it wrote to standard error.
+    Yields
+    ------
+    Popen
+        The process.
 
     Raises
     ------
     WorkerError
-        If it cannot be started or takes too long.
+        If it cannot be started.
     """
     environment = os.environ | ({name: str(threads) for name in THREAD_VARIABLES} if threads else {})
-    log = folder / "stderr.txt"
     with log.open("wb") as stderr:
         try:
             # A session of its own, so that whatever the worker starts can be ended with it. Its standard input is a
@@ -284,18 +378,13 @@ def _run_process(command: list[str], folder: Path, timeout: float, threads: int 
             raise WorkerError(
                 f"{command[0]}: expected a Python interpreter, cannot be started ({error.strerror})"
             ) from error
-        try:
-            code = process.wait(timeout)
-        except subprocess.TimeoutExpired as error:
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
             _end(process)
-            raise WorkerError(f"worker: expected an end within {timeout:g} s, ended it", _text(log)) from error
-        except BaseException:
-            _end(process)
-            raise
-        finally:
-            if process.stdin:
-                process.stdin.close()
-    return code, _text(log)
+        if process.stdin:
+            process.stdin.close()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -373,4 +462,4 @@ def _read_result(backend: str, folder: Path, code: int, stderr: str) -> JobResul
                     arrays[call][name] = file[key]
     except Exception as problem:  # a broken archive fails in many ways
         raise WorkerError(f"{where}: expected results, cannot be read ({problem}); {last_line}", stderr) from problem
-    return JobResult(arrays, report.pop("values"), report)
+    return JobResult(arrays, report.pop("values"), report, report.pop("errors", {}))

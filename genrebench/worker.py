@@ -10,19 +10,21 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from genrebench.architecture import Architecture
-from genrebench.backend import Adam, AdamState, BackendInfo, Network
+from genrebench.architecture import Architecture, Weights
+from genrebench.backend import Adam, AdamState, Backend, BackendInfo, Network, Trainable
 from genrebench.discovery import load_backend
 from genrebench.environment import versions
 from genrebench.errors import BackendError, GenrebenchError
 from genrebench.files import write_json
-from genrebench.jobs import JOB_FORMAT, THREAD_VARIABLES, Arrays
+from genrebench.jobs import JOB_FORMAT, THREAD_VARIABLES, Arrays, Call, Job, JobResult, moved_by_one_ulp
 from genrebench.testing import check_backend
 
 
@@ -46,13 +48,65 @@ def _nested(arrays: Arrays, argument: str) -> Arrays | None:
     return found or None
 
 
-def _adam_update(network: Network, arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, Any]:
-    """Do one or more updates of Adam, each from its own gradients.
+@dataclass(frozen=True)
+class Bench:
+    """What a call works on.
+
+    Attributes
+    ----------
+    backend : Backend
+        The backend.
+    architecture : Architecture
+        What it builds.
+    weights : dict of str to ndarray
+        Canonical weights.
+    dtype, device : str
+        Where and in what type it computes.
+    """
+
+    backend: Backend
+    architecture: Architecture
+    weights: Weights
+    dtype: str
+    device: str
+
+    @cached_property
+    def network(self) -> Network:
+        """Build the network, on first use.
+
+        Returns
+        -------
+        Network
+            The network.
+        """
+        return self.build(self.architecture, self.weights)
+
+    def build(self, architecture: Architecture, weights: Weights) -> Network:
+        """Build a network.
+
+        Parameters
+        ----------
+        architecture : Architecture
+            What to build.
+        weights : dict of str to ndarray
+            Canonical weights, among others maybe.
+
+        Returns
+        -------
+        Network
+            The network.
+        """
+        own = {name: weights[name] for name in architecture.weight_specs() if name in weights}
+        return self.backend.build(architecture, own, dtype=self.dtype, device=self.device)
+
+
+def _adam_update(bench: Bench, arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, Any]:
+    """Do one update of Adam.
 
     Parameters
     ----------
-    network : Network
-        The network.
+    bench : Bench
+        What to work on.
     arrays : dict of str to ndarray
         Entries ``gradients/...``, and ``m/...`` and ``v/...`` unless Adam starts.
     options : dict
@@ -68,18 +122,18 @@ def _adam_update(network: Network, arrays: Arrays, options: dict[str, Any]) -> t
     gradients = _nested(arrays, "gradients") or {}
     zeros = {name: np.zeros_like(value) for name, value in gradients.items()}
     state = AdamState(options.get("step", 0), _nested(arrays, "m") or zeros, _nested(arrays, "v") or zeros)
-    weights, state = network.adam_update(gradients, state, Adam(**options.get("adam", {})))
+    weights, state = bench.network.adam_update(gradients, state, Adam(**options.get("adam", {})))
     named = (("weights", weights), ("m", state.m), ("v", state.v))
     return {f"{kind}/{name}": value for kind, values in named for name, value in values.items()}, state.step
 
 
-def _loss_and_gradients(network: Network, arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, Any]:
+def _loss_and_gradients(bench: Bench, arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, Any]:
     """Compute loss and gradients.
 
     Parameters
     ----------
-    network : Network
-        The network.
+    bench : Bench
+        What to work on.
     arrays : dict of str to ndarray
         ``x``, ``labels``, and entries ``dropout_masks/...``.
     options : dict
@@ -93,21 +147,156 @@ def _loss_and_gradients(network: Network, arrays: Arrays, options: dict[str, Any
         The loss.
     """
     masks = _nested(arrays, "dropout_masks")
-    loss, gradients = network.loss_and_gradients(arrays["x"], arrays["labels"], dropout_masks=masks, **options)
+    loss, gradients = bench.network.loss_and_gradients(arrays["x"], arrays["labels"], dropout_masks=masks, **options)
     return gradients, loss
 
 
-# Each takes the network, the arrays and the options of a call, and returns arrays and a plain value.
-METHODS: dict[str, Callable[[Network, Arrays, dict[str, Any]], tuple[Arrays, Any]]] = {
-    "weights": lambda network, arrays, options: (network.weights(), None),
-    "logits": lambda network, arrays, options: ({"value": network.logits(arrays["x"])}, None),
-    "trace": lambda network, arrays, options: (
-        network.trace(arrays["x"], dropout_masks=_nested(arrays, "dropout_masks"), **options),
-        None,
-    ),
+def _trace(bench: Bench, arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, Any]:
+    """Run the network layer by layer; if that fails, as many of its first layers as can be run.
+
+    Parameters
+    ----------
+    bench : Bench
+        What to work on.
+    arrays : dict of str to ndarray
+        ``x``, and entries ``dropout_masks/...``.
+    options : dict
+        ``training``; ``prefix``, whether the first layers are asked for.
+
+    Returns
+    -------
+    dict of str to ndarray
+        What the layers give out.
+    str or None
+        With ``prefix``, why the whole network could not be run; None if it could.
+    """
+    x, masks, training = arrays["x"], _nested(arrays, "dropout_masks") or {}, options["training"]
+    try:
+        return bench.network.trace(x, training=training, dropout_masks=masks), None
+    except Exception as error:
+        if not options.get("prefix"):
+            raise
+        problem = f"{type(error).__name__}: {error}"
+    for count in range(len(bench.architecture.layers) - 1, 0, -1):
+        architecture, helper = bench.architecture.prefix(count)
+        kept = {layer.name: masks[layer.name] for layer in architecture.layers if layer.name in masks}
+        try:
+            outputs = bench.build(architecture, bench.weights).trace(x, training=training, dropout_masks=kept)
+        except Exception:
+            continue
+        return {name: value for name, value in outputs.items() if name != helper}, problem
+    return {}, problem
+
+
+def _steps(bench: Bench, arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, Any]:
+    """Train for some steps without dropout, as training runs it if the backend trains, and else step by step.
+
+    Parameters
+    ----------
+    bench : Bench
+        What to work on.
+    arrays : dict of str to ndarray
+        ``x`` [shape=(batches, n, height, width, channels)] and ``labels`` [shape=(batches, n)], taken in turn.
+    options : dict
+        ``count``, the number of steps; ``adam``, the hyperparameters.
+
+    Returns
+    -------
+    dict of str to ndarray
+        The weights after the last step.
+    list of float
+        The loss of every step, before its update.
+    """
+    architecture = bench.architecture.without_dropout()
+    network = bench.build(architecture, bench.weights)
+    optimizer = Adam(**options.get("adam", {}))
+    batches = [each for each, _ in zip(cycle(zip(arrays["x"], arrays["labels"], strict=True)), range(options["count"]))]
+    if isinstance(network, Trainable):
+        network.start_training(optimizer, seed=0)
+        losses = [network.train_step(x, labels).loss for x, labels in batches]
+        return network.weights(), losses
+    weights, losses, state = network.weights(), [], None
+    for x, labels in batches:
+        loss, gradients = network.loss_and_gradients(x, labels)
+        outputs = network.trace(x, training=True)
+        zeros = {name: np.zeros_like(value) for name, value in gradients.items()}
+        updated, state = network.adam_update(gradients, state or AdamState(0, zeros, zeros), optimizer)
+        weights = {name: updated[name] if name in updated else outputs[name] for name in weights}
+        network = bench.build(architecture, weights)
+        losses.append(loss)
+    return weights, losses
+
+
+# Each takes the bench, the arrays and the options of a call, and returns arrays and a plain value.
+METHODS: dict[str, Callable[[Bench, Arrays, dict[str, Any]], tuple[Arrays, Any]]] = {
+    "weights": lambda bench, arrays, options: (bench.network.weights(), None),
+    "logits": lambda bench, arrays, options: ({"value": bench.network.logits(arrays["x"])}, None),
+    "trace": _trace,
     "loss_and_gradients": _loss_and_gradients,
     "adam_update": _adam_update,
+    "steps": _steps,
 }
+
+
+def execute(job: Job) -> JobResult:
+    """Do a job in this process.
+
+    Parameters
+    ----------
+    job : Job
+        What to do.
+
+    Returns
+    -------
+    JobResult
+        What the calls returned, and the report without versions.
+
+    Raises
+    ------
+    Exception
+        Whatever the backend raises, unless the job keeps going.
+    """
+    began = time.perf_counter()
+    benches: dict[tuple[str, bool], Bench] = {}
+    result = JobResult({}, {}, {"device": job.device, "dtype": job.dtype, "seconds": {}})
+    backend = load_backend(job.backend)[1]
+    bench = benches[job.dtype, False] = Bench(backend, job.architecture, job.weights, job.dtype, job.device)
+    assert bench.network is not None  # a network that cannot be built fails the job, whatever the calls are
+    result.report["seconds"]["build"] = time.perf_counter() - began
+    for call in job.calls:
+        began = time.perf_counter()
+        key = (call.dtype or job.dtype, call.moved)
+        if key not in benches:
+            weights = moved_by_one_ulp(job.weights) if call.moved else job.weights
+            benches[key] = Bench(backend, job.architecture, weights, key[0], job.device)
+        try:
+            arrays, value = METHODS[call.method](benches[key], call.arrays, call.options)
+        except Exception as error:
+            if not job.keep_going:
+                raise
+            traceback.print_exc()
+            result.errors[call.name] = _reason(error)
+        else:
+            result.arrays[call.name], result.values[call.name] = arrays, value
+        result.report["seconds"][call.name] = time.perf_counter() - began
+    return result
+
+
+def _reason(error: Exception) -> str:
+    """Say in one line what a backend raised.
+
+    Parameters
+    ----------
+    error : Exception
+        What it raised.
+
+    Returns
+    -------
+    str
+        The message, with the type if it is none of genrebench's own.
+    """
+    message = str(error) if isinstance(error, GenrebenchError) else f"{type(error).__name__}: {error}"
+    return " ".join(message.split())
 
 
 def _work(folder: Path) -> dict[str, Any]:
@@ -128,7 +317,6 @@ def _work(folder: Path) -> dict[str, Any]:
     BackendError
         If the job is another version's.
     """
-    started = time.perf_counter()
     document = json.loads((folder / "job.json").read_bytes())
     if document["format"] != JOB_FORMAT:
         raise BackendError(
@@ -139,22 +327,21 @@ def _work(folder: Path) -> dict[str, Any]:
         return _check(document["backend"], document["expected_failures"])
     with np.load(folder / "input.npz", allow_pickle=False) as file:
         inputs = {name: file[name] for name in file.files}
-    info, backend = load_backend(document["backend"])
-    architecture = Architecture.from_json(document["architecture"])
-    weights = _nested(inputs, "weights") or {}
-    network = backend.build(architecture, weights, dtype=document["dtype"], device=document["device"])
-    outputs: Arrays = {}
-    values, seconds = {}, {"build": time.perf_counter() - started}
-    for call in document["calls"]:
-        began = time.perf_counter()
-        arrays, values[call["name"]] = METHODS[call["method"]](
-            network, _nested(inputs, call["name"]) or {}, call["options"]
-        )
-        seconds[call["name"]] = time.perf_counter() - began
-        outputs |= {f"{call['name']}/{name}": value for name, value in arrays.items()}
+    calls = tuple(Call(arrays=_nested(inputs, call["name"]) or {}, **call) for call in document["calls"])
+    job = Job(
+        backend=document["backend"],
+        architecture=Architecture.from_json(document["architecture"]),
+        weights=_nested(inputs, "weights") or {},
+        calls=calls,
+        dtype=document["dtype"],
+        device=document["device"],
+        keep_going=document["keep_going"],
+    )
+    result = execute(job)
+    outputs = {f"{call}/{name}": value for call, arrays in result.arrays.items() for name, value in arrays.items()}
     np.savez(folder / "output.npz", allow_pickle=False, **outputs)
-    asked = {"device": document["device"], "dtype": document["dtype"]}
-    return {**_surroundings(info), **asked, "seconds": seconds, "values": values}
+    info = load_backend(job.backend)[0]
+    return {**_surroundings(info), **result.report, "values": result.values, "errors": result.errors}
 
 
 def _check(name: str, expected_failures: dict[str, str]) -> dict[str, Any]:
@@ -241,8 +428,7 @@ def main(arguments: list[str]) -> int:
         report = _work(folder)
     except Exception as error:
         traceback.print_exc()
-        known = isinstance(error, GenrebenchError)
-        report = {"error": str(error) if known else f"{type(error).__name__}: {error}"}
+        report = {"error": _reason(error)}
     write_json(folder / "report.json", report)
     return int("error" in report)
 

@@ -1,0 +1,169 @@
+"""Two tensors side by side: how far apart they are, where most, and what that means."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrebench.parity.results import DIVERGES, EQUAL, INFORMATION, ROUNDING, Row, Worst
+from genrebench.testing.examples import relative_error
+
+Array = NDArray[Any]
+View = Literal["cumulative", "isolated"]
+
+
+def ulps_between(value: float, expected: float, dtype: np.dtype[Any]) -> int:
+    """Count the floats between two numbers.
+
+    The bits of floats of one sign, read as integers, are in the order of the floats (IEEE 754), so that neighbours
+    differ by one.
+
+    Parameters
+    ----------
+    value, expected : float
+        Two finite numbers.
+    dtype : dtype
+        ``float32`` or ``float64``: which floats are counted.
+
+    Returns
+    -------
+    int
+        0 for equal numbers, 1 for neighbours.
+    """
+    integers = np.array([value, expected], dtype).view(f"i{dtype.itemsize}")
+    above, below = (int(each) if each >= 0 else np.iinfo(integers.dtype).min - int(each) for each in integers)
+    return abs(above - below)
+
+
+def compare(
+    name: str,
+    value: Array | None,
+    expected: Array | None,
+    *,
+    tolerance: float | None,
+    view: View = "cumulative",
+    note: str = "",
+) -> Row:
+    """Compare one tensor.
+
+    Parameters
+    ----------
+    name : str
+        What it is.
+    value, expected : ndarray or None
+        This backend's, and the other side's; None for a tensor that one side lacks.
+    tolerance : float or None
+        Largest relative L2 error that passes; 0 asks for equal bits, None for nothing.
+    view : str
+        ``cumulative`` or ``isolated``.
+    note : str
+        What else is to be said.
+
+    Returns
+    -------
+    Row
+        The comparison; what cannot be compared diverges.
+    """
+    shape = () if value is None else value.shape
+    problem = _problem(value, expected)
+    if problem or value is None or expected is None:
+        verdict = INFORMATION if tolerance is None else DIVERGES
+        notes = "; ".join(filter(None, (problem, note)))
+        return Row(name, view, shape, None, None, None, None, tolerance, verdict, notes)
+    if np.array_equal(value, expected):
+        return Row(name, view, shape, 0.0, 0.0, None, 0, tolerance, EQUAL, note)
+    wide = value.astype(np.float64), expected.astype(np.float64)
+    difference = np.abs(wide[0] - wide[1])
+    index = np.unravel_index(int(difference.argmax()), difference.shape)
+    largest, error = float(np.abs(wide[1]).max()), relative_error(*wide)
+    pair = float(value[index]), float(expected[index])
+    return Row(
+        name=name,
+        view=view,
+        shape=shape,
+        relative_l2=error,
+        scaled_max=float(difference[index]) / (largest or 1.0),
+        worst=Worst(tuple(map(int, index)), *pair),
+        ulps=ulps_between(*pair, np.result_type(value, np.float32)),
+        tolerance=tolerance,
+        verdict=INFORMATION if tolerance is None else ROUNDING if error <= tolerance else DIVERGES,
+        note=note,
+    )
+
+
+def compare_all(
+    values: Mapping[str, Array],
+    expected: Mapping[str, Array],
+    tolerance: float | Mapping[str, float] | None,
+    *,
+    view: View = "cumulative",
+) -> list[Row]:
+    """Compare tensors by name.
+
+    Parameters
+    ----------
+    values, expected : mapping of str to ndarray
+        This backend's, and the other side's.
+    tolerance : float, mapping of str to float, or None
+        Largest relative L2 error that passes, for all or by name; None for nothing.
+    view : str
+        ``cumulative`` or ``isolated``.
+
+    Returns
+    -------
+    list of Row
+        One a name, those of the other side first, in its order: a tensor that one side lacks diverges.
+    """
+    names = [*expected, *(name for name in values if name not in expected)]
+    return [
+        compare(
+            name,
+            values.get(name),
+            expected.get(name),
+            tolerance=tolerance[name] if isinstance(tolerance, Mapping) and name in tolerance else _number(tolerance),
+            view=view,
+        )
+        for name in names
+    ]
+
+
+def _number(tolerance: float | Mapping[str, float] | None) -> float | None:
+    """Choose the tolerance of a tensor that has none of its own.
+
+    Parameters
+    ----------
+    tolerance : float, mapping of str to float, or None
+        As `compare_all` takes it.
+
+    Returns
+    -------
+    float or None
+        The number, or 0 beside a mapping: a tensor that it does not name is one too many.
+    """
+    return 0.0 if isinstance(tolerance, Mapping) else tolerance
+
+
+def _problem(value: Array | None, expected: Array | None) -> str:
+    """Say why two tensors cannot be compared.
+
+    Parameters
+    ----------
+    value, expected : ndarray or None
+        The two.
+
+    Returns
+    -------
+    str
+        The reason; empty if they can be.
+    """
+    if value is None:
+        return "missing"
+    if expected is None:
+        return "unknown to the other side"
+    if value.shape != expected.shape:
+        return f"shape {value.shape}, expected {expected.shape}"
+    if not value.size:
+        return "no values"
+    spoilt = [side for side, each in (("received", value), ("expected", expected)) if not np.isfinite(each).all()]
+    return f"NaN or infinity {' and '.join(spoilt)}" if spoilt else ""
