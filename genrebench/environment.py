@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Iterable
 from importlib import metadata
+from pathlib import Path
 
 
 def versions(distributions: Iterable[str]) -> dict[str, str]:
@@ -43,3 +44,19 @@ def installed_version(distribution: str) -> str | None:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
         return None
+
+
+def processor() -> str:
+    """Name the processor.
+
+    Returns
+    -------
+    str
+        Its model, or what the system says of it.
+    """
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()

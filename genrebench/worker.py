@@ -4,6 +4,7 @@ Started as ``python -m genrebench.worker FOLDER``; `genrebench.jobs` says what a
 """
 
 import json
+import math
 import os
 import sys
 import threading
@@ -277,9 +278,27 @@ def execute(job: Job) -> JobResult:
             traceback.print_exc()
             result.errors[call.name] = _reason(error)
         else:
-            result.arrays[call.name], result.values[call.name] = arrays, value
+            result.arrays[call.name], result.values[call.name] = arrays, _plain(value)
         result.report["seconds"][call.name] = time.perf_counter() - began
     return result
+
+
+def _plain(value: Any) -> Any:
+    """Prepare a value for JSON, which has neither NaN nor infinity.
+
+    Parameters
+    ----------
+    value : object
+        A float, a list of floats, or another plain value.
+
+    Returns
+    -------
+    object
+        The same with None for what JSON has no word for.
+    """
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _reason(error: Exception) -> str:

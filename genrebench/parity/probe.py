@@ -1,0 +1,354 @@
+"""What the backends are asked: inputs, and the same calls for each, in float64 and in float32."""
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrebench.architecture import Architecture, Weights
+from genrebench.backend import Adam
+from genrebench.files import sha256
+from genrebench.jobs import Call, Job, JobResult, start_job
+from genrebench.parity.compare import Array
+from genrebench.testing.examples import example_inputs, example_masks, example_weights
+
+# With these, one step of Adam moves a weight by g / (|g| + 1), which gives the gradient g back.
+REVEALING_ADAM = Adam(learning_rate=1.0, beta_1=0.0, beta_2=0.0, epsilon=1.0)
+# The state from which the optimiser is asked for one update.
+ADAM_STEP = 3
+# Batches of the short run.
+_BATCHES = 3
+_TIMEOUT = 600.0
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What all backends are given.
+
+    Attributes
+    ----------
+    architecture : Architecture
+        The network.
+    weights : dict of str to ndarray
+        Canonical weights.
+    x : ndarray of float64 [shape=(n, height, width, channels)]
+        Inputs.
+    labels : ndarray of int64 [shape=(n,)]
+        Labels.
+    batches : ndarray of float64 [shape=(batches, n, height, width, channels)]
+        Inputs of the short run.
+    batch_labels : ndarray of int64 [shape=(batches, n)]
+        Their labels.
+    steps : int
+        Steps of the short run.
+    seed : int
+        Seed of all that is random.
+    spectrograms : ndarray of float32 or None
+        What a trained model is tried on, standardised; None without a model.
+    """
+
+    architecture: Architecture
+    weights: Weights
+    x: Array
+    labels: NDArray[np.int64]
+    batches: Array
+    batch_labels: NDArray[np.int64]
+    steps: int = 12
+    seed: int = 0
+    spectrograms: Array | None = None
+
+    @property
+    def masks(self) -> dict[str, Array]:
+        """Draw what dropout keeps.
+
+        Returns
+        -------
+        dict of str to ndarray
+            A mask for each dropout layer.
+        """
+        return example_masks(self.architecture, len(self.x))
+
+    def hashes(self) -> dict[str, str]:
+        """Hash what the backends are given.
+
+        Returns
+        -------
+        dict of str to str
+            SHA-256 of architecture, weights and inputs.
+        """
+        ordered = [self.weights[name] for name in sorted(self.weights)]
+        return {
+            "architecture": self.architecture.fingerprint(),
+            "weights": sha256(np.ascontiguousarray(value).tobytes() for value in ordered),
+            "inputs": sha256(np.ascontiguousarray(value).tobytes() for value in (self.x, self.labels, self.batches)),
+        }
+
+
+def random_weights(architecture: Architecture, seed: int) -> Weights:
+    """Draw weights none of which is trivial, and which need all digits of float64.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        The network.
+    seed : int
+        Seed of the draw.
+
+    Returns
+    -------
+    dict of str to ndarray of float64
+        Canonical weights; stored in float32, they would change.
+    """
+    rng = np.random.default_rng([seed, 3])
+    weights = example_weights(architecture, seed)
+    return {name: value * (1 + 1e-8 * rng.random(value.shape)) for name, value in weights.items()}
+
+
+def make_probe(
+    architecture: Architecture,
+    *,
+    weights: Weights | None = None,
+    data: tuple[Array, NDArray[np.int64]] | None = None,
+    batch_size: int = 4,
+    steps: int = 12,
+    seed: int = 0,
+    spectrograms: Array | None = None,
+) -> Probe:
+    """Make what all backends are given.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        The network.
+    weights : dict of str to ndarray, optional
+        Canonical weights; by default drawn.
+    data : tuple of (ndarray, ndarray), optional
+        Standardised inputs and labels to choose from; by default drawn.
+    batch_size : int
+        Number of inputs.
+    steps : int
+        Steps of the short run.
+    seed : int
+        Seed of all that is random.
+    spectrograms : ndarray, optional
+        What a trained model is tried on.
+
+    Returns
+    -------
+    Probe
+        The probe.
+    """
+    count = batch_size * (1 + _BATCHES)
+    if data is None:
+        x, labels = example_inputs(architecture, count, seed)
+    else:
+        # Repeated where the tree is small; a batch of its own for the ladder, the others for the short run.
+        chosen = np.resize(np.random.default_rng([seed, 4]).permutation(len(data[0])), count)
+        x, labels = data[0][chosen].astype(np.float64), data[1][chosen]
+    chosen_weights = random_weights(architecture, seed) if weights is None else weights
+    return Probe(
+        architecture=architecture,
+        weights={name: np.asarray(value, np.float64) for name, value in chosen_weights.items()},
+        x=x[:batch_size],
+        labels=labels[:batch_size],
+        batches=x[batch_size:].reshape(_BATCHES, batch_size, *architecture.input_shape),
+        batch_labels=labels[batch_size:].reshape(_BATCHES, batch_size),
+        steps=steps,
+        seed=seed,
+        spectrograms=spectrograms,
+    )
+
+
+def adam_state(probe: Probe) -> tuple[Weights, Weights, Weights]:
+    """Draw gradients and moments, small enough for epsilon to count.
+
+    Parameters
+    ----------
+    probe : Probe
+        What all backends are given.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Gradients by canonical name.
+    dict of str to ndarray
+        First moments.
+    dict of str to ndarray
+        Second moments.
+    """
+    rng = np.random.default_rng([probe.seed, 5])
+    shapes = {name: spec.shape for name, spec in probe.architecture.weight_specs().items() if spec.trainable}
+    gradients = {name: rng.normal(size=shape) * 1e-6 for name, shape in shapes.items()}
+    m = {name: rng.normal(size=shape) * 1e-6 for name, shape in shapes.items()}
+    v = {name: rng.random(shape) * 1e-12 for name, shape in shapes.items()}
+    return gradients, m, v
+
+
+def calls(probe: Probe) -> tuple[Call, ...]:
+    """List what every backend is asked.
+
+    Parameters
+    ----------
+    probe : Probe
+        What it is given.
+
+    Returns
+    -------
+    tuple of Call
+        The calls; those whose names end in ``32`` compute in float32.
+    """
+    masked = {f"dropout_masks/{name}": mask for name, mask in probe.masks.items()}
+    seen, labelled = {"x": probe.x}, {"x": probe.x, "labels": probe.labels}
+    run = {"x": probe.batches, "labels": probe.batch_labels}
+    state = {
+        f"{kind}/{name}": value
+        for kind, values in zip(("gradients", "m", "v"), adam_state(probe), strict=True)
+        for name, value in values.items()
+    }
+    revealing = {"count": 1, "adam": asdict(REVEALING_ADAM)}
+    first = {"x": probe.x[None], "labels": probe.labels[None]}
+    asked = [
+        Call("weights", "weights"),
+        Call("evaluation", "trace", seen, {"training": False, "prefix": True}),
+        Call("training", "trace", seen | masked, {"training": True, "prefix": True}),
+        Call("gradients", "loss_and_gradients", labelled | masked),
+        Call("sensitivity", "loss_and_gradients", labelled | masked, moved=True),
+        Call("adam", "adam_update", state, {"step": ADAM_STEP}),
+        Call("steps", "steps", run, {"count": probe.steps}),
+        Call("control", "steps", run, {"count": probe.steps}, moved=True),
+        Call("logits", "logits", seen),
+        Call("undropped", "loss_and_gradients", labelled),
+        Call("undropped-training", "trace", seen, {"training": True}),
+        Call("fast", "steps", first, revealing),
+        Call("fast-adam", "steps", first, {"count": 1}),
+    ]
+    asked += [
+        Call(f"{call.name}32", call.method, _single(call.arrays), call.options, dtype="float32")
+        for call in asked
+        if call.name in ("weights", "evaluation", "training", "gradients", "fast")
+    ]
+    if probe.spectrograms is not None:
+        asked.append(Call("trained", "logits", {"x": probe.spectrograms.astype(np.float32)}, dtype="float32"))
+    return tuple(asked)
+
+
+def _single(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """Round arguments to float32.
+
+    Parameters
+    ----------
+    arrays : mapping of str to ndarray
+        Arguments of a call.
+
+    Returns
+    -------
+    dict of str to ndarray
+        The same, labels untouched.
+    """
+    return {name: value.astype(np.float32) if value.dtype.kind == "f" else value for name, value in arrays.items()}
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What one backend answered.
+
+    Attributes
+    ----------
+    backend : str
+        Its name.
+    result : JobResult
+        By call.
+    can_train : bool
+        Whether its networks can be trained.
+    """
+
+    backend: str
+    result: JobResult
+    can_train: bool
+
+    def arrays(self, call: str) -> dict[str, Array]:
+        """Look up what a call returned.
+
+        Parameters
+        ----------
+        call : str
+            Its name.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Arrays by name; empty if it failed.
+        """
+        return self.result.arrays.get(call, {})
+
+    def error(self, call: str) -> str:
+        """Look up why a call failed.
+
+        Parameters
+        ----------
+        call : str
+            Its name.
+
+        Returns
+        -------
+        str
+            The reason; empty if it did not.
+        """
+        stopped = self.result.values.get(call) if call.startswith(("evaluation", "training")) else None
+        return self.result.errors.get(call) or stopped or ""
+
+
+def ask(
+    probe: Probe,
+    backends: Iterable[str],
+    *,
+    pythons: Mapping[str, Path] | None = None,
+    threads: int = 1,
+    on_done: Callable[[str, float], None] = lambda backend, seconds: None,
+) -> dict[str, JobResult]:
+    """Ask several backends the same, all at a time, each in a process of its own.
+
+    Parameters
+    ----------
+    probe : Probe
+        What they are given.
+    backends : iterable of str
+        Their names.
+    pythons : mapping of str to Path, optional
+        Interpreters of other environments, by backend.
+    threads : int
+        Number of threads of each.
+    on_done : callable
+        Called with the name of each backend that has answered, and the seconds that it computed.
+
+    Returns
+    -------
+    dict of str to JobResult
+        The answers by backend.
+
+    Raises
+    ------
+    WorkerError
+        If a backend cannot be started, or cannot build the network.
+    """
+    asked = calls(probe)
+    results = {}
+    with ExitStack() as stack:
+        started = {
+            name: stack.enter_context(
+                start_job(
+                    Job(name, probe.architecture, probe.weights, asked, keep_going=True),
+                    python=(pythons or {}).get(name),
+                    timeout=_TIMEOUT,
+                    threads=threads,
+                )
+            )
+            for name in backends
+        }
+        for name, wait in started.items():
+            results[name] = wait()
+            on_done(name, sum(results[name].report["seconds"].values()))
+    return results

@@ -1,0 +1,324 @@
+"""What the stages and the diagnosis look at: the answers of all backends, and what follows from them by definition."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from genrebench.backend import Adam
+from genrebench.errors import BackendError, GenrebenchError
+from genrebench.jobs import JobResult
+from genrebench.layers import Layer
+from genrebench.parity.compare import Array, View, compare_all
+from genrebench.parity.ledger.optimizer import adam_step
+from genrebench.parity.probe import Answers, Probe
+from genrebench.parity.referee import run_layer
+from genrebench.parity.results import Comparison
+from genrebench.testing.examples import GRADIENT_TOLERANCE
+
+REFEREE = "numpy"
+# How much further than a step of one ulp moves a result two right computations may be apart.
+CONTROL_FACTOR = 10.0
+
+Select = Callable[[Answers], Mapping[str, Array]]
+
+
+@dataclass(frozen=True)
+class Session:
+    """One parity run.
+
+    Attributes
+    ----------
+    probe : Probe
+        What the backends were given.
+    answers : dict of str to Answers
+        What each answered, the reference included.
+    backends : tuple of str
+        What is compared.
+    reference : str
+        With what.
+    """
+
+    probe: Probe
+    answers: dict[str, Answers]
+    backends: tuple[str, ...]
+    reference: str
+    _isolated: dict[tuple[str, str], dict[str, dict[str, Array]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a reference that could not compute.
+
+        Raises
+        ------
+        BackendError
+            If one of its calls failed.
+        """
+        for call, error in self.answers[self.reference].result.errors.items():
+            raise BackendError(f"expected the reference {self.reference} to compute, {call} failed: {error}")
+
+    @property
+    def right(self) -> Answers:
+        """Look up the reference's answers.
+
+        Returns
+        -------
+        Answers
+            What it answered.
+        """
+        return self.answers[self.reference]
+
+    def value(self, backend: str, call: str) -> Any:
+        """Look up the plain value of a call.
+
+        Parameters
+        ----------
+        backend, call : str
+            Who, and what.
+
+        Returns
+        -------
+        object
+            The value; None if the call failed.
+        """
+        return self.answers[backend].result.values.get(call)
+
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """List who is compared with whom.
+
+        Yields
+        ------
+        tuple of str
+            Each backend and the reference, then the backends among themselves.
+        """
+        yield from ((backend, self.reference) for backend in self.backends)
+        yield from combinations(self.backends, 2)
+
+    def compare(
+        self,
+        call: str,
+        tolerance: float | Mapping[str, float] | None,
+        *,
+        select: Select | None = None,
+    ) -> list[Comparison]:
+        """Compare what a call returned, between all.
+
+        Parameters
+        ----------
+        call : str
+            Name of the call.
+        tolerance : float, mapping of str to float, or None
+            As `compare_all` takes it.
+        select : callable, optional
+            What to compare of a backend's answers; by default all arrays of the call.
+
+        Returns
+        -------
+        list of Comparison
+            One a pair.
+        """
+        chosen = select or (lambda answers: answers.arrays(call))
+        comparisons = []
+        for backend, against in self.pairs():
+            ours, theirs = self.answers[backend], self.answers[against]
+            error = ours.error(call) or (f"{against}: {theirs.error(call)}" if theirs.error(call) else "")
+            rows = compare_all(chosen(ours), chosen(theirs), tolerance) if chosen(ours) else []
+            comparisons.append(Comparison(backend, against, tuple(rows), error))
+        return comparisons
+
+    @cached_property
+    def sensitivity(self) -> dict[str, float]:
+        """Measure how far one ulp in each weight moves the gradients.
+
+        Returns
+        -------
+        dict of str to float
+            Largest relative error that a gradient may have, by canonical name: the gate, or, where the terms of a
+            gradient cancel and leave fewer digits than that, a multiple of what one ulp does.
+        """
+        gradients, moved = self.right.arrays("gradients"), self.right.arrays("sensitivity")
+        tolerances = {}
+        for name, gradient in gradients.items():
+            norm = float(np.linalg.norm(gradient)) or 1.0
+            effect = float(np.linalg.norm(moved[name] - gradient)) / norm
+            tolerances[name] = max(GRADIENT_TOLERANCE, CONTROL_FACTOR * effect)
+        return tolerances
+
+    def isolated(self, backend: str, call: str) -> dict[str, dict[str, Array]]:
+        """Compute what every layer should give for the input that a backend gave it.
+
+        Parameters
+        ----------
+        backend : str
+            The backend.
+        call : str
+            ``evaluation`` or ``training``.
+
+        Returns
+        -------
+        dict of str to dict of str to ndarray
+            By layer, its output by name and in training its running statistics; a layer whose input is missing or
+            does not fit is left out.
+        """
+        found = self._isolated.setdefault((backend, call), {})
+        if found:
+            return found
+        outputs = self.answers[backend].arrays(call)
+        training = call.startswith("training")
+        for index, layer in enumerate(self.probe.architecture.layers):
+            x = self.layer_input(index, outputs)
+            if x is None or not np.isfinite(x).all():
+                continue
+            try:
+                found[layer.name] = self.run(layer, x, training=training)
+            except (GenrebenchError, ValueError):
+                continue
+        return found
+
+    def run(self, layer: Layer, x: Array, *, training: bool) -> dict[str, Array]:
+        """Run one layer by definition.
+
+        Parameters
+        ----------
+        layer : Layer
+            The layer.
+        x : ndarray
+            Its input.
+        training : bool
+            Mode; in training the masks of the probe are applied.
+
+        Returns
+        -------
+        dict of str to ndarray
+            As `run_layer` returns them.
+        """
+        mask = self.probe.masks.get(layer.name) if training else None
+        return run_layer(layer, self.probe.weights, x, training=training, mask=mask)
+
+    def layer_input(self, index: int, outputs: Mapping[str, Array]) -> Array | None:
+        """Look up what a layer was given.
+
+        Parameters
+        ----------
+        index : int
+            Number of the layer.
+        outputs : mapping of str to ndarray
+            What the layers gave out.
+
+        Returns
+        -------
+        ndarray or None
+            Its input; None if the layer before gave nothing.
+        """
+        return self.probe.x if index == 0 else outputs.get(self.probe.architecture.layers[index - 1].name)
+
+    def isolated_comparison(self, backend: str, call: str, tolerance: float) -> Comparison:
+        """Compare every layer with its definition, given the backend's own input.
+
+        Parameters
+        ----------
+        backend : str
+            The backend.
+        call : str
+            ``evaluation`` or ``training``.
+        tolerance : float
+            Largest relative error.
+
+        Returns
+        -------
+        Comparison
+            The isolated rows, against the definitions.
+        """
+        outputs = self.answers[backend].arrays(call)
+        view: View = "isolated"
+        rows = []
+        for layer, expected in self.isolated(backend, call).items():
+            received = {name: outputs[name] for name in expected if name in outputs or name == layer}
+            rows += compare_all(received, expected, tolerance, view=view)
+        return Comparison(backend, REFEREE, tuple(rows))
+
+
+def fast_gradients(session: Session, backend: str, call: str = "fast") -> dict[str, Array]:
+    """Recover the gradients of the path that training takes.
+
+    One step with `REVEALING_ADAM` moves a weight by ``-g / (|g| + 1)``.
+
+    Parameters
+    ----------
+    session : Session
+        The run.
+    backend : str
+        A backend that trains.
+    call : str
+        ``fast``, or ``fast32``.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Gradients by canonical name.
+    """
+    after = session.answers[backend].arrays(call)
+    specs = session.probe.architecture.weight_specs()
+    gradients = {}
+    for name, value in after.items():
+        if specs[name].trainable:
+            moved = session.probe.weights[name].astype(value.dtype) - value
+            with np.errstate(divide="ignore"):
+                gradients[name] = moved / (1 - np.abs(moved))
+    return gradients
+
+
+def first_update(gradients: Mapping[str, Array]) -> dict[str, Array]:
+    """Compute the first update of Adam's by definition.
+
+    Parameters
+    ----------
+    gradients : mapping of str to ndarray
+        Gradients by canonical name.
+
+    Returns
+    -------
+    dict of str to ndarray
+        What is added to each weight.
+    """
+    return {
+        name: adam_step(gradient, np.zeros_like(gradient), np.zeros_like(gradient), 1, Adam())["update"]
+        for name, gradient in gradients.items()
+    }
+
+
+def relative_losses(losses: list[float], expected: list[float]) -> list[float | None]:
+    """Compare the losses of two runs, step by step.
+
+    Parameters
+    ----------
+    losses, expected : list of float
+        The two.
+
+    Returns
+    -------
+    list of float or None
+        Relative errors; None where a loss is NaN or infinite.
+    """
+    errors = (abs(loss - right) / abs(right) for loss, right in zip(losses, expected, strict=True))
+    return [error if np.isfinite(error) else None for error in errors]
+
+
+def answered(results: Mapping[str, JobResult], trainable: set[str]) -> dict[str, Answers]:
+    """Put answers and what is known of the backends together.
+
+    Parameters
+    ----------
+    results : mapping of str to JobResult
+        What the backends answered.
+    trainable : set of str
+        Names of those that train.
+
+    Returns
+    -------
+    dict of str to Answers
+        By backend.
+    """
+    return {name: Answers(name, result, name in trainable) for name, result in results.items()}
