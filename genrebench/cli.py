@@ -9,9 +9,17 @@ import click
 
 from genrebench import __version__
 from genrebench.commands.options import COUNT, PATH, Size, examples
+from genrebench.commands.parity import parity
 from genrebench.errors import ConfigError, GenrebenchError
 
 _INTERRUPTED = 130
+_STATUS_1_IS_A_FINDING = frozenset({"parity"})
+
+
+class _CannotRun(click.ClickException):
+    """An error in a command whose status 1 says what it found."""
+
+    exit_code = 2
 
 
 class _Commands(click.Group):
@@ -48,7 +56,8 @@ class _Commands(click.Group):
         except Exception as error:
             if ctx.params["debug"]:
                 raise
-            raise click.ClickException(_one_line(error)) from error
+            failure = _CannotRun if ctx.invoked_subcommand in _STATUS_1_IS_A_FINDING else click.ClickException
+            raise failure(_one_line(error)) from error
 
 
 def _one_line(error: Exception) -> str:
@@ -357,3 +366,6 @@ def demo(folder: Path) -> None:
     from genrebench.demo import run_demo
 
     run_demo(folder)
+
+
+main.add_command(parity)

@@ -10,7 +10,7 @@ from functools import reduce
 
 import numpy as np
 
-from backends.numpy_reference.operation import Array, Operation, Windows, activate, activation_gradient
+from backends.numpy_reference.operation import Array, Operation, Windows, activate, activation_gradient, channel_sums
 from genrebench import layers
 from genrebench.architecture import Weights
 
@@ -64,7 +64,7 @@ class Conv2D(Operation):
         padded = np.zeros_like(self._windows.padded)
         for i, j, index in self._windows.positions():
             padded[index] += np.einsum("npqf,cf->npqc", dz, self.weights["kernel"][i, j], optimize=True)
-        return self._windows.crop(padded), {"kernel": kernel, "bias": dz.sum((0, 1, 2))}
+        return self._windows.crop(padded), {"kernel": kernel, "bias": channel_sums(dz)}
 
 
 class MaxPooling2D(Operation):
@@ -142,11 +142,12 @@ class BatchNormalization(Operation):
         ndarray [shape=(n, ..., c)]
             Output.
         """
-        self._axes = tuple(range(x.ndim - 1))
+        self._count = x.size // x.shape[-1]
         mean, variance = self.weights["moving_mean"], self.weights["moving_variance"]
         if self.training:
             momentum, old_mean, old_variance = self.layer.momentum, mean, variance
-            mean, variance = x.mean(self._axes), x.var(self._axes)  # NumPy's variance is the biased one
+            mean = channel_sums(x) / self._count
+            variance = channel_sums((x - mean) ** 2) / self._count  # the biased one
             self.statistics = {
                 "moving_mean": momentum * old_mean + (1 - momentum) * mean,
                 "moving_variance": momentum * old_variance + (1 - momentum) * variance,
@@ -171,10 +172,11 @@ class BatchNormalization(Operation):
         dict of str to ndarray
             Gradients of ``gamma`` [c] and ``beta`` [c].
         """
-        normal, axes = self._normal, self._axes
-        dnormal = dy * self.weights["gamma"]
-        dx = (dnormal - dnormal.mean(axes) - normal * (dnormal * normal).mean(axes)) / self._deviation
-        return dx, {"gamma": (dy * normal).sum(axes), "beta": dy.sum(axes)}
+        normal = self._normal
+        dgamma, dbeta = channel_sums(dy * normal), channel_sums(dy)
+        # The means of the gradient with respect to `normal`, and of its product with it, are gamma times these sums.
+        dx = self.weights["gamma"] * (dy - dbeta / self._count - normal * dgamma / self._count) / self._deviation
+        return dx, {"gamma": dgamma, "beta": dbeta}
 
 
 class Flatten(Operation):
@@ -254,7 +256,7 @@ class Dense(Operation):
             Gradients of ``kernel`` [c, f] and ``bias`` [f].
         """
         dz = activation_gradient(dy, self._y, self.layer.activation)
-        return dz @ self.weights["kernel"].T, {"kernel": self._x.T @ dz, "bias": dz.sum(0)}
+        return dz @ self.weights["kernel"].T, {"kernel": self._x.T @ dz, "bias": channel_sums(dz)}
 
 
 class Dropout(Operation):

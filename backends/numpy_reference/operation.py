@@ -115,6 +115,26 @@ def activation_gradient(dy: Array, y: Array, activation: str) -> Array:
     return dy * (y > 0) if activation == "relu" else dy
 
 
+def channel_sums(x: Array) -> Array:
+    """Sum over all axes but the last.
+
+    NumPy adds pairwise along the axis that is contiguous in memory, and one by one along others, which loses three
+    digits on the feature maps of a spectrogram (https://numpy.org/doc/stable/reference/generated/numpy.sum.html). So
+    the channels are put first.
+
+    Parameters
+    ----------
+    x : ndarray [shape=(n, ..., c)]
+        Values.
+
+    Returns
+    -------
+    ndarray [shape=(c,)]
+        Their sum in each channel.
+    """
+    return np.asarray(np.ascontiguousarray(x.reshape(-1, x.shape[-1]).T).sum(1))
+
+
 class Windows:
     """The windows of a convolution or a pooling over a padded input.
 

@@ -387,9 +387,9 @@ def _joined(tensors: Mapping[str, Array], like: Mapping[str, Array]) -> Array:
 def _rounding_in_ulps(session: Session, backend: str) -> float:
     """Measure a backend's rounding by what one ulp in the weights does.
 
-    The control moves the start only, whereas a backend rounds in every operation of every step: Keras on TensorFlow,
-    whose batch variance is the difference of two means (``keras.ops.moments``), is some hundred times as far from the
-    definition as one ulp in the weights is. So the control is scaled by what was seen at an equal state.
+    The control moves the start only, whereas a backend rounds in every operation of every step: PyTorch's batch
+    statistics of a feature map, summed one value after the other, are some hundred times as far from the definition as
+    one ulp in the weights brings them. So the control is scaled by what was seen at an equal state.
 
     Parameters
     ----------

@@ -15,6 +15,7 @@ from backends.numpy_reference import operation
 from backends.numpy_reference.backend import NumpyBackend, NumpyNetwork, cross_entropy
 from backends.numpy_reference.info import INFO
 from backends.numpy_reference.layers import OPERATIONS
+from backends.numpy_reference.operation import channel_sums
 from genrebench.architecture import Architecture, Weights, genre_cnn
 from genrebench.backend import Adam, AdamState
 from genrebench.errors import BackendError, ConfigError
@@ -471,7 +472,7 @@ def without_statistics(self: Any, dy: Array) -> tuple[Array, Weights]:
     dict of str to ndarray
         The right ones with respect to the weights.
     """
-    gradients = {"gamma": (dy * self._normal).sum(self._axes), "beta": dy.sum(self._axes)}
+    gradients = {"gamma": channel_sums(dy * self._normal), "beta": channel_sums(dy)}
     return dy * self.weights["gamma"] / self._deviation, gradients
 
 

@@ -1,0 +1,297 @@
+"""What ``genrebench parity`` was asked for: the network, its weights, the inputs; then the run, stage by stage."""
+
+import json
+import shlex
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from genrebench.architecture import Architecture, genre_cnn
+from genrebench.dataset import Dataset, Standardiser, load_dataset
+from genrebench.errors import ConfigError
+from genrebench.files import printable
+from genrebench.model import SavedModel, load_model
+from genrebench.parity.compare import Array
+from genrebench.parity.probe import Probe, ask, make_probe
+from genrebench.parity.results import Report
+from genrebench.parity.run import Description, check_backends, judge
+from genrebench.parity.terminal import stage_line
+from genrebench.testing.examples import example_inputs
+
+_DEFAULT_BACKENDS = ("torch", "keras")
+_DEFAULT_SHAPE = (128, 130)
+# Spectrograms that a trained model is tried on.
+_TRIED = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What the command line asked for.
+
+    Attributes
+    ----------
+    backends : tuple of str
+        What is compared; empty for the usual ones.
+    reference : str
+        With what.
+    model : Path or None
+        Folder of a trained model.
+    architecture : Path or None
+        File of an architecture.
+    input_shape : tuple of int or None
+        (n_mels, frames) of the genre network.
+    data : Path or None
+        Spectrogram tree.
+    steps, batch_size, seed, threads : int
+        Settings of the run.
+    pythons : dict of str to Path
+        Interpreters by backend.
+    """
+
+    backends: tuple[str, ...]
+    reference: str
+    model: Path | None
+    architecture: Path | None
+    input_shape: tuple[int, int] | None
+    data: Path | None
+    steps: int
+    batch_size: int
+    seed: int
+    threads: int
+    pythons: dict[str, Path]
+
+    def command(self) -> str:
+        """Spell the request as one would type it.
+
+        Returns
+        -------
+        str
+            The command line, interpreters left out, since they are paths of one machine.
+        """
+        words = ["genrebench", "parity"]
+        for backend in self.backends:
+            words += ["--backend", backend]
+        shape = "x".join(map(str, self.input_shape)) if self.input_shape else None
+        options = {
+            "--reference": (self.reference, "numpy"),
+            "--model": (self.model, None),
+            "--architecture": (self.architecture, None),
+            "--input-shape": (shape, None),
+            "--data": (self.data, None),
+            "--steps": (self.steps, 12),
+            "--batch-size": (self.batch_size, 4),
+            "--seed": (self.seed, 0),
+            "--threads": (self.threads, 1),
+        }
+        for option, (value, default) in options.items():
+            if value != default:
+                words += [option, printable(str(value))]
+        return shlex.join(words)
+
+
+def prepare(request: Request) -> tuple[Probe, Description]:
+    """Load the network, its weights and the inputs.
+
+    Parameters
+    ----------
+    request : Request
+        What was asked for.
+
+    Returns
+    -------
+    Probe
+        What all backends are given.
+    Description
+        How the run is described.
+
+    Raises
+    ------
+    ConfigError
+        If the parts of the request contradict each other.
+    """
+    origins = {"--model": request.model, "--architecture": request.architecture, "--input-shape": request.input_shape}
+    given = [name for name, value in origins.items() if value]
+    if len(given) > 1:
+        raise ConfigError(f"expected one of {', '.join(given)}, received several; each says what the network is")
+    saved = load_model(request.model) if request.model else None
+    tree = load_dataset(request.data) if request.data else None
+    if saved:
+        network = saved.spec.architecture
+    elif request.architecture:
+        network = read_architecture(request.architecture)
+    elif tree and not request.input_shape:
+        height, width = tree.spectrograms.shape[1:]
+        network = genre_cnn((height, width), len(tree.genres))
+    else:
+        network = genre_cnn(request.input_shape or _DEFAULT_SHAPE)
+    inputs = _inputs(tree, network, saved) if tree else None
+    probe = make_probe(
+        network,
+        weights=saved.weights if saved else None,
+        data=inputs,
+        batch_size=request.batch_size,
+        steps=request.steps,
+        seed=request.seed,
+        spectrograms=_tried(network, inputs, request.seed) if saved else None,
+    )
+    origin = f"spectrograms from {printable(request.data)}" if request.data else "random inputs"
+    size = " x ".join(map(str, network.input_shape))
+    return probe, Description(
+        command=request.command(),
+        inputs=f"{request.batch_size} {origin}, {size}, seed {request.seed}",
+        weights=f"those of {printable(request.model)}" if request.model else f"random, seed {request.seed}",
+        genres=saved.spec.genres if saved else (),
+    )
+
+
+def run(request: Request, console: Console) -> Report:
+    """Run what was asked for, and show each stage as it is known.
+
+    Parameters
+    ----------
+    request : Request
+        What was asked for.
+    console : Console
+        Where progress is shown.
+
+    Returns
+    -------
+    Report
+        The report.
+    """
+    chosen, reference = check_backends(request.backends or _DEFAULT_BACKENDS, request.reference), request.reference
+    probe, description = prepare(request)
+    began = time.perf_counter()
+    waiting = [*chosen, reference]
+    with console.status(f"waiting for {', '.join(waiting)}") as status:
+
+        def on_done(backend: str, seconds: float) -> None:
+            """Say who has answered.
+
+            Parameters
+            ----------
+            backend : str
+                Who.
+            seconds : float
+                How long it computed.
+            """
+            waiting.remove(backend)
+            console.print(f"{backend} answered after {seconds:.1f} s of computing", highlight=False, soft_wrap=True)
+            status.update(f"waiting for {', '.join(waiting)}" if waiting else "comparing")
+
+        results = ask(probe, tuple(waiting), pythons=request.pythons, threads=request.threads, on_done=on_done)
+        return judge(
+            probe,
+            results,
+            backends=chosen,
+            reference=reference,
+            description=description,
+            seconds=time.perf_counter() - began,
+            on_stage=lambda stage: console.print(stage_line(stage, reference)),
+        )
+
+
+def read_architecture(path: Path) -> Architecture:
+    """Read an architecture, or the one in a model's description.
+
+    Parameters
+    ----------
+    path : Path
+        JSON file.
+
+    Returns
+    -------
+    Architecture
+        The architecture.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read or holds none.
+    """
+    where = printable(path)
+    try:
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{where}: expected an architecture, cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{where}: expected an architecture in JSON ({error})") from error
+    if isinstance(document, dict) and "architecture" in document:
+        document = document["architecture"]
+    try:
+        return Architecture.from_json(document)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _inputs(tree: Dataset, network: Architecture, saved: SavedModel | None) -> tuple[Array, NDArray[np.int64]]:
+    """Standardise the spectrograms of a tree, and number their genres as the network does.
+
+    Parameters
+    ----------
+    tree : Dataset
+        The tree.
+    network : Architecture
+        The network.
+    saved : SavedModel, optional
+        The model, whose standardiser and genres count.
+
+    Returns
+    -------
+    ndarray of float32 [shape=(segments, n_mels, frames, 1)]
+        Inputs.
+    ndarray of int64 [shape=(segments,)]
+        Labels.
+
+    Raises
+    ------
+    ConfigError
+        If the network takes other inputs or knows other genres.
+    """
+    if tree.spectrograms.shape[1:] != network.input_shape[:2] or network.input_shape[2] != 1:
+        raise ConfigError(
+            f"{printable(tree.tree)}: expected spectrograms of {network.input_shape}, the network's input, received "
+            f"{tree.spectrograms.shape[1:]}"
+        )
+    labels = tree.labels
+    if saved:
+        unknown = sorted(set(tree.genres) - set(saved.spec.genres))
+        if unknown:
+            raise ConfigError(
+                f"{printable(tree.tree)}: expected the model's genres, received also {', '.join(unknown)}"
+            )
+        labels = np.array([saved.spec.genres.index(genre) for genre in tree.genres], np.int64)[tree.labels]
+    elif len(tree.genres) > network.classes:
+        raise ConfigError(
+            f"{printable(tree.tree)}: expected at most {network.classes} genres, the network's, received "
+            f"{len(tree.genres)}"
+        )
+    everything = np.arange(len(tree.spectrograms))
+    standardiser = saved.spec.standardiser if saved else Standardiser.fit(tree.spectrograms, everything)
+    return standardiser.apply(tree.spectrograms)[..., None], labels
+
+
+def _tried(network: Architecture, inputs: tuple[Array, NDArray[np.int64]] | None, seed: int) -> Array:
+    """Choose what a trained model is tried on.
+
+    Parameters
+    ----------
+    network : Architecture
+        The network.
+    inputs : tuple of (ndarray, ndarray), optional
+        Spectrograms of a tree and their labels.
+    seed : int
+        Seed of random inputs where there is no tree.
+
+    Returns
+    -------
+    ndarray [shape=(n, height, width, channels)]
+        Spectrograms from the whole tree, evenly spread over it.
+    """
+    if inputs is None:
+        return example_inputs(network, _TRIED, seed)[0]
+    return inputs[0][np.linspace(0, len(inputs[0]) - 1, min(_TRIED, len(inputs[0]))).astype(int)]
