@@ -1,10 +1,11 @@
 """Who is off, from which layer on, and why: the first divergence of each backend, explained by the ledger."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
-from genrebench.layers import Dropout
+from genrebench.layers import BatchNormalization, Dropout
 from genrebench.metrics import cross_entropy
 from genrebench.parity.ledger.base import explain
 from genrebench.parity.ledger.layers import LAYER_ENTRIES, LayerCase
@@ -47,7 +48,7 @@ def diagnose(session: Session, stages: tuple[Stage, ...]) -> tuple[Finding, ...]
     return tuple(finding for backend in session.backends for finding in _of_backend(session, stages, backend))
 
 
-def _of_backend(session: Session, stages: tuple[Stage, ...], backend: str) -> Iterator[Finding]:
+def _of_backend(session: Session, stages: tuple[Stage, ...], backend: str) -> list[Finding]:
     """Explain what diverges in one backend.
 
     Parameters
@@ -59,31 +60,98 @@ def _of_backend(session: Session, stages: tuple[Stage, ...], backend: str) -> It
     backend : str
         The backend.
 
-    Yields
-    ------
-    Finding
-        One a diverging layer, tensor or quantity with an error of its own.
+    Returns
+    -------
+    list of Finding
+        One a diverging layer, tensor or quantity with an error of its own, the first one first.
     """
-    seen: set[str] = set()
-    for stage in stages:
+    found: list[Finding] = []
+    # A short run goes astray if training does; the fast path says where.
+    for stage in sorted(stages, key=lambda stage: stage.id == "steps"):
         if stage.passed is not False or (
-            stage.id in _FOLLOWING and seen and not _has_own_error(session, stage, backend)
+            found and stage.id in _FOLLOWING and not _has_own_error(session, stage, backend)
         ):
             continue
         for comparison in stage.comparisons:
-            if comparison.backend != backend or not (
-                comparison.against == session.reference or stage.id == "fast-path"
-            ):
-                continue
-            for row in _own_errors(stage, comparison):
-                layer = row.name.partition("/")[0]
-                if stage.id in _FORWARD and "/" not in row.name and layer in seen:
-                    continue  # the layer has been named, as it fails in an earlier stage
-                seen.add(layer)
-                yield _finding(session, stage, comparison, row)
-            if comparison.error and not seen:
-                seen.add(stage.id)
-                yield _failed(stage, comparison)
+            if comparison.backend == backend and (comparison.against == session.reference or stage.id == "fast-path"):
+                for row in _own_errors(stage, comparison):
+                    finding = _finding(session, stage, comparison, row)
+                    if not _follows(finding, found):
+                        found.append(finding)
+                if comparison.error and not found:
+                    found.append(_failed(stage, comparison))
+    return _joined(sorted(found, key=lambda finding: _place(session, finding)))
+
+
+def _follows(finding: Finding, found: list[Finding]) -> bool:
+    """Tell whether a finding adds nothing to those before.
+
+    Parameters
+    ----------
+    finding : Finding
+        The finding.
+    found : list of Finding
+        Those of earlier stages and layers.
+
+    Returns
+    -------
+    bool
+        True for a layer whose output was named before, and for what nothing explains while something else is off.
+    """
+    layer, _, weight = finding.name.partition("/")
+    seen = {each.name.partition("/")[0] for each in found}
+    if finding.stage in _FORWARD and layer in seen and (not weight or finding.cause is None):
+        return True
+    return bool(found) and finding.cause is None and finding.stage not in _FORWARD
+
+
+def _place(session: Session, finding: Finding) -> tuple[int, int]:
+    """Say where in the order of things a finding stands.
+
+    Parameters
+    ----------
+    session : Session
+        The run.
+    finding : Finding
+        The finding.
+
+    Returns
+    -------
+    tuple of int
+        First the weights, then what a layer gives out in evaluation, whose shape is part of the structure, by the
+        layer's number; then everything else.
+    """
+    if finding.stage == "weights":
+        return 0, 0
+    if finding.stage not in ("structure", "evaluation"):
+        return 2, 0
+    names = [layer.name for layer in session.probe.architecture.layers]
+    return 1, names.index(finding.name) if finding.name in names else len(names)
+
+
+def _joined(findings: list[Finding]) -> list[Finding]:
+    """Say but once what is the same in several layers.
+
+    Parameters
+    ----------
+    findings : list of Finding
+        In order.
+
+    Returns
+    -------
+    list of Finding
+        Those with the same stage and explanation joined to the first.
+    """
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for number, finding in enumerate(findings):
+        key = finding.cause.explanation if finding.cause else str(number)
+        groups.setdefault((finding.stage, key), []).append(finding)
+    return [
+        replace(first, message=f"{first.message}; likewise {', '.join(each.name for each in others)}")
+        if others
+        else first
+        for first, *others in groups.values()
+    ]
 
 
 def _has_own_error(session: Session, stage: Stage, backend: str) -> bool:
@@ -179,7 +247,7 @@ def _finding(session: Session, stage: Stage, comparison: Comparison, row: Row) -
     except (KeyError, ValueError, IndexError):  # what a hypothesis needs is missing, or has another shape
         cause = None
     tolerance = smallest_tolerance([comparison])
-    size = row.note or "cannot be compared" if row.relative_l2 is None else f"off by {row.relative_l2:.1e}"
+    size = f"off by {row.relative_l2:.1e}" if row.relative_l2 is not None else row.note or "cannot be compared"
     if cause:
         remains = "exactly" if cause.residual == 0 else f"to {cause.residual:.1e}"
         why = f"{cause.explanation}; explains the difference {remains}"
@@ -286,17 +354,17 @@ def _statistic_cause(session: Session, backend: str, name: str, call: str) -> Ca
     owner, _, statistic = name.partition("/")
     layers = session.probe.architecture.layers
     index = [layer.name for layer in layers].index(owner)
+    x = session.layer_input(index, session.answers[backend].arrays("training"))
     if call == "fast-path":
         fast, traced = fast_statistics(session, backend)
         received, expected = fast[name], traced[name]
     else:
         received = session.answers[backend].arrays(call)[name]
         expected = session.isolated(backend, call)[owner][name]
-    shape = (len(session.probe.x), *session.probe.architecture.shapes()[index])
-    layer = layers[index]
-    momentum: float = getattr(layer, "momentum")  # noqa: B009 - only layers with statistics have one
-    old = session.probe.weights[name]
-    case = StatisticCase(statistic, momentum, normalised_values(shape), old, received, expected)
+    layer, old = layers[index], session.probe.weights[name]
+    if x is None or not isinstance(layer, BatchNormalization):
+        return None
+    case = StatisticCase(statistic, layer.momentum, normalised_values(x.shape), old, received, expected)
     return explain(STATISTIC_ENTRIES, case)
 
 

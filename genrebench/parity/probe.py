@@ -1,5 +1,6 @@
 """What the backends are asked: inputs, and the same calls for each, in float64 and in float32."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -309,7 +310,7 @@ def ask(
     threads: int = 1,
     on_done: Callable[[str, float], None] = lambda backend, seconds: None,
 ) -> dict[str, JobResult]:
-    """Ask several backends the same, all at a time, each in a process of its own.
+    """Ask several backends the same, each in a process of its own, as many at a time as there are cores for.
 
     Parameters
     ----------
@@ -334,21 +335,16 @@ def ask(
     WorkerError
         If a backend cannot be started, or cannot build the network.
     """
-    asked = calls(probe)
-    results = {}
+    asked, names = calls(probe), list(dict.fromkeys(backends))
+    at_once = max(1, (os.cpu_count() or 1) // threads)
+    started: dict[str, Callable[[], JobResult]] = {}
+    results: dict[str, JobResult] = {}
     with ExitStack() as stack:
-        started = {
-            name: stack.enter_context(
-                start_job(
-                    Job(name, probe.architecture, probe.weights, asked, keep_going=True),
-                    python=(pythons or {}).get(name),
-                    timeout=_TIMEOUT,
-                    threads=threads,
-                )
-            )
-            for name in backends
-        }
-        for name, wait in started.items():
-            results[name] = wait()
+        for name in names:
+            for later in names[len(started) : len(results) + at_once]:
+                job = Job(later, probe.architecture, probe.weights, asked, keep_going=True)
+                python = (pythons or {}).get(later)
+                started[later] = stack.enter_context(start_job(job, python=python, timeout=_TIMEOUT, threads=threads))
+            results[name] = started[name]()
             on_done(name, sum(results[name].report["seconds"].values()))
     return results

@@ -4,27 +4,30 @@ Every stage walks the architecture's layer list; layers are known by kind, never
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import combinations
 
 import numpy as np
 
 from genrebench.backend import Adam
+from genrebench.jobs import Job
 from genrebench.metrics import log_softmax
 from genrebench.parity.compare import Array, compare, compare_all
 from genrebench.parity.ledger.base import explain
-from genrebench.parity.ledger.optimizer import ADAM_ENTRIES, AdamCase
-from genrebench.parity.probe import ADAM_STEP, Answers, adam_state
+from genrebench.parity.ledger.optimizer import ADAM_ENTRIES, ROUNDED_ID, AdamCase, rounded
+from genrebench.parity.probe import ADAM_STEP, Answers, adam_state, calls
 from genrebench.parity.referee import build_referee
 from genrebench.parity.results import DIVERGES, EQUAL, Comparison, Row, Stage
 from genrebench.parity.session import (
     CONTROL_FACTOR,
+    REFEREE,
     Session,
     fast_gradients,
     first_update,
     relative_losses,
 )
-from genrebench.testing.examples import FORWARD_TOLERANCE, GRADIENT_TOLERANCE
+from genrebench.testing.examples import FORWARD_TOLERANCE, GRADIENT_TOLERANCE, relative_error
+from genrebench.worker import execute
 
 LOSS_TOLERANCE = 1e-12
 STEPS_LOSS_TOLERANCE = 1e-9
@@ -54,12 +57,13 @@ def structure(session: Session) -> Stage:
         for name, right in expected.items():
             shape = outputs[name].shape[1:] if name in outputs else None
             parameters = sum(value.size for key, value in weights.items() if key.startswith(f"{name}/"))
+            notes = [f"{parameters:,} parameters"] if parameters else []
+            if shape != right.output_shape:
+                notes = ["missing" if shape is None else f"shape {shape}, expected {right.output_shape}"]
+            elif parameters != right.parameters:
+                notes = [f"{parameters:,} parameters, expected {right.parameters:,}"]
             fits = shape == right.output_shape and parameters == right.parameters
-            note = f"{parameters:,} parameters"
-            if not fits:
-                wanted = f"expected {right.output_shape} and {right.parameters:,} parameters"
-                note = f"{note}; {wanted}" if shape is not None else f"missing; {wanted}"
-            verdict = EQUAL if fits else DIVERGES
+            verdict, note = EQUAL if fits else DIVERGES, "; ".join(notes)
             rows.append(Row(name, "cumulative", shape or (), None, None, None, None, 0.0, verdict, note))
         known = {*expected, *session.right.arrays("evaluation")}
         rows += [
@@ -273,15 +277,15 @@ def adam(session: Session) -> Stage:
                 excused(row, lambda name, backend=comparison.backend: adam_case(session, backend, name))  # type: ignore[misc]
                 for row in rows
             )
-        elif any(_rounds_hyperparameters(session, each) for each in (comparison.backend, comparison.against)):
+        elif any(_rounded_hyperparameters(session, each) for each in (comparison.backend, comparison.against)):
             rows = ()  # one of the two is known to differ, by what its comparison with the reference says
         comparisons.append(Comparison(comparison.backend, comparison.against, rows, comparison.error))
     asks = f"one update from equal gradients and state: update and moments, relative L2 <= {GRADIENT_TOLERANCE:g}"
     return Stage("adam", "Adam", asks, "float64", GRADIENT_TOLERANCE, tuple(comparisons))
 
 
-def _rounds_hyperparameters(session: Session, backend: str) -> bool:
-    """Tell whether a backend's Adam differs by an accepted entry of the ledger.
+def _rounded_hyperparameters(session: Session, backend: str) -> Adam | None:
+    """Find out whether a backend's Adam differs only by hyperparameters that passed through float32.
 
     Parameters
     ----------
@@ -292,13 +296,18 @@ def _rounds_hyperparameters(session: Session, backend: str) -> bool:
 
     Returns
     -------
-    bool
-        True if all its diverging rows are excused.
+    Adam or None
+        The rounded hyperparameters; None if the update is right, or off for another reason.
     """
     ours, theirs = (adam_tensors(session, session.answers[each]) for each in (backend, session.reference))
-    rows = [row for row in compare_all(ours, theirs, GRADIENT_TOLERANCE) if row.diverges]
-    excuses = (excused(row, lambda name: adam_case(session, backend, name)) for row in rows)
-    return bool(rows) and not any(row.diverges for row in excuses)
+    diverging = [row.name for row in compare_all(ours, theirs, GRADIENT_TOLERANCE) if row.diverges]
+    if not diverging or not set(diverging) <= ours.keys() & theirs.keys():
+        return None
+    cases = [adam_case(session, backend, name) for name in diverging]
+    for _, optimizer in rounded(Adam()):
+        if all(relative_error(case.predict(optimizer), case.received) <= GRADIENT_TOLERANCE for case in cases):
+            return optimizer
+    return None
 
 
 def excused(row: Row, case: Callable[[str], AdamCase]) -> Row:
@@ -346,24 +355,50 @@ def steps(session: Session) -> Stage:
         answers = session.answers[backend]
         error, rows = answers.error("steps"), []
         if not error:
-            after, losses = answers.arrays("steps"), session.value(backend, "steps")
-            for index, (value, wanted) in enumerate(zip(losses, expected, strict=True), 1):
+            rounded = _rounded_hyperparameters(session, backend)
+            wanted, goal = (expected, end) if rounded is None else _steps_with(session, rounded)
+            for index, (value, loss) in enumerate(zip(session.value(backend, "steps"), wanted, strict=True), 1):
                 received = np.array(np.nan if value is None else value)
-                rows.append(
-                    compare(f"loss of step {index}", received, np.array(wanted), tolerance=STEPS_LOSS_TOLERANCE)
-                )
+                rows.append(compare(f"loss of step {index}", received, np.array(loss), tolerance=STEPS_LOSS_TOLERANCE))
+            after = answers.arrays("steps")
             fits = {name: value.shape for name, value in after.items()} == {n: v.shape for n, v in right.items()}
-            total = _joined(after, right) if fits else None
             ulps = _rounding_in_ulps(session, backend)
             note = f"a control {ulps:.3g} ulp away at the start ends {ulps * distance:.1e} away"
             tolerance = CONTROL_FACTOR * ulps * distance
-            rows.append(compare(f"weights after step {len(expected)}", total, end, tolerance=tolerance, note=note))
+            total = _joined(after, right) if fits else None
+            rows.append(compare(f"weights after step {len(expected)}", total, goal, tolerance=tolerance, note=note))
+            if rounded is not None:
+                rows = [row if row.diverges else replace(row, verdict=f"known:{ROUNDED_ID}") for row in rows]
         comparisons.append(Comparison(backend, session.reference, tuple(rows), error))
     asks = (
         f"loss of each of {len(expected)} steps, relative <= {STEPS_LOSS_TOLERANCE:g}; weights within "
         f"{CONTROL_FACTOR:g} times the distance of a control that began as far away as the backend rounds"
     )
     return Stage("steps", "Short run", asks, "float64", STEPS_LOSS_TOLERANCE, tuple(comparisons))
+
+
+def _steps_with(session: Session, optimizer: Adam) -> tuple[list[float], Array]:
+    """Run the short run by definition with other hyperparameters.
+
+    Parameters
+    ----------
+    session : Session
+        The run.
+    optimizer : Adam
+        Hyperparameters.
+
+    Returns
+    -------
+    list of float
+        The loss of every step.
+    ndarray
+        All weights after the last.
+    """
+    probe = session.probe
+    asked = next(call for call in calls(probe) if call.name == "steps")
+    call = replace(asked, options=asked.options | {"adam": asdict(optimizer)})
+    result = execute(Job(REFEREE, probe.architecture, probe.weights, (call,)))
+    return result.values["steps"], _joined(result.arrays["steps"], session.right.arrays("steps"))
 
 
 def _joined(tensors: Mapping[str, Array], like: Mapping[str, Array]) -> Array:

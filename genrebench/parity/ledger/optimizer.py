@@ -13,6 +13,7 @@ from genrebench.parity.ledger.base import Entry, float32_entry
 from genrebench.testing.examples import GRADIENT_TOLERANCE
 
 Predictions = Iterator[tuple[str, Array]]
+ROUNDED_ID = "adam-float32"
 _KERAS = "https://keras.io/api/optimizers/adam/"
 _TORCH = "https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html"
 
@@ -133,10 +134,27 @@ def _rounded(case: AdamCase) -> Predictions:
     tuple of (str, ndarray)
         Explanation and quantity.
     """
+    for names, optimizer in rounded(case.optimizer):
+        yield f"{names} rounded to float32", case.predict(optimizer)
+
+
+def rounded(optimizer: Adam) -> Iterator[tuple[str, Adam]]:
+    """List hyperparameters some of which passed through float32.
+
+    Parameters
+    ----------
+    optimizer : Adam
+        The right ones.
+
+    Yields
+    ------
+    tuple of (str, Adam)
+        Names of the rounded ones, and all hyperparameters.
+    """
     names = ("beta_1", "beta_2", "learning_rate", "epsilon")
     for chosen in (names[:2], names[2:3], names[:3], names):
-        single = {name: float(np.float32(getattr(case.optimizer, name))) for name in chosen}
-        yield f"{', '.join(chosen)} rounded to float32", case.predict(replace(case.optimizer, **single))
+        single = {name: float(np.float32(getattr(optimizer, name))) for name in chosen}
+        yield ", ".join(chosen), replace(optimizer, **single)
 
 
 def _epsilon(case: AdamCase) -> Predictions:
@@ -192,7 +210,7 @@ def _other_rules(case: AdamCase) -> Predictions:
 
 
 ADAM_ENTRIES: tuple[Entry[Any], ...] = (
-    Entry("adam-float32", "Adam's hyperparameters rounded to float32, as Keras' own variables do", (), _KERAS, _rounded,
+    Entry(ROUNDED_ID, "Adam's hyperparameters rounded to float32, as Keras' own variables do", (), _KERAS, _rounded,
           tolerance=GRADIENT_TOLERANCE, accepted=True),
     Entry("adam-epsilon", "value or place of Adam's epsilon", (), f"{_KERAS}; {_TORCH}", _epsilon,
           tolerance=GRADIENT_TOLERANCE),
