@@ -1,5 +1,6 @@
 """``genrebench parity``: the proof that backends build the same network, or the first layer where they do not."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import click
 
 from genrebench.commands.options import COUNT, PATH, Size, examples
 
+_PIPE_WIDTH = 200
 FILES = ("parity.json", "parity.md", "parity.html")
 
 
@@ -79,10 +81,11 @@ def parity(*, source: Path | None, output: Path | None, **options: Any) -> None:
     """
     from rich.console import Console
 
+    from genrebench.parity.rendering.terminal import show_report
     from genrebench.parity.results import load_report, save_report
-    from genrebench.parity.terminal import show_report
 
-    console = Console()
+    # A pipe has no width; whatever reads it wants whole lines.
+    console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
     if source is not None:
         report = load_report(source)
         output = output or source.parent
@@ -112,8 +115,8 @@ def _render(folder: Path, report: Any) -> None:
         The report.
     """
     from genrebench.files import write_atomically
-    from genrebench.parity.markdown import markdown
-    from genrebench.parity.page import page
+    from genrebench.parity.rendering.markdown import markdown
+    from genrebench.parity.rendering.page import page
 
     write_atomically(folder / "parity.md", markdown(report).encode())
     write_atomically(folder / "parity.html", page(report).encode())

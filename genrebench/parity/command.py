@@ -17,9 +17,9 @@ from genrebench.files import printable
 from genrebench.model import SavedModel, load_model
 from genrebench.parity.compare import Array
 from genrebench.parity.probe import Probe, ask, make_probe
+from genrebench.parity.rendering.terminal import stage_line
 from genrebench.parity.results import Report
 from genrebench.parity.run import Description, check_backends, judge
-from genrebench.parity.terminal import stage_line
 from genrebench.testing.examples import example_inputs
 
 _DEFAULT_BACKENDS = ("torch", "keras")
@@ -191,7 +191,7 @@ def run(request: Request, console: Console) -> Report:
             reference=reference,
             description=description,
             seconds=time.perf_counter() - began,
-            on_stage=lambda stage: console.print(stage_line(stage, reference)),
+            on_stage=lambda stage: console.print(stage_line(stage), soft_wrap=True),
         )
 
 
@@ -294,4 +294,5 @@ def _tried(network: Architecture, inputs: tuple[Array, NDArray[np.int64]] | None
     """
     if inputs is None:
         return example_inputs(network, _TRIED, seed)[0]
-    return inputs[0][np.linspace(0, len(inputs[0]) - 1, min(_TRIED, len(inputs[0]))).astype(int)]
+    chosen: Array = inputs[0][np.linspace(0, len(inputs[0]) - 1, min(_TRIED, len(inputs[0]))).astype(int)]
+    return chosen

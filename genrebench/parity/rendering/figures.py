@@ -1,0 +1,156 @@
+"""The plots of a report, as SVG that stands in a page."""
+
+import io
+import re
+from typing import TYPE_CHECKING, Any
+
+from genrebench.parity.rendering.content import stage_of
+from genrebench.parity.results import Report
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Where an error of exactly zero is drawn, below everything that float64 can show.
+_FLOOR = 1e-18
+_COLOURS = ("tab:blue", "tab:orange", "tab:green", "tab:purple", "tab:brown", "tab:cyan")
+
+
+def errors_by_layer(report: Report) -> str:
+    """Draw the error of every layer, isolated and cumulative, in evaluation and in training.
+
+    Parameters
+    ----------
+    report : Report
+        The report.
+
+    Returns
+    -------
+    str
+        An SVG element.
+    """
+    figure, panels = _figure(2)
+    layers = report.layers
+    for axes, identifier in zip(panels, ("evaluation", "training"), strict=True):
+        stage = stage_of(report, identifier)
+        for index, backend in enumerate(report.backends):
+            for view, line, marker in (("cumulative", "-", "o"), ("isolated", ":", "x")):
+                errors = {
+                    row.name: row.relative_l2
+                    for comparison in (stage.comparisons if stage else ())
+                    if comparison.backend == backend and (view == "isolated" or comparison.against == report.reference)
+                    for row in comparison.rows
+                    if row.view == view and row.name in layers and row.relative_l2 is not None
+                }
+                axes.plot(
+                    [layers.index(name) for name in errors],
+                    [max(error, _FLOOR) for error in errors.values()],
+                    line,
+                    marker=marker,
+                    color=_COLOURS[index % len(_COLOURS)],
+                    label=f"{backend} {view}",
+                    linewidth=1.2,
+                    markersize=5,
+                )
+        if stage and stage.gate:
+            axes.axhline(stage.gate, color="tab:red", linewidth=1, label=f"gate {stage.gate:g}")
+        axes.set_xticks(range(len(layers)), layers, rotation=45, ha="right", fontsize=8)
+        axes.set_title(f"{identifier} forward", fontsize=10)
+        _finish(axes)
+    panels[0].set_ylabel(f"relative L2 error ({_FLOOR:g}: equal bits)")
+    panels[0].legend(fontsize=8)
+    return _svg(figure, "layer")
+
+
+def errors_by_step(report: Report) -> str:
+    """Draw the error of the loss in every step of the short run.
+
+    Parameters
+    ----------
+    report : Report
+        The report.
+
+    Returns
+    -------
+    str
+        An SVG element.
+    """
+    figure, (axes,) = _figure(1)
+    backends = list(report.backends)
+    for name, errors in report.losses.items():
+        steps = [(step, error) for step, error in enumerate(errors, 1) if error is not None]
+        axes.plot(
+            [step for step, _ in steps],
+            [max(error, _FLOOR) for _, error in steps],
+            "--" if name == "control" else "-",
+            marker="o",
+            markersize=4,
+            color=_COLOURS[backends.index(name) % len(_COLOURS)] if name in backends else "grey",
+            label="control, one ulp away at the start" if name == "control" else name,
+        )
+    stage = stage_of(report, "steps")
+    if stage and stage.gate:
+        axes.axhline(stage.gate, color="tab:red", linewidth=1, label=f"gate {stage.gate:g}")
+    axes.set(xlabel="step", ylabel=f"relative error of the loss ({_FLOOR:g}: equal)")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    _finish(axes)
+    axes.legend(fontsize=8)
+    return _svg(figure, "step")
+
+
+def _figure(panels: int) -> "tuple[Figure, list[Any]]":
+    """Make an empty figure.
+
+    Parameters
+    ----------
+    panels : int
+        How many panels side by side.
+
+    Returns
+    -------
+    Figure
+        The figure.
+    list of Axes
+        Its panels.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11 if panels > 1 else 7, 4.2), layout="constrained")
+    return figure, list(figure.subplots(1, panels, squeeze=False, sharey=True)[0])
+
+
+def _finish(axes: Any) -> None:
+    """Give a panel its scale and grid.
+
+    Parameters
+    ----------
+    axes : Axes
+        The panel.
+    """
+    axes.set_yscale("log")
+    axes.grid(alpha=0.3)
+
+
+def _svg(figure: "Figure", prefix: str) -> str:
+    """Render a figure.
+
+    Parameters
+    ----------
+    figure : Figure
+        The figure.
+    prefix : str
+        What ids begin with, so that two figures fit into a page.
+
+    Returns
+    -------
+    str
+        The SVG element, the same for the same report.
+    """
+    import matplotlib
+
+    content = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": "genrebench", "svg.fonttype": "path"}):
+        figure.savefig(content, format="svg", metadata={"Date": None})
+    svg = content.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", svg)
+    return re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
