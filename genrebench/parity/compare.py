@@ -44,6 +44,7 @@ def compare(
     tolerance: float | None,
     view: View = "cumulative",
     note: str = "",
+    floor: float = 0.0,
 ) -> Row:
     """Compare one tensor.
 
@@ -59,6 +60,9 @@ def compare(
         ``cumulative`` or ``isolated``.
     note : str
         What else is to be said.
+    floor : float
+        Norm to which errors are relative if the expected tensor's is smaller, for what is a difference of larger
+        numbers.
 
     Returns
     -------
@@ -76,7 +80,8 @@ def compare(
     wide = value.astype(np.float64), expected.astype(np.float64)
     difference = np.abs(wide[0] - wide[1])
     index = np.unravel_index(int(difference.argmax()), difference.shape)
-    largest, error = float(np.abs(wide[1]).max()), relative_error(*wide)
+    norm = float(np.linalg.norm(wide[1]))
+    largest, error = float(np.abs(wide[1]).max()), relative_error(*wide) * min(1.0, norm / floor if floor else 1.0)
     pair = float(value[index]), float(expected[index])
     return Row(
         name=name,

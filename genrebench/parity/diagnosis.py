@@ -8,7 +8,8 @@ import numpy as np
 from genrebench.layers import BatchNormalization, Dropout
 from genrebench.metrics import cross_entropy
 from genrebench.parity.ledger.base import explain
-from genrebench.parity.ledger.layers import LAYER_ENTRIES, LayerCase
+from genrebench.parity.ledger.case import LayerCase
+from genrebench.parity.ledger.layers import LAYER_ENTRIES
 from genrebench.parity.ledger.optimizer import ADAM_ENTRIES
 from genrebench.parity.ledger.tensors import (
     GRADIENT_ENTRIES,

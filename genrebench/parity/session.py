@@ -1,5 +1,6 @@
 """What the stages and the diagnosis look at: the answers of all backends, and what follows from them by definition."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -127,6 +128,20 @@ class Session:
             rows = compare_all(chosen(ours), chosen(theirs), tolerance) if chosen(ours) else []
             comparisons.append(Comparison(backend, against, tuple(rows), error))
         return comparisons
+
+    @property
+    def loss_of_guessing(self) -> float:
+        """Compute the loss of equal logits.
+
+        A loss is the difference of a logit and the logarithm of a sum; one that training has made small keeps the
+        rounding of these. So errors of losses are relative to at least this one.
+
+        Returns
+        -------
+        float
+            In nats.
+        """
+        return math.log(max(self.probe.architecture.classes, 2))
 
     @cached_property
     def sensitivity(self) -> dict[str, float]:
@@ -289,20 +304,22 @@ def first_update(gradients: Mapping[str, Array]) -> dict[str, Array]:
     }
 
 
-def relative_losses(losses: list[float], expected: list[float]) -> list[float | None]:
+def relative_losses(losses: list[float], expected: list[float], floor: float) -> list[float | None]:
     """Compare the losses of two runs, step by step.
 
     Parameters
     ----------
     losses, expected : list of float
         The two.
+    floor : float
+        What errors are relative to at least.
 
     Returns
     -------
     list of float or None
         Relative errors; None where a loss is NaN or infinite.
     """
-    errors = (abs(loss - right) / abs(right) for loss, right in zip(losses, expected, strict=True))
+    errors = (abs(loss - right) / max(abs(right), floor) for loss, right in zip(losses, expected, strict=True))
     return [error if np.isfinite(error) else None for error in errors]
 
 

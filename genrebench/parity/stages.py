@@ -154,9 +154,14 @@ def loss(session: Session) -> Stage:
     Stage
         One row.
     """
-    comparisons = session.compare("gradients", LOSS_TOLERANCE, select=lambda answers: loss_of(answers, "gradients"))
-    return Stage("loss", "Loss", f"mean cross-entropy, relative <= {LOSS_TOLERANCE:g}", "float64", LOSS_TOLERANCE,
-                 tuple(comparisons))  # fmt: skip
+    comparisons = []
+    for backend, against in session.pairs():
+        ours, theirs = (session.answers[each] for each in (backend, against))
+        received, expected = (loss_of(each, "gradients").get("loss") for each in (ours, theirs))
+        row = compare("loss", received, expected, tolerance=LOSS_TOLERANCE, floor=session.loss_of_guessing)
+        comparisons.append(Comparison(backend, against, (row,), ours.error("gradients")))
+    asks = f"mean cross-entropy, relative <= {LOSS_TOLERANCE:g}"
+    return Stage("loss", "Loss", asks, "float64", LOSS_TOLERANCE, tuple(comparisons))
 
 
 def loss_of(answers: Answers, call: str) -> dict[str, Array]:
@@ -359,7 +364,15 @@ def steps(session: Session) -> Stage:
             wanted, goal = (expected, end) if rounded is None else _steps_with(session, rounded)
             for index, (value, loss) in enumerate(zip(session.value(backend, "steps"), wanted, strict=True), 1):
                 received = np.array(np.nan if value is None else value)
-                rows.append(compare(f"loss of step {index}", received, np.array(loss), tolerance=STEPS_LOSS_TOLERANCE))
+                rows.append(
+                    compare(
+                        f"loss of step {index}",
+                        received,
+                        np.array(loss),
+                        tolerance=STEPS_LOSS_TOLERANCE,
+                        floor=session.loss_of_guessing,
+                    )
+                )
             after = answers.arrays("steps")
             fits = {name: value.shape for name, value in after.items()} == {n: v.shape for n, v in right.items()}
             ulps = _rounding_in_ulps(session, backend)
@@ -464,7 +477,7 @@ def losses_by_step(session: Session) -> dict[str, list[float | None]]:
     runs = {backend: session.value(backend, "steps") for backend in session.backends}
     runs["control"] = session.value(session.reference, "control")
     return {
-        name: relative_losses([np.nan if loss is None else loss for loss in losses], expected)
+        name: relative_losses([np.nan if loss is None else loss for loss in losses], expected, session.loss_of_guessing)
         for name, losses in runs.items()
         if losses
     }
@@ -566,7 +579,7 @@ def _fast_rows(session: Session, backend: str) -> Iterable[Row]:
     logits, traced = answers.arrays("logits").get("value"), answers.arrays("evaluation").get(last)
     yield compare("logits", logits, traced, tolerance=FORWARD_TOLERANCE)
     fast_loss, loss = (loss_of(answers, call).get("loss") for call in ("fast", "undropped"))
-    yield compare("loss", fast_loss, loss, tolerance=LOSS_TOLERANCE)
+    yield compare("loss", fast_loss, loss, tolerance=LOSS_TOLERANCE, floor=session.loss_of_guessing)
     yield from compare_all(*fast_statistics(session, backend), FORWARD_TOLERANCE)
     yield from compare_all(fast_gradients(session, backend), answers.arrays("undropped"), session.sensitivity)
     received, expected = fast_updates(session, backend)

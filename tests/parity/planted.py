@@ -316,7 +316,13 @@ def adam_epsilon() -> None:
         """Adam with another epsilon."""
 
         def __init__(self, parameters: Any, config: Any, **options: Any) -> None:
-            """Swap the epsilon."""
+            """Swap the epsilon.
+
+            Parameters
+            ----------
+            parameters, config, **options : Any
+                As the parent's.
+            """
             super().__init__(parameters, replace(config, epsilon=1e-8) if config.epsilon == 1e-7 else config, **options)
 
     backend.KerasAdam = Other
@@ -372,7 +378,13 @@ def adam_float32() -> None:
         """Adam with rounded betas."""
 
         def __init__(self, parameters: Any, config: Any, **options: Any) -> None:
-            """Round."""
+            """Round.
+
+            Parameters
+            ----------
+            parameters, config, **options : Any
+                As the parent's.
+            """
             rounded = {name: float(np.float32(getattr(config, name))) for name in ("beta_1", "beta_2")}
             super().__init__(parameters, replace(config, **rounded), **options)
 

@@ -11,7 +11,7 @@ from genrebench.architecture import Weights
 from genrebench.metrics import cross_entropy, log_softmax
 from genrebench.parity.compare import Array
 from genrebench.parity.ledger.base import Entry, float32_entry
-from genrebench.parity.ledger.layers import kernel_layouts
+from genrebench.parity.ledger.case import kernel_layouts
 
 Predictions = Iterator[tuple[str, Array]]
 _NORMALISATION = (

@@ -26,11 +26,12 @@ td.n { font-family: ui-monospace, monospace; text-align: right; white-space: now
 details { margin: .6rem 0; } summary { cursor: pointer; } figure { margin: 1rem 0; background: #fff; padding: .5rem;
   border: 1px solid var(--line); overflow-x: auto; } figure svg { display: block; width: 100%; height: auto;
   min-width: 34rem; }
+#errors-by-step { max-width: 46rem; } a { color: inherit; }
 """
 
 _LADDER = (
-    "Relative L2 error in float64, the larger one of evaluation and training: <em>isolated</em>, the layer alone, given "
-    "the backend's own input, and <em>cumulative</em>, with all that it inherited."
+    "Relative L2 error in float64, the larger one of evaluation and training: <em>isolated</em>, the layer alone, "
+    "given the backend's own input, and <em>cumulative</em>, with all that it inherited."
 )
 
 

@@ -1,0 +1,90 @@
+"""Hypotheses about where windows begin, and what lies around the input."""
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+
+from genrebench.layers import same_padding
+from genrebench.parity.compare import Array
+from genrebench.parity.ledger.case import LayerCase, Predictions
+from genrebench.testing.examples import FORWARD_TOLERANCE, relative_error
+
+
+def padding(case: LayerCase) -> Predictions:
+    """Predict windows that begin elsewhere.
+
+    Where the first window begins and how many there are says how the input was padded: for given output sizes only the
+    low side is free. One sample is enough to find it.
+
+    Parameters
+    ----------
+    case : LayerCase
+        What diverges.
+
+    Yields
+    ------
+    tuple of (str, ndarray)
+        Explanation and output.
+    """
+    if case.received.ndim != 4 or case.x.ndim != 4:
+        return
+    layer = case.layer
+    is_pool = case.kind == "MaxPooling2D"
+    window: tuple[int, int] = layer.pool_size if is_pool else layer.kernel_size
+    axes = list(zip(case.x.shape[1:3], window, layer.strides, case.received.shape[1:3], strict=True))
+    expected = [same_padding(*axis[:3]) if layer.padding == "same" else (0, 0) for axis in axes]
+    for fill in (-np.inf, 0.0) if is_pool else (0.0,):
+        for low in product(*map(range, window)):
+            used = [
+                (before, max((count - 1) * stride + extent - size - before, 0))
+                for before, (size, extent, stride, count) in zip(low, axes, strict=True)
+            ]
+            if relative_error(_run_padded(case, case.x[:1], used, fill), case.received[:1]) < FORWARD_TOLERANCE:
+                rows, columns = (_as_framework(*each) for each in zip(used, axes, strict=True))
+                filled = " with zeros" if is_pool and fill == 0 else ""
+                text = f"pads {rows}{columns}{filled}, expected {expected[0]}{expected[1]}".replace(", ", ",")
+                yield text.replace(",expected", ", expected"), _run_padded(case, case.x, used, fill)
+
+
+def _run_padded(case: LayerCase, x: Array, padding: list[tuple[int, int]], fill: float) -> Array:
+    """Pad explicitly, then run the layer without padding of its own.
+
+    Parameters
+    ----------
+    case : LayerCase
+        What diverges.
+    x : ndarray [shape=(n, height, width, channels)]
+        Input.
+    padding : list of tuple of int
+        Elements before and after, along height and width.
+    fill : float
+        What to pad with.
+
+    Returns
+    -------
+    ndarray
+        Output, no larger than the received one.
+    """
+    padded = np.pad(x, ((0, 0), *padding, (0, 0)), constant_values=fill)
+    rows, columns = case.received.shape[1:3]
+    return case.run(x=padded, layer=replace(case.layer, padding="valid"))[:, :rows, :columns]
+
+
+def _as_framework(used: tuple[int, int], axis: tuple[int, int, int, int]) -> tuple[int, int]:
+    """Name a padding as a framework that pads both sides alike would.
+
+    Parameters
+    ----------
+    used : tuple of int
+        Elements before and after that windows reach.
+    axis : tuple of int
+        Input size, window, step, and number of windows.
+
+    Returns
+    -------
+    tuple of int
+        (p, p) where that gives as many windows, of which the last need not reach the end; else `used`.
+    """
+    (before, _), (size, window, stride, count) = used, axis
+    return (before, before) if before and (size + 2 * before - window) // stride + 1 == count else used
