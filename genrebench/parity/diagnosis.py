@@ -1,30 +1,10 @@
 """Who is off, from which layer on, and why: the first divergence of each backend, explained by the ledger."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
-
-from genrebench.layers import BatchNormalization, Dropout
-from genrebench.metrics import cross_entropy
-from genrebench.parity.ledger.base import explain
-from genrebench.parity.ledger.case import LayerCase
-from genrebench.parity.ledger.layers import LAYER_ENTRIES
-from genrebench.parity.ledger.optimizer import ADAM_ENTRIES
-from genrebench.parity.ledger.tensors import (
-    GRADIENT_ENTRIES,
-    LOSS_ENTRIES,
-    STATISTIC_ENTRIES,
-    WEIGHT_ENTRIES,
-    GradientCase,
-    LossCase,
-    StatisticCase,
-    WeightCase,
-)
-from genrebench.parity.referee import normalised_values
-from genrebench.parity.results import Cause, Comparison, Finding, Row, Stage, smallest_tolerance
+from genrebench.parity.causes import EXPLAINERS, loss_case
+from genrebench.parity.results import Comparison, Finding, Row, Stage, smallest_tolerance
 from genrebench.parity.session import Session
-from genrebench.parity.stages import adam_case, fast_adam_case, fast_statistics, loss_of
 
 _FORWARD = ("evaluation", "training")
 # What diverges here follows from what diverged before, unless nothing did.
@@ -172,7 +152,7 @@ def _has_own_error(session: Session, stage: Stage, backend: str) -> bool:
     bool
         True for a loss that is not the cross-entropy of the backend's own logits.
     """
-    case = _loss_case(session, backend) if stage.id == "loss" else None
+    case = loss_case(session, backend) if stage.id == "loss" else None
     return case is not None and abs(float(case.received - case.expected)) > (stage.gate or 0) * abs(
         float(case.expected)
     )
@@ -242,7 +222,7 @@ def _finding(session: Session, stage: Stage, comparison: Comparison, row: Row) -
         With the cause, if the ledger has one.
     """
     backend = comparison.backend
-    explainer = _EXPLAINERS.get(stage.id)
+    explainer = EXPLAINERS.get(stage.id)
     try:
         cause = explainer(session, backend, row) if explainer else None
     except (KeyError, ValueError, IndexError):  # what a hypothesis needs is missing, or has another shape
@@ -256,267 +236,6 @@ def _finding(session: Session, stage: Stage, comparison: Comparison, row: Row) -
         why = "no entry of the ledger explains it"
     message = f"{row.name} ({stage.id}): {backend} {size}: {why}"
     return Finding(backend, stage.id, row.name, row.relative_l2, tolerance, cause, message)
-
-
-def _structure_cause(session: Session, backend: str, row: Row) -> Cause | None:
-    """Explain another shape by the layer's evaluation.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
-    backend : str
-        The backend.
-    row : Row
-        A row of the structure.
-
-    Returns
-    -------
-    Cause or None
-        The cause.
-    """
-    return _layer_cause(session, backend, row.name, "evaluation")
-
-
-def _weight_cause(session: Session, backend: str, row: Row) -> Cause | None:
-    """Explain a weight that did not come back.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
-    backend : str
-        The backend.
-    row : Row
-        A row of the round trip.
-
-    Returns
-    -------
-    Cause or None
-        The cause.
-    """
-    name = row.name.partition(" ")[0]
-    received = session.answers[backend].arrays("weights")[name]
-    given = session.probe.weights
-    return explain(WEIGHT_ENTRIES, WeightCase(name, received, given[name], given))
-
-
-def _layer_cause(session: Session, backend: str, name: str, call: str) -> Cause | None:
-    """Explain a layer's output.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
-    backend : str
-        The backend.
-    name : str
-        The layer.
-    call : str
-        ``evaluation`` or ``training``.
-
-    Returns
-    -------
-    Cause or None
-        The cause.
-    """
-    architecture = session.probe.architecture
-    index = [layer.name for layer in architecture.layers].index(name)
-    outputs = session.answers[backend].arrays(call)
-    x = session.layer_input(index, outputs)
-    training = call == "training"
-    expected = session.isolated(backend, call).get(name, {}).get(name)
-    if x is None or expected is None or name not in outputs:
-        return None
-    mask = session.probe.masks.get(name) if training else None
-    case = LayerCase(architecture, index, session.probe.weights, x, outputs[name], expected, outputs, training, mask)
-    return explain(LAYER_ENTRIES, case)
-
-
-def _statistic_cause(session: Session, backend: str, name: str, call: str) -> Cause | None:
-    """Explain a running statistic.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
-    backend : str
-        The backend.
-    name : str
-        Its canonical name.
-    call : str
-        ``training``, or ``fast-path`` for the statistics after a step of training.
-
-    Returns
-    -------
-    Cause or None
-        The cause.
-    """
-    owner, _, statistic = name.partition("/")
-    layers = session.probe.architecture.layers
-    index = [layer.name for layer in layers].index(owner)
-    x = session.layer_input(index, session.answers[backend].arrays("training"))
-    if call == "fast-path":
-        fast, traced = fast_statistics(session, backend)
-        received, expected = fast[name], traced[name]
-    else:
-        received = session.answers[backend].arrays(call)[name]
-        expected = session.isolated(backend, call)[owner][name]
-    layer, old = layers[index], session.probe.weights[name]
-    if x is None or not isinstance(layer, BatchNormalization):
-        return None
-    case = StatisticCase(statistic, layer.momentum, normalised_values(x.shape), old, received, expected)
-    return explain(STATISTIC_ENTRIES, case)
-
-
-def _forward_cause(call: str) -> Callable[[Session, str, Row], Cause | None]:
-    """Make the explainer of a forward pass.
-
-    Parameters
-    ----------
-    call : str
-        ``evaluation`` or ``training``.
-
-    Returns
-    -------
-    callable
-        The explainer.
-    """
-
-    def explainer(session: Session, backend: str, row: Row) -> Cause | None:
-        """Explain a layer's output or a running statistic.
-
-        Parameters
-        ----------
-        session : Session
-            The run.
-        backend : str
-            The backend.
-        row : Row
-            A row.
-
-        Returns
-        -------
-        Cause or None
-            The cause.
-        """
-        of = _statistic_cause if "/" in row.name else _layer_cause
-        return of(session, backend, row.name, call)
-
-    return explainer
-
-
-def _loss_case(session: Session, backend: str) -> LossCase | None:
-    """Put together what is needed to explain a loss.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
-    backend : str
-        The backend.
-
-    Returns
-    -------
-    LossCase or None
-        The case; None if the backend gave no loss or no logits.
-    """
-    answers, last = session.answers[backend], session.probe.architecture.layers[-1].name
-    logits = answers.arrays("training").get(last)
-    loss = loss_of(answers, "gradients").get("loss")
-    labels = session.probe.labels
-    if loss is None or logits is None or logits.shape != (len(labels), session.probe.architecture.classes):
-        return None
-    others = {}
-    for call, text in (("evaluation", "is that of evaluation mode"), ("undropped-training", "ignores dropout masks")):
-        if last in answers.arrays(call):
-            others[text] = answers.arrays(call)[last]
-    return LossCase(loss, np.array(cross_entropy(logits, labels)), logits, labels, others)
-
-
-def _loss_cause(session: Session, backend: str, row: Row) -> Cause | None:  # noqa: ARG001 - as all explainers
-    """Explain a loss.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
-    backend : str
-        The backend.
-    row : Row
-        The row of the loss.
-
-    Returns
-    -------
-    Cause or None
-        The cause.
-    """
-    case = _loss_case(session, backend)
-    return explain(LOSS_ENTRIES, case) if case else None
-
-
-def _gradient_cause(session: Session, backend: str, row: Row) -> Cause | None:
-    """Explain a gradient.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
-    backend : str
-        The backend.
-    row : Row
-        The row of a gradient.
-
-    Returns
-    -------
-    Cause or None
-        The cause.
-    """
-    received, right = session.answers[backend].arrays("gradients"), session.right.arrays("gradients")
-    name = row.name
-    others = {key: value for key, value in right.items() if key != name and value.shape == right[name].shape}
-    has_dropout = any(isinstance(layer, Dropout) for layer in session.probe.architecture.layers)
-    undropped = session.right.arrays("undropped").get(name) if has_dropout else None
-    case = GradientCase(received[name], right[name], session.probe.weights[name], undropped, others)
-    return explain(GRADIENT_ENTRIES, case)
-
-
-def _fast_cause(session: Session, backend: str, row: Row) -> Cause | None:
-    """Explain what training does otherwise than the traced network.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
-    backend : str
-        The backend.
-    row : Row
-        A row of the fast path.
-
-    Returns
-    -------
-    Cause or None
-        The cause.
-    """
-    prefix = "Adam's update of "
-    if row.name.startswith(prefix):
-        return explain(ADAM_ENTRIES, fast_adam_case(session, backend, row.name.removeprefix(prefix)))
-    specs = session.probe.architecture.weight_specs()
-    if row.name in specs and not specs[row.name].trainable:
-        return _statistic_cause(session, backend, row.name, "fast-path")
-    return None
-
-
-_EXPLAINERS: dict[str, Callable[[Session, str, Row], Cause | None]] = {
-    "structure": _structure_cause,
-    "weights": _weight_cause,
-    "evaluation": _forward_cause("evaluation"),
-    "training": _forward_cause("training"),
-    "loss": _loss_cause,
-    "gradients": _gradient_cause,
-    "adam": lambda session, backend, row: explain(ADAM_ENTRIES, adam_case(session, backend, row.name)),
-    "fast-path": _fast_cause,
-}
 
 
 def verdict(session: Session, stages: tuple[Stage, ...], findings: tuple[Finding, ...]) -> str:

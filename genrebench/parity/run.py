@@ -12,11 +12,11 @@ from genrebench.discovery import list_backends
 from genrebench.environment import processor, versions
 from genrebench.errors import BackendError
 from genrebench.jobs import JobResult
-from genrebench.parity import stages
 from genrebench.parity.diagnosis import diagnose, verdict
 from genrebench.parity.probe import Probe
 from genrebench.parity.results import SCHEMA_VERSION, Report, Stage
 from genrebench.parity.session import Session, answered
+from genrebench.parity.stages import network, optimizer, paths
 
 # Settings from outside that change what frameworks compute, and how fast.
 _FLAGS = ("OMP_", "MKL_", "OPENBLAS_", "ONEDNN_", "TF_", "XLA_", "JAX_", "KERAS_", "TORCH_", "CUDA_", "GENREBENCH_")
@@ -142,7 +142,7 @@ def judge(
         stages=tuple(found),
         findings=findings,
         verdict=verdict(session, tuple(found), findings),
-        losses=stages.losses_by_step(session),
+        losses=optimizer.losses_by_step(session),
     )
 
 
@@ -161,14 +161,14 @@ def _stages(session: Session, genres: tuple[str, ...]) -> Iterator[Stage]:
     Stage
         In order.
     """
-    yield stages.structure(session)
-    yield stages.weights(session)
-    yield stages.forward(session, "evaluation")
-    yield stages.forward(session, "training")
-    yield stages.loss(session)
-    yield stages.gradients(session)
-    yield stages.adam(session)
-    yield stages.steps(session)
-    yield stages.fast_path(session)
-    yield stages.trained(session, dict(enumerate(genres)))
-    yield stages.single_precision(session)
+    yield network.structure(session)
+    yield network.weights(session)
+    yield network.forward(session, "evaluation")
+    yield network.forward(session, "training")
+    yield network.loss(session)
+    yield network.gradients(session)
+    yield optimizer.adam(session)
+    yield optimizer.steps(session)
+    yield paths.fast_path(session)
+    yield paths.trained(session, dict(enumerate(genres)))
+    yield paths.single_precision(session)

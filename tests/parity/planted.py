@@ -313,16 +313,18 @@ def adam_epsilon() -> None:
     from backends.torch_cnn import backend, optimizer
 
     class Other(optimizer.KerasAdam):
-        """Adam with another epsilon."""
+        """Adam with another epsilon.
+
+        Parameters
+        ----------
+        parameters, config : Any
+            As the parent's.
+        **options : Any
+            As the parent's.
+        """
 
         def __init__(self, parameters: Any, config: Any, **options: Any) -> None:
-            """Swap the epsilon.
-
-            Parameters
-            ----------
-            parameters, config, **options : Any
-                As the parent's.
-            """
+            """Swap the epsilon."""
             super().__init__(parameters, replace(config, epsilon=1e-8) if config.epsilon == 1e-7 else config, **options)
 
     backend.KerasAdam = Other
@@ -375,16 +377,18 @@ def adam_float32() -> None:
     from backends.torch_cnn import backend, optimizer
 
     class Other(optimizer.KerasAdam):
-        """Adam with rounded betas."""
+        """Adam with rounded betas.
+
+        Parameters
+        ----------
+        parameters, config : Any
+            As the parent's.
+        **options : Any
+            As the parent's.
+        """
 
         def __init__(self, parameters: Any, config: Any, **options: Any) -> None:
-            """Round.
-
-            Parameters
-            ----------
-            parameters, config, **options : Any
-                As the parent's.
-            """
+            """Round."""
             rounded = {name: float(np.float32(getattr(config, name))) for name in ("beta_1", "beta_2")}
             super().__init__(parameters, replace(config, **rounded), **options)
 

@@ -1,0 +1,185 @@
+"""Stages of the network: structure, weights, forward passes, loss and gradients."""
+
+import numpy as np
+
+from genrebench.parity.compare import Array, compare, compare_all
+from genrebench.parity.probe import Answers
+from genrebench.parity.referee import build_referee
+from genrebench.parity.results import DIVERGES, EQUAL, Comparison, Row, Stage
+from genrebench.parity.session import CONTROL_FACTOR, Session
+from genrebench.testing.examples import FORWARD_TOLERANCE, GRADIENT_TOLERANCE
+
+LOSS_TOLERANCE = 1e-12
+
+
+def structure(session: Session) -> Stage:
+    """Compare layers by name, output shape and number of parameters.
+
+    Parameters
+    ----------
+    session : Session
+        The run.
+
+    Returns
+    -------
+    Stage
+        One row a layer.
+    """
+    architecture = session.probe.architecture
+    expected = {row.name: row for row in architecture.summary()}
+    comparisons = []
+    for backend in session.backends:
+        answers = session.answers[backend]
+        outputs, weights = answers.arrays("evaluation"), answers.arrays("weights")
+        rows = []
+        for name, right in expected.items():
+            shape = outputs[name].shape[1:] if name in outputs else None
+            parameters = sum(value.size for key, value in weights.items() if key.startswith(f"{name}/"))
+            notes = [f"{parameters:,} parameters"] if parameters else []
+            if shape != right.output_shape:
+                notes = ["missing" if shape is None else f"shape {shape}, expected {right.output_shape}"]
+            elif parameters != right.parameters:
+                notes = [f"{parameters:,} parameters, expected {right.parameters:,}"]
+            fits = shape == right.output_shape and parameters == right.parameters
+            verdict, note = EQUAL if fits else DIVERGES, "; ".join(notes)
+            rows.append(Row(name, "cumulative", shape or (), None, None, None, None, 0.0, verdict, note))
+        known = {*expected, *session.right.arrays("evaluation")}
+        rows += [
+            Row(name, "cumulative", outputs[name].shape[1:], None, None, None, None, 0.0, DIVERGES, "no such layer")
+            for name in outputs
+            if name not in known
+        ]
+        error = answers.error("evaluation") or answers.error("weights")
+        comparisons.append(Comparison(backend, session.reference, tuple(rows), error))
+    return Stage("structure", "Structure", "names, shapes and parameters of every layer are equal", "float64", 0.0,
+                 tuple(comparisons))  # fmt: skip
+
+
+def weights(session: Session) -> Stage:
+    """Compare the weights that come back, from the backend and from the backend by way of the referee.
+
+    Parameters
+    ----------
+    session : Session
+        The run.
+
+    Returns
+    -------
+    Stage
+        Two rows a weight: what was given came back, and what came back goes in again.
+    """
+    given = session.probe.weights
+    comparisons = []
+    for backend in session.backends:
+        answers = session.answers[backend]
+        back = answers.arrays("weights")
+        rows = compare_all(back, given, 0.0)
+        if not any(row.diverges for row in rows):
+            through = build_referee(session.probe.architecture, back).weights()
+            rows += [
+                compare(f"{name} (to {session.reference})", through[name], value, tolerance=0.0)
+                for name, value in back.items()
+            ]
+            single = {name: value.astype(np.float32) for name, value in given.items()}
+            rows += [
+                compare(f"{name} (float32)", value, single.get(name), tolerance=0.0)
+                for name, value in answers.arrays("weights32").items()
+            ]
+        comparisons.append(Comparison(backend, session.reference, tuple(rows), answers.error("weights")))
+    return Stage("weights", "Weights round trip", "into the backend and back, and on to the reference: equal bits",
+                 "float64", 0.0, tuple(comparisons))  # fmt: skip
+
+
+def forward(session: Session, call: str) -> Stage:
+    """Compare every layer's output, as computed and isolated.
+
+    Parameters
+    ----------
+    session : Session
+        The run.
+    call : str
+        ``evaluation`` or ``training``.
+
+    Returns
+    -------
+    Stage
+        Cumulative and isolated rows, in training also for running statistics.
+    """
+    asks = {
+        "evaluation": "output of every layer, relative L2",
+        "training": "output of every layer by batch statistics, updated running statistics, relative L2",
+    }
+    comparisons = []
+    for comparison in session.compare(call, FORWARD_TOLERANCE):
+        rows = comparison.rows
+        if comparison.against == session.reference:
+            rows += session.isolated_comparison(comparison.backend, call, FORWARD_TOLERANCE).rows
+        comparisons.append(Comparison(comparison.backend, comparison.against, rows, comparison.error))
+    return Stage(call, f"{call.capitalize()} forward", f"{asks[call]} <= {FORWARD_TOLERANCE:g}", "float64",
+                 FORWARD_TOLERANCE, tuple(comparisons))  # fmt: skip
+
+
+def loss(session: Session) -> Stage:
+    """Compare the loss in training mode.
+
+    Parameters
+    ----------
+    session : Session
+        The run.
+
+    Returns
+    -------
+    Stage
+        One row.
+    """
+    comparisons = []
+    for backend, against in session.pairs():
+        ours, theirs = (session.answers[each] for each in (backend, against))
+        received, expected = (loss_of(each, "gradients").get("loss") for each in (ours, theirs))
+        row = compare("loss", received, expected, tolerance=LOSS_TOLERANCE, floor=session.loss_of_guessing)
+        comparisons.append(Comparison(backend, against, (row,), ours.error("gradients")))
+    asks = f"mean cross-entropy, relative <= {LOSS_TOLERANCE:g}"
+    return Stage("loss", "Loss", asks, "float64", LOSS_TOLERANCE, tuple(comparisons))
+
+
+def loss_of(answers: Answers, call: str) -> dict[str, Array]:
+    """Look up a loss as a tensor.
+
+    Parameters
+    ----------
+    answers : Answers
+        A backend's answers.
+    call : str
+        A call that returned a loss, or a list with one.
+
+    Returns
+    -------
+    dict of str to ndarray
+        The loss under ``loss``; empty if the call failed.
+    """
+    if call not in answers.result.values:
+        return {}
+    value = answers.result.values[call]
+    value = value[0] if isinstance(value, list) else value
+    return {"loss": np.array(np.nan if value is None else value, np.float64)}
+
+
+def gradients(session: Session) -> Stage:
+    """Compare the gradient of every trainable weight.
+
+    Parameters
+    ----------
+    session : Session
+        The run.
+
+    Returns
+    -------
+    Stage
+        One row a weight.
+    """
+    asks = (
+        f"every tensor, relative L2 <= {GRADIENT_TOLERANCE:g}, or {CONTROL_FACTOR:g} times what one ulp in the weights "
+        "does"
+    )
+    comparisons = session.compare("gradients", session.sensitivity)
+    return Stage("gradients", "Gradients", asks, "float64", GRADIENT_TOLERANCE, tuple(comparisons))

@@ -1,0 +1,250 @@
+"""Stages of what users run: the path of training, a trained model, single precision."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+
+from genrebench.backend import Adam
+from genrebench.metrics import log_softmax
+from genrebench.parity.compare import Array, compare, compare_all
+from genrebench.parity.ledger.optimizer import AdamCase
+from genrebench.parity.results import DIVERGES, EQUAL, Comparison, Row, Stage
+from genrebench.parity.session import Session, fast_gradients, first_update
+from genrebench.parity.stages.network import LOSS_TOLERANCE, loss_of
+from genrebench.parity.stages.optimizer import excused
+from genrebench.testing.examples import FORWARD_TOLERANCE, GRADIENT_TOLERANCE
+
+TRAINED_TOLERANCE = 1e-5
+
+
+def fast_path(session: Session) -> Stage:
+    """Compare the network as training runs it with the same backend's traced one.
+
+    Parameters
+    ----------
+    session : Session
+        The run.
+
+    Returns
+    -------
+    Stage
+        For each backend that trains: logits, loss, gradients, running statistics and Adam's first update.
+    """
+    comparisons = []
+    for backend in session.backends:
+        answers = session.answers[backend]
+        if not answers.can_train:
+            continue
+        error = next(filter(None, map(answers.error, ("logits", "fast", "fast-adam", "undropped"))), "")
+        rows = [] if error else [*_fast_rows(session, backend)]
+        comparisons.append(Comparison(backend, f"{backend}, traced", tuple(rows), error))
+    asks = (
+        f"as training runs it against the traced network of the same backend: logits and statistics <= "
+        f"{FORWARD_TOLERANCE:g}, loss <= {LOSS_TOLERANCE:g}, gradients and Adam's update <= {GRADIENT_TOLERANCE:g}"
+    )
+    skipped = "" if comparisons else "no backend here trains"
+    return Stage("fast-path", "Fast path", asks, "float64", GRADIENT_TOLERANCE, tuple(comparisons), skipped)
+
+
+def fast_statistics(session: Session, backend: str) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Look up the running statistics after one step.
+
+    Parameters
+    ----------
+    session : Session
+        The run.
+    backend : str
+        A backend that trains.
+
+    Returns
+    -------
+    dict of str to ndarray
+        By the path that training takes.
+    dict of str to ndarray
+        By the traced network.
+    """
+    names = [name for name, spec in session.probe.architecture.weight_specs().items() if not spec.trainable]
+    answers = session.answers[backend]
+    fast, traced = answers.arrays("fast"), answers.arrays("undropped-training")
+    return {n: fast[n] for n in names if n in fast}, {n: traced[n] for n in names if n in traced}
+
+
+def fast_updates(session: Session, backend: str) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Compute Adam's first update on the path that training takes, and what it should be.
+
+    Parameters
+    ----------
+    session : Session
+        The run.
+    backend : str
+        A backend that trains.
+
+    Returns
+    -------
+    dict of str to ndarray
+        What was added to each weight.
+    dict of str to ndarray
+        What the traced gradients give by definition.
+    """
+    answers = session.answers[backend]
+    traced = answers.arrays("undropped")
+    after = answers.arrays("fast-adam")
+    received = {name: after[name] - session.probe.weights[name] for name in traced if name in after}
+    return received, first_update(traced)
+
+
+def _fast_rows(session: Session, backend: str) -> Iterable[Row]:
+    """Compare the two paths of one backend.
+
+    Parameters
+    ----------
+    session : Session
+        The run.
+    backend : str
+        The backend.
+
+    Yields
+    ------
+    Row
+        The rows.
+    """
+    answers = session.answers[backend]
+    last = session.probe.architecture.layers[-1].name
+    logits, traced = answers.arrays("logits").get("value"), answers.arrays("evaluation").get(last)
+    yield compare("logits", logits, traced, tolerance=FORWARD_TOLERANCE)
+    fast_loss, loss = (loss_of(answers, call).get("loss") for call in ("fast", "undropped"))
+    yield compare("loss", fast_loss, loss, tolerance=LOSS_TOLERANCE, floor=session.loss_of_guessing)
+    yield from compare_all(*fast_statistics(session, backend), FORWARD_TOLERANCE)
+    yield from compare_all(fast_gradients(session, backend), answers.arrays("undropped"), session.sensitivity)
+    received, expected = fast_updates(session, backend)
+    for row in compare_all(received, expected, session.sensitivity):
+        yield replace(
+            excused(row, lambda name: fast_adam_case(session, backend, name)), name=f"Adam's update of {row.name}"
+        )
+
+
+def fast_adam_case(session: Session, backend: str, name: str) -> AdamCase:
+    """Put together what is needed to explain the first update of training.
+
+    Parameters
+    ----------
+    session : Session
+        The run.
+    backend : str
+        The backend.
+    name : str
+        Canonical name of a weight.
+
+    Returns
+    -------
+    AdamCase
+        The case.
+    """
+    received, expected = fast_updates(session, backend)
+    gradient = session.answers[backend].arrays("undropped")[name]
+    zeros = np.zeros_like(gradient)
+    return AdamCase("update", received[name], expected[name], session.probe.weights[name], gradient, zeros, zeros, 0,
+                    Adam())  # fmt: skip
+
+
+def trained(session: Session, genres: Mapping[int, str]) -> Stage:
+    """Compare a trained model's probabilities, in float32.
+
+    Parameters
+    ----------
+    session : Session
+        The run.
+    genres : mapping of int to str
+        Name of each logit.
+
+    Returns
+    -------
+    Stage
+        A row for the probabilities, and one for the genres.
+    """
+    asks = f"probabilities of the trained model, in float32: difference <= {TRAINED_TOLERANCE:g}, and equal genres"
+    if session.probe.spectrograms is None:
+        return Stage("trained", "Trained model", asks, "float32", TRAINED_TOLERANCE, (), "needs --model")
+    everyone = [*session.backends, session.reference]
+    found = {name: session.answers[name].arrays("trained").get("value") for name in everyone}
+    pairs = [*((each, session.reference) for each in session.backends), *combinations(session.backends, 2)]
+    comparisons = []
+    for backend, against in pairs:
+        ours, theirs = found[backend], found[against]
+        error = session.answers[backend].error("trained") or session.answers[against].error("trained")
+        rows: tuple[Row, ...] = ()
+        if ours is not None and theirs is not None and not error:
+            rows = tuple(_trained_rows(ours, theirs, genres))
+        comparisons.append(Comparison(backend, against, rows, error))
+    return Stage("trained", "Trained model", asks, "float32", TRAINED_TOLERANCE, tuple(comparisons))
+
+
+def _trained_rows(ours: Array, theirs: Array, genres: Mapping[int, str]) -> Iterable[Row]:
+    """Compare two backends' predictions.
+
+    Parameters
+    ----------
+    ours, theirs : ndarray [shape=(n, classes)]
+        Logits.
+    genres : mapping of int to str
+        Name of each logit.
+
+    Yields
+    ------
+    Row
+        Probabilities, whose largest difference counts, and genres.
+    """
+    probabilities = [np.exp(log_softmax(each)) for each in (ours, theirs)]
+    row = compare("probabilities", *probabilities, tolerance=TRAINED_TOLERANCE)
+    largest = float(np.abs(probabilities[0] - probabilities[1]).max())
+    if row.relative_l2 is not None and not largest <= TRAINED_TOLERANCE:
+        row = replace(row, verdict=DIVERGES)
+    yield replace(row, note=f"largest difference {largest:.1e}")
+    chosen = [each.argmax(1) for each in probabilities]
+    differ = np.flatnonzero(chosen[0] != chosen[1])
+    note = f"{len(ours)} of {len(ours)} equal"
+    if len(differ):
+        names = [genres.get(int(each[differ[0]]), "?") for each in chosen]
+        note = f"{len(differ)} of {len(ours)} differ, first {int(differ[0])}: {names[0]}, expected {names[1]}"
+    verdict = DIVERGES if len(differ) else EQUAL
+    yield Row("genres", "cumulative", (len(ours),), len(differ) / len(ours), None, None, None, 0.0, verdict, note)
+
+
+def single_precision(session: Session) -> Stage:
+    """Show the ladder in float32, next to what the reference itself loses in float32.
+
+    Parameters
+    ----------
+    session : Session
+        The run.
+
+    Returns
+    -------
+    Stage
+        Rows without a gate, against the reference in float64.
+    """
+    comparisons = []
+    for backend in session.backends:
+        rows: list[Row] = []
+        for call in ("evaluation", "training", "gradients"):
+            right = session.right.arrays(call)
+            own = {row.name: row for row in compare_all(session.right.arrays(f"{call}32"), right, None)}
+            for row in compare_all(session.answers[backend].arrays(f"{call}32"), right, None):
+                lost = own[row.name].relative_l2 if row.name in own else None
+                note = f"{session.reference} in float32: {lost:.1e}" if lost is not None else ""
+                rows.append(replace(row, name=f"{call}: {row.name}", note="; ".join(filter(None, (row.note, note)))))
+        if session.answers[backend].can_train:
+            right = session.answers[backend].arrays("undropped")
+            rows += [
+                replace(row, name=f"fast path: {row.name}")
+                for row in compare_all(fast_gradients(session, backend, "fast32"), right, None)
+            ]
+        error = session.answers[backend].error("evaluation32") or session.answers[backend].error("gradients32")
+        comparisons.append(Comparison(backend, session.reference, tuple(rows), error))
+    asks = (
+        "for information, against float64: outputs some 1e-7, gradients up to some 1e-2 where the rectifier's or "
+        "pooling's choice flips"
+    )
+    return Stage("float32", "Single precision", asks, "float32", None, tuple(comparisons))
