@@ -19,7 +19,11 @@ from genrebench.parity.session import Session, answered
 from genrebench.parity.stages import network, optimizer, paths
 
 # Settings from outside that change what frameworks compute, and how fast.
-_FLAGS = ("OMP_", "MKL_", "OPENBLAS_", "ONEDNN_", "TF_", "XLA_", "JAX_", "KERAS_", "TORCH_", "CUDA_", "GENREBENCH_")
+_FLAGS = (
+    *("OMP_", "MKL_", "OPENBLAS_", "ONEDNN_", "XLA_", "JAX_", "KERAS_", "TORCH_", "CUDA_", "GENREBENCH_", "MALLOC_"),
+    # Terraform's variables begin with TF_, too.
+    *("TF_CPP_", "TF_CUDNN_", "TF_DETERMINISTIC_", "TF_ENABLE_", "TF_FORCE_", "TF_GPU_", "TF_NUM_", "TF_XLA_"),
+)
 
 
 @dataclass(frozen=True)

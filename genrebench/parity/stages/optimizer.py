@@ -12,7 +12,7 @@ from genrebench.parity.ledger.base import explain
 from genrebench.parity.ledger.optimizer import ADAM_ENTRIES, ROUNDED_ID, AdamCase, rounded
 from genrebench.parity.probe import ADAM_STEP, Answers, adam_state, calls
 from genrebench.parity.results import Comparison, Row, Stage
-from genrebench.parity.session import CONTROL_FACTOR, REFEREE, Session, relative_losses
+from genrebench.parity.session import CONTROL_FACTOR, REFEREE, Session, first_update, relative_losses
 from genrebench.testing.examples import GRADIENT_TOLERANCE, relative_error
 from genrebench.worker import execute
 
@@ -249,7 +249,10 @@ def _rounding_in_ulps(session: Session, backend: str) -> float:
 
     The control moves the start only, whereas a backend rounds in every operation of every step: PyTorch's batch
     statistics of a feature map, summed one value after the other, are some hundred times as far from the definition as
-    one ulp in the weights brings them. So the control is scaled by what was seen at an equal state.
+    one ulp in the weights brings them. And the gradient of a logit, probability minus one, is rounded to an ulp of one
+    however small it is; Adam, which divides by the gradient's size, makes an update of it that is up to learning rate
+    over epsilon, ten thousand, times as large. So the control is scaled by what was seen at an equal state, in the
+    gradients and in the first update that they make.
 
     Parameters
     ----------
@@ -261,15 +264,38 @@ def _rounding_in_ulps(session: Session, backend: str) -> float:
     Returns
     -------
     float
-        Error of all gradients together, at most their gate, in units of the change that one ulp makes; at least 1.
+        The larger one of the two errors, those of gradients that are off by more than their gate cut down to it, in
+        units of the change that one ulp makes; at least 1.
     """
     right, received = session.right.arrays("gradients"), session.answers[backend].arrays("gradients")
     if {name: value.shape for name, value in received.items()} != {name: value.shape for name, value in right.items()}:
         return 1.0
-    end, moved, own = (_joined(each, right) for each in (right, session.right.arrays("sensitivity"), received))
-    ulp = float(np.linalg.norm(moved - end))
-    error = min(float(np.linalg.norm(own - end)), GRADIENT_TOLERANCE * float(np.linalg.norm(end)))
-    return max(1.0, error / ulp) if ulp > 0 and np.isfinite(error) else 1.0
+    size, error = (float(np.linalg.norm(_joined(each, right))) for each in (right, _difference(received, right)))
+    share = min(1.0, GRADIENT_TOLERANCE * size / error) if error > 0 else 0.0
+    bounded = {name: value + share * (received[name] - value) for name, value in right.items()}
+    ulps = [1.0]
+    for update in (dict, first_update):
+        start, moved, own = (update(each) for each in (right, session.right.arrays("sensitivity"), bounded))
+        ulp, off = (float(np.linalg.norm(_joined(_difference(each, start), right))) for each in (moved, own))
+        if ulp > 0 and np.isfinite(off):
+            ulps.append(off / ulp)
+    return max(ulps)
+
+
+def _difference(tensors: Mapping[str, Array], others: Mapping[str, Array]) -> dict[str, Array]:
+    """Subtract tensors by name.
+
+    Parameters
+    ----------
+    tensors, others : mapping of str to ndarray
+        Tensors of equal names and shapes.
+
+    Returns
+    -------
+    dict of str to ndarray
+        What is to be added to the others to have the first ones.
+    """
+    return {name: tensors[name] - value for name, value in others.items()}
 
 
 def losses_by_step(session: Session) -> dict[str, list[float | None]]:
