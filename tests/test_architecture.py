@@ -180,3 +180,24 @@ def test_weights_of_another_network_are_refused() -> None:
         network.check_weights(weights | {"dense/kernel": weights["dense/kernel"].T})
     with pytest.raises(ConfigError, match="NaN"):
         network.check_weights(weights | {"dense/bias": np.array([0, np.nan, 0])})
+
+
+def test_the_first_layers_are_a_network() -> None:
+    """Each prefix has the shapes of the whole; a flattening layer is put behind a feature map, and named."""
+    network = genre_cnn((33, 20), 4)
+    for count in range(1, len(network.layers) + 1):
+        first, helper = network.prefix(count)
+        assert first.layers[:count] == network.layers[:count]
+        assert first.shapes()[: count + 1] == network.shapes()[: count + 1]
+        assert bool(helper) == (len(network.shapes()[count]) == 3)
+        assert [layer.name for layer in first.layers[count:]] == ([helper] if helper else [])
+        assert helper not in [layer.name for layer in network.layers]
+
+
+def test_without_dropout_only_the_rates_differ() -> None:
+    """Names, order and weights stay."""
+    network = genre_cnn((33, 20), 4)
+    plain = network.without_dropout()
+    assert [layer.name for layer in plain.layers] == [layer.name for layer in network.layers]
+    assert [layer.rate for layer in plain.layers if isinstance(layer, Dropout)] == [0.0]
+    assert plain.weight_specs() == network.weight_specs()

@@ -13,9 +13,11 @@ import pytest
 from genrebench.architecture import Architecture, genre_cnn
 from genrebench.backend import Adam, AdamState
 from genrebench.discovery import load_backend
-from genrebench.jobs import THREAD_VARIABLES, Call, Job, WorkerError, run_check, run_job
+from genrebench.errors import GenrebenchError
+from genrebench.jobs import THREAD_VARIABLES, Call, Job, WorkerError, run_check, run_job, start_job
 from genrebench.layers import Dense, Flatten
 from genrebench.testing.examples import example_inputs, example_masks, example_weights
+from genrebench.worker import execute
 
 TINY = Architecture((2, 2, 1), (Flatten(), Dense(2)))
 GENRE = genre_cnn((33, 20), 4)
@@ -185,6 +187,82 @@ def test_a_worker_gives_what_the_backend_gives() -> None:
     assert result.report["threads"] == dict.fromkeys(THREAD_VARIABLES, "1")
     assert result.report["seconds"].keys() == {"build", *expected}
     assert result.report["peak_memory_bytes"] > 2**20
+
+
+def test_a_job_that_keeps_going_says_what_failed() -> None:
+    """One call fails, the others are answered, and the error says why; without keep_going the job fails."""
+    x, labels = example_inputs(GENRE, 4)
+    calls = (
+        Call("before", "logits", {"x": x}),
+        Call("wrong", "logits", {"x": x[:, :5]}),
+        Call("after", "loss_and_gradients", {"x": x, "labels": labels}),
+    )
+    result = execute(Job("numpy", GENRE, example_weights(GENRE, 0), calls, keep_going=True))
+    assert result.errors.keys() == {"wrong"}
+    assert "expected" in result.errors["wrong"]
+    assert result.arrays["before"].keys() == {"value"}
+    assert np.isfinite(result.values["after"])
+    with pytest.raises(GenrebenchError, match="expected"):
+        execute(Job("numpy", GENRE, example_weights(GENRE, 0), calls))
+
+
+def test_a_call_may_ask_for_another_precision_or_for_moved_weights() -> None:
+    """float32 gives float32, moved weights are one ulp away each, and the job's own are not touched."""
+    weights = example_weights(GENRE, 0)
+    calls = (Call("moved", "weights", moved=True), Call("single", "weights", dtype="float32"), Call("own", "weights"))
+    result = execute(Job("numpy", GENRE, weights, calls))
+    for name, value in weights.items():
+        np.testing.assert_array_equal(result.arrays["own"][name], value)
+        np.testing.assert_array_equal(result.arrays["single"][name], value.astype(np.float32))
+        distance = np.abs(result.arrays["moved"][name] - value)
+        assert np.all(distance > 0)
+        assert np.all(distance <= np.spacing(np.abs(value)))
+
+
+def test_a_short_run_is_that_of_the_definitions() -> None:
+    """Steps written out with the referee's own calls give the same losses and weights, batches taken in turn."""
+    plain = GENRE.without_dropout()
+    weights = {name: value.astype(np.float64) for name, value in example_weights(GENRE, 0).items()}
+    x, labels = example_inputs(GENRE, 6)
+    batches, batch_labels = x.reshape(2, 3, *x.shape[1:]), labels.reshape(2, 3)
+    asked = Call("run", "steps", {"x": batches, "labels": batch_labels}, {"count": 3})
+    result = execute(Job("numpy", GENRE, weights, (asked,)))
+    state, losses = None, []
+    for index in (0, 1, 0):
+        network = load_backend("numpy")[1].build(plain, weights, dtype="float64", device="cpu")
+        loss, gradients = network.loss_and_gradients(batches[index], batch_labels[index])
+        traced = network.trace(batches[index], training=True)
+        zeros = {name: np.zeros_like(value) for name, value in gradients.items()}
+        updated, state = network.adam_update(gradients, state or AdamState(0, zeros, zeros), Adam())
+        weights = weights | {name: traced[name] for name in weights if name in traced} | updated
+        losses.append(loss)
+    assert result.values["run"] == losses
+    for name, value in weights.items():
+        np.testing.assert_array_equal(result.arrays["run"][name], value)
+
+
+def test_the_first_layers_are_traced_where_a_later_one_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With ``prefix`` a network that raises gives what it can, and says why it cannot give the rest."""
+    x = example_inputs(GENRE, 2)[0]
+    call = Call("t", "trace", {"x": x}, {"training": False, "prefix": True})
+    job = Job("numpy", GENRE, example_weights(GENRE, 0), (call,))
+    whole = execute(job)
+    assert whole.values["t"] is None
+    monkeypatch.setattr("backends.numpy_reference.layers.Dense.forward", lambda self, x: x @ np.ones((1, 1)))
+    first = execute(job)
+    assert first.values["t"].startswith("ValueError: matmul")
+    assert list(first.arrays["t"]) == list(whole.arrays["t"])[:10]
+    for name, value in first.arrays["t"].items():
+        np.testing.assert_array_equal(value, whole.arrays["t"][name])
+
+
+def test_a_worker_ends_with_its_context(faulty: Path) -> None:
+    """One that is not waited for is ended, with all it started."""
+    with start_job(job("hang")):
+        deadline = time.monotonic() + 60
+        while not faulty.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+    wait_until_gone([int(pid) for pid in faulty.read_text().split()])
 
 
 def test_the_parent_imports_no_framework() -> None:

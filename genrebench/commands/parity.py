@@ -1,5 +1,6 @@
 """``genrebench parity``: the proof that backends build the same network, or the first layer where they do not."""
 
+import errno
 import sys
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,8 @@ def parity(*, source: Path | None, output: Path | None, **options: Any) -> None:
         from genrebench.parity.command import Request, run
 
         output = output or Path("results/parity")
+        if output.exists() and not output.is_dir():  # said before the backends have computed for nothing
+            raise NotADirectoryError(errno.ENOTDIR, "expected a folder for the report", str(output))
         report = run(Request(**options), console)
     output.mkdir(parents=True, exist_ok=True)
     if source is None or output.resolve() != source.parent.resolve():

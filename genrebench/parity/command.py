@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 
 from genrebench.architecture import Architecture, genre_cnn
@@ -162,8 +161,18 @@ def run(request: Request, console: Console) -> Report:
     -------
     Report
         The report.
+
+    Raises
+    ------
+    ConfigError
+        If an interpreter is given for a backend that has no part in the run.
     """
     chosen, reference = check_backends(request.backends or _DEFAULT_BACKENDS, request.reference), request.reference
+    strangers = sorted(request.pythons.keys() - {*chosen, reference})
+    if strangers:
+        raise ConfigError(
+            f"--python {strangers[0]}: expected one of the backends compared, {', '.join((*chosen, reference))}"
+        )
     probe, description = prepare(request)
     began = time.perf_counter()
     waiting = [*chosen, reference]
@@ -228,8 +237,8 @@ def read_architecture(path: Path) -> Architecture:
         raise ConfigError(f"{where}: {error}") from error
 
 
-def _inputs(tree: Dataset, network: Architecture, saved: SavedModel | None) -> tuple[Array, NDArray[np.int64]]:
-    """Standardise the spectrograms of a tree, and number their genres as the network does.
+def _inputs(tree: Dataset, network: Architecture, saved: SavedModel | None) -> Array:
+    """Standardise the spectrograms of a tree.
 
     Parameters
     ----------
@@ -238,52 +247,38 @@ def _inputs(tree: Dataset, network: Architecture, saved: SavedModel | None) -> t
     network : Architecture
         The network.
     saved : SavedModel, optional
-        The model, whose standardiser and genres count.
+        The model, whose standardiser counts.
 
     Returns
     -------
     ndarray of float32 [shape=(segments, n_mels, frames, 1)]
         Inputs.
-    ndarray of int64 [shape=(segments,)]
-        Labels.
 
     Raises
     ------
     ConfigError
-        If the network takes other inputs or knows other genres.
+        If the network takes other inputs.
     """
     if tree.spectrograms.shape[1:] != network.input_shape[:2] or network.input_shape[2] != 1:
         raise ConfigError(
             f"{printable(tree.tree)}: expected spectrograms of {network.input_shape}, the network's input, received "
             f"{tree.spectrograms.shape[1:]}"
         )
-    labels = tree.labels
-    if saved:
-        unknown = sorted(set(tree.genres) - set(saved.spec.genres))
-        if unknown:
-            raise ConfigError(
-                f"{printable(tree.tree)}: expected the model's genres, received also {', '.join(unknown)}"
-            )
-        labels = np.array([saved.spec.genres.index(genre) for genre in tree.genres], np.int64)[tree.labels]
-    elif len(tree.genres) > network.classes:
-        raise ConfigError(
-            f"{printable(tree.tree)}: expected at most {network.classes} genres, the network's, received "
-            f"{len(tree.genres)}"
-        )
     everything = np.arange(len(tree.spectrograms))
     standardiser = saved.spec.standardiser if saved else Standardiser.fit(tree.spectrograms, everything)
-    return standardiser.apply(tree.spectrograms)[..., None], labels
+    inputs: Array = standardiser.apply(tree.spectrograms)[..., None]
+    return inputs
 
 
-def _tried(network: Architecture, inputs: tuple[Array, NDArray[np.int64]] | None, seed: int) -> Array:
+def _tried(network: Architecture, inputs: Array | None, seed: int) -> Array:
     """Choose what a trained model is tried on.
 
     Parameters
     ----------
     network : Architecture
         The network.
-    inputs : tuple of (ndarray, ndarray), optional
-        Spectrograms of a tree and their labels.
+    inputs : ndarray, optional
+        Spectrograms of a tree.
     seed : int
         Seed of random inputs where there is no tree.
 
@@ -294,5 +289,5 @@ def _tried(network: Architecture, inputs: tuple[Array, NDArray[np.int64]] | None
     """
     if inputs is None:
         return example_inputs(network, _TRIED, seed)[0]
-    chosen: Array = inputs[0][np.linspace(0, len(inputs[0]) - 1, min(_TRIED, len(inputs[0]))).astype(int)]
+    chosen: Array = inputs[np.linspace(0, len(inputs) - 1, min(_TRIED, len(inputs))).astype(int)]
     return chosen

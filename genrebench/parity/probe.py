@@ -112,7 +112,7 @@ def make_probe(
     architecture: Architecture,
     *,
     weights: Weights | None = None,
-    data: tuple[Array, NDArray[np.int64]] | None = None,
+    data: Array | None = None,
     batch_size: int = 4,
     steps: int = 12,
     seed: int = 0,
@@ -120,14 +120,17 @@ def make_probe(
 ) -> Probe:
     """Make what all backends are given.
 
+    Labels are drawn even if inputs are not: with the true ones the loss of a trained network is next to nothing, and
+    its gradient what the difference of probability and one leaves of it, which is rounding for the most part.
+
     Parameters
     ----------
     architecture : Architecture
         The network.
     weights : dict of str to ndarray, optional
         Canonical weights; by default drawn.
-    data : tuple of (ndarray, ndarray), optional
-        Standardised inputs and labels to choose from; by default drawn.
+    data : ndarray, optional
+        Standardised inputs to choose from; by default drawn.
     batch_size : int
         Number of inputs.
     steps : int
@@ -143,12 +146,10 @@ def make_probe(
         The probe.
     """
     count = batch_size * (1 + _BATCHES)
-    if data is None:
-        x, labels = example_inputs(architecture, count, seed)
-    else:
+    x, labels = example_inputs(architecture, count, seed)
+    if data is not None:
         # Repeated where the tree is small; a batch of its own for the ladder, the others for the short run.
-        chosen = np.resize(np.random.default_rng([seed, 4]).permutation(len(data[0])), count)
-        x, labels = data[0][chosen].astype(np.float64), data[1][chosen]
+        x = data[np.resize(np.random.default_rng([seed, 4]).permutation(len(data)), count)].astype(np.float64)
     chosen_weights = random_weights(architecture, seed) if weights is None else weights
     return Probe(
         architecture=architecture,

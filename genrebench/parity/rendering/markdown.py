@@ -26,7 +26,7 @@ def markdown(report: Report) -> str:
     """
     outcome = "holds" if report.passed else "does not hold"
     parts = [
-        f"# Parity of {', '.join(report.backends)} with {report.reference}: {outcome}",
+        _plain(f"# Parity of {', '.join(report.backends)} with {report.reference}: {outcome}"),
         _plain(report.verdict),
         *_findings(report),
         "## Stages",

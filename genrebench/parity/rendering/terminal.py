@@ -1,15 +1,20 @@
 """A report in a terminal: one line a stage while it runs, then the ladder, what is off, and the verdict."""
 
+from collections.abc import Iterator, Sequence
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from genrebench.files import printable
-from genrebench.parity.rendering.content import ladder, number, state, summaries
+from genrebench.parity.rendering.content import Rung, ladder, number, state, summaries
 from genrebench.parity.results import DIVERGES, Report, Stage
 
 _STYLES = {"passed": "green", "FAILED": "bold red", "skipped": "dim", "information": "dim"}
 _VERDICTS = {DIVERGES: "bold red", "inherits": "yellow", "equal": "green", "rounding": "green"}
+
+# Columns of the longest verdict, of an error under its heading, and between two columns.
+_VERDICT_WIDTH, _ERROR_WIDTH, _GAP = len("DIVERGES"), len("cumulative"), 2
 
 
 def stage_line(stage: Stage) -> Text:
@@ -44,8 +49,9 @@ def show_report(report: Report, console: Console) -> None:
     console : Console
         Where.
     """
-    console.print()
-    console.print(_ladder(report, console))
+    for table in _ladders(report, console):
+        console.print()
+        console.print(table)
     for finding in report.findings:
         console.print()
         console.print(Text(printable(finding.message)), soft_wrap=not console.is_terminal)
@@ -63,34 +69,58 @@ def show_report(report: Report, console: Console) -> None:
     )
 
 
-def _ladder(report: Report, console: Console) -> Table:
-    """Arrange the layers in a table.
+def _ladders(report: Report, console: Console) -> Iterator[Table]:
+    """Arrange the layers in tables.
 
     Parameters
     ----------
     report : Report
         The report.
     console : Console
-        Where it is shown, which says how much fits.
+        Where they are shown, which says how much fits.
+
+    Yields
+    ------
+    Table
+        One row a layer; for each backend the error of the layer alone, if there is room, and of all up to it. Backends
+        that do not fit beside each other stand below each other.
+    """
+    rungs = ladder(report)
+    names = max(len(name) for name, _, _ in rungs) + _GAP
+    widths = [max(len(printable(name)), _VERDICT_WIDTH) + 2 * _GAP + _ERROR_WIDTH for name in report.backends]
+    has_room = names + sum(widths) + (_GAP + _ERROR_WIDTH) * len(widths) <= console.width
+    at_a_time = len(widths) if has_room else max(1, (console.width - names) // max(widths))
+    for start in range(0, len(widths), at_a_time):
+        yield _ladder(rungs, report.backends[start : start + at_a_time], has_room=has_room)
+
+
+def _ladder(rungs: list[tuple[str, str, dict[str, Rung]]], backends: Sequence[str], *, has_room: bool) -> Table:
+    """Arrange the layers in one table.
+
+    Parameters
+    ----------
+    rungs : list of tuple
+        As `ladder` gives them.
+    backends : sequence of str
+        Who is shown.
+    has_room : bool
+        Whether there is room for the layer's own error.
 
     Returns
     -------
     Table
-        One row a layer; for each backend the error of the layer alone and, where there is room, of all up to it.
+        One row a layer.
     """
-    rungs = ladder(report)
-    names = max(len(name) for name, _, _ in rungs) + 2
-    has_room = names + 33 * len(report.backends) <= console.width
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), title_justify="left")
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
     table.add_column("Layer", no_wrap=True)
-    for backend in report.backends:
-        table.add_column(printable(backend), no_wrap=True)
+    for backend in backends:
+        table.add_column(Text(printable(backend)), no_wrap=True)
         if has_room:
             table.add_column("isolated", justify="right", no_wrap=True)
         table.add_column("cumulative", justify="right", no_wrap=True)
     for name, _, found in rungs:
         cells: list[Text | str] = [Text(printable(name))]
-        for rung in found.values():
+        for rung in (found[backend] for backend in backends):
             cells.append(Text(rung.verdict, style=_VERDICTS.get(rung.verdict, "")))
             cells += [number(rung.isolated)] if has_room else []
             cells.append(number(rung.cumulative))
