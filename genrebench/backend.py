@@ -36,6 +36,8 @@ class BackendInfo:
         ``module:attribute`` of the object that builds networks, imported on first use.
     requires : tuple of str
         Other distributions that must be installed, such as the engine under Keras.
+    precisions : tuple of str
+        What its networks can be trained in: ``float32``, and perhaps ``bfloat16``.
     """
 
     name: str
@@ -45,6 +47,7 @@ class BackendInfo:
     can_train: bool
     implementation: str
     requires: tuple[str, ...] = ()
+    precisions: tuple[str, ...] = ("float32",)
 
 
 @dataclass(frozen=True)
@@ -207,7 +210,7 @@ class Network(Protocol):
 class Trainable(Network, Protocol):
     """A network that can be trained."""
 
-    def start_training(self, optimizer: Adam, *, seed: int) -> None:
+    def start_training(self, optimizer: Adam, *, seed: int, precision: str = "float32") -> None:
         """Set the optimiser and the random stream of dropout to their beginning.
 
         Parameters
@@ -216,6 +219,9 @@ class Trainable(Network, Protocol):
             Hyperparameters.
         seed : int
             Seed of dropout.
+        precision : str
+            One of the backend's `BackendInfo.precisions`: ``float32`` stands for the network's dtype, ``bfloat16`` for
+            products of matrices and convolutions in it, with weights, sums and loss in the network's dtype.
         """
         ...
 

@@ -167,6 +167,7 @@ def preprocess(dataset: Path, output: Path | None, jobs: int | None, **settings:
 @click.option("--epochs", type=int, help="Passes through the training part.  [default: 300]")
 @click.option("--learning-rate", type=float, help="Step size of Adam.  [default: 0.001]")
 @click.option("--batch-size", type=int, help="Segments in a step.  [default: 64]")
+@click.option("--precision", help="float32, or bfloat16 where the processor has it.  [default: float32]")
 @click.option("--split", help="track, or segment (too good to be true).  [default: track]")
 @click.option("--seed", type=int, help="Seed of everything random.  [default: 0]")
 @click.option("--device", help="auto, or a device of the backend.  [default: auto]")
@@ -178,6 +179,7 @@ def train(
     epochs: int | None,
     learning_rate: float | None,
     batch_size: int | None,
+    precision: str | None,
     split: str | None,
     **options: Any,
 ) -> None:
@@ -189,7 +191,7 @@ def train(
         Experiment file.
     overwrite : bool
         Whether a run of the same name may be replaced.
-    epochs, learning_rate, batch_size : int or float, optional
+    epochs, learning_rate, batch_size, precision : int, float or str, optional
         Hyperparameters that stand above the file's.
     split : str, optional
         Protocol that stands above the file's.
@@ -209,6 +211,7 @@ def train(
         "training.epochs": epochs,
         "training.learning_rate": learning_rate,
         "training.batch_size": batch_size,
+        "training.precision": precision,
     }
     run = show_training(load_experiment(file, overrides), overwrite=overwrite)
     if run.status == "interrupted":

@@ -5,6 +5,7 @@ Results go to standard output and can be piped; notes and errors go to standard 
 
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -232,17 +233,15 @@ def show_predictions(
     width = max((len(printable(path)) for path in recordings), default=0)
     with _progress(Console(stderr=True) if as_json else console, "recordings") as progress:
         task = progress.add_task("listening", total=len(recordings), status="")
-        for path in recordings:
-            progress.update(task, status=printable(path.name))
-            try:
-                prediction = classifier.predict(path)
-            except AudioError as error:
-                note(f"Error: {error}")
-            else:
+        with closing(classifier.predict_all(recordings)) as heard:
+            for path, prediction in zip(recordings, heard, strict=True):
+                progress.update(task, advance=1, status=printable(path.name))
+                if isinstance(prediction, AudioError):
+                    note(f"Error: {prediction}")
+                    continue
                 predictions.append(prediction)
                 if not as_json:
                     write(f"{printable(path):<{width}}  {_ranking(prediction, top_k)}", to=console)
-            progress.advance(task)
     if as_json:
         print(json.dumps([_prediction_json(each, top_k) for each in predictions], indent=2, ensure_ascii=False))
     return predictions

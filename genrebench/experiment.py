@@ -3,7 +3,7 @@
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import tomli_w
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -89,11 +89,14 @@ class TrainingSettings(_Settings):
         Step size of Adam.
     batch_size : int
         Segments in one step.
+    precision : {'float32', 'bfloat16'}
+        In what convolutions and products of matrices are computed; weights and everything else are float32.
     """
 
     epochs: int = Field(default=300, ge=1, strict=True)
     learning_rate: float = Field(default=1e-3, gt=0, strict=True)
     batch_size: int = Field(default=64, ge=1, strict=True)
+    precision: Literal["float32", "bfloat16"] = "float32"
 
 
 class Experiment(_Settings):

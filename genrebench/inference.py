@@ -1,14 +1,18 @@
 """From a recording to its genre, with the preprocessing that the model was trained on."""
 
 import itertools
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from genrebench.ahead import ahead
 from genrebench.audio import segment_spectrograms
 from genrebench.discovery import load_backend
-from genrebench.errors import ModelError
+from genrebench.errors import AudioError, ModelError
 from genrebench.files import printable
 from genrebench.metrics import join_segments, log_softmax
 from genrebench.model import SavedModel
@@ -97,12 +101,77 @@ class GenreClassifier:
         AudioError
             If the recording cannot be decoded, or holds nothing that can be classified.
         """
-        spectrograms = segment_spectrograms(path, self._mel)
-        log_probabilities = []
-        while batch := list(itertools.islice(spectrograms, _BATCH)):
-            x = self._spec.standardiser.apply(np.stack(batch))[..., np.newaxis]  # (batch, n_mels, frames, 1)
-            log_probabilities.append(log_softmax(self._network.logits(x)))
-        rows = np.concatenate(log_probabilities)
+        prediction = next(self.predict_all([path]))
+        if isinstance(prediction, AudioError):
+            raise prediction
+        return prediction
+
+    def predict_all(self, paths: Iterable[Path]) -> Generator[Prediction | AudioError, None, None]:
+        """Hear recordings, the next one being decoded while the network works on the last.
+
+        Parameters
+        ----------
+        paths : iterable of Path
+            Recordings in any format, sample rate and length.
+
+        Yields
+        ------
+        Prediction or AudioError
+            For each recording in turn, what `predict` would return or raise. Memory grows neither with the number of
+            recordings nor with their length.
+        """
+        rows: list[NDArray[np.float64]] = []
+        with closing(ahead(self._listen(paths))) as heard:
+            for path, batch in heard:
+                if isinstance(batch, AudioError):
+                    yield batch
+                    rows = []
+                elif batch is not None:
+                    rows.append(log_softmax(self._network.logits(batch)))
+                else:
+                    yield self._prediction(path, np.concatenate(rows))
+                    rows = []
+
+    def _listen(self, paths: Iterable[Path]) -> Iterator[tuple[Path, NDArray[np.float32] | AudioError | None]]:
+        """Prepare the network's inputs.
+
+        Parameters
+        ----------
+        paths : iterable of Path
+            Recordings.
+
+        Yields
+        ------
+        Path
+            The recording.
+        ndarray of float32 [shape=(n, n_mels, frames, 1)], AudioError or None
+            Some of its segments, standardised; why it has no more; None at its end.
+        """
+        for path in paths:
+            spectrograms = segment_spectrograms(path, self._mel)
+            try:
+                while batch := list(itertools.islice(spectrograms, _BATCH)):
+                    yield path, self._spec.standardiser.apply(np.stack(batch))[..., np.newaxis]
+            except AudioError as error:
+                yield path, error
+            else:
+                yield path, None
+
+    def _prediction(self, path: Path, rows: NDArray[np.float64]) -> Prediction:
+        """Join the segments of a recording.
+
+        Parameters
+        ----------
+        path : Path
+            The recording.
+        rows : ndarray [shape=(segments, classes)]
+            Their log-probabilities.
+
+        Returns
+        -------
+        Prediction
+            What the model makes of it.
+        """
         probabilities = np.exp(join_segments(rows))
         best_first = np.argsort(-probabilities, kind="stable")
         named = {self._spec.genres[index]: float(probabilities[index]) for index in best_first}

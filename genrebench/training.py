@@ -136,6 +136,10 @@ def train(
             f"({info.summary}); use --backend torch"
         )
 
+    if settings.precision not in info.precisions:
+        raise BackendError(
+            f"backend {info.name}: expected a precision of {', '.join(info.precisions)}, received {settings.precision}"
+        )
     data = load_training_data(experiment)
     inputs, labels, split = data.inputs, data.dataset.labels, data.split
     architecture = genre_cnn(data.dataset.spectrograms.shape[1:], len(data.dataset.genres))
@@ -144,7 +148,9 @@ def train(
     network = backend.build(architecture, weights, dtype="float32", device=experiment.device)
     assert isinstance(network, Trainable)
     optimizer = Adam(learning_rate=settings.learning_rate)
-    network.start_training(optimizer, seed=experiment.seed)
+    # Backends that know one precision need not know the word.
+    options = {} if settings.precision == "float32" else {"precision": settings.precision}
+    network.start_training(optimizer, seed=experiment.seed, **options)
 
     folder = RunFolder(experiment.folder, spec, _record(experiment, info, optimizer, data))
     order = np.random.default_rng([experiment.seed, 1])

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from backends.torch_cnn.allocator import keep_freed_memory
 from backends.torch_cnn.info import INFO
 from backends.torch_cnn.network import Dropout, build_layers
 from backends.torch_cnn.optimizer import KerasAdam
@@ -52,6 +53,7 @@ class TorchNetwork:
         # PyTorch's annotations lack this use of to(), which its documentation has.
         self._modules = modules.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._optimizer: KerasAdam | None = None
+        self._autocasts = False
 
     def weights(self) -> Weights:
         """Read the weights.
@@ -215,7 +217,7 @@ class TorchNetwork:
                     module.p = 0.0
         return modules
 
-    def start_training(self, optimizer: Adam, *, seed: int) -> None:
+    def start_training(self, optimizer: Adam, *, seed: int, precision: str = "float32") -> None:
         """Set the optimiser and the random stream of dropout to their beginning.
 
         Parameters
@@ -224,7 +226,17 @@ class TorchNetwork:
             Hyperparameters.
         seed : int
             Seed of dropout.
+        precision : str
+            ``float32`` computes in the network's dtype, ``bfloat16`` as PyTorch's autocast does.
+
+        Raises
+        ------
+        BackendError
+            If the precision is another.
         """
+        if precision not in INFO.precisions:
+            raise BackendError(f"precision: expected one of {', '.join(INFO.precisions)}, received {precision!r}")
+        self._autocasts = precision == "bfloat16"
         self._optimizer = KerasAdam(self._modules.parameters(), optimizer)
         generator = torch.Generator(device=self._device).manual_seed(seed)
         for module in self._modules:
@@ -256,7 +268,8 @@ class TorchNetwork:
         check_inputs(self.architecture, x, labels=labels)
         self._modules.train()
         targets = torch.from_numpy(labels).to(self._device)
-        logits = self._modules(self._canonical_to_torch(x))
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._autocasts):
+            logits = self._modules(self._canonical_to_torch(x)).to(self._dtype)
         loss = F.cross_entropy(logits, targets)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -329,4 +342,5 @@ class TorchBackend:
             raise BackendError(
                 f"device: expected one of those that PyTorch can use here ({usable}), received {device!r}"
             )
+        keep_freed_memory()
         return TorchNetwork(architecture, weights, dtype=_DTYPES[dtype], device=torch.device(device))

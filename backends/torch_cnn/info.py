@@ -9,4 +9,5 @@ INFO = BackendInfo(
     devices=("cpu", "cuda", "mps"),
     can_train=True,
     implementation="backends.torch_cnn.backend:TorchBackend",
+    precisions=("float32", "bfloat16"),
 )

@@ -5,13 +5,14 @@ Inside, tensors are (n, channels, height, width) in channels-last memory, and we
 """
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from backends.torch_cnn.convpool import PoolWindows, convolve_and_pool
 from genrebench import layers
 from genrebench.architecture import Architecture
 from genrebench.layers import Shape, same_padding
@@ -84,21 +85,39 @@ class MaxPool(nn.Module):
     ----------
     layer : MaxPooling2D
         What to build.
-    activation : str
-        What is still to be done for the layer before, after the maximum.
     """
 
-    def __init__(self, layer: layers.MaxPooling2D, activation: str = "linear") -> None:
+    def __init__(self, layer: layers.MaxPooling2D) -> None:
         """Keep the parameters."""
         super().__init__()
         self.layer = layer
-        self.activation = activation
+
+    def windows(self, size: Sequence[int]) -> PoolWindows | None:
+        """Say how PyTorch has to pool in order to have Keras' windows without copying the input.
+
+        PyTorch pads both sides alike, and in `ceil_mode` lets the last window hang over the high end. With the low
+        end's padding alone that gives Keras' windows, unless the stride is 1.
+
+        Parameters
+        ----------
+        size : sequence of int
+            Height and width of the input.
+
+        Returns
+        -------
+        PoolWindows or None
+            The arguments; None if the input has to be padded first.
+        """
+        pool, strides = self.layer.pool_size, self.layer.strides
+        if self.layer.padding == "valid":
+            return PoolWindows(pool, strides, (0, 0))
+        if min(strides) == 1:
+            return None
+        top, left = (same_padding(*each)[0] for each in zip(size, pool, strides, strict=True))
+        return PoolWindows(pool, strides, (top, left), ceil_mode=True)
 
     def forward(self, x: Tensor) -> Tensor:
         """Take the maximum of each window.
-
-        PyTorch pads both sides alike, and in `ceil_mode` lets the last window hang over the high end. With the low
-        end's padding alone that gives Keras' windows without copying the input, unless the stride is 1.
 
         Parameters
         ----------
@@ -110,13 +129,54 @@ class MaxPool(nn.Module):
         Tensor [shape=(n, channels, height, width)]
             Output.
         """
-        pool, strides = self.layer.pool_size, self.layer.strides
-        if self.layer.padding == "same" and min(strides) > 1:
-            low = [same_padding(size, *each)[0] for size, *each in zip(x.shape[2:], pool, strides, strict=True)]
-            y = F.max_pool2d(x, pool, strides, padding=low, ceil_mode=True)
-        else:
-            y = F.max_pool2d(_pad(x, self.layer, pool, -torch.inf), pool, strides)
-        return _activate(y, self.activation)
+        windows = self.windows(x.shape[2:])
+        if windows is None:
+            x = _pad(x, self.layer, self.layer.pool_size, -torch.inf)
+            windows = PoolWindows(self.layer.pool_size, self.layer.strides, (0, 0))
+        return F.max_pool2d(x, *windows)
+
+
+class ConvPool(nn.Module):
+    """Convolution, the pooling behind it, and the convolution's activation after that.
+
+    Maximum and rectifier commute, values and gradients alike, since the rectifier's gradient at 0 is 0; behind the
+    pooling there is a quarter of the work. On the CPU the two are done together (see `convolve_and_pool`).
+
+    Parameters
+    ----------
+    before : Conv
+        The convolution.
+    after : MaxPool
+        The pooling.
+    """
+
+    def __init__(self, before: Conv, after: MaxPool) -> None:
+        """Take over the convolution's weights."""
+        super().__init__()
+        self.layer, self.activation, self.conv, self.pool = before.layer, before.activation, before.conv, after
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve, pool and activate.
+
+        Parameters
+        ----------
+        x : Tensor [shape=(n, channels, height, width)]
+            Input.
+
+        Returns
+        -------
+        Tensor [shape=(n, filters, height, width)]
+            Output.
+        """
+        x = _pad(x, self.layer, self.layer.kernel_size, 0.0)
+        kernel, strides = self.layer.kernel_size, self.layer.strides
+        size = [1 + (n - k) // stride for n, k, stride in zip(x.shape[2:], kernel, strides, strict=True)]
+        windows = self.pool.windows(size)
+        if windows is None or x.device.type != "cpu":
+            return _activate(self.pool(self.conv(x)), self.activation)
+        assert self.conv.bias is not None
+        rectifies = self.activation == "relu"
+        return convolve_and_pool(x, self.conv.weight, self.conv.bias, strides, windows, rectifies=rectifies)
 
 
 class _BiasedRunningVariance(nn.modules.batchnorm._BatchNorm):
@@ -297,18 +357,18 @@ def build_layers(architecture: Architecture, *, fast: bool) -> nn.Sequential:
     architecture : Architecture
         What to build.
     fast : bool
-        Whether a rectifier between convolution and pooling moves behind the pooling, where it has a quarter of the
-        work. The maximum and the rectifier commute, values and gradients alike, since the rectifier's gradient at 0
-        is 0; only what stands between the two layers is then not what the architecture says.
+        Whether a convolution and the pooling behind it become one module, `ConvPool`. It gives what the two layers
+        give; only what stands between them is not there to be looked at.
 
     Returns
     -------
     Sequential
-        One module a layer, with PyTorch's own initial weights: set the canonical ones before use.
+        One module a layer, which for a layer that is done by the one before does nothing; with PyTorch's own
+        initial weights: set the canonical ones before use.
     """
     shapes = architecture.shapes()[:-1]
     modules = [_BUILDERS[layer.kind](layer, shape) for layer, shape in zip(architecture.layers, shapes, strict=True)]
-    for before, after in itertools.pairwise(modules) if fast else ():
+    for index, (before, after) in enumerate(itertools.pairwise(modules) if fast else ()):
         if isinstance(before, Conv) and isinstance(after, MaxPool):
-            before.activation, after.activation = after.activation, before.activation
+            modules[index : index + 2] = ConvPool(before, after), nn.Identity()
     return nn.Sequential(*modules)

@@ -1,0 +1,201 @@
+"""Convolution and the pooling behind it, done together on the CPU.
+
+The output of the first convolution is by far the largest array of the network, 132 MB for 64 inputs of 128 x 130, and
+all that the rest of the network needs of it are its maxima. Written out whole, it goes to main memory and back
+three times in a step: for the pooling, for the gradient that the pooling scatters into it, and for the gradients of the
+convolution. Made for as many examples at a time as there are threads, it stays in the cache.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+_aten = torch.ops.aten
+# Feature maps that a thread works on at a time.
+_CACHED_BYTES = 2**20
+
+
+class PoolWindows(NamedTuple):
+    """Arguments of PyTorch's pooling, in its order.
+
+    Attributes
+    ----------
+    kernel_size, stride : tuple of int
+        Size and strides of the windows.
+    padding : tuple of int
+        What is padded at both ends.
+    dilation : tuple of int
+        Distance of the values of a window.
+    ceil_mode : bool
+        Whether the last window may hang over the high end.
+    """
+
+    kernel_size: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    dilation: tuple[int, int] = (1, 1)
+    ceil_mode: bool = False
+
+
+class _ConvolveAndPool(torch.autograd.Function):
+    """The two operations and their gradients, some examples at a time."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        strides: tuple[int, int],
+        windows: PoolWindows,
+        rectifies: bool,
+        dtype: torch.dtype,
+    ) -> Tensor:
+        """Convolve and pool.
+
+        Parameters
+        ----------
+        ctx : FunctionCtx
+            Keeps what the gradients need.
+        x : Tensor [shape=(n, channels, height, width)]
+            Input.
+        weight : Tensor [shape=(filters, channels, height, width)]
+            Kernel.
+        bias : Tensor [shape=(filters,)]
+            Bias.
+        strides : tuple of int
+            Of the convolution.
+        windows : PoolWindows
+            Of the pooling.
+        rectifies : bool
+            Whether a rectifier follows.
+        dtype : torch.dtype
+            Type of the computation.
+
+        Returns
+        -------
+        Tensor [shape=(n, filters, height, width)]
+            Maxima, in channels-last memory.
+        """
+        x, kernel, offset = x.to(dtype), weight.to(dtype), bias.to(dtype)
+        size = [1 + (n - k) // stride for n, k, stride in zip(x.shape[2:], kernel.shape[2:], strides, strict=True)]
+        chunks = [*_chunks(len(x), math.prod(size) * len(kernel) * kernel.element_size())]
+        maxima: Tensor | None = None
+        indices: Tensor | None = None
+        for rows in chunks:
+            y = F.conv2d(x[rows], kernel, offset, strides)
+            if len(chunks) == 1:
+                maxima, indices = _aten.max_pool2d_with_indices(y, *windows)
+            elif maxima is None or indices is None:
+                first, places = _aten.max_pool2d_with_indices(y, *windows)
+                shape = (len(x), *first.shape[1:])
+                maxima = torch.empty(shape, dtype=dtype, memory_format=torch.channels_last)
+                indices = torch.empty(shape, dtype=places.dtype, memory_format=torch.channels_last)
+                maxima[rows], indices[rows] = first, places
+            else:
+                _aten.max_pool2d_with_indices.out(y, *windows, out=maxima[rows], indices=indices[rows])
+            if rectifies:
+                maxima[rows].clamp_min_(0)
+        assert maxima is not None
+        ctx.save_for_backward(x, weight, indices, maxima if rectifies else None)
+        ctx.strides, ctx.windows, ctx.map_shape, ctx.chunks = strides, windows, y.shape[1:], chunks
+        return maxima
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        """Compute the gradients.
+
+        Parameters
+        ----------
+        ctx : FunctionCtx
+            What `forward` kept.
+        gradient : Tensor [shape=(n, filters, height, width)]
+            Gradient of the maxima.
+
+        Returns
+        -------
+        tuple of (Tensor or None)
+            Gradients of input, kernel and bias, the latter two summed in the weights' own type.
+        """
+        x, weight, indices, rectified = ctx.saved_tensors
+        strides, windows, needs_x = ctx.strides, ctx.windows, ctx.needs_input_grad[0]
+        kernel = weight.to(x.dtype)
+        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        dx = torch.empty_like(x) if needs_x else None
+        dw, db = torch.zeros_like(weight), weight.new_zeros(len(weight))
+        # The pooling's gradient is written to the same memory over and over, which therefore stays in the cache. Of the
+        # convolution's output only shape and layout are looked at.
+        shape = (ctx.chunks[0].stop, *ctx.map_shape)
+        like = torch.empty(shape, dtype=x.dtype, memory_format=torch.channels_last)
+        map_gradient = torch.empty_like(like)
+        for rows in ctx.chunks:
+            part = x[rows]
+            dy = map_gradient[: len(part)]
+            dp = gradient[rows] if rectified is None else _aten.threshold_backward(gradient[rows], rectified[rows], 0)
+            _aten.max_pool2d_with_indices_backward.grad_input(
+                dp, like[: len(part)], *windows, indices[rows], grad_input=dy
+            )
+            wanted = (needs_x, True, True)
+            parts = _aten.convolution_backward(
+                dy, part, kernel, [len(weight)], strides, (0, 0), (1, 1), False, (0, 0), 1, wanted
+            )
+            if dx is not None:
+                dx[rows] = parts[0]
+            dw += parts[1]
+            db += parts[2]
+        return dx, dw, db, None, None, None, None
+
+
+def _chunks(count: int, example_bytes: int) -> Iterator[slice]:
+    """Cut a batch into parts whose feature maps stay in the cache.
+
+    Parameters
+    ----------
+    count : int
+        Number of examples.
+    example_bytes : int
+        Size of one example's feature maps.
+
+    Yields
+    ------
+    slice
+        Rows; a multiple of the number of threads, each of which works on an example of its own.
+    """
+    size = torch.get_num_threads() * max(1, _CACHED_BYTES // example_bytes)
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))
+
+
+def convolve_and_pool(
+    x: Tensor, weight: Tensor, bias: Tensor, strides: tuple[int, int], windows: PoolWindows, *, rectifies: bool
+) -> Tensor:
+    """Convolve and pool on the CPU.
+
+    Parameters
+    ----------
+    x : Tensor [shape=(n, channels, height, width)]
+        Input, padded for the convolution.
+    weight : Tensor [shape=(filters, channels, height, width)]
+        Kernel.
+    bias : Tensor [shape=(filters,)]
+        Bias.
+    strides : tuple of int
+        Of the convolution.
+    windows : PoolWindows
+        Of the pooling.
+    rectifies : bool
+        Whether a rectifier follows.
+
+    Returns
+    -------
+    Tensor [shape=(n, filters, height, width)]
+        The maxima; in the type of autocast where that is on.
+    """
+    dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
+    with torch.autocast("cpu", enabled=False):
+        y: Tensor = _ConvolveAndPool.apply(x, weight, bias, strides, windows, rectifies, dtype)  # type: ignore[no-untyped-call]
+    return y

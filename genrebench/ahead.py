@@ -1,0 +1,56 @@
+"""Work done ahead, in a thread of its own."""
+
+import queue
+import threading
+from collections.abc import Generator, Iterable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def ahead(items: Iterable[T], depth: int = 2) -> Generator[T, None, None]:
+    """Go through items in another thread, a few of them before they are asked for.
+
+    Parameters
+    ----------
+    items : iterable
+        What makes them; it is run in the other thread only.
+    depth : int
+        How many are made ahead.
+
+    Yields
+    ------
+    object
+        The items in order. What their making raises is raised here; when this generator is closed, so is the thread.
+    """
+    made: queue.SimpleQueue[tuple[bool, T | BaseException | None]] = queue.SimpleQueue()
+    room = threading.Semaphore(depth)
+    stopped = threading.Event()
+
+    def make() -> None:
+        """Make the items, as long as there is room for them."""
+        try:
+            for item in items:
+                made.put((True, item))
+                room.acquire()
+                if stopped.is_set():
+                    return
+            made.put((False, None))
+        except BaseException as error:
+            made.put((False, error))
+
+    thread = threading.Thread(target=make, name="genrebench-ahead", daemon=True)
+    thread.start()
+    try:
+        while True:
+            is_item, item = made.get()
+            if not is_item:
+                break
+            room.release()
+            yield item  # type: ignore[misc]  # an item, as the flag says
+        if isinstance(item, BaseException):
+            raise item
+    finally:
+        stopped.set()
+        room.release()
+        thread.join()
