@@ -279,7 +279,7 @@ def segment_spectrograms(path: Path, config: MelConfig, *, limit: int | None = N
         If the recording cannot be decoded, is shorter than half a segment, holds NaN or infinity, or is silent.
     """
     loudest = 0.0
-    for index, segment in enumerate(_segments(path, config)):
+    for index, segment in enumerate(cut_segments(path, config)):
         if index == limit:
             break
         loudest = max(loudest, float(np.abs(segment).max()))
@@ -288,7 +288,7 @@ def segment_spectrograms(path: Path, config: MelConfig, *, limit: int | None = N
         raise AudioError(f"{printable(path)}: expected music, received silence; remove the recording")
 
 
-def _segments(path: Path, config: MelConfig) -> Iterator[NDArray[np.float32]]:
+def cut_segments(path: Path, config: MelConfig) -> Iterator[NDArray[np.float32]]:
     """Cut a recording into segments at the target sample rate.
 
     Parameters

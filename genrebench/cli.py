@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from genrebench import __version__
+from genrebench.commands.bench import bench
 from genrebench.commands.options import COUNT, PATH, Size, examples
 from genrebench.commands.parity import parity
 from genrebench.errors import ConfigError, GenrebenchError
@@ -372,3 +373,4 @@ def demo(folder: Path) -> None:
 
 
 main.add_command(parity)
+main.add_command(bench)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrebench.ahead import ahead
+from genrebench.allocator import keep_freed_memory
 from genrebench.audio import segment_spectrograms
 from genrebench.discovery import load_backend
 from genrebench.errors import AudioError, ModelError
@@ -78,6 +79,7 @@ class GenreClassifier:
                 f"{printable(model.folder)}: expected a model that knows its Mel settings; this one was trained on a "
                 "tree without a manifest, so recordings cannot be prepared for it"
             )
+        keep_freed_memory()
         _, implementation = load_backend(backend)
         self._network = implementation.build(model.spec.architecture, model.weights, dtype="float32", device=device)
         self._spec = model.spec

@@ -23,6 +23,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from natsort import natsorted
 from numpy.typing import NDArray
 
+from genrebench.allocator import keep_freed_memory
 from genrebench.audio import MelConfig, segment_spectrograms
 from genrebench.environment import versions
 from genrebench.errors import AudioError, DatasetError
@@ -418,6 +419,7 @@ def _process_track(recording: Recording, tree: Path, staging: Path, config: MelC
     TrackResult
         What became of it.
     """
+    keep_freed_memory()
     reason = None
     try:
         spectrograms = list(segment_spectrograms(recording.path, config, limit=config.segments))

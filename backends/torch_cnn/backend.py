@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from backends.torch_cnn.allocator import keep_freed_memory
 from backends.torch_cnn.info import INFO
 from backends.torch_cnn.network import Dropout, build_layers
 from backends.torch_cnn.optimizer import KerasAdam
 from backends.torch_cnn.weights import from_canonical, get_weights, set_weights, tensors, to_canonical
+from genrebench.allocator import keep_freed_memory
 from genrebench.architecture import Architecture, Weights
 from genrebench.backend import Adam, AdamState, BatchMetrics, check_inputs
 from genrebench.errors import BackendError

@@ -1,6 +1,7 @@
 """The C library's allocator, told to keep what it is given back."""
 
 import ctypes
+import functools
 import os
 import platform
 
@@ -11,12 +12,13 @@ _GIB = 2**30
 SWITCH = "GENREBENCH_KEEP_MEMORY"
 
 
+@functools.cache
 def keep_freed_memory() -> bool:
-    """Have glibc keep freed memory for the next tensor instead of giving it back to the kernel.
+    """Have glibc keep freed memory for the next array instead of giving it back to the kernel.
 
-    The outputs of the first layers are large, so that by default each of them is mapped anew and paged in, page by
-    page, in every step; that takes about as long as the arithmetic. Memory already in use is not touched, so this works
-    at any time, but best before the first large tensor. Elsewhere than on glibc nothing is done.
+    By default every large array is mapped anew and paged in, page by page: for the outputs of a network's first layers
+    that takes about as long as their arithmetic, for spectra a quarter of it. Memory already in use is not touched, so
+    this works at any time, but best before the first large array. Elsewhere than on glibc nothing is done.
 
     Returns
     -------

@@ -1,0 +1,154 @@
+"""Contenders in processes of their own, in turns: A B A B, so that whatever the machine does befalls all alike."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genrebench.bench.results import Contender
+from genrebench.errors import GenrebenchError
+
+_LAST_WORDS = 400
+
+
+class BenchError(GenrebenchError):
+    """A contender failed."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a process went.
+
+    Attributes
+    ----------
+    seconds : float
+        Wall-clock time from its start to its end.
+    peak_memory_bytes : int
+        Largest resident memory of it and of what it started and waited for; 0 where the system does not tell.
+    report : dict
+        The JSON object on the last line of its output; empty if there is none.
+    """
+
+    seconds: float
+    peak_memory_bytes: int
+    report: dict[str, Any]
+
+
+def run_process(command: Sequence[str | Path], *, environment: Mapping[str, str] | None = None) -> Finished:
+    """Run a process to its end.
+
+    Parameters
+    ----------
+    command : sequence of str
+        What to run; ``python`` stands for this interpreter.
+    environment : mapping, optional
+        Variables to add.
+
+    Returns
+    -------
+    Finished
+        How it went.
+
+    Raises
+    ------
+    BenchError
+        If it fails.
+    """
+    words = [sys.executable if word == "python" else str(word) for word in command]
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env={**os.environ, **(environment or {})}
+        )
+        try:
+            peak = _wait(process)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        seconds = time.perf_counter() - began
+        output.seek(0)
+        errors.seek(0)
+        lines = output.read().decode(errors="replace").strip().splitlines()
+        if process.returncode:
+            last = errors.read().decode(errors="replace").strip().splitlines()[-1:] or lines[-1:] or ["no message"]
+            raise BenchError(f"{' '.join(words[1:4])}: exit status {process.returncode}: {last[0][-_LAST_WORDS:]}")
+    report = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
+    return Finished(seconds, peak, report)
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    """Wait for a process and read its peak memory.
+
+    Parameters
+    ----------
+    process : Popen
+        The process.
+
+    Returns
+    -------
+    int
+        Bytes; 0 where the system does not tell.
+    """
+    if not hasattr(os, "wait4"):
+        process.wait()
+        return 0
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def in_turns(
+    contenders: Mapping[str, Callable[[], Finished]], rounds: int, *, on_run: Callable[[str], None]
+) -> dict[str, list[Finished]]:
+    """Run contenders in turns.
+
+    Parameters
+    ----------
+    contenders : mapping of str to callable
+        What runs each once.
+    rounds : int
+        How often.
+    on_run : callable
+        Called with a name before each run.
+
+    Returns
+    -------
+    dict of str to list of Finished
+        One a round.
+    """
+    found: dict[str, list[Finished]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, run in contenders.items():
+            on_run(name)
+            found[name].append(run())
+    return found
+
+
+def contender(suite: str, name: str, unit: str, values: Sequence[float], **details: Any) -> Contender:
+    """Sum up what one contender did.
+
+    Parameters
+    ----------
+    suite, name, unit : str
+        As `Contender` has them.
+    values : sequence of float
+        One a round.
+    **details : object
+        What else was measured.
+
+    Returns
+    -------
+    Contender
+        With median and spread.
+    """
+    median = statistics.median(values)
+    spread = (max(values) - min(values)) / 2 / median
+    return Contender(suite, name, unit, tuple(values), median, spread, details)

@@ -1,0 +1,163 @@
+"""What the contenders work on: spectrograms, recordings and a model, made for the occasion or taken from a dataset."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from genrebench.architecture import genre_cnn
+from genrebench.audio import MelConfig
+from genrebench.dataset import Standardiser
+from genrebench.errors import ConfigError
+from genrebench.files import npz_bytes
+from genrebench.model import ModelSpec, save_document, save_weights
+from genrebench.recordings import dataset_recordings
+from genrebench.synthesis import GENRES, write_recordings
+
+SEGMENTS, TRACKS = 512, 600
+# Recordings that are made where none are given; the others are links to them, under other names.
+_SYNTHESISED = 3
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where a benchmark runs, and with what.
+
+    Attributes
+    ----------
+    folder : Path
+        Folder for everything, removed afterwards.
+    dataset : Path or None
+        Folder with ``genres_original/`` whose recordings are used.
+    backends : tuple of str
+        Backends to time; empty for all that train.
+    rounds : int
+        How often each contender runs.
+    on_run : callable
+        Called with what is run next.
+    """
+
+    folder: Path
+    dataset: Path | None
+    backends: tuple[str, ...]
+    rounds: int
+    on_run: Callable[[str], None]
+
+    @cached_property
+    def tree(self) -> Path:
+        """Write spectrograms as preprocessing writes them.
+
+        Returns
+        -------
+        Path
+            Tree of `SEGMENTS` random spectrograms of 128 x 130 in ten genres.
+        """
+        tree, rng = self.folder / "tree", np.random.default_rng(0)
+        for index in range(SEGMENTS):
+            path = tree / GENRES[index % len(GENRES)] / f"t{index // 100}-{index}.npz"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(npz_bytes("spectrogram", rng.normal(-40, 15, MelConfig().shape).astype(np.float32)))
+        return tree
+
+    @cached_property
+    def recordings(self) -> list[Path]:
+        """List the recordings that are used.
+
+        Returns
+        -------
+        list of Path
+            WAV files of 30 s: those of the dataset, or made.
+        """
+        if self.dataset is None:
+            self.on_run("synthesising recordings")
+            return write_recordings(self.folder / "originals", tracks_per_genre=_SYNTHESISED, duration=30.0, seed=0)
+        found = [each.path for each in dataset_recordings(self.dataset) if each.path.suffix.lower() == ".wav"]
+        if not found:
+            raise ConfigError(f"{self.dataset}: expected WAV recordings, which the plain contender reads, found none")
+        return found
+
+    def linked(self, count: int) -> Path:
+        """Make a dataset of links to the recordings, as often as it takes.
+
+        Parameters
+        ----------
+        count : int
+            Number of tracks.
+
+        Returns
+        -------
+        Path
+            Folder with ``genres_original/``.
+        """
+        folder = self.folder / f"dataset-{count}"
+        for index in range(count if not folder.exists() else 0):
+            source = self.recordings[index % len(self.recordings)].resolve()
+            path = folder / "genres_original" / f"genre{index % 10}" / f"track.{index:05d}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                path.symlink_to(source)
+            except OSError:  # where links need privileges
+                shutil.copy(source, path)
+        return folder
+
+    @cached_property
+    def model(self) -> Path:
+        """Save a model with initial weights.
+
+        Returns
+        -------
+        Path
+            Its folder.
+        """
+        folder = self.folder / "model"
+        folder.mkdir()
+        network = genre_cnn(MelConfig().shape, len(GENRES))
+        digest = save_weights(folder / "weights.safetensors", network.initial_weights(0))
+        spec = ModelSpec(network, MelConfig(), Standardiser(-40.0, 15.0), GENRES)
+        weights = {"epoch": 1, "sha256": digest}
+        save_document(folder, spec, {"created": "2026-01-01", "status": "finished", "weights": weights})
+        return folder
+
+    def long_recording(self, seconds: int) -> Path:
+        """Write a long recording.
+
+        Parameters
+        ----------
+        seconds : int
+            Its length.
+
+        Returns
+        -------
+        Path
+            A WAV file that repeats the first recording.
+        """
+        path = self.folder / f"long-{seconds}.wav"
+        samples, rate = soundfile.read(self.recordings[0], dtype="int16", always_2d=True)
+        with soundfile.SoundFile(path, "w", rate, 1, subtype="PCM_16") as file:
+            left = seconds * rate
+            while left > 0:
+                file.write(samples[:left, 0])
+                left -= len(samples)
+        return path
+
+    def new_folder(self, name: str) -> Path:
+        """Name a folder that is not there.
+
+        Parameters
+        ----------
+        name : str
+            Its name; what lies there is removed.
+
+        Returns
+        -------
+        Path
+            The folder, not made.
+        """
+        path = self.folder / name
+        shutil.rmtree(path, ignore_errors=True)
+        path.with_name(f"{name}.manifest.json").unlink(missing_ok=True)
+        return path

@@ -1,0 +1,111 @@
+"""``genrebench bench``: how fast it is, beside plain ways of doing the same."""
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from genrebench.commands.options import COUNT, PATH, examples
+
+_SUITES = ("training", "preprocess", "inference", "startup")
+_PIPE_WIDTH = 160
+
+
+@click.command(
+    short_help="Measure how fast it is, beside plain ways of doing the same.",
+    help="Measure training, preprocessing, inference and start-up beside plain ways of doing the same, and beside what "
+    "the machine allows.\n\n"
+    "Every contender runs in processes of its own, in turns, so that whatever else the machine does befalls all "
+    "alike. Quote ratios, not seconds. bench.json, bench.md, bench.png and cost.png are written into --output.",
+    epilog=examples(
+        "genrebench bench",
+        "genrebench bench training --backend torch --backend mine",
+        "genrebench bench preprocess --dataset dataset --rounds 5",
+    ),
+)
+@click.argument("suite", type=click.Choice([*_SUITES, "all"]), default="all")
+@click.option(
+    "--backend",
+    "backends",
+    multiple=True,
+    help="Whose training is timed; repeat for several.  [default: all that train]",
+)
+@click.option(
+    "--dataset", type=PATH, help="Folder with genres_original/ to take recordings from.  [default: synthetic ones]"
+)
+@click.option("--rounds", type=COUNT, default=3, show_default=True, help="How often each contender runs.")
+@click.option("--output", type=PATH, default=Path("results/bench"), show_default=True, help="Folder of the report.")
+def bench(suite: str, *, backends: tuple[str, ...], dataset: Path | None, rounds: int, output: Path) -> None:
+    """Run benchmarks.
+
+    Parameters
+    ----------
+    suite : str
+        Which one, or ``all``.
+    backends : tuple of str
+        Backends whose training is timed.
+    dataset : Path, optional
+        Where recordings are taken from.
+    rounds : int
+        How often each contender runs.
+    output : Path
+        Folder of the report.
+    """
+    from rich.console import Console
+
+    from genrebench.bench.rendering import show_suite
+    from genrebench.bench.results import save_bench
+    from genrebench.bench.run import run_bench
+    from genrebench.output import note
+
+    words = ["genrebench", "bench", suite, *(word for name in backends for word in ("--backend", name))]
+    words += ["--dataset", dataset.name or "."] if dataset else []
+    words += ["--rounds", str(rounds)] if rounds != 3 else []
+    console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
+    with console.status("starting") as status:
+        report = run_bench(
+            _SUITES if suite == "all" else (suite,),
+            backends=backends,
+            dataset=dataset,
+            rounds=rounds,
+            command=shlex.join(words),
+            on_run=status.update,
+            on_suite=lambda name, found: show_suite(name, found, console),
+        )
+    output.mkdir(parents=True, exist_ok=True)
+    save_bench(output / "bench.json", report)
+    names = _draw(output, report)
+    console.print(f"\n{sum(bar.holds for bar in report.bars)} of {len(report.bars)} bars hold; {report.seconds:.0f} s")
+    note(f"{output}: {', '.join(names)}")
+
+
+def _draw(folder: Path, report: object) -> list[str]:
+    """Write the readable forms of a report.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they go.
+    report : BenchReport
+        The report.
+
+    Returns
+    -------
+    list of str
+        Names of all files of the report.
+    """
+    from genrebench.bench.rendering import bars_picture, cost_picture, markdown
+    from genrebench.bench.results import BenchReport
+    from genrebench.files import write_atomically
+
+    assert isinstance(report, BenchReport)
+    files = {
+        "bench.md": markdown(report).encode(),
+        "bench.png": bars_picture(report) if report.bars else None,
+        "cost.png": cost_picture(report),
+    }
+    written = {name: content for name, content in files.items() if content is not None}
+    for name, content in written.items():
+        write_atomically(folder / name, content)
+    return ["bench.json", *written]
