@@ -51,7 +51,7 @@ def inference_suite(workshop: Workshop) -> Suite:
         return run_process(command)
 
     names = list(map(str, files))
-    loop = ["python", plain_script("infer"), workshop.model, *files]
+    loop: list[str | Path] = ["python", plain_script("infer"), workshop.model, *files]
     own = contenders.command(contenders.infer, model=str(workshop.model), recordings=names)
     runs = in_turns(
         {

@@ -136,8 +136,10 @@ def markdown(report: BenchReport) -> str:
     environment = report.environment
     parts = [
         f"# Benchmark: {held} of {len(report.bars)} bars hold",
-        f"{environment['processor']}, {environment['cores']} cores; {report.created}; `{report.command}`, "
-         f"{report.seconds:.0f} s",
+        (
+            f"{environment['processor']}, {environment['cores']} cores; {report.created}; `{report.command}`, "
+            f"{report.seconds:.0f} s"
+        ),
         "Every contender runs in processes of its own, in turns; medians over the rounds, with half the range.",
     ]
     for name, suite in report.suites.items():

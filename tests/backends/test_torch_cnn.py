@@ -336,3 +336,57 @@ def test_what_cannot_be_done_is_refused() -> None:
         backend.TorchBackend.build(SMALL, weights, device="tpu")
     with pytest.raises(ConfigError, match="missing"):
         backend.TorchBackend.build(SMALL, {})
+
+
+POOLED = {
+    "same, one side": MaxPooling2D((3, 3), (2, 2), padding="same"),
+    "same, unequal": MaxPooling2D((2, 3), (3, 2), padding="same"),
+    "same, stride 1": MaxPooling2D((2, 2), (1, 1), padding="same"),
+    "valid": MaxPooling2D((2, 2), (2, 2)),
+}
+
+
+@pytest.mark.parametrize("cached", [1, 10_000, 2**30], ids=["one by one", "some", "all at once"])
+@pytest.mark.parametrize("pool", POOLED.values(), ids=POOLED)
+@pytest.mark.parametrize("activation", ["relu", "linear"])
+def test_convolution_and_pooling_together_are_the_two_apart(
+    pool: MaxPooling2D, activation: str, cached: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Outputs and all gradients, for batches that do not divide evenly, with ties and with all-negative maps."""
+    monkeypatch.setattr("backends.torch_cnn.convpool._CACHED_BYTES", cached)
+    convolution = Conv2D(5, (3, 2), padding="same", strides=(1, 2), activation=activation)
+    architecture = Architecture((11, 14, 2), (convolution, pool, Flatten(), Dense(3)))
+    weights = architecture.initial_weights(0)
+    weights["conv2d/bias"] = np.array([0.3, -0.2, 0.0, -9.0, 0.1], np.float32)
+    fast, slow = (network_module.build_layers(architecture, fast=each).double() for each in (True, False))
+    assert isinstance(fast[0], network_module.ConvPool)
+    assert isinstance(fast[1], torch.nn.Identity)
+    x = RNG.normal(size=(7, 2, 11, 14)).round(1)  # rounded, so that maxima stand several times in a window
+    results = []
+    for modules in (fast, slow):
+        backend.set_weights(architecture, modules, weights)
+        modules.to(memory_format=torch.channels_last)
+        inputs = torch.tensor(x, requires_grad=True)
+        outputs = modules(inputs)
+        outputs.square().sum().backward()
+        results.append([outputs, inputs.grad, *(parameter.grad for parameter in modules.parameters())])
+    for received, expected in zip(*results, strict=True):
+        torch.testing.assert_close(received, expected, rtol=1e-12, atol=1e-12)
+    with torch.inference_mode():
+        torch.testing.assert_close(fast(torch.tensor(x)), results[1][0].detach(), rtol=1e-12, atol=1e-12)
+
+
+def test_bfloat16_trains_close_to_float32() -> None:
+    """The first loss differs by bfloat16's rounding but not more, and weights stay float32."""
+    x, labels = RNG.normal(size=(12, 32, 17, 1)).astype(np.float32), np.arange(12) % 3
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        network = build(SMALL, dtype="float32")
+        network.start_training(Adam(), seed=0, precision=precision)
+        losses[precision] = [network.train_step(x, labels).loss for _ in range(8)]
+        assert {value.dtype for value in network.weights().values()} == {np.dtype(np.float32)}
+    difference = abs(losses["bfloat16"][0] / losses["float32"][0] - 1)
+    assert 1e-7 < difference < 0.05
+    assert losses["bfloat16"][-1] < losses["bfloat16"][0]
+    with pytest.raises(BackendError, match="expected one of float32, bfloat16, received 'float16'"):
+        network.start_training(Adam(), seed=0, precision="float16")

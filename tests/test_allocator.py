@@ -1,0 +1,54 @@
+"""The allocator is told where there is one to tell, and can be left alone."""
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from genrebench.allocator import SWITCH, keep_freed_memory
+
+# Page faults while arrays of 64 MiB come and go.
+FAULTS = """
+import resource, numpy as np
+from genrebench.allocator import keep_freed_memory
+keep_freed_memory()
+np.ones(2**23)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(5):
+    np.ones(2**23)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def faults(monkeypatch: pytest.MonkeyPatch, switch: str) -> int:
+    """Count page faults in a process of its own.
+
+    Parameters
+    ----------
+    monkeypatch : MonkeyPatch
+        What sets the switch.
+    switch : str
+        Its value.
+
+    Returns
+    -------
+    int
+        Their number.
+    """
+    monkeypatch.setenv(SWITCH, switch)
+    return int(subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True).stdout)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
+def test_freed_memory_is_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a page fault, unless the switch says no: then every page of 4 KiB (or a huge one) is paged in again."""
+    assert faults(monkeypatch, "1") < 5
+    assert faults(monkeypatch, "0") >= 5 * 32
+
+
+def test_elsewhere_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other C libraries are left alone."""
+    monkeypatch.setattr("genrebench.allocator.platform.libc_ver", lambda: ("", ""))
+    monkeypatch.setattr("genrebench.allocator.ctypes.CDLL", lambda name: pytest.fail("looked for mallopt"))
+    assert keep_freed_memory.__wrapped__() is False
