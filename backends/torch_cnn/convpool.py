@@ -1,9 +1,9 @@
-"""Convolution and the pooling behind it, done together on the CPU.
+"""The first convolution and the pooling behind it, done together on the CPU.
 
 The output of the first convolution is by far the largest array of the network, 132 MB for 64 inputs of 128 x 130, and
 all that the rest of the network needs of it are its maxima. Written out whole, it goes to main memory and back
 three times in a step: for the pooling, for the gradient that the pooling scatters into it, and for the gradients of the
-convolution. Made for as many examples at a time as there are threads, it stays in the cache.
+convolution. Made for a few examples at a time, it stays in the cache.
 """
 
 import math
@@ -16,7 +16,7 @@ from torch import Tensor
 
 _aten = torch.ops.aten
 # Feature maps that a thread works on at a time.
-_CACHED_BYTES = 2**20
+_CACHED_BYTES = 2**22
 
 
 class PoolWindows(NamedTuple):
@@ -42,7 +42,11 @@ class PoolWindows(NamedTuple):
 
 
 class _ConvolveAndPool(torch.autograd.Function):
-    """The two operations and their gradients, some examples at a time."""
+    """The two operations and the gradients of the weights, some examples at a time.
+
+    There is no gradient of the input: PyTorch gives it out in memory of its own, and putting the parts together costs
+    more than the cache saves.
+    """
 
     @staticmethod
     def forward(
@@ -119,13 +123,12 @@ class _ConvolveAndPool(torch.autograd.Function):
         Returns
         -------
         tuple of (Tensor or None)
-            Gradients of input, kernel and bias, the latter two summed in the weights' own type.
+            Gradients of kernel and bias, second and third, summed in the weights' own type.
         """
         x, weight, indices, rectified = ctx.saved_tensors
-        strides, windows, needs_x = ctx.strides, ctx.windows, ctx.needs_input_grad[0]
+        strides, windows = ctx.strides, ctx.windows
         kernel = weight.to(x.dtype)
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        dx = torch.empty_like(x) if needs_x else None
         dw, db = torch.zeros_like(weight), weight.new_zeros(len(weight))
         # The pooling's gradient is written to the same memory over and over, which therefore stays in the cache. Of the
         # convolution's output only shape and layout are looked at.
@@ -139,15 +142,12 @@ class _ConvolveAndPool(torch.autograd.Function):
             _aten.max_pool2d_with_indices_backward.grad_input(
                 dp, like[: len(part)], *windows, indices[rows], grad_input=dy
             )
-            wanted = (needs_x, True, True)
-            parts = _aten.convolution_backward(
-                dy, part, kernel, [len(weight)], strides, (0, 0), (1, 1), False, (0, 0), 1, wanted
+            _, dw_part, db_part = _aten.convolution_backward(
+                dy, part, kernel, [len(weight)], strides, (0, 0), (1, 1), False, (0, 0), 1, (False, True, True)
             )
-            if dx is not None:
-                dx[rows] = parts[0]
-            dw += parts[1]
-            db += parts[2]
-        return dx, dw, db, None, None, None, None
+            dw += dw_part
+            db += db_part
+        return None, dw, db, None, None, None, None
 
 
 def _chunks(count: int, example_bytes: int) -> Iterator[slice]:
@@ -178,7 +178,7 @@ def convolve_and_pool(
     Parameters
     ----------
     x : Tensor [shape=(n, channels, height, width)]
-        Input, padded for the convolution.
+        Input, padded for the convolution; its gradient cannot be had.
     weight : Tensor [shape=(filters, channels, height, width)]
         Kernel.
     bias : Tensor [shape=(filters,)]

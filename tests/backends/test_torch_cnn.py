@@ -349,8 +349,9 @@ POOLED = {
 @pytest.mark.parametrize("cached", [1, 10_000, 2**30], ids=["one by one", "some", "all at once"])
 @pytest.mark.parametrize("pool", POOLED.values(), ids=POOLED)
 @pytest.mark.parametrize("activation", ["relu", "linear"])
+@pytest.mark.parametrize("is_first", [True, False], ids=["first", "behind others"])
 def test_convolution_and_pooling_together_are_the_two_apart(
-    pool: MaxPooling2D, activation: str, cached: int, monkeypatch: pytest.MonkeyPatch
+    pool: MaxPooling2D, activation: str, is_first: bool, cached: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Outputs and all gradients, for batches that do not divide evenly, with ties and with all-negative maps."""
     monkeypatch.setattr("backends.torch_cnn.convpool._CACHED_BYTES", cached)
@@ -366,10 +367,11 @@ def test_convolution_and_pooling_together_are_the_two_apart(
     for modules in (fast, slow):
         backend.set_weights(architecture, modules, weights)
         modules.to(memory_format=torch.channels_last)
-        inputs = torch.tensor(x, requires_grad=True)
+        inputs = torch.tensor(x, requires_grad=not is_first)
         outputs = modules(inputs)
         outputs.square().sum().backward()
-        results.append([outputs, inputs.grad, *(parameter.grad for parameter in modules.parameters())])
+        gradients = [tensor.grad for tensor in (inputs, *modules.parameters()) if tensor.requires_grad]
+        results.append([outputs, *gradients])
     for received, expected in zip(*results, strict=True):
         torch.testing.assert_close(received, expected, rtol=1e-12, atol=1e-12)
     with torch.inference_mode():
