@@ -131,7 +131,7 @@ def preprocess(dataset: str, output: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        Tracks done, seconds between the first ones and the last, whether librosa was imported here.
+        Tracks done, seconds for all of them at the rate after start-up, whether librosa was imported here.
     """
     from genrebench.audio import MelConfig
     from genrebench.preprocessing import preprocess as run
@@ -140,8 +140,8 @@ def preprocess(dataset: str, output: str) -> dict[str, Any]:
     report = run(Path(dataset), MelConfig(), output=Path(output), on_track=lambda *_: done.append(time.perf_counter()))
     # Both processes have begun when some tracks are done; what is done from then on is the rate after start-up.
     first = min(len(done) // 10, 10)
-    rate = (len(done) - 1 - first) / (done[-1] - done[first]) if len(done) > first + 1 else None
-    return {"written": report.written, "skipped": report.skipped, "tracks_per_second": rate,
+    seconds = len(done) * (done[-1] - done[first]) / (len(done) - 1 - first) if len(done) > first + 1 else None
+    return {"written": report.written, "skipped": report.skipped, "seconds": seconds,
             "librosa_imported": "librosa" in sys.modules}  # fmt: skip
 
 

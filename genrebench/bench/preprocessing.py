@@ -1,7 +1,11 @@
 """Preprocessing: the command beside a plain script, its own second run, and what its parts allow."""
 
-import os
+import functools
+import statistics
+from collections.abc import Callable
 from pathlib import Path
+
+import joblib
 
 from genrebench.bench import contenders
 from genrebench.bench.plain import plain_script
@@ -11,8 +15,8 @@ from genrebench.bench.training import growth
 from genrebench.bench.workshop import TRACKS, Workshop
 
 PLAIN, OWN, AGAIN = "plain script", "genrebench preprocess", "genrebench preprocess, again"
-# The whole set takes long enough for two rounds to say as much as three of the others.
-_ROUNDS = 2
+PARTS, SIZES = "parts", (TRACKS // 8, TRACKS // 4, TRACKS // 2, TRACKS)
+_PART_TRACKS = 60
 
 
 def preprocessing_suite(workshop: Workshop) -> Suite:
@@ -28,8 +32,7 @@ def preprocessing_suite(workshop: Workshop) -> Suite:
     Suite
         Seconds for all tracks, start-up included, bars, and the cost of more data.
     """
-    dataset, cores = workshop.linked(TRACKS), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    output = workshop.folder / "mel"
+    dataset, outputs = workshop.linked(TRACKS), [Path()]
 
     def own() -> Finished:
         """Preprocess everything into a new folder.
@@ -39,7 +42,8 @@ def preprocessing_suite(workshop: Workshop) -> Suite:
         Finished
             The run.
         """
-        return run_process(_command(dataset, workshop.new_folder("mel")))
+        outputs.append(workshop.new_folder("mel"))
+        return run_process(_command(dataset, outputs[-1]))
 
     def plain() -> Finished:
         """Run the plain script into a new folder.
@@ -52,28 +56,35 @@ def preprocessing_suite(workshop: Workshop) -> Suite:
         script = plain_script("preprocess")
         return run_process(["python", script, dataset / "genres_original", workshop.new_folder("plain")])
 
+    # The whole set takes long enough for fewer rounds to say as much.
+    rounds = max(1, workshop.rounds - 1)
     runs = in_turns(
-        {PLAIN: plain, OWN: own, AGAIN: lambda: run_process(_command(dataset, output))},
-        min(_ROUNDS, workshop.rounds),
+        {PLAIN: plain, OWN: own, AGAIN: lambda: run_process(_command(dataset, outputs[-1]))},
+        rounds,
         on_run=workshop.on_run,
     )
     timed = {
         name: contender("preprocess", name, "s", [run.seconds for run in found], tracks=TRACKS)
         for name, found in runs.items()
     }
-    workshop.on_run("parts")
-    again = run_process(contenders.command(contenders.preprocess, dataset=str(dataset), output=str(output))).report
-    work = {"dataset": str(dataset), "output": str(workshop.new_folder("parts")), "tracks": 60}
-    parts = run_process(contenders.command(contenders.preprocess_parts, **work)).report["seconds"]
-    curve, rate = _curve(workshop)
-    allowed = cores / sum(parts.values())
+    again = run_process(contenders.command(contenders.preprocess, dataset=str(dataset), output=str(outputs[-1]))).report
+    after_start = _after_start(workshop, rounds)
+    seconds = {count: statistics.median(run.report["seconds"] for run in after_start[str(count)]) for count in SIZES}
+    curve = [(float(count), each) for count, each in seconds.items()]
+    # Each round is held to its own parts, since the machine's speed changes from one to the next.
+    cores = joblib.cpu_count()
+    shares = [
+        sum(parts.report["seconds"].values()) * TRACKS / cores / run.report["seconds"]
+        for parts, run in zip(after_start[PARTS], after_start[str(TRACKS)], strict=True)
+    ]
+    parts = after_start[PARTS][0].report["seconds"]
+    spelled = ", ".join(f"{part} {1e3 * each:.1f} ms" for part, each in parts.items())
     first, second, slow = (timed[name].median for name in (OWN, AGAIN, PLAIN))
-    spelled = ", ".join(f"{part} {1e3 * seconds:.1f} ms" for part, seconds in parts.items())
     bars = (
         Bar("preprocess", f"{TRACKS} recordings, against a plain script", slow / first, 2.2,
             note=f"{slow:.1f} s / {first:.1f} s"),
-        Bar("preprocess", "rate after start-up, of what cores and parts allow", 100 * rate / allowed, 85, unit="%",
-            note=f"{rate:.1f} of {allowed:.1f} tracks/s; a track: {spelled}"),
+        Bar("preprocess", "rate after start-up, of what cores and parts allow", 100 * statistics.median(shares), 85,
+            unit="%", note=f"{TRACKS / seconds[TRACKS]:.1f} tracks/s on {cores} cores; one track alone: {spelled}"),
         Bar("preprocess", "second run, against the first", first / second, 20, note=f"{first:.1f} s / {second:.2f} s"),
         Bar("preprocess", "librosa imported in the second run", float(again["librosa_imported"]), 0, at_least=False,
             unit="", note=f"{again['skipped']} tracks were there"),
@@ -81,6 +92,54 @@ def preprocessing_suite(workshop: Workshop) -> Suite:
             note=f"{curve[0][1]:.1f} s to {curve[-1][1]:.1f} s"),
     )  # fmt: skip
     return Suite(tuple(timed.values()), bars, {"preprocess": curve})
+
+
+def _after_start(workshop: Workshop, rounds: int) -> dict[str, list[Finished]]:
+    """Run the parts apart, and 1, 2, 4 and 8 times the data, in turns.
+
+    Parameters
+    ----------
+    workshop : Workshop
+        Where and with what.
+    rounds : int
+        How often.
+
+    Returns
+    -------
+    dict of str to list of Finished
+        By `PARTS` and by number of tracks.
+    """
+
+    def parts() -> Finished:
+        """Measure decoding, Mel spectrograms and writing in one process.
+
+        Returns
+        -------
+        Finished
+            The run.
+        """
+        work = {"dataset": str(workshop.linked(TRACKS)), "output": str(workshop.new_folder("parts"))}
+        return run_process(contenders.command(contenders.preprocess_parts, tracks=_PART_TRACKS, **work))
+
+    def tracks(count: int) -> Finished:
+        """Preprocess so many tracks.
+
+        Parameters
+        ----------
+        count : int
+            How many.
+
+        Returns
+        -------
+        Finished
+            The run.
+        """
+        work = {"dataset": str(workshop.linked(count)), "output": str(workshop.new_folder("curve"))}
+        return run_process(contenders.command(contenders.preprocess, **work))
+
+    turns: dict[str, Callable[[], Finished]] = {PARTS: parts}
+    turns |= {str(count): functools.partial(tracks, count) for count in reversed(SIZES)}
+    return in_turns(turns, rounds, on_run=lambda name: workshop.on_run(name if name == PARTS else f"{name} tracks"))
 
 
 def _command(dataset: Path, output: Path) -> list[str | Path]:
@@ -97,30 +156,3 @@ def _command(dataset: Path, output: Path) -> list[str | Path]:
         The command.
     """
     return ["python", "-m", "genrebench", "preprocess", "--dataset", dataset, "--output", output]
-
-
-def _curve(workshop: Workshop) -> tuple[list[tuple[float, float]], float]:
-    """Time 1, 2, 4 and 8 times the data after start-up.
-
-    Parameters
-    ----------
-    workshop : Workshop
-        With what.
-
-    Returns
-    -------
-    list of tuple of float
-        Tracks and seconds.
-    float
-        Tracks a second on all of them.
-    """
-    points, rate = [], 0.0
-    for count in (TRACKS // 8, TRACKS // 4, TRACKS // 2, TRACKS):
-        workshop.on_run(f"{count} tracks")
-        output = workshop.new_folder("curve")
-        dataset = str(workshop.linked(count))
-        rate = run_process(contenders.command(contenders.preprocess, dataset=dataset, output=str(output))).report[
-            "tracks_per_second"
-        ]
-        points.append((float(count), count / rate))
-    return points, rate
