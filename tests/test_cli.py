@@ -215,7 +215,9 @@ def test_a_backend_that_cannot_train_says_why() -> None:
     refused(run("train", "--backend", "numpy"), "only takes weights that another has trained .*use --backend torch")
 
 
-@pytest.mark.parametrize("command", ["preprocess", "train", "infer", "summary", "backends", "check", "parity", "demo"])
+@pytest.mark.parametrize(
+    "command", ["preprocess", "train", "infer", "summary", "backends", "check", "parity", "bench", "demo"]
+)
 def test_every_command_has_help_with_an_example(command: str) -> None:
     """Help is there, and its example is a command of that name."""
     result = run(command, "--help")

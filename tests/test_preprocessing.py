@@ -1,9 +1,11 @@
 """The spectrogram tree: layout, resume, refusal to mix, failures, and how other people read it."""
 
+import gc
 import os
 import shutil
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
 import soundfile
@@ -125,6 +127,25 @@ def test_processes_give_what_one_process_gives(dataset: Path, tmp_path: Path) ->
     preprocess(dataset, SMALL, output=tmp_path / "a", jobs=1)
     preprocess(dataset, SMALL, output=tmp_path / "b", jobs=2)
     assert tree_bytes(tmp_path / "a") == tree_bytes(tmp_path / "b")
+
+
+def test_workers_do_not_collect_their_imports_over_and_over() -> None:
+    """In a worker what is there is passed over from then on; in this process nothing is changed."""
+
+    def frozen() -> int:
+        """Count what the collector passes over.
+
+        Returns
+        -------
+        int
+            Number of objects.
+        """
+        preprocessing._spare_collector.cache_clear()
+        preprocessing._spare_collector()
+        return gc.get_freeze_count()
+
+    assert min(joblib.Parallel(n_jobs=2)([joblib.delayed(frozen)()] * 2)) > 10_000
+    assert frozen() == 0
 
 
 def test_a_second_run_skips_what_is_there(dataset: Path) -> None:

@@ -306,6 +306,28 @@ def test_a_backend_that_cannot_train_is_refused_before_anything_is_written(
     assert not experiment.folder.exists()
 
 
+def test_the_precision_is_recorded_and_changes_the_weights_a_little(experiment: Experiment) -> None:
+    """bfloat16 is in the model's document; its float32 weights differ from those of float32, but not by much."""
+    weights = {}
+    for precision in ("float32", "bfloat16"):
+        run = train(with_training(experiment.model_copy(update={"name": precision}), precision=precision))
+        document = json.loads((run.folder / "model.json").read_text())
+        assert document["hyperparameters"]["precision"] == precision
+        weights[precision] = load_file(run.folder / "weights_last.safetensors")["dense/kernel"]
+        assert weights[precision].dtype == np.float32
+    difference = np.linalg.norm(weights["bfloat16"] - weights["float32"]) / np.linalg.norm(weights["float32"])
+    assert 1e-5 < difference < 0.2
+
+
+def test_a_precision_that_the_backend_lacks_is_refused(experiment: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is written; the message says what the backend has."""
+    info = BackendInfo("mine", "numpy", "trains", ("cpu",), can_train=True, implementation="")
+    monkeypatch.setattr(training, "load_backend", lambda name: (info, object()))
+    with pytest.raises(BackendError, match="backend mine: expected a precision of float32, received bfloat16"):
+        train(with_training(experiment, precision="bfloat16"))
+    assert not experiment.folder.exists()
+
+
 def test_batches_reuse_their_memory_and_lose_nothing() -> None:
     """Rows arrive in order, the last batch is short, and the inputs share one buffer."""
     inputs = np.arange(7, dtype=np.float32).reshape(7, 1, 1, 1)

@@ -86,7 +86,7 @@ def training_suite(workshop: Workshop) -> Suite:
 
 
 def _trainers(workshop: Workshop) -> dict[str, tuple[str, str]]:
-    """List the backends that train, installed ones of outside authors among them.
+    """List the backends that train here, those of outside authors among them.
 
     Parameters
     ----------
@@ -103,10 +103,12 @@ def _trainers(workshop: Workshop) -> dict[str, tuple[str, str]]:
     BackendError
         If a backend was asked for that does not train.
     """
-    infos = {entry.name: entry.info for entry in list_backends() if entry.info is not None and entry.info.can_train}
+    usable = (entry.info for entry in list_backends() if entry.problem is None)
+    infos = {info.name: info for info in usable if info is not None and info.can_train}
     for name in workshop.backends:
         if name not in infos:
-            raise BackendError(f"expected a backend that trains, of {', '.join(infos)}, received {name!r}")
+            there = ", ".join(infos) or "which none is installed"
+            raise BackendError(f"expected a backend that trains, of {there}, received {name!r}")
     found = {}
     for name in workshop.backends or infos:
         for precision in infos[name].precisions:

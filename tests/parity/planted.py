@@ -17,30 +17,27 @@ from genrebench.backend import BackendInfo
 
 def symmetric_padding() -> None:
     """Pad pooling on both sides alike, as PyTorch does by itself, and let the size of the output be."""
-    from torch.nn import functional as F
-
     from backends.torch_cnn import network
 
-    def forward(self: Any, x: Any) -> Any:
-        """Pool with PyTorch's padding.
+    def windows(self: Any, size: Any) -> Any:
+        """Say that pooling pads both sides alike.
 
         Parameters
         ----------
         self : MaxPool
             The layer.
-        x : Tensor
-            Input.
+        size : sequence of int
+            Height and width of the input.
 
         Returns
         -------
-        Tensor
-            Output.
+        PoolWindows
+            PyTorch's arguments.
         """
         pool = self.layer.pool_size
-        y = F.max_pool2d(x, pool, self.layer.strides, padding=[size // 2 for size in pool])
-        return network._activate(y, self.activation)
+        return network.PoolWindows(pool, self.layer.strides, tuple(each // 2 for each in pool))
 
-    network.MaxPool.forward = forward
+    network.MaxPool.windows = windows
 
 
 def _batch_norm(**wrong: Any) -> None:

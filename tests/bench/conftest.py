@@ -1,0 +1,31 @@
+"""Workshops with little in them."""
+
+from pathlib import Path
+
+import pytest
+
+from genrebench.bench import workshop as workshop_module
+from genrebench.bench.workshop import Workshop
+from genrebench.synthesis import write_recordings
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+    """Make a workshop with ten recordings of seven seconds and twenty spectrograms.
+
+    Parameters
+    ----------
+    tmp_path : Path
+        Where it is.
+    monkeypatch : MonkeyPatch
+        What makes it small.
+
+    Returns
+    -------
+    Workshop
+        For three rounds.
+    """
+    monkeypatch.setattr(workshop_module, "SEGMENTS", 20)
+    write_recordings(tmp_path / "dataset" / "genres_original", tracks_per_genre=1, duration=7.0, seed=0)
+    (tmp_path / "work").mkdir()
+    return Workshop(tmp_path / "work", tmp_path / "dataset", (), 3, lambda what: None)
