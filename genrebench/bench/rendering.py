@@ -1,7 +1,8 @@
 """A benchmark as tables for a terminal and for Markdown, and as pictures."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
@@ -9,6 +10,9 @@ from rich.text import Text
 
 from genrebench.bench.results import Bar, BenchReport, Contender, Suite
 from genrebench.files import printable
+
+if TYPE_CHECKING:
+    from matplotlib.axis import Axis
 
 
 def spell(value: float, unit: str) -> str:
@@ -195,7 +199,8 @@ def bars_picture(report: BenchReport) -> bytes:
         text = f" {spell(bar.measured, bar.unit)} (asked {'>=' if bar.at_least else '<='} {spell(bar.bar, bar.unit)})"
         axes.text(margin, place, text, va="center", fontsize=8)
     axes.axvline(1, color="black", linewidth=1)
-    axes.set(xlabel="times better than asked", xscale="log", xlim=(0.5, 4 * max([1.0, *margins])))
+    axes.set(xlabel="times better than asked", xscale="log", xlim=(0.5, 3 * max([1.0, *margins])))
+    _plain_ticks(axes.xaxis, [tick for tick in (0.5, 1, 2, 4, 8, 16) if tick < axes.get_xlim()[1]])
     axes.set_yticks(range(len(bars)), [f"{bar.suite}: {bar.what}" for bar in bars], fontsize=8)
     figure.suptitle(f"{report.environment['processor']}, {report.environment['cores']} cores", fontsize=10)
     return _png(figure)
@@ -227,11 +232,25 @@ def cost_picture(report: BenchReport) -> bytes | None:
         axes.plot(sizes, seconds, color="tab:blue", marker="o", label="measured")
         what = {"training": ("segments", "an epoch"), "preprocess": ("tracks", "after start-up")}[name]
         axes.set(xlabel=what[0], ylabel=f"seconds, {what[1]}", title=name, xscale="log", yscale="log")
-        axes.set_xticks(sizes, [f"{size:.0f}" for size in sizes])
-        axes.minorticks_off()
+        _plain_ticks(axes.xaxis, sizes)
+        _plain_ticks(axes.yaxis, seconds)
         axes.grid(alpha=0.3)
         axes.legend()
     return _png(figure)
+
+
+def _plain_ticks(axis: "Axis", places: Sequence[float]) -> None:
+    """Label a logarithmic axis at some places only, and without powers of ten.
+
+    Parameters
+    ----------
+    axis : Axis
+        What to label.
+    places : sequence of float
+        Where.
+    """
+    axis.set_ticks(list(places), [f"{place:.2g}" if place < 10 else f"{place:.0f}" for place in places])
+    axis.set_ticks([], minor=True)
 
 
 def _png(figure: object) -> bytes:
