@@ -46,28 +46,26 @@ def symmetric_padding(patch: pytest.MonkeyPatch) -> None:
         What plants the mistake.
     """
 
-    def forward(self: Any, x: Any) -> Any:
-        """Pool with PyTorch's padding, the output in the right shape.
+    def windows(self: Any, size: Any) -> Any:
+        """Say that pooling pads both sides alike, the output in the right shape.
 
         Parameters
         ----------
         self : MaxPool
             The layer.
-        x : Tensor
-            Input.
+        size : sequence of int
+            Height and width of the input.
 
         Returns
         -------
-        Tensor
-            Output.
+        PoolWindows
+            PyTorch's arguments.
         """
-        pool, strides = self.layer.pool_size, self.layer.strides
-        padding = [(size - 1) // 2 for size in pool]
-        same = self.layer.padding == "same"
-        y = F.max_pool2d(x, pool, strides, padding=padding if same else 0, ceil_mode=same and pool == (2, 2))
-        return network._activate(y, self.activation)
+        pool, same = self.layer.pool_size, self.layer.padding == "same"
+        padding = tuple((each - 1) // 2 if same else 0 for each in pool)
+        return network.PoolWindows(pool, self.layer.strides, padding, ceil_mode=same and pool == (2, 2))
 
-    patch.setattr(network.MaxPool, "forward", forward)
+    patch.setattr(network.MaxPool, "windows", windows)
 
 
 def padding_with_zeros(patch: pytest.MonkeyPatch) -> None:
