@@ -1,9 +1,12 @@
-"""The first convolution and the pooling behind it, done together on the CPU.
+"""A convolution and the pooling behind it, done together on the CPU.
 
 The output of the first convolution is by far the largest array of the network, 132 MB for 64 inputs of 128 x 130, and
 all that the rest of the network needs of it are its maxima. Written out whole, it goes to main memory and back
 three times in a step: for the pooling, for the gradient that the pooling scatters into it, and for the gradients of the
 convolution. Made for a few examples at a time, it stays in the cache.
+
+In every such pair the gradient of the bias is the sum of the maxima's gradient: the pooling only moves it, and there is
+a quarter as much to sum.
 """
 
 import math
@@ -13,6 +16,7 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 _aten = torch.ops.aten
 # Feature maps that a thread works on at a time.
@@ -42,10 +46,10 @@ class PoolWindows(NamedTuple):
 
 
 class _ConvolveAndPool(torch.autograd.Function):
-    """The two operations and the gradients of the weights, some examples at a time.
+    """The two operations and their gradients, some examples at a time.
 
-    There is no gradient of the input: PyTorch gives it out in memory of its own, and putting the parts together costs
-    more than the cache saves.
+    Where the gradient of the input is asked for, all examples are one part: PyTorch gives that gradient out in memory
+    of its own, and putting parts together costs more than the cache saves.
     """
 
     @staticmethod
@@ -87,7 +91,9 @@ class _ConvolveAndPool(torch.autograd.Function):
         """
         x, kernel, offset = x.to(dtype), weight.to(dtype), bias.to(dtype)
         size = [1 + (n - k) // stride for n, k, stride in zip(x.shape[2:], kernel.shape[2:], strides, strict=True)]
-        chunks = [*_chunks(len(x), math.prod(size) * len(kernel) * kernel.element_size())]
+        whole = [slice(0, len(x))]
+        is_first = not ctx.needs_input_grad[0]
+        chunks = [*_chunks(len(x), math.prod(size) * len(kernel) * kernel.element_size())] if is_first else whole
         maxima: Tensor | None = None
         indices: Tensor | None = None
         for rows in chunks:
@@ -110,6 +116,7 @@ class _ConvolveAndPool(torch.autograd.Function):
         return maxima
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         """Compute the gradients.
 
@@ -123,18 +130,19 @@ class _ConvolveAndPool(torch.autograd.Function):
         Returns
         -------
         tuple of (Tensor or None)
-            Gradients of kernel and bias, second and third, summed in the weights' own type.
+            Gradients of input (if asked for), kernel and bias, these two summed in the weights' own type.
         """
         x, weight, indices, rectified = ctx.saved_tensors
         strides, windows = ctx.strides, ctx.windows
         kernel = weight.to(x.dtype)
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        dw, db = torch.zeros_like(weight), weight.new_zeros(len(weight))
+        dx, dw, db = None, torch.zeros_like(weight), weight.new_zeros(len(weight))
         # The pooling's gradient is written to the same memory over and over, which therefore stays in the cache. Of the
         # convolution's output only shape and layout are looked at.
         shape = (ctx.chunks[0].stop, *ctx.map_shape)
         like = torch.empty(shape, dtype=x.dtype, memory_format=torch.channels_last)
         map_gradient = torch.empty_like(like)
+        wanted = (ctx.needs_input_grad[0], True, False)
         for rows in ctx.chunks:
             part = x[rows]
             dy = map_gradient[: len(part)]
@@ -142,12 +150,12 @@ class _ConvolveAndPool(torch.autograd.Function):
             _aten.max_pool2d_with_indices_backward.grad_input(
                 dp, like[: len(part)], *windows, indices[rows], grad_input=dy
             )
-            _, dw_part, db_part = _aten.convolution_backward(
-                dy, part, kernel, [len(weight)], strides, (0, 0), (1, 1), False, (0, 0), 1, (False, True, True)
+            dx, dw_part, _ = _aten.convolution_backward(
+                dy, part, kernel, None, strides, (0, 0), (1, 1), False, (0, 0), 1, wanted
             )
             dw += dw_part
-            db += db_part
-        return None, dw, db, None, None, None, None
+            db += dp.sum((0, 2, 3), dtype=db.dtype)
+        return dx, dw, db, None, None, None, None
 
 
 def _chunks(count: int, example_bytes: int) -> Iterator[slice]:
@@ -166,7 +174,7 @@ def _chunks(count: int, example_bytes: int) -> Iterator[slice]:
         Rows; a multiple of the number of threads, each of which works on an example of its own.
     """
     size = torch.get_num_threads() * max(1, _CACHED_BYTES // example_bytes)
-    for start in range(0, count, size):
+    for start in range(0, max(count, 1), size):  # a batch of nothing is one part, too
         yield slice(start, min(start + size, count))
 
 
@@ -178,7 +186,7 @@ def convolve_and_pool(
     Parameters
     ----------
     x : Tensor [shape=(n, channels, height, width)]
-        Input, padded for the convolution; its gradient cannot be had.
+        Input, padded for the convolution.
     weight : Tensor [shape=(filters, channels, height, width)]
         Kernel.
     bias : Tensor [shape=(filters,)]

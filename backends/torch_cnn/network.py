@@ -140,8 +140,7 @@ class ConvPool(nn.Module):
     """Convolution, the pooling behind it, and the convolution's activation after that.
 
     Maximum and rectifier commute, values and gradients alike, since the rectifier's gradient at 0 is 0; behind the
-    pooling there is a quarter of the work. A network's first ones are done together on the CPU (see
-    `convolve_and_pool`).
+    pooling there is a quarter of the work. On the CPU they are done together (see `convolve_and_pool`).
 
     Parameters
     ----------
@@ -173,7 +172,7 @@ class ConvPool(nn.Module):
         kernel, strides = self.layer.kernel_size, self.layer.strides
         size = [1 + (n - k) // stride for n, k, stride in zip(x.shape[2:], kernel, strides, strict=True)]
         windows = self.pool.windows(size)
-        if windows is None or x.requires_grad or x.device.type != "cpu":
+        if windows is None or x.device.type != "cpu":
             return _activate(self.pool(self.conv(x)), self.activation)
         assert self.conv.bias is not None
         rectifies = self.activation == "relu"
