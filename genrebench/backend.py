@@ -243,6 +243,43 @@ class Trainable(Network, Protocol):
         ...
 
 
+@runtime_checkable
+class KeepsData(Trainable, Protocol):
+    """A network that can keep the training data where it computes; for devices with memory of their own."""
+
+    def keep_data(self, inputs: NDArray[np.float32], labels: NDArray[np.int64]) -> bool:
+        """Copy the data to the device, if it has one of its own and room for them.
+
+        Parameters
+        ----------
+        inputs : ndarray of float32 [shape=(segments, height, width, channels)]
+            All segments, standardised; they do not change afterwards.
+        labels : ndarray of int64 [shape=(segments,)]
+            Their classes.
+
+        Returns
+        -------
+        bool
+            Whether the data are kept; if not, the caller gathers batches for `train_step`.
+        """
+        ...
+
+    def train_rows(self, rows: NDArray[np.int64]) -> BatchMetrics:
+        """Do one step on some of the segments that are kept.
+
+        Parameters
+        ----------
+        rows : ndarray of int64 [shape=(n,)]
+            Which.
+
+        Returns
+        -------
+        BatchMetrics
+            As of `train_step`.
+        """
+        ...
+
+
 class Backend(Protocol):
     """What a `BackendInfo.implementation` refers to."""
 

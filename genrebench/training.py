@@ -6,7 +6,7 @@ saved and when is decided here, so that every backend that trains is trained ali
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrebench.architecture import genre_cnn
-from genrebench.backend import Adam, Backend, BackendInfo, BatchMetrics, Network, Trainable
+from genrebench.backend import Adam, Backend, BackendInfo, BatchMetrics, Trainable
 from genrebench.dataset import Dataset, Standardiser, load_dataset
 from genrebench.discovery import load_backend
 from genrebench.environment import versions
 from genrebench.errors import BackendError, ConfigError, TrainingError
 from genrebench.experiment import Experiment
+from genrebench.feed import predict, train_steps
 from genrebench.files import printable
 from genrebench.interrupts import interrupts_ignored
 from genrebench.metrics import accuracy, cross_entropy, scores
@@ -162,8 +163,8 @@ def train(
         for number in range(1, settings.epochs + 1):
             started = time.perf_counter()
             measured = []
-            for x, y in batches(inputs, labels, order.permutation(split.train), settings.batch_size):
-                measured.append(network.train_step(x, y))  # x: (batch, n_mels, frames, 1)
+            for step in train_steps(network, inputs, labels, order.permutation(split.train), settings.batch_size):
+                measured.append(step)
                 _require_finite(measured[-1].loss, number, settings.learning_rate)
                 if on_batch:
                     on_batch(measured[-1])
@@ -211,61 +212,6 @@ def load_training_data(experiment: Experiment) -> TrainingData:
     standardiser = Standardiser.fit(dataset.spectrograms, split.train)
     standardiser.apply(dataset.spectrograms, out=dataset.spectrograms)
     return TrainingData(dataset, split, standardiser, len(leaking_tracks(dataset, split)))
-
-
-def batches(
-    inputs: NDArray[np.float32], labels: NDArray[np.int64], rows: NDArray[np.int64], batch_size: int
-) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
-    """Gather batches of segments.
-
-    Parameters
-    ----------
-    inputs : ndarray of float32 [shape=(segments, n_mels, frames, 1)]
-        All segments.
-    labels : ndarray of int64 [shape=(segments,)]
-        Their genres.
-    rows : ndarray of int64 [shape=(n,)]
-        Which segments, in which order.
-    batch_size : int
-        Segments in a batch; the last one may have fewer.
-
-    Yields
-    ------
-    ndarray of float32 [shape=(batch, n_mels, frames, 1)]
-        Inputs, in memory that the next batch reuses.
-    ndarray of int64 [shape=(batch,)]
-        Labels.
-    """
-    buffer = np.empty((min(batch_size, len(rows)), *inputs.shape[1:]), dtype=np.float32)
-    for start in range(0, len(rows), batch_size):
-        chosen = rows[start : start + batch_size]
-        # mode="clip" writes straight into the buffer; the default would gather into a copy first.
-        yield np.take(inputs, chosen, axis=0, out=buffer[: len(chosen)], mode="clip"), labels[chosen]
-
-
-def predict(
-    network: Network, inputs: NDArray[np.float32], rows: NDArray[np.int64], *, batch_size: int
-) -> NDArray[np.float32]:
-    """Run a network on some segments in evaluation mode.
-
-    Parameters
-    ----------
-    network : Network
-        The network.
-    inputs : ndarray of float32 [shape=(segments, n_mels, frames, 1)]
-        All segments, standardised.
-    rows : ndarray of int64 [shape=(n,)]
-        Which segments.
-    batch_size : int
-        Segments at a time.
-
-    Returns
-    -------
-    ndarray of float32 [shape=(n, classes)]
-        Logits.
-    """
-    no_labels = np.zeros(len(inputs), dtype=np.int64)
-    return np.concatenate([network.logits(x) for x, _ in batches(inputs, no_labels, rows, batch_size)])
 
 
 def _require_finite(loss: float, epoch: int, learning_rate: float) -> None:

@@ -10,17 +10,18 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from genrebench import training
+from genrebench import feed, training
 from genrebench.architecture import genre_cnn
 from genrebench.backend import Adam, BackendInfo, BatchMetrics
 from genrebench.dataset import Standardiser, load_dataset
 from genrebench.errors import BackendError, ConfigError, TrainingError
 from genrebench.experiment import Experiment, SplitSettings, TrainingSettings
+from genrebench.feed import batches, predict
 from genrebench.metrics import cross_entropy
 from genrebench.model import load_model
 from genrebench.preprocessing import preprocess
 from genrebench.run import RUN_FILES, Epoch
-from genrebench.training import batches, load_training_data, predict, train
+from genrebench.training import load_training_data, train
 from tests.conftest import SMALL, write_originals
 
 torch_backend = pytest.importorskip("backends.torch_cnn.backend")
@@ -162,7 +163,7 @@ def test_the_order_of_the_batches_differs_from_epoch_to_epoch(
             orders.append(list(rows))
         return batches(inputs, labels, rows, batch_size)
 
-    monkeypatch.setattr(training, "batches", spy)
+    monkeypatch.setattr(feed, "batches", spy)
     train(experiment)
     assert len(orders) == 4
     assert all(sorted(order) == sorted(orders[0]) for order in orders)

@@ -1,6 +1,7 @@
 """The PyTorch backend: builds networks, predicts with them, trains them."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,22 @@ from genrebench.backend import Adam, AdamState, BatchMetrics, check_inputs
 from genrebench.errors import BackendError
 
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+def _room(device: torch.device) -> int:
+    """Say how much data a device may keep.
+
+    Parameters
+    ----------
+    device : torch.device
+        The device.
+
+    Returns
+    -------
+    int
+        Bytes: half of a GPU's free memory; -1 where there is nothing to be copied to.
+    """
+    return torch.cuda.mem_get_info(device)[0] // 2 if device.type == "cuda" else -1
 
 
 class TorchNetwork:
@@ -54,6 +71,7 @@ class TorchNetwork:
         self._modules = modules.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._optimizer: KerasAdam | None = None
         self._autocasts = False
+        self._data: tuple[Tensor, Tensor] | None = None
 
     def weights(self) -> Weights:
         """Read the weights.
@@ -80,7 +98,7 @@ class TorchNetwork:
         """
         check_inputs(self.architecture, x)
         self._modules.eval()
-        with torch.inference_mode():
+        with torch.inference_mode(), self._exactly():
             logits: NDArray[Any] = self._modules(self._canonical_to_torch(x)).cpu().numpy()
         return logits
 
@@ -106,7 +124,7 @@ class TorchNetwork:
         check_inputs(self.architecture, x, dropout_masks=dropout_masks)
         modules = self._copy(training=training, dropout_masks=dropout_masks)
         outputs: dict[str, NDArray[Any]] = {}
-        with torch.no_grad():
+        with torch.no_grad(), self._exactly():
             values = self._canonical_to_torch(x).clone(memory_format=torch.contiguous_format)
             for layer, module in zip(self.architecture.layers, modules, strict=True):
                 values = module(values)
@@ -142,8 +160,9 @@ class TorchNetwork:
         check_inputs(self.architecture, x, labels=labels, dropout_masks=dropout_masks)
         modules = self._copy(training=True, dropout_masks=dropout_masks)
         values = self._canonical_to_torch(x).clone(memory_format=torch.contiguous_format)
-        loss = F.cross_entropy(modules(values), torch.from_numpy(labels).to(self._device))
-        loss.backward()  # type: ignore[no-untyped-call]
+        with self._exactly():
+            loss = F.cross_entropy(modules(values), torch.from_numpy(labels).to(self._device))
+            loss.backward()  # type: ignore[no-untyped-call]
         gradients = {
             name: to_canonical(tensor.grad, axes)
             for name, (tensor, axes) in tensors(self.architecture, modules).items()
@@ -179,7 +198,7 @@ class TorchNetwork:
         for name, (tensor, axes) in pairs.items():
             tensor.grad = from_canonical(gradients[name], axes, tensor)
             adam.state[tensor] = {
-                "step": torch.tensor(float(state.step)),
+                "step": torch.tensor(float(state.step), device=tensor.device),
                 "exp_avg": from_canonical(state.m[name], axes, tensor),
                 "exp_avg_sq": from_canonical(state.v[name], axes, tensor),
             }
@@ -263,19 +282,103 @@ class TorchNetwork:
         BackendError
             If `start_training` was not called.
         """
+        check_inputs(self.architecture, x, labels=labels)
+        return self._step(self._canonical_to_torch(x), torch.from_numpy(labels).to(self._device))
+
+    def keep_data(self, inputs: NDArray[np.float32], labels: NDArray[np.int64]) -> bool:
+        """Copy the data to the GPU, if there is one, once.
+
+        Parameters
+        ----------
+        inputs : ndarray of float32 [shape=(segments, height, width, channels)]
+            All segments, standardised.
+        labels : ndarray of int64 [shape=(segments,)]
+            Their classes.
+
+        Returns
+        -------
+        bool
+            Whether the data are there: on the CPU they are not copied, and half of the GPU is left to the network.
+        """
+        if self._data is None and inputs.nbytes <= _room(self._device):
+            check_inputs(self.architecture, inputs, labels=labels)
+            self._data = self._canonical_to_torch(inputs), torch.from_numpy(labels).to(self._device)
+        return self._data is not None
+
+    def train_rows(self, rows: NDArray[np.int64]) -> BatchMetrics:
+        """Do one step on some of the segments that are kept.
+
+        Parameters
+        ----------
+        rows : ndarray of int64 [shape=(n,)]
+            Which.
+
+        Returns
+        -------
+        BatchMetrics
+            As of `train_step`.
+
+        Raises
+        ------
+        BackendError
+            If no data are kept.
+        """
+        if self._data is None:
+            raise BackendError("train_rows: expected keep_data to be called first, with data that fit")
+        index = torch.from_numpy(rows).to(self._device)
+        inputs, labels = (each.index_select(0, index) for each in self._data)
+        return self._step(inputs, labels)
+
+    def _step(self, x: Tensor, targets: Tensor) -> BatchMetrics:
+        """Do one step of training.
+
+        Parameters
+        ----------
+        x : Tensor [shape=(n, channels, height, width)]
+            Inputs.
+        targets : Tensor of int64 [shape=(n,)]
+            True classes.
+
+        Returns
+        -------
+        BatchMetrics
+            As of `train_step`.
+
+        Raises
+        ------
+        BackendError
+            If `start_training` was not called.
+        """
         if self._optimizer is None:
             raise BackendError("train_step: expected start_training to be called first")
-        check_inputs(self.architecture, x, labels=labels)
         self._modules.train()
-        targets = torch.from_numpy(labels).to(self._device)
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._autocasts):
-            logits = self._modules(self._canonical_to_torch(x)).to(self._dtype)
-        loss = F.cross_entropy(logits, targets)
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        with self._exactly():
+            with torch.autocast(self._device.type, torch.bfloat16) if self._autocasts else nullcontext():
+                logits = self._modules(x).to(self._dtype)
+            loss = F.cross_entropy(logits, targets)
+            loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
         correct = int((logits.detach().argmax(dim=1) == targets).sum())
-        return BatchMetrics(size=len(labels), loss=loss.item(), correct=correct)
+        return BatchMetrics(size=len(targets), loss=loss.item(), correct=correct)
+
+    def _exactly(self) -> AbstractContextManager[None]:
+        """Have a GPU compute float32 in float32, and the same each time.
+
+        By default convolutions on NVIDIA's GPUs round their inputs to the ten bits of TF32's mantissa, and their
+        gradients are summed in an order that changes from run to run.
+
+        Returns
+        -------
+        context manager
+            Within which the network is to be run; on other devices it does nothing.
+        """
+        if self._device.type != "cuda":
+            return nullcontext()
+        exactly: AbstractContextManager[None] = torch.backends.cudnn.flags(
+            enabled=True, deterministic=True, allow_tf32=False
+        )
+        return exactly
 
     def _canonical_to_torch(self, array: NDArray[Any]) -> Tensor:
         """Bring a channels-last array into PyTorch's order of axes.

@@ -27,9 +27,10 @@ class KerasAdam(torch.optim.Adam):
 
     def __init__(self, parameters: Iterable[nn.Parameter], config: Adam, *, step: int = 0) -> None:
         """Keep the hyperparameters."""
-        betas = (config.beta_1, config.beta_2)
-        # One pass over each weight instead of one for every operation.
-        super().__init__(parameters, lr=config.learning_rate, betas=betas, eps=config.epsilon, fused=True)
+        parameters, betas = list(parameters), (config.beta_1, config.beta_2)
+        # One pass over each weight instead of one for every operation, where all versions of PyTorch can do that.
+        fused = all(parameter.device.type in ("cpu", "cuda") for parameter in parameters)
+        super().__init__(parameters, lr=config.learning_rate, betas=betas, eps=config.epsilon, fused=fused)
         self._config = config
         self._steps = step
 

@@ -10,6 +10,7 @@ from genrebench.architecture import Architecture, genre_cnn
 from genrebench.backend import Adam, AdamState, Trainable
 from genrebench.discovery import load_backend
 from genrebench.errors import BackendError, ConfigError
+from genrebench.feed import train_steps
 from genrebench.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D, same_padding
 
 torch = pytest.importorskip("torch")
@@ -376,6 +377,48 @@ def test_convolution_and_pooling_together_are_the_two_apart(
         torch.testing.assert_close(received, expected, rtol=1e-12, atol=1e-12)
     with torch.inference_mode():
         torch.testing.assert_close(fast(torch.tensor(x)), results[1][0].detach(), rtol=1e-12, atol=1e-12)
+
+
+def test_an_empty_batch_gives_nothing_as_with_the_two_apart() -> None:
+    """As PyTorch's own layers do."""
+    assert build(SMALL).logits(np.zeros((0, *SMALL.input_shape))).shape == (0, SMALL.classes)
+
+
+def test_gradients_of_gradients_are_refused() -> None:
+    """There are none of the two together, and silence would be taken for zero."""
+    modules = network_module.build_layers(SMALL, fast=True).double()
+    loss = modules(torch.zeros((2, 1, 32, 17), dtype=torch.float64)).square().sum()
+    (gradient,) = torch.autograd.grad(loss, [modules[0].conv.weight], create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.sum().backward()
+
+
+def test_data_that_are_kept_train_as_batches_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same losses and weights, bit for bit; where there is no room, nothing is kept, and never half of it."""
+    x, labels = RNG.normal(size=(20, 32, 17, 1)).astype(np.float32), np.arange(20) % 3
+    order = RNG.permutation(20)
+    networks = [build(SMALL, dtype="float32") for _ in range(2)]
+    losses: list[list[float]] = []
+    for network, room in zip(networks, (-1, x.nbytes), strict=True):
+        monkeypatch.setattr(backend, "_room", lambda device, room=room: room)
+        network.start_training(Adam(), seed=0)
+        assert network.keep_data(x, labels) is (room > 0)
+        losses.append([metrics.loss for metrics in train_steps(network, x, labels, order, 8)])
+        losses[-1] += [metrics.loss for metrics in train_steps(network, x, labels, order[::-1].copy(), 8)]
+    assert len(losses[0]) == 6
+    assert losses[0] == losses[1]
+    for received, expected in zip(*(network.weights().values() for network in networks), strict=True):
+        np.testing.assert_array_equal(received, expected)
+    monkeypatch.setattr(backend, "_room", lambda device: x.nbytes - 1)
+    other = build(SMALL, dtype="float32")
+    assert other.keep_data(x, labels) is False
+    with pytest.raises(BackendError, match="train_rows: expected keep_data"):
+        other.train_rows(order)
+
+
+def test_on_the_cpu_nothing_is_kept_twice() -> None:
+    """The data are where they are needed."""
+    assert backend._room(torch.device("cpu")) == -1
 
 
 def test_bfloat16_trains_close_to_float32() -> None:
