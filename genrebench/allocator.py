@@ -8,6 +8,8 @@ import platform
 # Parameters of mallopt(3), from glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 _GIB = 2**30
+# glibc before 2.35 refuses more than half a heap's 64 MiB for arrays that are not mapped on their own.
+_MMAP_THRESHOLDS = (_GIB, 32 * 2**20)
 # Set to 0 to leave the allocator alone.
 SWITCH = "GENREBENCH_KEEP_MEMORY"
 
@@ -28,6 +30,7 @@ def keep_freed_memory() -> bool:
     if platform.libc_ver()[0] != "glibc" or os.environ.get(SWITCH) == "0":
         return False
     mallopt = ctypes.CDLL(None).mallopt
-    settings = ((_M_MMAP_THRESHOLD, _GIB), (_M_TRIM_THRESHOLD, 2 * _GIB - 1), (_M_TOP_PAD, _GIB // 4))
-    told = [mallopt(parameter, value) for parameter, value in settings]
-    return all(told)
+    # The others alone would do harm: any of them ends glibc's own adjustment of the first.
+    if not any(mallopt(_M_MMAP_THRESHOLD, size) for size in _MMAP_THRESHOLDS):
+        return False
+    return all([mallopt(_M_TRIM_THRESHOLD, 2 * _GIB - 1), mallopt(_M_TOP_PAD, _GIB // 4)])

@@ -90,7 +90,7 @@ class TrainingSettings(_Settings):
     batch_size : int
         Segments in one step.
     precision : {'float32', 'bfloat16'}
-        In what convolutions and products of matrices are computed; weights and everything else are float32.
+        In what layers are computed; weights, the sums of their gradients, optimiser and loss are float32.
     """
 
     epochs: int = Field(default=300, ge=1, strict=True)

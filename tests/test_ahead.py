@@ -1,7 +1,7 @@
 """Work done ahead: in order, bounded, ended with its reader."""
 
+import queue
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -27,9 +27,33 @@ def test_items_come_in_order_and_the_thread_ends() -> None:
     assert others() == []
 
 
-def test_no_more_is_made_than_there_is_room_for() -> None:
-    """While nobody reads on, the maker waits."""
-    made = []
+def test_no_more_is_made_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While nobody reads on, the maker waits; when the reader leaves, it ends."""
+    made: list[int] = []
+    waits: queue.Queue[int] = queue.Queue()
+
+    class Room(threading.Semaphore):
+        """Room that notes how much was made when it ran out."""
+
+        def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
+            """Take room, and note if there is none.
+
+            Parameters
+            ----------
+            blocking : bool
+                As `Semaphore` has it.
+            timeout : float, optional
+                As `Semaphore` has it.
+
+            Returns
+            -------
+            bool
+                Whether there was room.
+            """
+            if super().acquire(blocking=False):
+                return True
+            waits.put(len(made))
+            return super().acquire(blocking, timeout)
 
     def items() -> Iterator[int]:
         """Count, and note what was made.
@@ -43,14 +67,13 @@ def test_no_more_is_made_than_there_is_room_for() -> None:
             made.append(number)
             yield number
 
+    monkeypatch.setattr("genrebench.ahead.threading.Semaphore", Room)
     reader = ahead(items(), depth=2)
     assert next(reader) == 0
-    deadline = time.monotonic() + 5
-    while len(made) < 4 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    time.sleep(0.1)
-    assert made == [0, 1, 2, 3]
+    while waits.get(timeout=30) < 4:
+        pass
     reader.close()
+    assert made == [0, 1, 2, 3]
     assert others() == []
 
 

@@ -1,5 +1,6 @@
 """Inference: the preprocessing of training, the joined probabilities, and the same answer every time."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,28 @@ def test_a_recording_that_cannot_be_heard_is_an_error(record: Recorder) -> None:
     path = record("silent.wav", np.zeros(60000, np.float32))
     with pytest.raises(AudioError, match="silence"):
         GenreClassifier(model(), device="cpu").predict(path)
+
+
+def test_a_recording_that_cannot_be_heard_does_not_disturb_the_others(record: Recorder, tmp_path: Path) -> None:
+    """Answers come in order, errors in their places; what an unreadable end leaves behind is not the next one's."""
+    good, other = record("a.wav"), record("b.flac")
+    noise = np.random.default_rng(0).normal(scale=0.1, size=200_000).astype(np.float32)
+    spoilt = record("spoilt.wav", np.append(noise, np.nan).astype(np.float32), subtype="FLOAT")
+    classifier = GenreClassifier(model(), device="cpu")
+    answers = list(classifier.predict_all([good, tmp_path / "absent.wav", spoilt, other]))
+    assert answers[0] == classifier.predict(good)
+    assert answers[3] == classifier.predict(other)
+    assert [type(each) for each in answers[1:3]] == [AudioError, AudioError]
+    assert "absent.wav" in str(answers[1])
+    assert "NaN" in str(answers[2])
+
+
+def test_a_reader_may_leave_early(record: Recorder) -> None:
+    """The thread that decodes ahead ends with the generator."""
+    answers = GenreClassifier(model(), device="cpu").predict_all([record("a.wav")] * 50)
+    next(answers)
+    answers.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "genrebench-ahead"]
 
 
 def test_a_model_without_mel_settings_hears_nothing() -> None:
