@@ -1,6 +1,8 @@
 """What software a result was made with."""
 
+import os
 import platform
+import subprocess
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
@@ -60,3 +62,33 @@ def processor() -> str:
         lines = []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return models[0] if models else platform.processor() or platform.machine()
+
+
+def memory_bytes() -> int | None:
+    """Measure the machine's memory.
+
+    Returns
+    -------
+    int or None
+        Bytes; None where the system does not say.
+    """
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def gpus() -> list[str]:
+    """Name the GPUs that NVIDIA's driver knows, without importing a framework.
+
+    Returns
+    -------
+    list of str
+        Their names; empty where there is no such driver.
+    """
+    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return done.stdout.split("\n")[:-1]

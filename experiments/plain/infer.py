@@ -7,6 +7,7 @@ import argparse
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import librosa
 import numpy as np
@@ -69,30 +70,49 @@ def load_network(weights: dict[str, np.ndarray]) -> nn.Sequential:
     return nn.Sequential(*layers, ChannelsLastFlatten(), first, nn.ReLU(), last).eval()
 
 
+def classify(path: Path, network: nn.Sequential, document: dict[str, Any]) -> dict[str, float]:
+    """Classify a recording, one segment at a time.
+
+    Parameters
+    ----------
+    path : Path
+        The recording.
+    network : Sequential
+        The network.
+    document : dict
+        What ``model.json`` says.
+
+    Returns
+    -------
+    dict of str to float
+        Probability of each genre, joined over the segments by their mean log-probability.
+    """
+    y, sample_rate = librosa.load(path, sr=22050)
+    scores = []
+    for start in range(0, len(y) - SAMPLES // 2, SAMPLES):
+        segment = y[start : start + SAMPLES]
+        segment = np.pad(segment, (0, SAMPLES - len(segment)))
+        mel = librosa.feature.melspectrogram(y=segment, sr=sample_rate, n_fft=2048, hop_length=512, n_mels=128)
+        decibels = librosa.power_to_db(mel, ref=np.max)
+        x = torch.from_numpy((decibels - document["standardiser"]["mean"]) / document["standardiser"]["std"])
+        with torch.no_grad():
+            scores.append(network(x[None, None].float()).log_softmax(1)[0])
+    probabilities = torch.stack(scores).mean(0).softmax(0)
+    return dict(zip(document["genres"], probabilities.tolist(), strict=True))
+
+
 def main() -> None:
-    """Classify every recording, and print the genres and how long it took without start-up."""
+    """Classify every recording, and print the probabilities and how long it took without start-up."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path)
     parser.add_argument("recordings", type=Path, nargs="+")
     options = parser.parse_args()
     document = json.loads((options.model / "model.json").read_text())
     network = load_network(load_file(options.model / "weights.safetensors"))
-    mean, std = document["standardiser"]["mean"], document["standardiser"]["std"]
-    genres = {}
-    librosa.feature.melspectrogram(y=np.zeros(SAMPLES, np.float32))  # librosa loads its parts at their first use
+    classify(options.recordings[0], network, document)  # everything is loaded at its first use
     began = time.perf_counter()
-    for path in options.recordings:
-        y, sample_rate = librosa.load(path, sr=22050)
-        scores = []
-        for start in range(0, len(y) - SAMPLES // 2, SAMPLES):
-            segment = y[start : start + SAMPLES]
-            segment = np.pad(segment, (0, SAMPLES - len(segment)))
-            mel = librosa.feature.melspectrogram(y=segment, sr=sample_rate, n_fft=2048, hop_length=512, n_mels=128)
-            x = torch.from_numpy((librosa.power_to_db(mel, ref=np.max) - mean) / std)
-            with torch.no_grad():
-                scores.append(network(x[None, None].float()).log_softmax(1)[0])
-        genres[str(path)] = document["genres"][int(torch.stack(scores).mean(0).argmax())]
-    print(json.dumps({"seconds": time.perf_counter() - began, "files": len(genres), "genres": genres}))
+    found = {str(path): classify(path, network, document) for path in options.recordings}
+    print(json.dumps({"seconds": time.perf_counter() - began, "files": len(found), "probabilities": found}))
 
 
 if __name__ == "__main__":

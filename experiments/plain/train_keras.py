@@ -6,7 +6,6 @@ python experiments/plain/train_keras.py TREE --epochs 3
 import argparse
 import json
 import os
-import resource
 import time
 from pathlib import Path
 
@@ -108,8 +107,7 @@ def main() -> None:
     used = steps * options.batch_size
     network.fit(x[:used], y[:used], batch_size=options.batch_size, epochs=options.epochs, verbose=0,
                 callbacks=[stopwatch])  # fmt: skip
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"epoch_seconds": stopwatch.seconds, "steps": steps, "peak_memory_bytes": peak}))
+    print(json.dumps({"epoch_seconds": stopwatch.seconds, "steps": steps}))
 
 
 if __name__ == "__main__":

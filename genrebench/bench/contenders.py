@@ -5,92 +5,170 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 
-def train(tree: str, *, backend: str, precision: str, epochs: int, batch_size: int, count: int = 0) -> dict[str, Any]:
-    """Train as `genrebench.training.train` does, without validation and files.
+def train(
+    tree: str,
+    folder: str,
+    *,
+    backend: str,
+    precision: str = "float32",
+    device: str = "auto",
+    epochs: int,
+    validation: float,
+    test: float = 0.0,
+) -> dict[str, Any]:
+    """Train with `genrebench.training.train`, and note when each step and each epoch is done.
 
     Parameters
     ----------
     tree : str
         Spectrogram tree.
-    backend : str
-        Who trains.
-    precision : str
-        In what.
+    folder : str
+        Where the run is saved.
+    backend, precision, device : str
+        Who trains, in what, and where.
     epochs : int
-        How often all segments are gone through.
-    batch_size : int
-        Segments in a step; a last batch that is smaller is left out.
-    count : int
-        Number of segments used; 0 for all.
+        How often the training part is gone through.
+    validation, test : float
+        Shares of the segments that do not train.
 
     Returns
     -------
     dict
-        Seconds of each epoch, steps of an epoch, files opened after the first epoch, bytes of data.
+        Steps of an epoch, seconds that these take in each epoch, seconds from the reading of the data to the end of the
+        last epoch, files opened for reading after the first epoch, bytes of data.
     """
-    import numpy as np
+    import os
 
-    from genrebench.architecture import genre_cnn
-    from genrebench.backend import Adam, Trainable
-    from genrebench.dataset import Standardiser, load_dataset
+    from genrebench.backend import BatchMetrics
     from genrebench.discovery import load_backend
-    from genrebench.training import batches
+    from genrebench.experiment import Experiment, SplitSettings, TrainingSettings
+    from genrebench.run import Epoch
+    from genrebench.training import TrainingData
+    from genrebench.training import train as run
 
+    experiment = Experiment(
+        name="run",
+        backend=backend,
+        device=device,
+        dataset=Path(tree),
+        results=Path(folder),
+        split=SplitSettings(protocol="segment", validation=validation, test=test),
+        training=TrainingSettings(epochs=epochs, precision=precision),  # type: ignore[arg-type]  # pydantic checks it
+    )
+    load_backend(backend)  # importing its framework is not training
+    steps: list[float] = []
+    epoch_seconds: list[float] = []
     opened: list[str] = []
-    implementation = load_backend(backend)[1]
-    dataset = load_dataset(Path(tree))
-    rows = np.arange(count or len(dataset.labels))
-    standardiser = Standardiser.fit(dataset.spectrograms, rows)
-    inputs = standardiser.apply(dataset.spectrograms, out=dataset.spectrograms)[..., None]
-    architecture = genre_cnn(inputs.shape[1:3], len(dataset.genres))
-    network = implementation.build(architecture, architecture.initial_weights(0), dtype="float32", device="auto")
-    assert isinstance(network, Trainable)
-    options = {} if precision == "float32" else {"precision": precision}
-    network.start_training(Adam(), seed=0, **options)
-    order, steps = np.random.default_rng(0), len(rows) // batch_size
-    seconds = []
-    for epoch in range(epochs):
-        if epoch == 1:
-            sys.addaudithook(lambda event, arguments: opened.append(str(arguments[0])) if event == "open" else None)
-        began = time.perf_counter()
-        chosen = order.permutation(rows)[: steps * batch_size]
-        for x, labels in batches(inputs, dataset.labels, chosen, batch_size):
-            network.train_step(x, labels)
-        seconds.append(time.perf_counter() - began)
+    began = epoch_began = time.perf_counter()
+    data_bytes = 0
+
+    def notice(event: str, arguments: tuple[Any, ...]) -> None:
+        """Count files that are opened for reading.
+
+        Parameters
+        ----------
+        event : str
+            What Python does.
+        arguments : tuple
+            With what.
+        """
+        if event == "open" and len(epoch_seconds) in range(1, epochs) and not arguments[2] & (os.O_WRONLY | os.O_RDWR):
+            opened.append(str(arguments[0]))
+
+    def on_start(data: TrainingData) -> None:
+        """Note when the first epoch begins.
+
+        Parameters
+        ----------
+        data : TrainingData
+            What is trained on.
+        """
+        nonlocal epoch_began, data_bytes
+        epoch_began, data_bytes = time.perf_counter(), data.dataset.spectrograms.nbytes
+
+    def on_batch(_metrics: BatchMetrics) -> None:
+        """Note when a step is done.
+
+        Parameters
+        ----------
+        _metrics : BatchMetrics
+            What it measured.
+        """
+        steps.append(time.perf_counter())
+
+    def on_epoch(_epoch: Epoch) -> None:
+        """Sum up an epoch's steps, validation and log left out.
+
+        Parameters
+        ----------
+        _epoch : Epoch
+            What it measured.
+        """
+        nonlocal epoch_began
+        epoch_seconds.append(steps[-1] - epoch_began)
+        epoch_began = time.perf_counter()
+
+    sys.addaudithook(notice)
+    run(experiment, on_start=on_start, on_batch=on_batch, on_epoch=on_epoch)
     return {
-        "epoch_seconds": seconds,
-        "steps": steps,
+        "steps": len(steps) // epochs,
+        "epoch_seconds": epoch_seconds,
+        "seconds": epoch_began - began,
         "files_opened": len(opened),
-        "data_bytes": dataset.spectrograms.nbytes,
+        "data_bytes": data_bytes,
     }
 
 
-def gather_calls() -> dict[str, Any]:
-    """Count the function calls that gathering a batch takes, for a small and for a large one.
+def gather_operations() -> dict[str, Any]:
+    """Count the operations of Python's that gathering batches takes, for small batches and for large ones.
 
     Returns
     -------
     dict
-        Calls, of Python and of C functions, for batches of 8 and of 64.
+        Bytecode operations for four batches of 8 and of 64; what NumPy does inside a call is none.
     """
     import numpy as np
 
-    from genrebench.training import batches
+    from genrebench.feed import batches
 
     inputs, labels = np.zeros((256, 16, 16, 1), np.float32), np.zeros(256, np.int64)
     counts = {}
     for size in (8, 64):
-        calls: list[str] = []
+        operations = 0
+
+        def trace(frame: FrameType, event: str, _argument: object) -> Any:
+            """Count an operation, and ask to be told of each.
+
+            Parameters
+            ----------
+            frame : frame
+                Where it is done.
+            event : str
+                What is done.
+            _argument : object
+                With what.
+
+            Returns
+            -------
+            callable
+                This function.
+            """
+            nonlocal operations
+            frame.f_trace_opcodes = True
+            operations += event == "opcode"
+            return trace
+
         rows = np.arange(4 * size)
-        sys.setprofile(lambda frame, event, argument, calls=calls: calls.append(event))  # type: ignore[misc]
+        sys.settrace(trace)
         for _ in batches(inputs, labels, rows, size):
             pass
-        sys.setprofile(None)
-        counts[str(size)] = sum(event.endswith("call") for event in calls)
-    return {"calls": counts}
+        sys.settrace(None)
+        counts[str(size)] = operations
+    return {"operations": counts}
 
 
 def matrix_product(*, size: int, seconds: float) -> dict[str, Any]:
@@ -120,13 +198,15 @@ def matrix_product(*, size: int, seconds: float) -> dict[str, Any]:
     return {"gflops": 2 * size**3 / float(np.median(times)) / 1e9}
 
 
-def preprocess(dataset: str, output: str) -> dict[str, Any]:
+def preprocess(dataset: str, output: str, *, jobs: int | None = None) -> dict[str, Any]:
     """Preprocess, and note when each track is done.
 
     Parameters
     ----------
     dataset, output : str
         As `genrebench.preprocessing.preprocess` takes them.
+    jobs : int, optional
+        Number of processes; 1 works in this one, where everything that is imported can be seen.
 
     Returns
     -------
@@ -137,7 +217,8 @@ def preprocess(dataset: str, output: str) -> dict[str, Any]:
     from genrebench.preprocessing import preprocess as run
 
     done: list[float] = []
-    report = run(Path(dataset), MelConfig(), output=Path(output), on_track=lambda *_: done.append(time.perf_counter()))
+    note = lambda *_: done.append(time.perf_counter())  # noqa: E731
+    report = run(Path(dataset), MelConfig(), output=Path(output), jobs=jobs, on_track=note)
     # Both processes have begun when some tracks are done; what is done from then on is the rate after start-up.
     first = min(len(done) // 10, 10)
     seconds = len(done) * (done[-1] - done[first]) / (len(done) - 1 - first) if len(done) > first + 1 else None
@@ -203,7 +284,7 @@ def infer(model: str, recordings: list[str]) -> dict[str, Any]:
     Returns
     -------
     dict
-        Seconds, number of files, genres.
+        Seconds, number of files, and by file the probabilities of the genres.
     """
     from genrebench.inference import GenreClassifier, Prediction
     from genrebench.model import load_model
@@ -213,8 +294,8 @@ def infer(model: str, recordings: list[str]) -> dict[str, Any]:
     began = time.perf_counter()
     found = list(classifier.predict_all(map(Path, recordings)))
     seconds = time.perf_counter() - began
-    genres = {str(each.path): each.genre for each in found if isinstance(each, Prediction)}
-    return {"seconds": seconds, "files": len(found), "genres": genres}
+    heard = {str(each.path): each.probabilities for each in found if isinstance(each, Prediction)}
+    return {"seconds": seconds, "files": len(found), "probabilities": heard}
 
 
 def help_imports() -> dict[str, Any]:
@@ -238,7 +319,7 @@ def help_imports() -> dict[str, Any]:
 
 CONTENDERS: dict[str, Callable[..., dict[str, Any]]] = {
     each.__name__: each
-    for each in (train, gather_calls, matrix_product, preprocess, preprocess_parts, infer, help_imports)
+    for each in (train, gather_operations, matrix_product, preprocess, preprocess_parts, infer, help_imports)
 }
 
 

@@ -16,7 +16,7 @@ from genrebench.bench.workshop import TRACKS, Workshop
 
 PLAIN, OWN, AGAIN = "plain script", "genrebench preprocess", "genrebench preprocess, again"
 PARTS, SIZES = "parts", (TRACKS // 8, TRACKS // 4, TRACKS // 2, TRACKS)
-_PART_TRACKS = 60
+_PART_TRACKS, _WARM_UP_TRACKS = 60, 10
 
 
 def preprocessing_suite(workshop: Workshop) -> Suite:
@@ -34,8 +34,13 @@ def preprocessing_suite(workshop: Workshop) -> Suite:
     """
     dataset, outputs = workshop.linked(TRACKS), [Path()]
 
-    def own() -> Finished:
+    def own(source: Path = dataset) -> Finished:
         """Preprocess everything into a new folder.
+
+        Parameters
+        ----------
+        source : Path
+            The dataset.
 
         Returns
         -------
@@ -43,10 +48,15 @@ def preprocessing_suite(workshop: Workshop) -> Suite:
             The run.
         """
         outputs.append(workshop.new_folder("mel"))
-        return run_process(_command(dataset, outputs[-1]))
+        return run_process(_command(source, outputs[-1]))
 
-    def plain() -> Finished:
+    def plain(source: Path = dataset) -> Finished:
         """Run the plain script into a new folder.
+
+        Parameters
+        ----------
+        source : Path
+            The dataset.
 
         Returns
         -------
@@ -54,10 +64,13 @@ def preprocessing_suite(workshop: Workshop) -> Suite:
             The run.
         """
         script = plain_script("preprocess")
-        return run_process(["python", script, dataset / "genres_original", workshop.new_folder("plain")])
+        return run_process(["python", script, source / "genres_original", workshop.new_folder("plain")])
 
-    # The whole set takes long enough for fewer rounds to say as much.
+    # The whole set takes long enough for fewer rounds to say as much, if the first does not pay for compiled modules.
     rounds = max(1, workshop.rounds - 1)
+    workshop.on_run("warming up")
+    for warm_up in (plain, own):
+        warm_up(workshop.linked(_WARM_UP_TRACKS))
     runs = in_turns(
         {PLAIN: plain, OWN: own, AGAIN: lambda: run_process(_command(dataset, outputs[-1]))},
         rounds,
@@ -67,7 +80,8 @@ def preprocessing_suite(workshop: Workshop) -> Suite:
         name: contender("preprocess", name, "s", [run.seconds for run in found], tracks=TRACKS)
         for name, found in runs.items()
     }
-    again = run_process(contenders.command(contenders.preprocess, dataset=str(dataset), output=str(outputs[-1]))).report
+    work = {"dataset": str(dataset), "output": str(outputs[-1])}
+    again = run_process(contenders.command(contenders.preprocess, **work, jobs=1)).report
     after_start = _after_start(workshop, rounds)
     seconds = {count: statistics.median(run.report["seconds"] for run in after_start[str(count)]) for count in SIZES}
     curve = [(float(count), each) for count, each in seconds.items()]
@@ -95,7 +109,7 @@ def preprocessing_suite(workshop: Workshop) -> Suite:
 
 
 def _after_start(workshop: Workshop, rounds: int) -> dict[str, list[Finished]]:
-    """Run the parts apart, and 1, 2, 4 and 8 times the data, in turns.
+    """Run the parts apart and all the data, in turns, then 1, 2 and 4 eighths of the data.
 
     Parameters
     ----------
@@ -137,9 +151,10 @@ def _after_start(workshop: Workshop, rounds: int) -> dict[str, list[Finished]]:
         work = {"dataset": str(workshop.linked(count)), "output": str(workshop.new_folder("curve"))}
         return run_process(contenders.command(contenders.preprocess, **work))
 
-    turns: dict[str, Callable[[], Finished]] = {PARTS: parts}
-    turns |= {str(count): functools.partial(tracks, count) for count in reversed(SIZES)}
-    return in_turns(turns, rounds, on_run=lambda name: workshop.on_run(name if name == PARTS else f"{name} tracks"))
+    turns: dict[str, Callable[[], Finished]] = {PARTS: parts, str(TRACKS): functools.partial(tracks, TRACKS)}
+    smaller = {str(count): functools.partial(tracks, count) for count in SIZES if count != TRACKS}
+    note = lambda name: workshop.on_run(name if name == PARTS else f"{name} tracks")  # noqa: E731
+    return in_turns(turns, rounds, on_run=note) | in_turns(smaller, 1, on_run=note)
 
 
 def _command(dataset: Path, output: Path) -> list[str | Path]:

@@ -2,10 +2,12 @@
 
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +18,9 @@ from genrebench.bench.results import Contender
 from genrebench.errors import GenrebenchError
 
 _LAST_WORDS = 400
+# No contender takes more than a fraction of these; one that hangs must not hang the benchmark.
+_TIMEOUT, _GRACE = 900.0, 10.0
+_INTERRUPT, _KILL = (signal.SIGTERM, signal.SIGTERM) if os.name == "nt" else (signal.SIGINT, signal.SIGKILL)
 
 
 class BenchError(GenrebenchError):
@@ -41,7 +46,9 @@ class Finished:
     report: dict[str, Any]
 
 
-def run_process(command: Sequence[str | Path], *, environment: Mapping[str, str] | None = None) -> Finished:
+def run_process(
+    command: Sequence[str | Path], *, environment: Mapping[str, str] | None = None, timeout: float = _TIMEOUT
+) -> Finished:
     """Run a process to its end.
 
     Parameters
@@ -50,6 +57,8 @@ def run_process(command: Sequence[str | Path], *, environment: Mapping[str, str]
         What to run; ``python`` stands for this interpreter.
     environment : mapping, optional
         Variables to add.
+    timeout : float
+        Seconds after which it is ended.
 
     Returns
     -------
@@ -59,7 +68,7 @@ def run_process(command: Sequence[str | Path], *, environment: Mapping[str, str]
     Raises
     ------
     BenchError
-        If it fails.
+        If it fails, or takes too long.
     """
     words = [sys.executable if word == "python" else str(word) for word in command]
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
@@ -67,13 +76,24 @@ def run_process(command: Sequence[str | Path], *, environment: Mapping[str, str]
         process = subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env={**os.environ, **(environment or {})}
         )
+        # os.kill(), since Popen's own methods would look for the end of the process, which _wait waits for.
+        clocks = [
+            threading.Timer(timeout, os.kill, (process.pid, _INTERRUPT)),
+            threading.Timer(timeout + _GRACE, os.kill, (process.pid, _KILL)),
+        ]
+        for clock in clocks:
+            clock.start()
         try:
             peak = _wait(process)
         except BaseException:
-            process.kill()
-            process.wait()
+            _end(process)
             raise
+        finally:
+            for clock in clocks:
+                clock.cancel()
         seconds = time.perf_counter() - began
+        if seconds > timeout:
+            raise BenchError(f"{' '.join(words[1:4])}: expected an end within {timeout:g} s; it was ended")
         output.seek(0)
         errors.seek(0)
         lines = output.read().decode(errors="replace").strip().splitlines()
@@ -82,6 +102,22 @@ def run_process(command: Sequence[str | Path], *, environment: Mapping[str, str]
             raise BenchError(f"{' '.join(words[1:4])}: exit status {process.returncode}: {last[0][-_LAST_WORDS:]}")
     report = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
     return Finished(seconds, peak, report)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process as Ctrl-C does, so that it ends its own workers; if that takes too long, at once.
+
+    Parameters
+    ----------
+    process : Popen
+        The process.
+    """
+    process.send_signal(_INTERRUPT)  # does nothing to one that has ended
+    try:
+        process.wait(_GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:
@@ -106,7 +142,11 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
 
 
 def in_turns(
-    contenders: Mapping[str, Callable[[], Finished]], rounds: int, *, on_run: Callable[[str], None]
+    contenders: Mapping[str, Callable[[], Finished]],
+    rounds: int,
+    *,
+    on_run: Callable[[str], None],
+    on_failure: Callable[[str, BenchError], None] | None = None,
 ) -> dict[str, list[Finished]]:
     """Run contenders in turns.
 
@@ -118,17 +158,30 @@ def in_turns(
         How often.
     on_run : callable
         Called with a name before each run.
+    on_failure : callable, optional
+        Called with the name and the error of a contender that fails, which is then left out.
 
     Returns
     -------
     dict of str to list of Finished
         One a round.
+
+    Raises
+    ------
+    BenchError
+        If a contender fails, and nothing is to be called.
     """
     found: dict[str, list[Finished]] = {name: [] for name in contenders}
     for _ in range(rounds):
-        for name, run in contenders.items():
+        for name in list(found):
             on_run(name)
-            found[name].append(run())
+            try:
+                found[name].append(contenders[name]())
+            except BenchError as error:
+                if on_failure is None:
+                    raise
+                on_failure(name, error)
+                del found[name]
     return found
 
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
 
 
+_NO_VERSIONS = frozenset({"processor", "cores", "memory_bytes", "device", "gpus"})
+
+
 def spell(value: float, unit: str) -> str:
     """Spell a measured value.
 
@@ -28,10 +31,10 @@ def spell(value: float, unit: str) -> str:
     Returns
     -------
     str
-        Such as ``4.52 x``, ``73 %``, ``0``.
+        Such as ``4.52 x``, ``73 %``, ``0``, ``2.1e-05``.
     """
     if not unit:
-        return f"{value:.0f}"
+        return f"{value:.2g}" if 0 < abs(value) < 1 else f"{value:.0f}"
     return f"{value:.2f} {unit}" if unit == "x" else f"{value:.0f} {unit}"
 
 
@@ -70,10 +73,13 @@ def contender_cells(each: Contender) -> tuple[str, str, str, str]:
     facts = []
     if "examples_per_second" in each.details:
         facts.append(f"{each.details['examples_per_second']:.0f} examples/s, {each.details['gflops']:.0f} GFLOP/s")
+    if "share_of_peak" in each.details:
+        facts.append(f"{100 * each.details['share_of_peak']:.0f} % of matrix products")
     if each.details.get("peak_memory_bytes"):
         facts.append(f"peak {each.details['peak_memory_bytes'] / 1e6:.0f} MB")
-    if "tracks" in each.details:
-        facts.append(f"{each.details['tracks'] / each.median:.1f} tracks/s")
+    facts += [
+        f"{each.details[what] / each.median:.1f} {what}/s" for what in ("tracks", "files") if what in each.details
+    ]
     return each.name, median, f"{100 * each.spread:.0f} %", ", ".join(facts)
 
 
@@ -115,8 +121,9 @@ def _table(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Table:
         Numbers to the right; what a bar's result says is coloured.
     """
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    words = (1, 2, 3) if len(titles) > 4 else (1, 2)
     for index, title in enumerate(titles):
-        table.add_column(Text(title), justify="right" if index in (1, 2) else "left", no_wrap=index in (1, 2, 3))
+        table.add_column(Text(title), justify="right" if index in (1, 2) else "left", no_wrap=index in words)
     styles = {"holds": "green", "MISSED": "bold red"}
     for row in rows:
         table.add_row(*(Text(printable(cell), style=styles.get(cell, "")) for cell in row))
@@ -140,10 +147,7 @@ def markdown(report: BenchReport) -> str:
     environment = report.environment
     parts = [
         f"# Benchmark: {held} of {len(report.bars)} bars hold",
-        (
-            f"{environment['processor']}, {environment['cores']} cores; {report.created}; `{report.command}`, "
-            f"{report.seconds:.0f} s"
-        ),
+        (f"{_machine(report)}; {report.created}; `{report.command}`, {report.seconds:.0f} s"),
         "Every contender runs in processes of its own, in turns; medians over the rounds, with half the range.",
     ]
     for name, suite in report.suites.items():
@@ -151,8 +155,28 @@ def markdown(report: BenchReport) -> str:
         if suite.bars:
             parts.append(_rows(("bar", "measured", "asked", "", ""), map(bar_cells, suite.bars)))
         parts += suite.notes
-    known = ", ".join(f"{key} {value}" for key, value in environment.items() if key not in ("processor", "cores"))
+    known = ", ".join(f"{key} {value}" for key, value in environment.items() if key not in _NO_VERSIONS)
     return "\n\n".join([*parts, f"Versions: {known}."]) + "\n"
+
+
+def _machine(report: BenchReport) -> str:
+    """Name the machine.
+
+    Parameters
+    ----------
+    report : BenchReport
+        The report.
+
+    Returns
+    -------
+    str
+        Processor, cores, memory, and GPUs where they were used.
+    """
+    environment = report.environment
+    parts = [environment["processor"], f"{environment['cores']} cores"]
+    if environment.get("memory_bytes"):
+        parts.append(f"{environment['memory_bytes'] / 2**30:.0f} GiB")
+    return ", ".join([*parts, *environment.get("gpus", [])])
 
 
 def _rows(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -202,7 +226,7 @@ def bars_picture(report: BenchReport) -> bytes:
     axes.set(xlabel="times better than asked", xscale="log", xlim=(0.5, 3 * max([1.0, *margins])))
     _plain_ticks(axes.xaxis, [tick for tick in (0.5, 1, 2, 4, 8, 16) if tick < axes.get_xlim()[1]])
     axes.set_yticks(range(len(bars)), [f"{bar.suite}: {bar.what}" for bar in bars], fontsize=8)
-    figure.suptitle(f"{report.environment['processor']}, {report.environment['cores']} cores", fontsize=10)
+    figure.suptitle(_machine(report), fontsize=10)
     return _png(figure)
 
 
@@ -230,7 +254,7 @@ def cost_picture(report: BenchReport) -> bytes | None:
         linear = [seconds[0] * size / sizes[0] for size in sizes]
         axes.plot(sizes, linear, color="grey", linestyle=":", label="linear")
         axes.plot(sizes, seconds, color="tab:blue", marker="o", label="measured")
-        what = {"training": ("segments", "an epoch"), "preprocess": ("tracks", "after start-up")}[name]
+        what = {"training": ("segments", "reading and an epoch"), "preprocess": ("tracks", "after start-up")}[name]
         axes.set(xlabel=what[0], ylabel=f"seconds, {what[1]}", title=name, xscale="log", yscale="log")
         _plain_ticks(axes.xaxis, sizes)
         _plain_ticks(axes.yaxis, seconds)

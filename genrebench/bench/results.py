@@ -57,7 +57,7 @@ class Bar:
     at_least : bool
         Whether `measured` was to be at least, or at most, `bar`.
     unit : str
-        ``x`` for a ratio, ``%``, ``MiB``, or empty for a count.
+        ``x`` for a ratio, ``%``, ``MB``, or empty for a count or a difference.
     note : str
         The numbers behind it.
     """
@@ -96,12 +96,15 @@ class Suite:
         Cost against size, by what is scaled.
     notes : tuple of str
         What was left out, and why.
+    failed : bool
+        Whether something without which nothing can be said could not be run.
     """
 
     contenders: tuple[Contender, ...] = ()
     bars: tuple[Bar, ...] = ()
     curves: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    failed: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ class BenchReport:
     seconds : float
         How long it took.
     environment : dict
-        Processor, cores, memory, versions.
+        Processor, cores, memory, GPUs where they were used, versions.
     suites : dict of str to Suite
         By name, in order.
     """

@@ -3,17 +3,18 @@
 import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from genrebench.bench.inference import inference_suite
 from genrebench.bench.preprocessing import preprocessing_suite
+from genrebench.bench.processes import BenchError
 from genrebench.bench.results import BenchReport, Suite
 from genrebench.bench.startup import startup_suite
 from genrebench.bench.training import training_suite
 from genrebench.bench.workshop import Workshop
-from genrebench.environment import processor, versions
+from genrebench.environment import gpus, memory_bytes, processor, versions
 
 SUITES: dict[str, Callable[[Workshop], Suite]] = {
     "training": training_suite,
@@ -29,10 +30,10 @@ def run_bench(
     backends: Sequence[str] = (),
     dataset: Path | None = None,
     rounds: int = 3,
+    device: str = "cpu",
     command: str = "",
     on_run: Callable[[str], None] = lambda what: None,
-    on_suite: Callable[[str, Suite], None] = lambda name, suite: None,
-) -> BenchReport:
+) -> Iterator[BenchReport]:
     """Run suites one after the other.
 
     Parameters
@@ -45,26 +46,31 @@ def run_bench(
         Folder with ``genres_original/`` whose recordings are used; by default recordings are synthesised.
     rounds : int
         How often each contender runs.
+    device : str
+        Where training is timed.
     command : str
         What was asked, as one would type it.
     on_run : callable
         Called with what is run next.
-    on_suite : callable
-        Called with each suite as soon as it is done.
 
-    Returns
-    -------
-    BenchReport
-        The report.
-
-    Raises
+    Yields
     ------
-    BenchError
-        If a contender fails.
+    BenchReport
+        After each suite the report on all until then, so that what comes later costs nothing of it. A suite in which
+        something essential failed has a note that says what.
     """
     began = time.perf_counter()
-    found = {}
-    with tempfile.TemporaryDirectory(prefix="genrebench-bench-") as folder:
+    found: dict[str, Suite] = {}
+    environment = {
+        **versions(("genrebench", "numpy", "librosa", "torch", "tensorflow", "keras", "click")),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "memory_bytes": memory_bytes(),
+        "device": device,
+        **({} if device == "cpu" else {"gpus": gpus()}),
+    }
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    with tempfile.TemporaryDirectory(prefix="genrebench-bench-", ignore_cleanup_errors=True) as folder:
         for name in suites:
 
             def report(what: str, suite: str = name) -> None:
@@ -81,16 +87,9 @@ def run_bench(
 
             place = Path(folder) / name
             place.mkdir()
-            found[name] = SUITES[name](Workshop(place, dataset, tuple(backends), rounds, report))
-            on_suite(name, found[name])
-    return BenchReport(
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=command,
-        seconds=round(time.perf_counter() - began, 1),
-        environment={
-            **versions(("genrebench", "numpy", "librosa", "torch", "tensorflow", "keras", "click")),
-            "processor": processor(),
-            "cores": os.cpu_count(),
-        },
-        suites=found,
-    )
+            try:
+                found[name] = SUITES[name](Workshop(place, dataset, tuple(backends), rounds, report, device))
+            except BenchError as error:
+                found[name] = Suite(notes=(f"{name}: failed, {error}",), failed=True)
+            seconds = round(time.perf_counter() - began, 1)
+            yield BenchReport(created, command, seconds, environment, dict(found))

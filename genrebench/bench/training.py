@@ -1,6 +1,8 @@
 """Training: a step of genrebench's backends beside a plain PyTorch loop, Keras' fit and the machine's limit."""
 
+import functools
 import statistics
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from genrebench.architecture import Architecture, genre_cnn
@@ -8,7 +10,7 @@ from genrebench.bench import contenders
 from genrebench.bench.plain import plain_script
 from genrebench.bench.processes import Finished, contender, in_turns, run_process
 from genrebench.bench.results import Bar, Contender, Suite
-from genrebench.bench.workshop import SEGMENTS, Workshop
+from genrebench.bench.workshop import Workshop
 from genrebench.discovery import list_backends
 from genrebench.environment import installed_version
 from genrebench.errors import BackendError
@@ -16,8 +18,13 @@ from genrebench.layers import Conv2D, Dense
 
 BATCH_SIZE = 64
 PLAIN, KERAS, MATRIX = "plain PyTorch", "Keras fit, TensorFlow", "matrix product"
-# The first epoch warms up. The plain loop is so slow that two epochs more say enough.
-EPOCHS, _PLAIN_EPOCHS = 6, 3
+# Two epochs warm up: until then memory is still being had from the system. The slower a contender is, the sooner its
+# epochs say enough.
+WARM_UP, EPOCHS, _KERAS_EPOCHS, _PLAIN_EPOCHS = 2, 7, 5, 3
+_VALIDATION = 0.2
+# What is read for the cost of more data, up to GTZAN's 10,000 segments; of these an eighth trains, which costs about as
+# much as reading all.
+SIZES, _VALIDATION_OF_MANY, _TEST_OF_MANY = (1250, 2500, 5000, 10_000), 0.02, 0.852
 _LIMIT = 10**9
 
 
@@ -59,44 +66,79 @@ def training_suite(workshop: Workshop) -> Suite:
         Seconds a step, bars, and the cost of more data.
     """
     notes: list[str] = []
-    commands: dict[str, list[str | Path]] = {}
-    plain = ((PLAIN, "train_torch", "torch", _PLAIN_EPOCHS), (KERAS, "train_keras", "tensorflow", EPOCHS))
-    for name, script, needs, epochs in plain:
-        if installed_version(needs):
-            commands[name] = ["python", plain_script(script), workshop.tree, "--epochs", str(epochs)]
-        else:
-            notes.append(f"{name}: left out, {needs} is not installed")
-    own = _trainers(workshop)
-    for name, (backend, precision) in own.items():
-        commands[name] = [*_train(workshop, backend, precision, EPOCHS)]
-    commands[MATRIX] = [*contenders.command(contenders.matrix_product, size=2048, seconds=1.5)]
+    contestants = {**_plain_loops(workshop, notes), **_trainers(workshop, notes)}
+    if workshop.device == "cpu":
+        product = contenders.command(contenders.matrix_product, size=2048, seconds=1.5)
+        contestants[MATRIX] = lambda: run_process(product)
     runs = in_turns(
-        {name: lambda command=command: run_process(command) for name, command in commands.items()},  # type: ignore[misc]
+        contestants,
         workshop.rounds,
         on_run=workshop.on_run,
+        on_failure=lambda name, error: notes.append(f"{name}: left out, {error}"),
     )
-    peak = statistics.median(run.report["gflops"] for run in runs[MATRIX])
-    timed = {name: _steps(name, found) for name, found in runs.items() if name != MATRIX}
-    rate = contender("training", MATRIX, "GFLOP/s", [run.report["gflops"] for run in runs[MATRIX]])
-    bars, curves = [], {}
-    if "torch" in own:
-        curves["training"] = _curve(workshop)
-        bars = _bars(timed, runs, peak, curves["training"], notes)
-    return Suite((*timed.values(), rate), tuple(bars), curves, tuple(notes))
+    rates = [run.report["gflops"] for run in runs.pop(MATRIX, [])]
+    peak = statistics.median(rates) if rates else None
+    timed = {name: _steps(name, found, peak) for name, found in runs.items()}
+    rows = [*timed.values(), *([contender("training", MATRIX, "GFLOP/s", rates)] if rates else [])]
+    bars: list[Bar] = []
+    curves = {}
+    if workshop.device != "cpu":
+        notes.append(f"no bars on {workshop.device}: they are about training on the CPU")
+    elif "torch" not in timed:
+        notes.append("no bars: they are about the backend torch, which was not timed")
+    elif peak is not None:
+        sizes = _sizes(workshop)
+        curves["training"] = [
+            (float(size), statistics.median(run.report["seconds"] for run in sizes[str(size)])) for size in SIZES
+        ]
+        bars = [*_ratios(timed, peak), *_shape_bars(runs["torch"], sizes, curves["training"])]
+    return Suite(tuple(rows), tuple(bars), curves, tuple(notes))
 
 
-def _trainers(workshop: Workshop) -> dict[str, tuple[str, str]]:
-    """List the backends that train here, those of outside authors among them.
+def _plain_loops(workshop: Workshop, notes: list[str]) -> dict[str, Callable[[], Finished]]:
+    """List the plain loops that can run here.
 
     Parameters
     ----------
     workshop : Workshop
         What was asked for.
+    notes : list of str
+        Where to say what is left out.
 
     Returns
     -------
-    dict of str to tuple
-        Backend and precision by the contender's name.
+    dict of str to callable
+        What runs each once.
+    """
+    # TensorFlow takes a GPU where it finds one.
+    hidden = {"CUDA_VISIBLE_DEVICES": ""} if workshop.device == "cpu" else {}
+    found: dict[str, Callable[[], Finished]] = {}
+    for name, script, needs, options in (
+        (PLAIN, "train_torch", "torch", ["--epochs", str(_PLAIN_EPOCHS), "--device", workshop.device]),
+        (KERAS, "train_keras", "tensorflow", ["--epochs", str(_KERAS_EPOCHS)]),
+    ):
+        if installed_version(needs):
+            command: list[str | Path] = ["python", plain_script(script), workshop.tree, *options]
+            found[name] = functools.partial(run_process, command, environment=hidden)
+        else:
+            notes.append(f"{name}: left out, {needs} is not installed")
+    return found
+
+
+def _trainers(workshop: Workshop, notes: list[str]) -> dict[str, Callable[[], Finished]]:
+    """List the backends that train here, those of outside authors among them, in each of their precisions.
+
+    Parameters
+    ----------
+    workshop : Workshop
+        What was asked for.
+    notes : list of str
+        Where to say what is left out.
+
+    Returns
+    -------
+    dict of str to callable
+        What runs each once.
 
     Raises
     ------
@@ -109,15 +151,21 @@ def _trainers(workshop: Workshop) -> dict[str, tuple[str, str]]:
         if name not in infos:
             there = ", ".join(infos) or "which none is installed"
             raise BackendError(f"expected a backend that trains, of {there}, received {name!r}")
-    found = {}
+    found: dict[str, Callable[[], Finished]] = {}
     for name in workshop.backends or infos:
         for precision in infos[name].precisions:
-            found[name if precision == "float32" else f"{name}, {precision}"] = (name, precision)
+            title = name if precision == "float32" else f"{name}, {precision}"
+            if workshop.device not in infos[name].devices:
+                notes.append(f"{title}: left out, it does not know the device {workshop.device}")
+            elif precision == "bfloat16" and workshop.device == "cpu" and not _has_bfloat16():
+                notes.append(f"{title}: left out, the processor has no bfloat16 instructions")
+            else:
+                found[title] = functools.partial(_train, workshop, name, precision)
     return found
 
 
-def _train(workshop: Workshop, backend: str, precision: str, epochs: int, count: int = 0) -> list[str]:
-    """Spell the command of one of genrebench's backends.
+def _train(workshop: Workshop, backend: str, precision: str) -> Finished:
+    """Train with one of genrebench's backends.
 
     Parameters
     ----------
@@ -125,27 +173,27 @@ def _train(workshop: Workshop, backend: str, precision: str, epochs: int, count:
         With what.
     backend, precision : str
         Who, and in what.
-    epochs, count : int
-        How long, and on how many segments.
 
     Returns
     -------
-    list of str
-        The command.
+    Finished
+        The run.
     """
-    return contenders.command(
-        contenders.train,
-        tree=str(workshop.tree),
-        backend=backend,
-        precision=precision,
-        epochs=epochs,
-        batch_size=BATCH_SIZE,
-        count=count,
+    options = {"backend": backend, "precision": precision, "device": workshop.device}
+    return run_process(
+        contenders.command(
+            contenders.train,
+            tree=str(workshop.tree),
+            folder=str(workshop.new_folder("run")),
+            epochs=EPOCHS,
+            validation=_VALIDATION,
+            **options,
+        )
     )
 
 
-def _steps(name: str, runs: list[Finished]) -> Contender:
-    """Turn a contender's epochs into seconds a step; the first epoch of each process warms up.
+def _steps(name: str, runs: list[Finished], peak: float | None) -> Contender:
+    """Turn a contender's epochs into seconds a step; the first epochs of each process warm up.
 
     Parameters
     ----------
@@ -153,22 +201,25 @@ def _steps(name: str, runs: list[Finished]) -> Contender:
         The contender.
     runs : list of Finished
         Its rounds.
+    peak : float or None
+        The machine's rate of matrix products in GFLOP/s.
 
     Returns
     -------
     Contender
-        With examples/s and GFLOP/s.
+        With examples/s, GFLOP/s and the share of the peak.
     """
-    values = [statistics.median(run.report["epoch_seconds"][1:]) / run.report["steps"] for run in runs]
+    values = [statistics.median(run.report["epoch_seconds"][WARM_UP:]) / run.report["steps"] for run in runs]
     step = statistics.median(values)
-    operations = flops(genre_cnn()) * BATCH_SIZE
-    peak = max(run.peak_memory_bytes for run in runs)
-    return contender("training", name, "s/step", values, examples_per_second=BATCH_SIZE / step,
-                     gflops=operations / step / 1e9, peak_memory_bytes=peak)  # fmt: skip
+    rate = flops(genre_cnn()) * BATCH_SIZE / step / 1e9
+    share = {"share_of_peak": rate / peak} if peak else {}
+    memory = max(run.peak_memory_bytes for run in runs)
+    return contender("training", name, "s/step", values, examples_per_second=BATCH_SIZE / step, gflops=rate, **share,
+                     peak_memory_bytes=memory)  # fmt: skip
 
 
-def _curve(workshop: Workshop) -> list[tuple[float, float]]:
-    """Time an epoch on 1, 2, 4 and 8 times the data.
+def _sizes(workshop: Workshop) -> dict[str, list[Finished]]:
+    """Train one epoch on 1, 2, 4 and 8 times the data, in turns.
 
     Parameters
     ----------
@@ -177,15 +228,33 @@ def _curve(workshop: Workshop) -> list[tuple[float, float]]:
 
     Returns
     -------
-    list of tuple of float
-        Segments and seconds.
+    dict of str to list of Finished
+        By number of segments.
     """
-    points = []
-    for count in (SEGMENTS // 8, SEGMENTS // 4, SEGMENTS // 2, SEGMENTS):
-        workshop.on_run(f"{count} segments")
-        run = run_process(_train(workshop, "torch", "float32", EPOCHS, count))
-        points.append((float(count), statistics.median(run.report["epoch_seconds"][1:])))
-    return points
+
+    def run(size: int) -> Finished:
+        """Train on so many segments.
+
+        Parameters
+        ----------
+        size : int
+            How many.
+
+        Returns
+        -------
+        Finished
+            The run.
+        """
+        work = {"tree": str(workshop.linked_tree(size)), "folder": str(workshop.new_folder("run"))}
+        shares = {"validation": _VALIDATION_OF_MANY, "test": _TEST_OF_MANY}
+        return run_process(
+            contenders.command(contenders.train, **work, backend="torch", device="cpu", epochs=1, **shares)
+        )
+
+    turns = {str(size): functools.partial(run, size) for size in reversed(SIZES)}
+    # What is asked for is far from what is measured, and the largest size takes long.
+    rounds = max(1, workshop.rounds // 2)
+    return in_turns(turns, rounds, on_run=lambda size: workshop.on_run(f"{size} segments"))
 
 
 def growth(points: list[tuple[float, float]]) -> float:
@@ -205,62 +274,67 @@ def growth(points: list[tuple[float, float]]) -> float:
     return (dear / large) / (cheap / small)
 
 
-def _bars(
-    timed: dict[str, Contender],
-    runs: dict[str, list[Finished]],
-    peak: float,
-    curve: list[tuple[float, float]],
-    notes: list[str],
-) -> list[Bar]:
-    """Hold the PyTorch backend to its bars.
+def _ratios(timed: dict[str, Contender], peak: float) -> Iterator[Bar]:
+    """Hold the PyTorch backend's step to those of others, and to the machine.
 
     Parameters
     ----------
     timed : dict of str to Contender
         Seconds a step.
-    runs : dict of str to list of Finished
-        The processes.
     peak : float
         The machine's GFLOP/s.
-    curve : list of tuple of float
-        Cost of an epoch against segments.
-    notes : list of str
-        Where to say what could not be held.
 
-    Returns
-    -------
-    list of Bar
+    Yields
+    ------
+    Bar
+        The bars; those on contenders that are not there left out.
+    """
+    own, half = "torch", "torch, bfloat16"
+    for what, slow, fast, bar in (
+        ("step, float32, against a plain PyTorch loop", PLAIN, own, 3.5),
+        ("step, float32, against Keras fit on TensorFlow", KERAS, own, 1.4),
+        ("step, bfloat16, against Keras fit, float32", KERAS, half, 2.2),
+    ):
+        if slow in timed and fast in timed:
+            seconds = [timed[name].median for name in (slow, fast)]
+            note = " / ".join(f"{1e3 * each:.0f} ms" for each in seconds)
+            yield Bar("training", what, seconds[0] / seconds[1], bar, note=note)
+    rate = timed[own].details["gflops"]
+    yield Bar("training", "step, float32, of the machine's matrix product rate", 100 * rate / peak, 60, unit="%",
+              note=f"{rate:.0f} of {peak:.0f} GFLOP/s")  # fmt: skip
+
+
+def _shape_bars(
+    runs: list[Finished], sizes: dict[str, list[Finished]], curve: list[tuple[float, float]]
+) -> Iterator[Bar]:
+    """Hold training to what it may read, loop over, keep in memory, and cost with more data.
+
+    Parameters
+    ----------
+    runs : list of Finished
+        Training with the PyTorch backend.
+    sizes : dict of str to list of Finished
+        The same, by number of segments.
+    curve : list of tuple of float
+        Cost against segments.
+
+    Yields
+    ------
+    Bar
         The bars.
     """
-    own, half = timed["torch"], timed["torch, bfloat16"]
-    milliseconds = {name: f"{1e3 * each.median:.0f} ms" for name, each in timed.items()}
-    bars = []
-    if PLAIN in timed:
-        bars.append(Bar("training", "step, float32, against a plain PyTorch loop", timed[PLAIN].median / own.median,
-                        3.5, note=f"{milliseconds[PLAIN]} / {milliseconds['torch']}"))  # fmt: skip
-    if KERAS in timed:
-        bars.append(Bar("training", "step, float32, against Keras fit on TensorFlow", timed[KERAS].median / own.median,
-                        1.4, note=f"{milliseconds[KERAS]} / {milliseconds['torch']}"))  # fmt: skip
-        if _has_bfloat16():
-            bars.append(Bar("training", "step, bfloat16, against Keras fit, float32", timed[KERAS].median / half.median,
-                            2.2, note=f"{milliseconds[KERAS]} / {milliseconds['torch, bfloat16']}"))  # fmt: skip
-        else:
-            notes.append("bfloat16 against Keras: no bar, the processor has no bfloat16 instructions")
-    share = own.details["gflops"] / peak
-    bars.append(Bar("training", "step, float32, of the machine's matrix product rate", 100 * share, 60, unit="%",
-                    note=f"{own.details['gflops']:.0f} of {peak:.0f} GFLOP/s"))  # fmt: skip
-    opened = sum(run.report["files_opened"] for run in runs["torch"])
-    bars.append(Bar("training", "files opened after the first epoch", opened, 0, at_least=False, unit=""))
-    calls = run_process(contenders.command(contenders.gather_calls)).report["calls"]
-    bars.append(Bar("training", "function calls for 64 samples more than for 8", calls["64"] - calls["8"], 0,
-                    at_least=False, unit="", note=f"{calls['64']} and {calls['8']} in four batches"))  # fmt: skip
-    data, used = runs["torch"][0].report["data_bytes"], own.details["peak_memory_bytes"]
+    opened = sum(run.report["files_opened"] for run in runs)
+    yield Bar("training", "files read after the first epoch", opened, 0, at_least=False, unit="")
+    counts = run_process(contenders.command(contenders.gather_operations)).report["operations"]
+    yield Bar("training", "Python operations for batches of 64 more than of 8", counts["64"] - counts["8"], 0,
+              at_least=False, unit="", note=f"{counts['64']} and {counts['8']} for four batches")  # fmt: skip
+    largest = sizes[str(SIZES[-1])]
+    data, used = largest[0].report["data_bytes"], max(run.peak_memory_bytes for run in largest)
     if used:
-        bars.append(Bar("training", "peak memory beyond the data", (used - data) / 1e6, _LIMIT / 1e6, at_least=False,
-                        unit="MB", note=f"{used / 1e6:.0f} MB with {data / 1e6:.0f} MB of data"))  # fmt: skip
-    bars.append(Bar("training", "cost of 8 times the data, against linear growth", growth(curve), 1.15,
-                    at_least=False, note=f"{curve[0][1]:.2f} s to {curve[-1][1]:.2f} s"))  # fmt: skip
-    return bars
+        yield Bar("training", f"peak memory beyond the data, {SIZES[-1]:,} segments", (used - data) / 1e6, _LIMIT / 1e6,
+                  at_least=False, unit="MB", note=f"{used / 1e6:.0f} MB with {data / 1e6:.0f} MB of data")  # fmt: skip
+    yield Bar("training", "cost of 8 times the data, against linear growth", growth(curve), 1.15, at_least=False,
+              note=f"{curve[0][1]:.2f} s to {curve[-1][1]:.2f} s, reading and an epoch")  # fmt: skip
 
 
 def _has_bfloat16() -> bool:

@@ -2,7 +2,7 @@
 
 import itertools
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,12 +14,13 @@ from genrebench.architecture import genre_cnn
 from genrebench.audio import MelConfig
 from genrebench.dataset import Standardiser
 from genrebench.errors import ConfigError
-from genrebench.files import npz_bytes
+from genrebench.files import npz_bytes, printable
 from genrebench.model import ModelSpec, save_document, save_weights
 from genrebench.recordings import dataset_recordings
 from genrebench.synthesis import GENRES, write_recordings
 
-SEGMENTS, TRACKS = 512, 600
+# Four fifths of the segments, which train, are eight batches of 64.
+SEGMENTS, TRACKS = 640, 600
 # Recordings that are made where none are given; the others are links to them, under other names.
 _SYNTHESISED = 3
 
@@ -40,6 +41,8 @@ class Workshop:
         How often each contender runs.
     on_run : callable
         Called with what is run next.
+    device : str
+        Where training is timed.
     """
 
     folder: Path
@@ -47,6 +50,7 @@ class Workshop:
     backends: tuple[str, ...]
     rounds: int
     on_run: Callable[[str], None]
+    device: str = "cpu"
 
     @cached_property
     def tree(self) -> Path:
@@ -58,10 +62,27 @@ class Workshop:
             Tree of `SEGMENTS` random spectrograms of 128 x 130 in ten genres.
         """
         tree, rng = self.folder / "tree", np.random.default_rng(0)
-        for index in range(SEGMENTS):
-            path = tree / GENRES[index % len(GENRES)] / f"t{index // 100}-{index}.npz"
-            path.parent.mkdir(parents=True, exist_ok=True)
+        for path in _segment_paths(tree, SEGMENTS):
             path.write_bytes(npz_bytes("spectrogram", rng.normal(-40, 15, MelConfig().shape).astype(np.float32)))
+        return tree
+
+    def linked_tree(self, count: int) -> Path:
+        """Make a tree of links to the spectrograms, as often as it takes.
+
+        Parameters
+        ----------
+        count : int
+            Number of segments.
+
+        Returns
+        -------
+        Path
+            The tree.
+        """
+        tree = self.folder / f"tree-{count}"
+        if not tree.exists():
+            for path, source in zip(_segment_paths(tree, count), itertools.cycle(_segment_paths(self.tree, SEGMENTS))):
+                _link(path, source)
         return tree
 
     @cached_property
@@ -76,9 +97,11 @@ class Workshop:
         if self.dataset is None:
             self.on_run("synthesising recordings")
             return write_recordings(self.folder / "originals", tracks_per_genre=_SYNTHESISED, duration=30.0, seed=0)
-        found = [each.path for each in dataset_recordings(self.dataset) if each.path.suffix.lower() == ".wav"]
+        found = [each.path for each in dataset_recordings(self.dataset) if _is_wav(each.path)]
         if not found:
-            raise ConfigError(f"{self.dataset}: expected WAV recordings, which the plain contender reads, found none")
+            raise ConfigError(
+                f"{printable(self.dataset)}: expected WAV recordings, which the plain contender reads, found none"
+            )
         return found
 
     def linked(self, count: int) -> Path:
@@ -99,10 +122,7 @@ class Workshop:
             source = self.recordings[index % len(self.recordings)].resolve()
             path = folder / "genres_original" / f"genre{index % 10}" / f"track.{index:05d}.wav"
             path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                path.symlink_to(source)
-            except OSError:  # where links need privileges
-                shutil.copy(source, path)
+            _link(path, source)
         return folder
 
     @cached_property
@@ -162,3 +182,60 @@ class Workshop:
             The folder, not made.
         """
         return next(path for number in itertools.count() if not (path := self.folder / f"{name}-{number}").exists())
+
+
+def _segment_paths(tree: Path, count: int) -> Iterator[Path]:
+    """Name the files of a spectrogram tree, and make its folders.
+
+    Parameters
+    ----------
+    tree : Path
+        The tree.
+    count : int
+        Number of segments, spread over ten genres.
+
+    Yields
+    ------
+    Path
+        The files; tracks of ten segments.
+    """
+    for genre in GENRES:
+        (tree / genre).mkdir(parents=True, exist_ok=True)
+    for index in range(count):
+        track, number = divmod(index // len(GENRES), 10)
+        yield tree / GENRES[index % len(GENRES)] / f"track.{track:05d}-{number}.npz"
+
+
+def _link(path: Path, source: Path) -> None:
+    """Make a link, or a copy where links need privileges.
+
+    Parameters
+    ----------
+    path : Path
+        The link.
+    source : Path
+        Where it leads.
+    """
+    try:
+        path.symlink_to(source)
+    except OSError:
+        shutil.copy(source, path)
+
+
+def _is_wav(path: Path) -> bool:
+    """Tell whether a file is a WAV recording that can be decoded, as one of the public GTZAN download cannot.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    bool
+        True if libsndfile opens it.
+    """
+    try:
+        return bool(soundfile.info(path).format == "WAV")
+    except soundfile.LibsndfileError:
+        return False

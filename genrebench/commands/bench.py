@@ -3,10 +3,14 @@
 import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from genrebench.commands.options import COUNT, PATH, examples
+
+if TYPE_CHECKING:
+    from genrebench.bench.results import BenchReport
 
 _SUITES = ("training", "preprocess", "inference", "startup")
 _PIPE_WIDTH = 160
@@ -22,6 +26,7 @@ _PIPE_WIDTH = 160
         "genrebench bench",
         "genrebench bench training --backend torch --backend mine",
         "genrebench bench preprocess --dataset dataset --rounds 5",
+        "genrebench bench training --device cuda --output results/bench-cuda",
     ),
 )
 @click.argument("suite", type=click.Choice([*_SUITES, "all"]), default="all")
@@ -34,9 +39,12 @@ _PIPE_WIDTH = 160
 @click.option(
     "--dataset", type=PATH, help="Folder with genres_original/ to take recordings from.  [default: synthetic ones]"
 )
+@click.option("--device", default="cpu", show_default=True, help="Where training is timed; bars are about the CPU.")
 @click.option("--rounds", type=COUNT, default=3, show_default=True, help="How often each contender runs.")
 @click.option("--output", type=PATH, default=Path("results/bench"), show_default=True, help="Folder of the report.")
-def bench(suite: str, *, backends: tuple[str, ...], dataset: Path | None, rounds: int, output: Path) -> None:
+def bench(
+    suite: str, *, backends: tuple[str, ...], dataset: Path | None, device: str, rounds: int, output: Path
+) -> None:
     """Run benchmarks.
 
     Parameters
@@ -47,6 +55,8 @@ def bench(suite: str, *, backends: tuple[str, ...], dataset: Path | None, rounds
         Backends whose training is timed.
     dataset : Path, optional
         Where recordings are taken from.
+    device : str
+        Where training is timed.
     rounds : int
         How often each contender runs.
     output : Path
@@ -55,33 +65,34 @@ def bench(suite: str, *, backends: tuple[str, ...], dataset: Path | None, rounds
     from rich.console import Console
 
     from genrebench.bench.rendering import show_suite
-    from genrebench.bench.results import save_bench
     from genrebench.bench.run import run_bench
     from genrebench.output import note
 
     words = ["genrebench", "bench", suite, *(word for name in backends for word in ("--backend", name))]
     words += ["--dataset", dataset.name or "."] if dataset else []
+    words += ["--device", device] if device != "cpu" else []
     words += ["--rounds", str(rounds)] if rounds != 3 else []
     console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
     with console.status("starting") as status:
-        report = run_bench(
+        for report in run_bench(
             _SUITES if suite == "all" else (suite,),
             backends=backends,
             dataset=dataset,
             rounds=rounds,
+            device=device,
             command=shlex.join(words),
             on_run=status.update,
-            on_suite=lambda name, found: show_suite(name, found, console),
-        )
-    output.mkdir(parents=True, exist_ok=True)
-    save_bench(output / "bench.json", report)
-    names = _draw(output, report)
+        ):
+            show_suite(*list(report.suites.items())[-1], console)
+            names = _write(output, report)
     console.print(f"\n{sum(bar.holds for bar in report.bars)} of {len(report.bars)} bars hold; {report.seconds:.0f} s")
     note(f"{output}: {', '.join(names)}")
+    if any(found.failed for found in report.suites.values()):
+        raise click.exceptions.Exit(1)
 
 
-def _draw(folder: Path, report: object) -> list[str]:
-    """Write the readable forms of a report.
+def _write(folder: Path, report: "BenchReport") -> list[str]:
+    """Write all files of a report, and remove those of an earlier one that this one does not have.
 
     Parameters
     ----------
@@ -93,19 +104,22 @@ def _draw(folder: Path, report: object) -> list[str]:
     Returns
     -------
     list of str
-        Names of all files of the report.
+        Names of the files.
     """
     from genrebench.bench.rendering import bars_picture, cost_picture, markdown
-    from genrebench.bench.results import BenchReport
+    from genrebench.bench.results import save_bench
     from genrebench.files import write_atomically
 
-    assert isinstance(report, BenchReport)
     files = {
         "bench.md": markdown(report).encode(),
         "bench.png": bars_picture(report) if report.bars else None,
         "cost.png": cost_picture(report),
     }
-    written = {name: content for name, content in files.items() if content is not None}
-    for name, content in written.items():
-        write_atomically(folder / name, content)
-    return ["bench.json", *written]
+    folder.mkdir(parents=True, exist_ok=True)
+    save_bench(folder / "bench.json", report)
+    for name, content in files.items():
+        if content is None:
+            (folder / name).unlink(missing_ok=True)
+        else:
+            write_atomically(folder / name, content)
+    return ["bench.json", *(name for name, content in files.items() if content is not None)]

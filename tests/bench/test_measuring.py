@@ -84,6 +84,39 @@ def test_a_process_that_fails_is_named_with_its_last_words() -> None:
         run_process(["python", "-c", "raise ValueError(7)"])
 
 
+def test_a_contender_that_fails_is_left_out_if_somebody_listens() -> None:
+    """From then on; else the run ends."""
+
+    def fail() -> Finished:
+        """Fail.
+
+        Returns
+        -------
+        Finished
+            Never.
+        """
+        raise BenchError("broken")
+
+    failures: list[str] = []
+    runs = {"a": lambda: Finished(1.0, 0, {}), "b": fail}
+    found = in_turns(
+        runs, 3, on_run=lambda name: None, on_failure=lambda name, error: failures.append(f"{name} {error}")
+    )
+    assert found.keys() == {"a"}
+    assert len(found["a"]) == 3
+    assert failures == ["b broken"]
+    with pytest.raises(BenchError, match="broken"):
+        in_turns(runs, 1, on_run=lambda name: None)
+
+
+def test_a_process_that_hangs_is_ended_with_its_own(tmp_path: Path) -> None:
+    """As by Ctrl-C, so that it can put things in order."""
+    code = "import sys, time\ntry:\n time.sleep(60)\nexcept KeyboardInterrupt:\n open(sys.argv[1], 'w').close()"
+    with pytest.raises(BenchError, match=r"expected an end within 1 s; it was ended"):
+        run_process(["python", "-c", code, tmp_path / "ended"], timeout=1)
+    assert (tmp_path / "ended").exists() or os.name == "nt"
+
+
 def test_a_report_is_json_with_its_verdicts(tmp_path: Path) -> None:
     """Every bar says whether it holds."""
     bars = (Bar("s", "good", 2.0, 1.0), Bar("s", "bad", 2.0, 3.0))

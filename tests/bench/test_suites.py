@@ -9,7 +9,7 @@ import pytest
 from genrebench.architecture import genre_cnn
 from genrebench.backend import BackendInfo
 from genrebench.bench import inference, preprocessing, startup, training
-from genrebench.bench.processes import Finished
+from genrebench.bench.processes import BenchError, Finished
 from genrebench.bench.results import Bar, Suite
 from genrebench.bench.workshop import Workshop
 from genrebench.discovery import BackendEntry
@@ -37,13 +37,15 @@ def stand_in(module: Any, answer: Answer, monkeypatch: pytest.MonkeyPatch) -> li
     """
     order: list[str] = []
 
-    def run_process(command: list[Any]) -> Finished:
+    def run_process(command: list[Any], **options: Any) -> Finished:
         """Answer.
 
         Parameters
         ----------
         command : list
             The command.
+        **options : object
+            As the real one takes them.
 
         Returns
         -------
@@ -83,7 +85,7 @@ def bar(suite: Suite, words: str) -> Bar:
 def test_training_is_held_to_plain_loops_and_to_the_machine(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Medians without the first epoch; the share of the peak; memory beyond the data; growth."""
+    """Medians without the first two epochs; the share of the peak; memory beyond the data; growth."""
     monkeypatch.setattr(training, "installed_version", lambda name: "1")
     monkeypatch.setattr(training, "_has_bfloat16", lambda: True)
 
@@ -104,31 +106,35 @@ def test_training_is_held_to_plain_loops_and_to_the_machine(
         """
         if name == "matrix_product":
             return Finished(1.0, 0, {"gflops": 200.0})
-        if name == "gather_calls":
-            return Finished(1.0, 0, {"calls": {"8": 70, "64": 71}})
+        if name == "gather_operations":
+            return Finished(1.0, 0, {"operations": {"8": 70, "64": 71}})
         step = {"train_torch.py": 0.4, "train_keras.py": 0.2}.get(name, 0.1)
         step /= 2 if arguments.get("precision") == "bfloat16" else 1
-        seconds = step * 8 * (arguments.get("count") or 512) / 512
+        size = int(arguments.get("tree", "-0").rpartition("-")[2]) if arguments.get("test") else 0
         return Finished(
-            9.0, 700_000_000,
-            {"epoch_seconds": [50.0, seconds, seconds], "steps": 8, "files_opened": 0, "data_bytes": 30_000_000},
+            9.0, 700_000_000 + 80_000 * size,
+            {"epoch_seconds": [50.0, 20.0, 8 * step, 8 * step], "steps": 8, "files_opened": 0, "seconds": size / 500,
+             "data_bytes": 30_000_000 + 66_560 * size},
         )  # fmt: skip
 
     order = stand_in(training, answer, monkeypatch)
     suite = training.training_suite(workshop)
     turn = ["train_torch.py", "train_keras.py", "train", "train", "matrix_product"]
+    assert order[15:19] == ["train"] * 4
     assert order[:10] == turn * 2
     assert bar(suite, "plain PyTorch loop").measured == pytest.approx(4.0)
     assert bar(suite, "float32, against Keras").measured == pytest.approx(2.0)
     assert bar(suite, "bfloat16").measured == pytest.approx(4.0)
     share = 100 * 64 * training.flops(genre_cnn()) / 0.1 / 200e9
     assert bar(suite, "matrix product").measured == pytest.approx(share)
-    assert bar(suite, "files opened").holds
-    assert bar(suite, "function calls").measured == 1
-    assert not bar(suite, "function calls").holds
-    assert bar(suite, "peak memory").measured == pytest.approx(670)
+    assert bar(suite, "files read").holds
+    assert bar(suite, "Python operations").measured == 1
+    assert not bar(suite, "Python operations").holds
+    assert bar(suite, "peak memory").measured == pytest.approx(670 + 134.4)
     assert bar(suite, "8 times").measured == pytest.approx(1.0)
-    assert [points for points, _ in suite.curves["training"]] == [64, 128, 256, 512]
+    assert suite.curves["training"] == [(1250, 2.5), (2500, 5), (5000, 10), (10_000, 20)]
+    own = next(each for each in suite.contenders if each.name == "torch")
+    assert own.details["share_of_peak"] == pytest.approx(share / 100)
 
 
 def test_backends_of_outside_authors_take_part(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,10 +147,55 @@ def test_backends_of_outside_authors_take_part(workshop: Workshop, monkeypatch: 
     absent = BackendInfo("absent", "f", "s", ("cpu",), can_train=True, implementation="")
     entries.append(BackendEntry("absent", ("dist 1",), absent, None, "f is not installed"))
     monkeypatch.setattr(training, "list_backends", lambda: entries)
-    assert training._trainers(workshop) == {"mine": ("mine", "float32"), "mine, bfloat16": ("mine", "bfloat16")}
+    monkeypatch.setattr(training, "_has_bfloat16", lambda: True)
+    notes: list[str] = []
+    assert list(training._trainers(workshop, notes)) == ["mine", "mine, bfloat16"]
+    assert notes == []
+    monkeypatch.setattr(training, "_has_bfloat16", lambda: False)
+    assert list(training._trainers(workshop, notes)) == ["mine"]
+    assert notes == ["mine, bfloat16: left out, the processor has no bfloat16 instructions"]
     asked = Workshop(workshop.folder, None, ("reader",), 1, lambda what: None)
     with pytest.raises(BackendError, match="expected a backend that trains, of mine, received 'reader'"):
-        training._trainers(asked)
+        training._trainers(asked, notes)
+    elsewhere = Workshop(workshop.folder, None, (), 1, lambda what: None, "cuda")
+    assert training._trainers(elsewhere, notes) == {}
+    assert notes[-1] == "mine, bfloat16: left out, it does not know the device cuda"
+
+
+def test_a_plugin_that_fails_is_left_out_and_said_so(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It costs nobody else's times; and without the PyTorch backend there are no bars, which is said, too."""
+    infos = [BackendInfo(name, "f", "s", ("cpu",), can_train=True, implementation="") for name in ("broken", "mine")]
+    entries = [BackendEntry(info.name, ("dist 1",), info, "1", None) for info in infos]
+    monkeypatch.setattr(training, "list_backends", lambda: entries)
+    monkeypatch.setattr(training, "installed_version", lambda name: None)
+
+    def answer(name: str, arguments: dict[str, Any]) -> Finished:
+        """Fail for one backend.
+
+        Parameters
+        ----------
+        name : str
+            Who runs.
+        arguments : dict
+            With what.
+
+        Returns
+        -------
+        Finished
+            The answer.
+        """
+        if arguments.get("backend") == "broken":
+            raise BenchError("train: exit status 1: no memory")
+        return Finished(1.0, 0, {"gflops": 200.0, "epoch_seconds": [1.0, 1.0, 1.0], "steps": 8})
+
+    stand_in(training, answer, monkeypatch)
+    suite = training.training_suite(workshop)
+    assert [each.name for each in suite.contenders] == ["mine", training.MATRIX]
+    assert suite.notes[2:] == (
+        "broken: left out, train: exit status 1: no memory",
+        "no bars: they are about the backend torch, which was not timed",
+    )
+    assert suite.bars == ()
 
 
 def test_preprocessing_is_held_to_a_plain_script_and_to_its_parts(
@@ -184,8 +235,9 @@ def test_preprocessing_is_held_to_a_plain_script_and_to_its_parts(
     order = stand_in(preprocessing, answer, monkeypatch)
     rates = iter([1.0, 150.0, 90.0])  # the first is asked what it imports, not how fast it is
     suite = preprocessing.preprocessing_suite(workshop)
-    assert order[:6] == ["preprocess.py", "genrebench preprocess", "genrebench preprocess"] * 2
-    assert order[7:] == ["preprocess_parts", *["preprocess"] * 4] * 2
+    assert order[:2] == ["preprocess.py", "genrebench preprocess"]  # not counted
+    assert order[2:8] == ["preprocess.py", "genrebench preprocess", "genrebench preprocess"] * 2
+    assert order[9:] == [*["preprocess_parts", "preprocess"] * 2, *["preprocess"] * 3]
     assert bar(suite, "plain script").measured == pytest.approx(3.0)
     assert bar(suite, "rate after start-up").measured == pytest.approx(100 * (150 / 200 + 90 / 100) / 2)
     assert bar(suite, "second run, against").measured == pytest.approx(20.0)
@@ -217,9 +269,9 @@ def test_inference_is_held_to_imports_and_a_plain_loop(workshop: Workshop, monke
         if name == "-c":
             return Finished(2.0, 0, {})
         if name == "infer.py":
-            return Finished(9.0, 0, {"seconds": 6.0, "genres": {"a": "rock", "b": "jazz"}})
+            return Finished(9.0, 0, {"seconds": 6.0, "probabilities": {"a": {"rock": 0.75}, "b": {"jazz": 0.5}}})
         if name == "infer":
-            return Finished(9.0, 0, {"seconds": 2.0, "genres": {"a": "rock", "b": "pop"}})
+            return Finished(9.0, 0, {"seconds": 2.0, "probabilities": {"a": {"rock": 0.5}, "b": {"jazz": 0.5}}})
         long = any("long-20" in word for word in arguments["words"])
         return Finished(2.2, 300 if long else 200, {})
 
@@ -227,7 +279,8 @@ def test_inference_is_held_to_imports_and_a_plain_loop(workshop: Workshop, monke
     suite = inference.inference_suite(workshop)
     assert bar(suite, "cold").measured == pytest.approx(1.1)
     assert bar(suite, "plain loop").measured == pytest.approx(3.0)
-    assert bar(suite, "disagree").measured == 1
+    assert bar(suite, "largest difference").measured == 0.25
+    assert not bar(suite, "largest difference").holds
     assert not bar(suite, "2 h of audio").holds
     assert bar(suite, "60 files, against 6").measured == 1
 
@@ -267,14 +320,18 @@ def test_without_frameworks_what_is_left_out_is_said(workshop: Workshop, monkeyp
     monkeypatch.setattr(inference, "installed_version", lambda name: None)
     suite = training.training_suite(workshop)
     assert [each.name for each in suite.contenders] == [training.MATRIX]
-    assert [note.partition(":")[0] for note in suite.notes] == [training.PLAIN, training.KERAS]
+    assert [note.partition(":")[0] for note in suite.notes] == [training.PLAIN, training.KERAS, "no bars"]
     assert inference.inference_suite(workshop).notes == ("inference: left out, torch is not installed",)
 
 
-def test_a_dataset_without_wav_files_is_refused(workshop: Workshop) -> None:
-    """The plain script reads nothing else."""
+def test_recordings_that_cannot_be_decoded_are_left_out(workshop: Workshop) -> None:
+    """The plain script would end at one; without any other the dataset is refused."""
+    first, *others = sorted(workshop.recordings)
+    first.write_bytes(b"RIFF, but no more")
+    again = Workshop(workshop.folder, workshop.dataset, (), 1, lambda what: None)
+    assert sorted(again.recordings) == others
     for path in workshop.recordings:
-        path.rename(path.with_suffix(".flac"))
+        path.write_bytes(b"no audio")
     again = Workshop(workshop.folder, workshop.dataset, (), 1, lambda what: None)
     with pytest.raises(ConfigError, match="dataset: expected WAV recordings"):
         _ = again.recordings
