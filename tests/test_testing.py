@@ -1,6 +1,7 @@
 """The conformance kit: what it says, and that it sees each mistake that a framework's defaults make."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -281,6 +282,27 @@ def test_a_framework_s_default_is_seen(
     plant(monkeypatch)
     with pytest.raises(CheckFailure, match=f"^{tensor}: "):
         CHECKS[check](subject())
+
+
+def test_an_announced_precision_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backend that does not take the word, or does something else with it, fails; so does an unknown word."""
+    torch_, start = subject(), backend.TorchNetwork.start_training
+    assert torch_.info.precisions == ("float32", "bfloat16")
+    CHECKS["training"](torch_)
+    with monkeypatch.context() as patch:
+        patch.setattr(backend.TorchNetwork, "start_training", lambda self, adam, *, seed: start(self, adam, seed=seed))
+        with pytest.raises(TypeError, match="precision"):
+            CHECKS["training"](torch_)
+    with monkeypatch.context() as patch:
+        step = backend.TorchNetwork.train_step
+        half = lambda self, x, labels: step(self, x * (0.5 if self._autocasts else 1), labels)  # noqa: E731
+        patch.setattr(backend.TorchNetwork, "train_step", half)
+        with pytest.raises(CheckFailure, match=r"^train_step in bfloat16: expected the loss"):
+            CHECKS["training"](torch_)
+    for precisions in (("bfloat16",), ("float32", "float8")):
+        other = replace(torch_, info=replace(torch_.info, precisions=precisions))
+        with pytest.raises(CheckFailure, match=r"^info.precisions: expected float32, and others of float32, bfloat16"):
+            CHECKS["info"](other)
 
 
 def test_the_kit_goes_on_after_a_failure_and_says_what_was_found(monkeypatch: pytest.MonkeyPatch) -> None:

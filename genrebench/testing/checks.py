@@ -35,6 +35,10 @@ from genrebench.testing.examples import (
 Check = Callable[[Subject], None]
 
 
+# In what networks can be trained, and how far the first loss may then be from that in float64.
+_PRECISIONS = {"float32": 1e-5, "bfloat16": 0.05}
+
+
 def info(subject: Subject) -> None:
     """Check that the backend describes itself.
 
@@ -57,6 +61,9 @@ def info(subject: Subject) -> None:
             raise CheckFailure(f"info.{field}: expected one line of text, received {value!r}")
     if not info.devices or not all(isinstance(device, str) for device in info.devices):
         raise CheckFailure(f"info.devices: expected at least one name, received {info.devices!r}")
+    if "float32" not in info.precisions or not set(info.precisions) <= _PRECISIONS.keys():
+        known = ", ".join(_PRECISIONS)
+        raise CheckFailure(f"info.precisions: expected float32, and others of {known}, received {info.precisions!r}")
 
 
 def build(subject: Subject) -> None:
@@ -440,9 +447,20 @@ def training(subject: Subject) -> None:
     moving = {name: statistics[name] for name in referee.weights().keys() - expected.keys()}
     _step(network, x, labels, loss)
     compare(network.weights(), expected | moving, 1e-8)
+    for precision in subject.info.precisions:
+        single = subject.build(architecture, dtype="float32")
+        _step(single, x.astype(np.float32), labels, loss, precision=precision, tolerance=_PRECISIONS[precision])
 
 
-def _step(network: Network, x: NDArray[Any], labels: NDArray[np.int64], expected: float) -> None:
+def _step(
+    network: Network,
+    x: NDArray[Any],
+    labels: NDArray[np.int64],
+    expected: float,
+    *,
+    precision: str = "float32",
+    tolerance: float = FORWARD_TOLERANCE,
+) -> None:
     """Do one step of training and check its loss.
 
     Parameters
@@ -455,6 +473,10 @@ def _step(network: Network, x: NDArray[Any], labels: NDArray[np.int64], expected
         True classes.
     expected : float
         The loss.
+    precision : str
+        In what it is trained.
+    tolerance : float
+        Largest relative error of the loss.
 
     Raises
     ------
@@ -462,10 +484,14 @@ def _step(network: Network, x: NDArray[Any], labels: NDArray[np.int64], expected
         If the loss differs.
     """
     assert isinstance(network, Trainable)
-    network.start_training(Adam(), seed=0)
+    # Backends that know one precision need not know the word.
+    options = {} if precision == "float32" else {"precision": precision}
+    network.start_training(Adam(), seed=0, **options)
     metrics = network.train_step(x, labels)
-    if metrics.size != len(x) or abs(metrics.loss - expected) > FORWARD_TOLERANCE * expected:
-        raise CheckFailure(f"train_step: expected the loss {expected} of {len(x)} inputs, received {metrics}")
+    if metrics.size != len(x) or not abs(metrics.loss - expected) <= tolerance * expected:
+        raise CheckFailure(
+            f"train_step in {precision}: expected the loss {expected} of {len(x)} inputs, received {metrics}"
+        )
 
 
 CHECKS: dict[str, Check] = {
