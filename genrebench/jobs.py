@@ -49,7 +49,7 @@ class Call:
     name : str
         What its results are called.
     method : str
-        A key of `genrebench.worker.METHODS`.
+        A key of `genrebench.calls.METHODS`.
     arrays : dict of str to ndarray
         Arguments that are arrays; a mapping's entries are ``<argument>/<name>``.
     options : dict
@@ -332,7 +332,9 @@ def _started(
                     code = process.wait(timeout)
                 except subprocess.TimeoutExpired as error:
                     _end(process)
-                    raise WorkerError(f"worker: expected an end within {timeout:g} s, ended it", _text(log)) from error
+                    raise WorkerError(
+                        f"worker of {document['backend']}: expected an end within {timeout:g} s, ended it", _text(log)
+                    ) from error
                 return _read_result(document["backend"], folder, code, _text(log))
 
             yield result

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from genrebench.commands.options import COUNT, PATH, Size, examples
 
@@ -82,12 +83,18 @@ def parity(*, source: Path | None, output: Path | None, **options: Any) -> None:
     """
     from rich.console import Console
 
+    from genrebench.files import write_atomically
     from genrebench.parity.rendering.terminal import show_report
     from genrebench.parity.results import load_report, save_report
 
     # A pipe has no width; whatever reads it wants whole lines.
     console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
     if source is not None:
+        context = click.get_current_context()
+        asked = [each for each in options if context.get_parameter_source(each) is not ParameterSource.DEFAULT]
+        if asked:
+            flag = next(each.opts[0] for each in context.command.params if each.name == asked[0])
+            raise click.UsageError(f"--from renders a report and runs nothing; expected no {flag} beside it")
         report = load_report(source)
         output = output or source.parent
     else:
@@ -97,32 +104,35 @@ def parity(*, source: Path | None, output: Path | None, **options: Any) -> None:
         if output.exists() and not output.is_dir():  # said before the backends have computed for nothing
             raise NotADirectoryError(errno.ENOTDIR, "expected a folder for the report", str(output))
         report = run(Request(**options), console)
+    rendered = _rendered(report)
     output.mkdir(parents=True, exist_ok=True)
-    if source is None or output.resolve() != source.parent.resolve():
+    if source is None or (output / "parity.json").resolve() != source.resolve():
         save_report(output / "parity.json", report)
-    _render(output, report)
+    for name, content in rendered.items():
+        write_atomically(output / name, content)
     show_report(report, console)
     _say_where(output)
     if not report.passed:
         raise click.exceptions.Exit(1)
 
 
-def _render(folder: Path, report: Any) -> None:
-    """Write the readable forms of a report.
+def _rendered(report: Any) -> dict[str, bytes]:
+    """Make the readable forms of a report, before any of its files is written.
 
     Parameters
     ----------
-    folder : Path
-        Where they go.
     report : Report
         The report.
+
+    Returns
+    -------
+    dict of str to bytes
+        Content by file name.
     """
-    from genrebench.files import write_atomically
     from genrebench.parity.rendering.markdown import markdown
     from genrebench.parity.rendering.page import page
 
-    write_atomically(folder / "parity.md", markdown(report).encode())
-    write_atomically(folder / "parity.html", page(report).encode())
+    return {"parity.md": markdown(report).encode(), "parity.html": page(report).encode()}
 
 
 def _say_where(folder: Path) -> None:

@@ -11,10 +11,12 @@ from genrebench.parity.ledger.case import LayerCase
 from genrebench.parity.ledger.layers import LAYER_ENTRIES
 from genrebench.parity.ledger.optimizer import ADAM_ENTRIES
 from genrebench.parity.ledger.tensors import (
+    DRAWN_ENTRIES,
     GRADIENT_ENTRIES,
     LOSS_ENTRIES,
     STATISTIC_ENTRIES,
     WEIGHT_ENTRIES,
+    DrawnCase,
     GradientCase,
     LossCase,
     StatisticCase,
@@ -25,7 +27,7 @@ from genrebench.parity.results import Cause, Row
 from genrebench.parity.session import Session
 from genrebench.parity.stages.network import loss_of
 from genrebench.parity.stages.optimizer import adam_case
-from genrebench.parity.stages.paths import fast_adam_case, fast_statistics
+from genrebench.parity.stages.paths import drawn_as_it_should_be, fast_adam_case, fast_statistics
 
 
 def _structure_cause(session: Session, backend: str, row: Row) -> Cause | None:
@@ -65,9 +67,11 @@ def _weight_cause(session: Session, backend: str, row: Row) -> Cause | None:
     Cause or None
         The cause.
     """
-    name = row.name.partition(" ")[0]
-    received = session.answers[backend].arrays("weights")[name]
-    given = session.probe.weights
+    call, given = "weights", session.probe.weights
+    if row.name not in given:  # one that was given in float32; what goes on to the reference has no case of its own
+        call, given = "weights32", {name: value.astype(np.float32) for name, value in given.items()}
+    name = row.name.removesuffix(" (float32)")
+    received = session.answers[backend].arrays(call)[name]
     return explain(WEIGHT_ENTRIES, WeightCase(name, received, given[name], given))
 
 
@@ -274,6 +278,10 @@ def _fast_cause(session: Session, backend: str, row: Row) -> Cause | None:
     specs = session.probe.architecture.weight_specs()
     if row.name in specs and not specs[row.name].trainable:
         return _statistic_cause(session, backend, row.name, "fast-path")
+    layer = next((each for each in session.probe.architecture.layers if row.name == f"{each.name}, drawn masks"), None)
+    if isinstance(layer, Dropout):
+        drawn = session.answers[backend].arrays("dropout")[layer.name]
+        return explain(DRAWN_ENTRIES, DrawnCase(layer.rate, drawn, drawn_as_it_should_be(layer, drawn)))
     return None
 
 

@@ -137,11 +137,12 @@ def prepare(request: Request) -> tuple[Probe, Description]:
         seed=request.seed,
         spectrograms=_tried(network, inputs, request.seed) if saved else None,
     )
+    tried = "; the trained model is tried on random inputs, for want of --data" if saved and inputs is None else ""
     origin = f"spectrograms from {printable(request.data)}" if request.data else "random inputs"
     size = " x ".join(map(str, network.input_shape))
     return probe, Description(
         command=request.command(),
-        inputs=f"{request.batch_size} {origin}, {size}, seed {request.seed}",
+        inputs=f"{request.batch_size} {origin}, {size}, seed {request.seed}{tried}",
         weights=f"those of {printable(request.model)}" if request.model else f"random, seed {request.seed}",
         genres=saved.spec.genres if saved else (),
     )

@@ -83,12 +83,14 @@ def compare(
     norm = float(np.linalg.norm(wide[1]))
     largest, error = float(np.abs(wide[1]).max()), relative_error(*wide) * min(1.0, norm / floor if floor else 1.0)
     pair = float(value[index]), float(expected[index])
+    scaled_max = float(difference[index]) / (largest or 1.0)
     return Row(
         name=name,
         view=view,
         shape=shape,
-        relative_l2=error,
-        scaled_max=float(difference[index]) / (largest or 1.0),
+        # JSON has no infinity, which is what such a difference comes to.
+        relative_l2=error if np.isfinite(error) else None,
+        scaled_max=scaled_max if np.isfinite(scaled_max) else None,
         worst=Worst(tuple(map(int, index)), *pair),
         ulps=ulps_between(*pair, np.result_type(value, np.float32)),
         tolerance=tolerance,

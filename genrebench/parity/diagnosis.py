@@ -4,7 +4,9 @@ from dataclasses import replace
 
 from genrebench.parity.causes import EXPLAINERS, loss_case
 from genrebench.parity.results import Comparison, Finding, Row, Stage, smallest_tolerance
-from genrebench.parity.session import Session
+from genrebench.parity.session import REFEREE, Session
+from genrebench.parity.stages.network import forward_stage
+from genrebench.testing.examples import FORWARD_TOLERANCE
 
 _FORWARD = ("evaluation", "training")
 # What diverges here follows from what diverged before, unless nothing did.
@@ -26,10 +28,37 @@ def diagnose(session: Session, stages: tuple[Stage, ...]) -> tuple[Finding, ...]
     tuple of Finding
         By backend in order of the stages; the first of a backend is where it goes wrong.
     """
-    return tuple(finding for backend in session.backends for finding in _of_backend(session, stages, backend))
+    own = _of_reference(session)
+    found = [_of_backend(session, stages, backend, is_right=not own) for backend in session.backends]
+    return (*own, *(finding for findings in found for finding in findings))
 
 
-def _of_backend(session: Session, stages: tuple[Stage, ...], backend: str) -> list[Finding]:
+def _of_reference(session: Session) -> list[Finding]:
+    """Explain where the reference itself is off, if it is not the definitions.
+
+    Parameters
+    ----------
+    session : Session
+        The run.
+
+    Returns
+    -------
+    list of Finding
+        One a layer whose output is not what its definition makes of its input.
+    """
+    if session.reference == REFEREE:
+        return []
+    found: list[Finding] = []
+    for call in _FORWARD:
+        stage = forward_stage(call, (session.isolated_comparison(session.reference, call, FORWARD_TOLERANCE),))
+        for row in _own_errors(stage, stage.comparisons[0]):
+            finding = _finding(session, stage, stage.comparisons[0], row)
+            if not _follows(finding, found):
+                found.append(finding)
+    return _joined(found)
+
+
+def _of_backend(session: Session, stages: tuple[Stage, ...], backend: str, *, is_right: bool) -> list[Finding]:
     """Explain what diverges in one backend.
 
     Parameters
@@ -40,6 +69,8 @@ def _of_backend(session: Session, stages: tuple[Stage, ...], backend: str) -> li
         What was compared.
     backend : str
         The backend.
+    is_right : bool
+        Whether the reference is right by the definitions; if not, only what is wrong by these is the backend's.
 
     Returns
     -------
@@ -50,16 +81,18 @@ def _of_backend(session: Session, stages: tuple[Stage, ...], backend: str) -> li
     # A short run goes astray if training does; the fast path says where.
     for stage in sorted(stages, key=lambda stage: stage.id == "steps"):
         if stage.passed is not False or (
-            found and stage.id in _FOLLOWING and not _has_own_error(session, stage, backend)
+            (found or not is_right) and stage.id in _FOLLOWING and not _has_own_error(session, stage, backend)
         ):
             continue
         for comparison in stage.comparisons:
             if comparison.backend == backend and (comparison.against == session.reference or stage.id == "fast-path"):
-                for row in _own_errors(stage, comparison):
+                for row in _own_errors(stage, comparison, is_right=is_right):
                     finding = _finding(session, stage, comparison, row)
-                    if not _follows(finding, found):
+                    is_blameless = not is_right and finding.cause is None and stage.id not in _FORWARD
+                    if not is_blameless and not _follows(finding, found):
                         found.append(finding)
-                if comparison.error and not found:
+                # A backend that cannot run the network cannot do the rest; Adam works on weights alone.
+                if comparison.error and (not found or stage.id == "adam"):
                     found.append(_failed(stage, comparison))
     return _joined(sorted(found, key=lambda finding: _place(session, finding)))
 
@@ -158,7 +191,7 @@ def _has_own_error(session: Session, stage: Stage, backend: str) -> bool:
     )
 
 
-def _own_errors(stage: Stage, comparison: Comparison) -> list[Row]:
+def _own_errors(stage: Stage, comparison: Comparison, *, is_right: bool = True) -> list[Row]:
     """Choose the rows that have errors of their own.
 
     Parameters
@@ -167,6 +200,8 @@ def _own_errors(stage: Stage, comparison: Comparison) -> list[Row]:
         The stage.
     comparison : Comparison
         A comparison of it.
+    is_right : bool
+        Whether the reference is right by the definitions.
 
     Returns
     -------
@@ -180,6 +215,8 @@ def _own_errors(stage: Stage, comparison: Comparison) -> list[Row]:
         if isolated or missing:
             # What cannot be isolated, since its input is missing or has another shape, follows from what can.
             return isolated or missing[:1]
+        if not is_right:
+            return []
     return diverging[:1]
 
 
@@ -229,6 +266,8 @@ def _finding(session: Session, stage: Stage, comparison: Comparison, row: Row) -
         cause = None
     tolerance = smallest_tolerance([comparison])
     size = f"off by {row.relative_l2:.1e}" if row.relative_l2 is not None else row.note or "cannot be compared"
+    if comparison.error and row.relative_l2 is None:
+        size = f"{size} ({comparison.error})"
     if cause:
         remains = "exactly" if cause.residual == 0 else f"to {cause.residual:.1e}"
         why = f"{cause.explanation}; explains the difference {remains}"
@@ -266,11 +305,14 @@ def verdict(session: Session, stages: tuple[Stage, ...], findings: tuple[Finding
     for backend in off:
         first = next(finding for finding in findings if finding.backend == backend)
         cause = f" ({first.cause.explanation})" if first.cause else ""
-        sentences.append(f"{backend} is off against {session.reference}, first at {first.name}{cause}.")
+        against = (
+            f"{session.reference}" if backend != session.reference else "the definitions, although it is the reference"
+        )
+        sentences.append(f"{backend} is off against {against}, first at {first.name}{cause}.")
     if len(off) == len(session.backends) > 1 and _agree(stages, session.reference, findings):
         sentences.append(f"The backends agree with each other: {session.reference} may be the one that is off.")
     right = [backend for backend in session.backends if backend not in off]
-    if right and off:
+    if right and off and session.reference not in off:
         sentences.append(f"{' and '.join(right)} agree{'s' if len(right) == 1 else ''} with {session.reference}.")
     return " ".join(sentences) or f"{', '.join(failed)} failed."
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,9 @@ from genrebench.architecture import Architecture, Weights
 from genrebench.backend import Adam
 from genrebench.files import sha256
 from genrebench.jobs import Call, Job, JobResult, start_job
+from genrebench.layers import Conv2D, Dense
 from genrebench.parity.compare import Array
+from genrebench.parity.referee import run_layer
 from genrebench.testing.examples import example_inputs, example_masks, example_weights
 
 # With these, one step of Adam moves a weight by g / (|g| + 1), which gives the gradient g back.
@@ -81,20 +83,27 @@ class Probe:
             SHA-256 of architecture, weights and inputs.
         """
         ordered = [self.weights[name] for name in sorted(self.weights)]
+        inputs = [self.x, self.labels, self.batches, self.batch_labels]
+        inputs += [] if self.spectrograms is None else [self.spectrograms]
         return {
             "architecture": self.architecture.fingerprint(),
             "weights": sha256(np.ascontiguousarray(value).tobytes() for value in ordered),
-            "inputs": sha256(np.ascontiguousarray(value).tobytes() for value in (self.x, self.labels, self.batches)),
+            "inputs": sha256(np.ascontiguousarray(value).tobytes() for value in inputs),
         }
 
 
-def random_weights(architecture: Architecture, seed: int) -> Weights:
+def random_weights(architecture: Architecture, x: Array, seed: int) -> Weights:
     """Draw weights none of which is trivial, and which need all digits of float64.
+
+    The biases before a rectifier are such that it cuts off more than half of what it is given, whatever the layers
+    before it do: a layer that gives out nothing but zeros hides all that comes before it.
 
     Parameters
     ----------
     architecture : Architecture
         The network.
+    x : ndarray of float64 [shape=(n, height, width, channels)]
+        Inputs.
     seed : int
         Seed of the draw.
 
@@ -105,7 +114,15 @@ def random_weights(architecture: Architecture, seed: int) -> Weights:
     """
     rng = np.random.default_rng([seed, 3])
     weights = example_weights(architecture, seed)
-    return {name: value * (1 + 1e-8 * rng.random(value.shape)) for name, value in weights.items()}
+    weights = {name: value * (1 + 1e-8 * rng.random(value.shape)) for name, value in weights.items()}
+    for layer in architecture.layers:
+        if isinstance(layer, Conv2D | Dense) and layer.activation == "relu":
+            linear = run_layer(replace(layer, activation="linear"), weights, x)[layer.name]
+            axes = tuple(range(linear.ndim - 1))
+            below = rng.uniform(0.1, 0.5, linear.shape[-1]) * linear.std(axes)
+            weights[f"{layer.name}/bias"] = weights[f"{layer.name}/bias"] - linear.mean(axes) - below
+        x = run_layer(layer, weights, x)[layer.name]
+    return weights
 
 
 def make_probe(
@@ -149,8 +166,9 @@ def make_probe(
     x, labels = example_inputs(architecture, count, seed)
     if data is not None:
         # Repeated where the tree is small; a batch of its own for the ladder, the others for the short run.
-        x = data[np.resize(np.random.default_rng([seed, 4]).permutation(len(data)), count)].astype(np.float64)
-    chosen_weights = random_weights(architecture, seed) if weights is None else weights
+        x = data[np.resize(np.random.default_rng([seed, 4]).permutation(len(data)), count)]
+    x = x.astype(np.float64)
+    chosen_weights = random_weights(architecture, x[:batch_size], seed) if weights is None else weights
     return Probe(
         architecture=architecture,
         weights={name: np.asarray(value, np.float64) for name, value in chosen_weights.items()},
@@ -226,6 +244,7 @@ def calls(probe: Probe) -> tuple[Call, ...]:
         Call("undropped-training", "trace", seen, {"training": True}),
         Call("fast", "steps", first, revealing),
         Call("fast-adam", "steps", first, {"count": 1}),
+        Call("dropout", "drawn_dropout", {}, {"adam": asdict(REVEALING_ADAM)}),
     ]
     asked += [
         Call(f"{call.name}32", call.method, _single(call.arrays), call.options, dtype="float32")

@@ -50,15 +50,37 @@ class Session:
     _isolated: dict[tuple[str, str], dict[str, dict[str, Array]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse a reference that could not compute.
+        """Refuse a reference that could not compute, and numbers that prove nothing.
 
         Raises
         ------
         BackendError
-            If one of its calls failed.
+            If one of its calls failed, a tensor is missing or not finite, or a layer gives out nothing but zeros.
         """
-        for call, error in self.answers[self.reference].result.errors.items():
-            raise BackendError(f"expected the reference {self.reference} to compute, {call} failed: {error}")
+        right, architecture = self.right, self.probe.architecture
+        for call in {**right.result.errors, **right.result.values}:
+            if right.error(call):
+                raise BackendError(
+                    f"expected the reference {self.reference} to compute, {call} failed: {right.error(call)}"
+                )
+        trainable = [name for name, spec in architecture.weight_specs().items() if spec.trainable]
+        layers = [layer.name for layer in architecture.layers]
+        wanted = {"evaluation": layers, "training": layers, "gradients": trainable, "sensitivity": trainable}
+        for call, names in wanted.items():
+            found = right.arrays(call)
+            for name in names:
+                if name not in found or not np.isfinite(found[name]).all():
+                    raise BackendError(
+                        f"expected finite numbers from the reference {self.reference}, received none for {name}, {call}"
+                    )
+                if not found[name].any() and call in ("evaluation", "gradients"):
+                    what = "its gradient is" if call == "gradients" else "it gives out"
+                    raise BackendError(
+                        f"{name}: {what} nothing but zeros with these weights and inputs, which proves nothing about "
+                        "what comes before; try another --seed, or --data"
+                    )
+        if None in (losses := [self.value(self.reference, "gradients"), *self.value(self.reference, "steps")]):
+            raise BackendError(f"expected finite losses from the reference {self.reference}, received {losses}")
 
     @property
     def right(self) -> Answers:
@@ -125,7 +147,8 @@ class Session:
         for backend, against in self.pairs():
             ours, theirs = self.answers[backend], self.answers[against]
             error = ours.error(call) or (f"{against}: {theirs.error(call)}" if theirs.error(call) else "")
-            rows = compare_all(chosen(ours), chosen(theirs), tolerance) if chosen(ours) else []
+            is_blank = error and not chosen(ours)  # a network of which a part runs gives what that part gives
+            rows = [] if is_blank else compare_all(chosen(ours), chosen(theirs), tolerance)
             comparisons.append(Comparison(backend, against, tuple(rows), error))
         return comparisons
 
@@ -279,7 +302,7 @@ def fast_gradients(session: Session, backend: str, call: str = "fast") -> dict[s
     specs = session.probe.architecture.weight_specs()
     gradients = {}
     for name, value in after.items():
-        if specs[name].trainable:
+        if name in specs and specs[name].trainable:
             moved = session.probe.weights[name].astype(value.dtype) - value
             with np.errstate(divide="ignore"):
                 gradients[name] = moved / (1 - np.abs(moved))
@@ -320,7 +343,7 @@ def relative_losses(losses: list[float], expected: list[float], floor: float) ->
     list of float or None
         Relative errors; None where a loss is NaN or infinite.
     """
-    errors = (abs(loss - right) / max(abs(right), floor) for loss, right in zip(losses, expected, strict=True))
+    errors = (abs(loss - right) / max(abs(right), floor) for loss, right in zip(losses, expected))  # noqa: B905 - where one ends early
     return [error if np.isfinite(error) else None for error in errors]
 
 

@@ -191,7 +191,10 @@ def relative_error(value: NDArray[Any], expected: NDArray[Any]) -> float:
     """
     if value.shape != expected.shape or not np.isfinite(value).all():
         return float("inf")
-    difference, norm = np.linalg.norm(value - expected), np.linalg.norm(expected)
+    # In units of the largest value, since squares of large numbers overflow.
+    unit = float(np.abs(expected).max(initial=0.0)) or 1.0
+    with np.errstate(over="ignore"):
+        difference, norm = np.linalg.norm(value / unit - expected / unit), np.linalg.norm(expected / unit)
     return float(difference / norm) if norm else float(difference)
 
 

@@ -305,6 +305,42 @@ def mask_ignored() -> None:
     network._BUILDERS["Dropout"] = _remembering_rate
 
 
+def never_dropping() -> None:
+    """Drop nothing in training, unless a mask is given."""
+    from backends.torch_cnn import network
+
+    forward = network.Dropout.forward
+    network.Dropout.forward = lambda self, x: x if self.mask is None else forward(self, x)
+
+
+def same_mask_every_step() -> None:
+    """Begin the random stream anew in each step."""
+    from backends.torch_cnn import network
+
+    forward = network.Dropout.forward
+
+    def again(self: Any, x: Any) -> Any:
+        """Drop what was dropped before.
+
+        Parameters
+        ----------
+        self : Dropout
+            The layer.
+        x : Tensor
+            Input.
+
+        Returns
+        -------
+        Tensor
+            Output.
+        """
+        if self.generator is not None:
+            self.generator.manual_seed(0)
+        return forward(self, x)
+
+    network.Dropout.forward = again
+
+
 def adam_epsilon() -> None:
     """Leave the value of Adam's epsilon to PyTorch."""
     from backends.torch_cnn import backend, optimizer

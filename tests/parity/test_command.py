@@ -156,6 +156,7 @@ def test_a_report_that_fails_has_status_1_again(failing: Report, tmp_path: Path)
         ("--python caffe=python3", "--python caffe: expected one of the backends compared, torch, keras, numpy"),
         ("--output {folder}/list.json", r"list\.json: expected a folder for the report"),
         ("--from nothing.json", r"nothing\.json: expected a parity report, cannot be read"),
+        ("--from nothing.json --steps 3", r"--from renders a report and runs nothing; expected no --steps beside it"),
         ("--from {folder}/list.json", "received None; run parity again"),
     ],
 )

@@ -63,6 +63,8 @@ PLANTED = [
     ("relu_after_normalisation", "evaluation", "conv2d", "relu-order", "rectifies after batch_normalization"),
     ("dropout_in_evaluation", "evaluation", "dropout", "dropout", r"active in evaluation: \d+% .* .rate 0.3."),
     ("mask_ignored", "training", "dropout", "dropout", "draws its own mask"),
+    ("never_dropping", "fast-path", "dropout, drawn masks", "dropout", "drops nothing in training"),
+    ("same_mask_every_step", "fast-path", "dropout, drawn masks", "dropout", "the same values in every step"),
     ("adam_epsilon", "adam", "conv2d/kernel", "adam-epsilon", "epsilon 1e-08 .PyTorch.*, expected 1e-07"),
     ("adam_placement", "adam", "conv2d/kernel", "adam-epsilon", "added after the bias correction, expected before"),
     (

@@ -13,6 +13,8 @@ from genrebench.testing.examples import FORWARD_TOLERANCE, relative_error
 
 # Between this and half a digit more lies what float32 arithmetic leaves of a result.
 FLOAT32_ROUNDING = 1e-4
+# Numbers fitted to what was received explain tensors of fewer values whatever these are.
+FITTED_VALUES = 3
 
 
 class Case(Protocol):

@@ -26,7 +26,9 @@ def rectifier_after_normalisation(case: LayerCase) -> Predictions:
     if case.kind == "BatchNormalization":
         before = next((each for each in reversed(case.architecture.layers[: case.index]) if hasattr(each, "filters")
                        or hasattr(each, "units")), None)  # fmt: skip
-        if before is not None and getattr(before, "activation", "") == "relu":
+        if before is None or getattr(before, "activation", "") != "relu":
+            return
+        if before.name in case.outputs and (case.outputs[before.name] < 0).any():
             yield f"rectifies after normalising, expected before, in {before.name}", np.maximum(case.expected, 0)
         return
     if case.layer.activation != "relu":

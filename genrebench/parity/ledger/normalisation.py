@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from genrebench.parity.ledger.base import FITTED_VALUES
 from genrebench.parity.ledger.case import LayerCase, Predictions, flatten_orders
 
 # Other frameworks' defaults, and what people write.
@@ -32,7 +33,9 @@ def epsilon(case: LayerCase) -> Predictions:
     slope = ((case.received - case.weight("beta")) * centred).sum(axes) / np.maximum((centred**2).sum(axes), 1e-300)
     with np.errstate(all="ignore"):
         estimates = (case.weight("gamma") / slope) ** 2 - variance
-    estimate = float(np.median(estimates[np.isfinite(estimates)])) if np.isfinite(estimates).any() else -1.0
+    estimates = estimates[np.isfinite(estimates)]
+    # One or two channels are explained by any fitted number.
+    estimate = float(np.median(estimates)) if len(estimates) >= FITTED_VALUES else -1.0
     single = float(np.float32(case.layer.epsilon))
     for epsilon in (*_EPSILONS, single, float(f"{estimate:.3g}"), estimate):
         if epsilon >= 0 and epsilon != case.layer.epsilon:
@@ -101,8 +104,13 @@ def dropout(case: LayerCase) -> Predictions:
         yield "ignores the mask", case.x
         yield "does not scale by 1 / (1 - rate)", case.x * case.mask
         yield "keeps what the mask drops", case.x * (1 - case.mask) / (1 - rate)
+    else:
+        yield "scales by 1 / (1 - rate) in evaluation, expected nothing", case.x / (1 - rate)
+        yield "scales by 1 - rate in evaluation, expected 1 / (1 - rate) in training", case.x * (1 - rate)
     drawn = (case.received != 0) | (case.x == 0)
     share = 1 - float(drawn.sum() - (case.x == 0).sum()) / max(int((case.x != 0).sum()), 1)
+    if share == 0:
+        return
     where = "in training draws its own mask" if case.training else "is active in evaluation"
     text = f"{where}: {share:.0%} of the values are dropped (rate {rate:g})"
     yield text, case.x * drawn / (1 - rate)

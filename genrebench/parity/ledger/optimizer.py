@@ -9,7 +9,7 @@ import numpy as np
 
 from genrebench.backend import Adam
 from genrebench.parity.compare import Array
-from genrebench.parity.ledger.base import Entry, float32_entry
+from genrebench.parity.ledger.base import FITTED_VALUES, Entry, float32_entry
 from genrebench.testing.examples import GRADIENT_TOLERANCE
 
 Predictions = Iterator[tuple[str, Array]]
@@ -200,6 +200,8 @@ def _other_rules(case: AdamCase) -> Predictions:
     yield "the moments' bias is not corrected", case.predict(corrected=False)
     if case.quantity == "update":
         yield "plain gradient descent", -case.optimizer.learning_rate * case.gradient
+        if case.received.size < FITTED_VALUES:
+            return
         factor = float((case.received * case.expected).sum()) / max(float((case.expected**2).sum()), 1e-300)
         rate = factor * case.optimizer.learning_rate
         yield f"learning rate {rate:.6g}, expected {case.optimizer.learning_rate:g}", case.expected * factor

@@ -10,7 +10,7 @@ import numpy as np
 from genrebench.architecture import Weights
 from genrebench.metrics import cross_entropy, log_softmax
 from genrebench.parity.compare import Array
-from genrebench.parity.ledger.base import Entry, float32_entry
+from genrebench.parity.ledger.base import FITTED_VALUES, Entry, float32_entry
 from genrebench.parity.ledger.case import kernel_layouts
 
 Predictions = Iterator[tuple[str, Array]]
@@ -156,7 +156,10 @@ def _momentum(case: StatisticCase) -> Predictions:
     for text, batch in variances:
         way = case.old - batch
         estimate = float(((case.received - batch) * way).sum() / max(float((way * way).sum()), 1e-300))
-        for momentum in (float(f"{estimate:.3g}"), estimate):
+        fitted = (float(f"{estimate:.3g}"), estimate) if case.received.size >= FITTED_VALUES else ()
+        for momentum in (1 - case.momentum, 0.9, 0.1, 0.99, 0.01, *fitted):
+            if momentum == case.momentum:
+                continue
             swapped = " (the momentum weights the new value)" if np.isclose(momentum, 1 - case.momentum) else ""
             explanation = f"{text}keeps {momentum:g} of the old value, expected {case.momentum:g}{swapped}"
             yield explanation, momentum * case.old + (1 - momentum) * batch
@@ -320,6 +323,8 @@ def _gradients(case: GradientCase) -> Predictions:
     yield from kernel_layouts(case.expected)
     for name, value in case.others.items():
         yield f"is that of {name}", value
+    if case.received.size < FITTED_VALUES:
+        return
     norm = max(float((case.expected**2).sum()), 1e-300)
     factor = float((case.received * case.expected).sum()) / norm
     yield f"is {factor:.6g} times what it should be", case.expected * factor
@@ -332,4 +337,55 @@ GRADIENT_ENTRIES: tuple[Entry[Any], ...] = (
     float32_entry(),
     Entry("gradient", "the gradient is another", (), "https://keras.io/guides/writing_a_custom_training_loop_in_tensorflow/",
           _gradients, tolerance=1e-10),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DrawnCase:
+    """Dropout that draws its masks otherwise in training.
+
+    Attributes
+    ----------
+    rate : float
+        Share that is dropped.
+    received, expected : ndarray [shape=(2, values)]
+        What it made of ones in two steps, and what it may make of them.
+    """
+
+    rate: float
+    received: Array
+    expected: Array
+    kind: str = "drawn"
+
+
+def _drawn(case: DrawnCase) -> Predictions:
+    """Predict dropout that drops nothing, another share, or forgets to scale.
+
+    Parameters
+    ----------
+    case : DrawnCase
+        What diverges.
+
+    Yields
+    ------
+    tuple of (str, ndarray)
+        Explanation and values.
+    """
+    kept = case.received != 0
+    share = 1 - float(kept.mean())
+    if kept.all():
+        yield "drops nothing in training", np.ones_like(case.received)
+        return
+    if np.array_equal(kept[0], kept[1]):
+        yield "drops the same values in every step", case.expected
+    yield f"drops {share:.1%} in training (rate {case.rate:g}) and does not scale the others", kept.astype(np.float64)
+    for rate in (share, 1 - case.rate):
+        scaled = np.where(kept, 1 / (1 - rate), 0.0)
+        yield f"drops {share:.1%} in training, expected {case.rate:.1%}, and scales accordingly", scaled
+    yield f"drops {share:.1%} in training, expected {case.rate:.1%}", case.expected
+
+
+DRAWN_ENTRIES: tuple[Entry[Any], ...] = (
+    Entry("dropout", "dropout does something else", (), "https://keras.io/api/layers/regularization_layers/dropout/",
+          _drawn, tolerance=1e-10),
 )  # fmt: skip

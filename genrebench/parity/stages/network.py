@@ -1,5 +1,7 @@
 """Stages of the network: structure, weights, forward passes, loss and gradients."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from genrebench.parity.compare import Array, compare, compare_all
@@ -82,10 +84,12 @@ def weights(session: Session) -> Stage:
             ]
             single = {name: value.astype(np.float32) for name, value in given.items()}
             rows += [
-                compare(f"{name} (float32)", value, single.get(name), tolerance=0.0)
-                for name, value in answers.arrays("weights32").items()
+                replace(row, name=f"{row.name} (float32)")
+                for row in compare_all(answers.arrays("weights32"), single, 0.0)
             ]
-        comparisons.append(Comparison(backend, session.reference, tuple(rows), answers.error("weights")))
+        comparisons.append(
+            Comparison(backend, session.reference, tuple(rows), answers.error("weights") or answers.error("weights32"))
+        )
     return Stage("weights", "Weights round trip", "into the backend and back, and on to the reference: equal bits",
                  "float64", 0.0, tuple(comparisons))  # fmt: skip
 
@@ -105,18 +109,36 @@ def forward(session: Session, call: str) -> Stage:
     Stage
         Cumulative and isolated rows, in training also for running statistics.
     """
-    asks = {
-        "evaluation": "output of every layer, relative L2",
-        "training": "output of every layer by batch statistics, updated running statistics, relative L2",
-    }
     comparisons = []
     for comparison in session.compare(call, FORWARD_TOLERANCE):
         rows = comparison.rows
         if comparison.against == session.reference:
             rows += session.isolated_comparison(comparison.backend, call, FORWARD_TOLERANCE).rows
         comparisons.append(Comparison(comparison.backend, comparison.against, rows, comparison.error))
+    return forward_stage(call, tuple(comparisons))
+
+
+def forward_stage(call: str, comparisons: tuple[Comparison, ...]) -> Stage:
+    """Describe a forward pass.
+
+    Parameters
+    ----------
+    call : str
+        ``evaluation`` or ``training``.
+    comparisons : tuple of Comparison
+        What was compared.
+
+    Returns
+    -------
+    Stage
+        The stage.
+    """
+    asks = {
+        "evaluation": "output of every layer, relative L2",
+        "training": "output of every layer by batch statistics, updated running statistics, relative L2",
+    }
     return Stage(call, f"{call.capitalize()} forward", f"{asks[call]} <= {FORWARD_TOLERANCE:g}", "float64",
-                 FORWARD_TOLERANCE, tuple(comparisons))  # fmt: skip
+                 FORWARD_TOLERANCE, comparisons)  # fmt: skip
 
 
 def loss(session: Session) -> Stage:
@@ -136,8 +158,11 @@ def loss(session: Session) -> Stage:
     for backend, against in session.pairs():
         ours, theirs = (session.answers[each] for each in (backend, against))
         received, expected = (loss_of(each, "gradients").get("loss") for each in (ours, theirs))
+        error = ours.error("gradients") or (
+            f"{against}: {theirs.error('gradients')}" if theirs.error("gradients") else ""
+        )
         row = compare("loss", received, expected, tolerance=LOSS_TOLERANCE, floor=session.loss_of_guessing)
-        comparisons.append(Comparison(backend, against, (row,), ours.error("gradients")))
+        comparisons.append(Comparison(backend, against, () if error else (row,), error))
     asks = f"mean cross-entropy, relative <= {LOSS_TOLERANCE:g}"
     return Stage("loss", "Loss", asks, "float64", LOSS_TOLERANCE, tuple(comparisons))
 

@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 
 from genrebench.backend import Adam
+from genrebench.layers import Dropout
 from genrebench.metrics import log_softmax
 from genrebench.parity.compare import Array, compare, compare_all
 from genrebench.parity.ledger.optimizer import AdamCase
@@ -37,12 +38,13 @@ def fast_path(session: Session) -> Stage:
         answers = session.answers[backend]
         if not answers.can_train:
             continue
-        error = next(filter(None, map(answers.error, ("logits", "fast", "fast-adam", "undropped"))), "")
+        error = next(filter(None, map(answers.error, ("logits", "fast", "fast-adam", "undropped", "dropout"))), "")
         rows = [] if error else [*_fast_rows(session, backend)]
         comparisons.append(Comparison(backend, f"{backend}, traced", tuple(rows), error))
     asks = (
         f"as training runs it against the traced network of the same backend: logits and statistics <= "
-        f"{FORWARD_TOLERANCE:g}, loss <= {LOSS_TOLERANCE:g}, gradients and Adam's update <= {GRADIENT_TOLERANCE:g}"
+        f"{FORWARD_TOLERANCE:g}, loss <= {LOSS_TOLERANCE:g}, gradients and Adam's update <= {GRADIENT_TOLERANCE:g}; "
+        "what dropout draws has its rate and scale, and is drawn anew in each step"
     )
     skipped = "" if comparisons else "no backend here trains"
     return Stage("fast-path", "Fast path", asks, "float64", GRADIENT_TOLERANCE, tuple(comparisons), skipped)
@@ -117,12 +119,87 @@ def _fast_rows(session: Session, backend: str) -> Iterable[Row]:
     fast_loss, loss = (loss_of(answers, call).get("loss") for call in ("fast", "undropped"))
     yield compare("loss", fast_loss, loss, tolerance=LOSS_TOLERANCE, floor=session.loss_of_guessing)
     yield from compare_all(*fast_statistics(session, backend), FORWARD_TOLERANCE)
-    yield from compare_all(fast_gradients(session, backend), answers.arrays("undropped"), session.sensitivity)
+    gradients = answers.arrays("undropped")
+    tolerances = {
+        name: tolerance + _hidden(session, gradients, name) for name, tolerance in session.sensitivity.items()
+    }
+    yield from compare_all(fast_gradients(session, backend), gradients, tolerances)
     received, expected = fast_updates(session, backend)
-    for row in compare_all(received, expected, session.sensitivity):
+    for row in compare_all(received, expected, tolerances):
         yield replace(
             excused(row, lambda name: fast_adam_case(session, backend, name)), name=f"Adam's update of {row.name}"
         )
+
+    for layer in session.probe.architecture.layers:
+        if isinstance(layer, Dropout):
+            yield _dropout_row(layer, answers.arrays("dropout").get(layer.name))
+
+
+def drawn_as_it_should_be(layer: Dropout, received: Array) -> Array:
+    """Round what dropout made of ones to what it may make of them.
+
+    Parameters
+    ----------
+    layer : Dropout
+        The layer.
+    received : ndarray
+        What it made of ones.
+
+    Returns
+    -------
+    ndarray
+        Zeros where values were dropped, elsewhere ``1 / (1 - rate)``.
+    """
+    return np.where(received == 0, 0.0, 1 / (1 - layer.rate))
+
+
+def _dropout_row(layer: Dropout, received: Array | None) -> Row:
+    """Judge the masks that training draws.
+
+    Parameters
+    ----------
+    layer : Dropout
+        The layer.
+    received : ndarray [shape=(2, values)] or None
+        What it made of ones in two steps.
+
+    Returns
+    -------
+    Row
+        Zeros and scaled ones; as many zeros as the rate says, within six standard deviations; not the same ones twice.
+    """
+    name = f"{layer.name}, drawn masks"
+    if received is None or received.ndim != 2:
+        return compare(name, received, np.ones((2, 1)), tolerance=GRADIENT_TOLERANCE)
+    dropped = float((received == 0).mean())
+    note = f"{dropped:.1%} dropped, rate {layer.rate:g}"
+    row = compare(name, received, drawn_as_it_should_be(layer, received), tolerance=GRADIENT_TOLERANCE, note=note)
+    if abs(dropped - layer.rate) > 6 * np.sqrt(layer.rate * (1 - layer.rate) / received.size):
+        return replace(row, verdict=DIVERGES)
+    if dropped > 0 and np.array_equal(received[0] == 0, received[1] == 0):
+        return replace(row, verdict=DIVERGES, note=f"{note}, the same ones in both steps")
+    return row
+
+
+def _hidden(session: Session, gradients: Mapping[str, Array], name: str) -> float:
+    """Say how much of a gradient cannot be seen in a weight that moved by it.
+
+    Parameters
+    ----------
+    session : Session
+        The run.
+    gradients : mapping of str to ndarray
+        Gradients of the traced network.
+    name : str
+        Canonical name of the weight.
+
+    Returns
+    -------
+    float
+        The rounding of the weight before and after, relative to the gradient.
+    """
+    weight, gradient = (float(np.linalg.norm(each[name])) for each in (session.probe.weights, gradients))
+    return 2 * float(np.finfo(np.float64).eps) * weight / gradient if 0 < gradient < np.inf else 0.0
 
 
 def fast_adam_case(session: Session, backend: str, name: str) -> AdamCase:
@@ -174,19 +251,17 @@ def trained(session: Session, genres: Mapping[int, str]) -> Stage:
     for backend, against in pairs:
         ours, theirs = found[backend], found[against]
         error = session.answers[backend].error("trained") or session.answers[against].error("trained")
-        rows: tuple[Row, ...] = ()
-        if ours is not None and theirs is not None and not error:
-            rows = tuple(_trained_rows(ours, theirs, genres))
+        rows = () if error else tuple(_trained_rows(ours, theirs, genres))
         comparisons.append(Comparison(backend, against, rows, error))
     return Stage("trained", "Trained model", asks, "float32", TRAINED_TOLERANCE, tuple(comparisons))
 
 
-def _trained_rows(ours: Array, theirs: Array, genres: Mapping[int, str]) -> Iterable[Row]:
+def _trained_rows(ours: Array | None, theirs: Array | None, genres: Mapping[int, str]) -> Iterable[Row]:
     """Compare two backends' predictions.
 
     Parameters
     ----------
-    ours, theirs : ndarray [shape=(n, classes)]
+    ours, theirs : ndarray [shape=(n, classes)] or None
         Logits.
     genres : mapping of int to str
         Name of each logit.
@@ -196,6 +271,9 @@ def _trained_rows(ours: Array, theirs: Array, genres: Mapping[int, str]) -> Iter
     Row
         Probabilities, whose largest difference counts, and genres.
     """
+    if ours is None or theirs is None or ours.shape != theirs.shape:
+        yield compare("logits", ours, theirs, tolerance=TRAINED_TOLERANCE)
+        return
     probabilities = [np.exp(log_softmax(each)) for each in (ours, theirs)]
     row = compare("probabilities", *probabilities, tolerance=TRAINED_TOLERANCE)
     largest = float(np.abs(probabilities[0] - probabilities[1]).max())
@@ -235,6 +313,13 @@ def single_precision(session: Session) -> Stage:
                 lost = own[row.name].relative_l2 if row.name in own else None
                 note = f"{session.reference} in float32: {lost:.1e}" if lost is not None else ""
                 rows.append(replace(row, name=f"{call}: {row.name}", note="; ".join(filter(None, (row.note, note)))))
+        loss = loss_of(session.right, "gradients").get("loss")
+        own_loss, received = (
+            loss_of(each, "gradients32").get("loss") for each in (session.right, session.answers[backend])
+        )
+        lost = compare("loss", own_loss, loss, tolerance=None).relative_l2
+        note = f"{session.reference} in float32: {lost:.1e}" if lost is not None else ""
+        rows.append(compare("loss", received, loss, tolerance=None, note=note))
         if session.answers[backend].can_train:
             right = session.answers[backend].arrays("undropped")
             rows += [
