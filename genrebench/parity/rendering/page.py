@@ -19,6 +19,7 @@ h1 { font-size: 1.6rem; margin: .5rem 0; } h2 { margin-top: 2.2rem; font-size: 1
 table { border-collapse: collapse; font-size: .87rem; } td, th { border: 1px solid var(--line); padding: .25rem .55rem;
   text-align: left; vertical-align: top; } th { background: var(--head); white-space: nowrap; }
 td.n { font-family: ui-monospace, monospace; text-align: right; white-space: nowrap; } td.w { overflow-wrap: anywhere; }
+.one { white-space: nowrap; }
 .passed, .equal, .rounding { color: var(--good); } .FAILED, .DIVERGES { color: var(--bad); font-weight: 700; }
 .inherits, .known { color: var(--warn); } .skipped, .information, .info { color: var(--quiet); }
 #verdict { border-left: .35rem solid var(--good); padding: .4rem 1rem; background: var(--head); font-size: 1.05rem; }
@@ -121,6 +122,22 @@ def _table(identifier: str, titles: Iterable[str], rows: Iterable[str]) -> str:
     return f"<table{name}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
+def _whole(text: str) -> str:
+    """Keep a text on one line, since browsers break 1e-16 behind the hyphen.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+
+    Returns
+    -------
+    str
+        An element.
+    """
+    return f'<span class="one">{escape(text)}</span>'
+
+
 def _word(word: str) -> str:
     """Render a verdict in words and colour.
 
@@ -152,7 +169,7 @@ def _stages(report: Report) -> str:
     """
     rows = (
         f'<td><a href="#stage-{stage.id}">{escape(stage.title)}</a></td>{_word(state(stage))}<td class="w">'
-        f"{escape(stage.skipped or ', '.join(f'{who} {largest}' for who, largest in summaries(stage)))}</td>"
+        f"{escape(stage.skipped) or ', '.join(_whole(f'{who} {largest}') for who, largest in summaries(stage))}</td>"
         f"<td>{escape(stage.asks)}</td>"
         for stage in report.stages
     )
