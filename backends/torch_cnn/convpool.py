@@ -89,11 +89,11 @@ class _ConvolveAndPool(torch.autograd.Function):
         Tensor [shape=(n, filters, height, width)]
             Maxima, in channels-last memory.
         """
-        x, kernel, offset = x.to(dtype), weight.to(dtype), bias.to(dtype)
+        given, x, kernel, offset = x, x.to(dtype), weight.to(dtype), bias.to(dtype)
         size = [1 + (n - k) // stride for n, k, stride in zip(x.shape[2:], kernel.shape[2:], strides, strict=True)]
         whole = [slice(0, len(x))]
         is_first = not ctx.needs_input_grad[0]
-        chunks = [*_chunks(len(x), math.prod(size) * len(kernel) * kernel.element_size())] if is_first else whole
+        chunks = [*_chunks(len(x), math.prod(size) * len(kernel) * weight.element_size())] if is_first else whole
         maxima: Tensor | None = None
         indices: Tensor | None = None
         for rows in chunks:
@@ -111,7 +111,9 @@ class _ConvolveAndPool(torch.autograd.Function):
             if rectifies:
                 maxima[rows].clamp_min_(0)
         assert maxima is not None
-        ctx.save_for_backward(x, weight, indices, maxima if rectifies else None)
+        # The gradients of the first layer go no further. They are computed in the weights' own type, in which the
+        # pooling's gradient is faster than in bfloat16.
+        ctx.save_for_backward(given if is_first else x, weight, indices, maxima if rectifies else None)
         ctx.strides, ctx.windows, ctx.map_shape, ctx.chunks = strides, windows, y.shape[1:], chunks
         return maxima
 
@@ -147,6 +149,7 @@ class _ConvolveAndPool(torch.autograd.Function):
             part = x[rows]
             dy = map_gradient[: len(part)]
             dp = gradient[rows] if rectified is None else _aten.threshold_backward(gradient[rows], rectified[rows], 0)
+            dp = dp.to(x.dtype)
             _aten.max_pool2d_with_indices_backward.grad_input(
                 dp, like[: len(part)], *windows, indices[rows], grad_input=dy
             )
