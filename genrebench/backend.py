@@ -248,7 +248,7 @@ class KeepsData(Trainable, Protocol):
     """A network that can keep the training data where it computes; for devices with memory of their own."""
 
     def keep_data(self, inputs: NDArray[np.float32], labels: NDArray[np.int64]) -> bool:
-        """Copy the data to the device, if it has one of its own and room for them.
+        """Copy the data to the device, if it has one of its own and room for them; asked before every epoch.
 
         Parameters
         ----------
@@ -260,7 +260,8 @@ class KeepsData(Trainable, Protocol):
         Returns
         -------
         bool
-            Whether the data are kept; if not, the caller gathers batches for `train_step`.
+            Whether these data are kept, now or since an earlier call, which copied them; if not, the caller gathers
+            batches for `train_step`.
         """
         ...
 

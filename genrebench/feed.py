@@ -20,7 +20,7 @@ def train_steps(
     Parameters
     ----------
     network : Trainable
-        What is trained; if it keeps data on its device, they are copied there at the first call, and never again.
+        What is trained; if it keeps data on its device, batches are gathered there.
     inputs : ndarray of float32 [shape=(segments, n_mels, frames, 1)]
         All segments.
     labels : ndarray of int64 [shape=(segments,)]
@@ -35,7 +35,7 @@ def train_steps(
     BatchMetrics
         After each step.
     """
-    if isinstance(network, KeepsData) and network.keep_data(inputs, labels):
+    if isinstance(network, KeepsData) and network.keep_data(inputs, labels):  # which copies them once
         for start in range(0, len(rows), batch_size):
             yield network.train_rows(rows[start : start + batch_size])
     else:

@@ -30,7 +30,7 @@ from genrebench.errors import BackendError
 from genrebench.files import write_json
 from genrebench.testing import Outcome
 
-JOB_FORMAT = 1
+JOB_FORMAT = 2
 # Read by the frameworks while they are imported, so they are set before the worker starts.
 THREAD_VARIABLES = (
     *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"),

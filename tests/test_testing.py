@@ -305,6 +305,16 @@ def test_an_announced_precision_is_tried(monkeypatch: pytest.MonkeyPatch) -> Non
             CHECKS["info"](other)
 
 
+def test_rows_of_kept_data_are_those_that_were_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backend that gathers others fails the check of training."""
+    monkeypatch.setattr(backend, "_room", lambda device: 2**30)
+    CHECKS["training"](subject())
+    rows = backend.TorchNetwork.train_rows
+    monkeypatch.setattr(backend.TorchNetwork, "train_rows", lambda self, chosen: rows(self, chosen + 1))
+    with pytest.raises(CheckFailure, match="expected a relative error"):
+        CHECKS["training"](subject())
+
+
 def test_the_kit_goes_on_after_a_failure_and_says_what_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """One mistake: some checks fail, others pass, all ran, and the backend does not conform."""
     channels_first_flatten(monkeypatch)

@@ -72,6 +72,7 @@ class TorchNetwork:
         self._optimizer: KerasAdam | None = None
         self._autocasts = False
         self._data: tuple[Tensor, Tensor] | None = None
+        self._source: tuple[NDArray[np.float32], NDArray[np.int64]] | None = None
 
     def weights(self) -> Weights:
         """Read the weights.
@@ -286,7 +287,7 @@ class TorchNetwork:
         return self._step(self._canonical_to_torch(x), torch.from_numpy(labels).to(self._device))
 
     def keep_data(self, inputs: NDArray[np.float32], labels: NDArray[np.int64]) -> bool:
-        """Copy the data to the GPU, if there is one, once.
+        """Copy the data to the GPU, if there is one, unless they are there.
 
         Parameters
         ----------
@@ -300,9 +301,13 @@ class TorchNetwork:
         bool
             Whether the data are there: on the CPU they are not copied, and half of the GPU is left to the network.
         """
-        if self._data is None and inputs.nbytes <= _room(self._device):
+        if self._source is not None and inputs is self._source[0] and labels is self._source[1]:
+            return True
+        self._data = self._source = None
+        if inputs.size * self._dtype.itemsize <= _room(self._device):
             check_inputs(self.architecture, inputs, labels=labels)
             self._data = self._canonical_to_torch(inputs), torch.from_numpy(labels).to(self._device)
+            self._source = inputs, labels
         return self._data is not None
 
     def train_rows(self, rows: NDArray[np.int64]) -> BatchMetrics:

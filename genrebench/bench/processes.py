@@ -81,9 +81,10 @@ def run_process(
             threading.Timer(timeout, os.kill, (process.pid, _INTERRUPT)),
             threading.Timer(timeout + _GRACE, os.kill, (process.pid, _KILL)),
         ]
-        for clock in clocks:
-            clock.start()
         try:
+            for clock in clocks:
+                clock.daemon = True
+                clock.start()
             peak = _wait(process)
         except BaseException:
             _end(process)
@@ -100,7 +101,10 @@ def run_process(
         if process.returncode:
             last = errors.read().decode(errors="replace").strip().splitlines()[-1:] or lines[-1:] or ["no message"]
             raise BenchError(f"{' '.join(words[1:4])}: exit status {process.returncode}: {last[0][-_LAST_WORDS:]}")
-    report = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
+    try:
+        report = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
+    except ValueError as error:
+        raise BenchError(f"{' '.join(words[1:4])}: expected a report in JSON, received {lines[-1][:80]!r}") from error
     return Finished(seconds, peak, report)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from genrebench.architecture import Architecture, genre_cnn
 from genrebench.bench import contenders
 from genrebench.bench.plain import plain_script
-from genrebench.bench.processes import Finished, contender, in_turns, run_process
+from genrebench.bench.processes import BenchError, Finished, contender, in_turns, run_process
 from genrebench.bench.results import Bar, Contender, Suite
 from genrebench.bench.workshop import Workshop
 from genrebench.discovery import list_backends
@@ -66,7 +66,7 @@ def training_suite(workshop: Workshop) -> Suite:
         Seconds a step, bars, and the cost of more data.
     """
     notes: list[str] = []
-    contestants = {**_plain_loops(workshop, notes), **_trainers(workshop, notes)}
+    contestants = {**_plain_loops(workshop, notes), **_trainers(workshop, notes)}  # in this order
     if workshop.device == "cpu":
         product = contenders.command(contenders.matrix_product, size=2048, seconds=1.5)
         contestants[MATRIX] = lambda: run_process(product)
@@ -87,11 +87,16 @@ def training_suite(workshop: Workshop) -> Suite:
     elif "torch" not in timed:
         notes.append("no bars: they are about the backend torch, which was not timed")
     elif peak is not None:
-        sizes = _sizes(workshop)
-        curves["training"] = [
-            (float(size), statistics.median(run.report["seconds"] for run in sizes[str(size)])) for size in SIZES
-        ]
-        bars = [*_ratios(timed, peak), *_shape_bars(runs["torch"], sizes, curves["training"])]
+        bars = [*_ratios(timed, peak)]
+        try:
+            sizes = _sizes(workshop)
+            curve = [
+                (float(size), statistics.median(run.report["seconds"] for run in sizes[str(size)])) for size in SIZES
+            ]
+            bars += _shape_bars(runs["torch"], sizes, curve)
+            curves["training"] = curve
+        except BenchError as error:
+            notes.append(f"cost of more data: left out, {error}")
     return Suite(tuple(rows), tuple(bars), curves, tuple(notes))
 
 
@@ -117,7 +122,9 @@ def _plain_loops(workshop: Workshop, notes: list[str]) -> dict[str, Callable[[],
         (PLAIN, "train_torch", "torch", ["--epochs", str(_PLAIN_EPOCHS), "--device", workshop.device]),
         (KERAS, "train_keras", "tensorflow", ["--epochs", str(_KERAS_EPOCHS)]),
     ):
-        if installed_version(needs):
+        if name == KERAS and workshop.device != "cpu":
+            notes.append(f"{name}: left out, TensorFlow chooses its device by itself")
+        elif installed_version(needs):
             command: list[str | Path] = ["python", plain_script(script), workshop.tree, *options]
             found[name] = functools.partial(run_process, command, environment=hidden)
         else:
@@ -143,7 +150,7 @@ def _trainers(workshop: Workshop, notes: list[str]) -> dict[str, Callable[[], Fi
     Raises
     ------
     BackendError
-        If a backend was asked for that does not train.
+        If a backend was asked for that does not train, or a device that none of them has.
     """
     usable = (entry.info for entry in list_backends() if entry.problem is None)
     infos = {info.name: info for info in usable if info is not None and info.can_train}
@@ -151,8 +158,12 @@ def _trainers(workshop: Workshop, notes: list[str]) -> dict[str, Callable[[], Fi
         if name not in infos:
             there = ", ".join(infos) or "which none is installed"
             raise BackendError(f"expected a backend that trains, of {there}, received {name!r}")
+    chosen = workshop.backends or tuple(infos)
+    devices = sorted({device for name in chosen for device in infos[name].devices})
+    if chosen and workshop.device not in devices:
+        raise BackendError(f"expected a device of {', '.join(devices)}, received {workshop.device!r}")
     found: dict[str, Callable[[], Finished]] = {}
-    for name in workshop.backends or infos:
+    for name in chosen:
         for precision in infos[name].precisions:
             title = name if precision == "float32" else f"{name}, {precision}"
             if workshop.device not in infos[name].devices:
@@ -178,18 +189,18 @@ def _train(workshop: Workshop, backend: str, precision: str) -> Finished:
     -------
     Finished
         The run.
+
+    Raises
+    ------
+    BenchError
+        If it fails, or its report is not the last thing that it prints.
     """
-    options = {"backend": backend, "precision": precision, "device": workshop.device}
-    return run_process(
-        contenders.command(
-            contenders.train,
-            tree=str(workshop.tree),
-            folder=str(workshop.new_folder("run")),
-            epochs=EPOCHS,
-            validation=_VALIDATION,
-            **options,
-        )
-    )
+    work = {"tree": str(workshop.tree), "folder": str(workshop.new_folder("run")), "backend": backend}
+    options = {"precision": precision, "device": workshop.device, "epochs": EPOCHS, "validation": _VALIDATION}
+    done = run_process(contenders.command(contenders.train, **work, **options))
+    if "epoch_seconds" not in done.report:
+        raise BenchError(f"{backend}: expected its report on the last line of its output, found none")
+    return done
 
 
 def _steps(name: str, runs: list[Finished], peak: float | None) -> Contender:

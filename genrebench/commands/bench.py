@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from genrebench.commands.options import COUNT, PATH, examples
+from genrebench.commands.options import COUNT, PATH, check_output, examples
 
 if TYPE_CHECKING:
     from genrebench.bench.results import BenchReport
@@ -21,7 +21,8 @@ _PIPE_WIDTH = 160
     help="Measure training, preprocessing, inference and start-up beside plain ways of doing the same, and beside what "
     "the machine allows.\n\n"
     "Every contender runs in processes of its own, in turns, so that whatever else the machine does befalls all "
-    "alike. Quote ratios, not seconds. bench.json, bench.md, bench.png and cost.png are written into --output.",
+    "alike. Quote ratios, not seconds. The status is 1 if something could not be measured; a bar that is missed leaves "
+    "it 0. bench.json, bench.md, bench.png and cost.png are written into --output.",
     epilog=examples(
         "genrebench bench",
         "genrebench bench training --backend torch --backend mine",
@@ -68,6 +69,7 @@ def bench(
     from genrebench.bench.run import run_bench
     from genrebench.output import note
 
+    check_output(output)
     words = ["genrebench", "bench", suite, *(word for name in backends for word in ("--backend", name))]
     words += ["--dataset", dataset.name or "."] if dataset else []
     words += ["--device", device] if device != "cpu" else []

@@ -1,12 +1,34 @@
 """What the commands share: types of options, and the shape of their help."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import click
 
+from genrebench.errors import ConfigError
+
 PATH = click.Path(path_type=Path)
 COUNT = click.IntRange(min=1)
+
+
+def check_output(path: Path) -> None:
+    """Refuse a folder that could not be written to, before anything is computed for it.
+
+    Parameters
+    ----------
+    path : Path
+        The folder, which need not be there.
+
+    Raises
+    ------
+    ConfigError
+        If it, or what it would lie in, is no folder or not writable.
+    """
+    there = next(each for each in (path, *path.absolute().parents) if each.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        received = "one that cannot be written to" if there.is_dir() else f"{there.name}, a file"
+        raise ConfigError(f"--output {path}: expected a folder to write to, received {received}; choose another")
 
 
 def examples(*lines: str) -> str:

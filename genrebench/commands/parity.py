@@ -1,6 +1,5 @@
 """``genrebench parity``: the proof that backends build the same network, or the first layer where they do not."""
 
-import errno
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from genrebench.commands.options import COUNT, PATH, Size, examples
+from genrebench.commands.options import COUNT, PATH, Size, check_output, examples
+from genrebench.errors import ConfigError
 
 _PIPE_WIDTH = 200
 FILES = ("parity.json", "parity.md", "parity.html")
@@ -94,15 +94,15 @@ def parity(*, source: Path | None, output: Path | None, **options: Any) -> None:
         asked = [each for each in options if context.get_parameter_source(each) is not ParameterSource.DEFAULT]
         if asked:
             flag = next(each.opts[0] for each in context.command.params if each.name == asked[0])
-            raise click.UsageError(f"--from renders a report and runs nothing; expected no {flag} beside it")
+            raise ConfigError(f"--from renders a report and runs nothing; expected no {flag} beside it")
         report = load_report(source)
         output = output or source.parent
+        check_output(output)
     else:
         from genrebench.parity.command import Request, run
 
         output = output or Path("results/parity")
-        if output.exists() and not output.is_dir():  # said before the backends have computed for nothing
-            raise NotADirectoryError(errno.ENOTDIR, "expected a folder for the report", str(output))
+        check_output(output)
         report = run(Request(**options), console)
     rendered = _rendered(report)
     output.mkdir(parents=True, exist_ok=True)

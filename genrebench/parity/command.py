@@ -127,6 +127,11 @@ def prepare(request: Request) -> tuple[Probe, Description]:
         network = genre_cnn((height, width), len(tree.genres))
     else:
         network = genre_cnn(request.input_shape or _DEFAULT_SHAPE)
+    if not any(spec.trainable for spec in network.weight_specs().values()) or network.classes < 2:
+        raise ConfigError(
+            "expected a network with weights to train and at least two logits, without which loss and gradients say "
+            f"nothing, received {len(network.weight_specs())} weights and {network.classes} logit(s)"
+        )
     inputs = _inputs(tree, network, saved) if tree else None
     probe = make_probe(
         network,

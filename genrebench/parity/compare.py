@@ -80,8 +80,8 @@ def compare(
     wide = value.astype(np.float64), expected.astype(np.float64)
     difference = np.abs(wide[0] - wide[1])
     index = np.unravel_index(int(difference.argmax()), difference.shape)
-    norm = float(np.linalg.norm(wide[1]))
-    largest, error = float(np.abs(wide[1]).max()), relative_error(*wide) * min(1.0, norm / floor if floor else 1.0)
+    largest, norm = float(np.abs(wide[1]).max()), float(np.linalg.norm(wide[1]))
+    error = relative_error(*wide) if norm >= floor else float(np.linalg.norm(difference)) / floor
     pair = float(value[index]), float(expected[index])
     scaled_max = float(difference[index]) / (largest or 1.0)
     return Row(

@@ -309,7 +309,7 @@ def verdict(session: Session, stages: tuple[Stage, ...], findings: tuple[Finding
             f"{session.reference}" if backend != session.reference else "the definitions, although it is the reference"
         )
         sentences.append(f"{backend} is off against {against}, first at {first.name}{cause}.")
-    if len(off) == len(session.backends) > 1 and _agree(stages, session.reference, findings):
+    if len(session.backends) > 1 and set(off) == set(session.backends) and _agree(stages, session.reference, findings):
         sentences.append(f"The backends agree with each other: {session.reference} may be the one that is off.")
     right = [backend for backend in session.backends if backend not in off]
     if right and off and session.reference not in off:

@@ -22,6 +22,8 @@ from genrebench.testing.examples import example_inputs, example_masks, example_w
 REVEALING_ADAM = Adam(learning_rate=1.0, beta_1=0.0, beta_2=0.0, epsilon=1.0)
 # The state from which the optimiser is asked for one update.
 ADAM_STEP = 3
+# Share of a layer's values that a rectifier has to let through.
+_ALIVE = 0.03
 # Batches of the short run.
 _BATCHES = 3
 _TIMEOUT = 600.0
@@ -95,8 +97,8 @@ class Probe:
 def random_weights(architecture: Architecture, x: Array, seed: int) -> Weights:
     """Draw weights none of which is trivial, and which need all digits of float64.
 
-    The biases before a rectifier are such that it cuts off more than half of what it is given, whatever the layers
-    before it do: a layer that gives out nothing but zeros hides all that comes before it.
+    A layer whose rectifier would let through next to nothing gets biases with which it cuts off somewhat more than half
+    of what it is given: one that gives out nothing but zeros would hide all that comes before it.
 
     Parameters
     ----------
@@ -118,9 +120,15 @@ def random_weights(architecture: Architecture, x: Array, seed: int) -> Weights:
     for layer in architecture.layers:
         if isinstance(layer, Conv2D | Dense) and layer.activation == "relu":
             linear = run_layer(replace(layer, activation="linear"), weights, x)[layer.name]
+            if (linear > 0).mean() >= _ALIVE:
+                x = run_layer(layer, weights, x)[layer.name]
+                continue
             axes = tuple(range(linear.ndim - 1))
-            below = rng.uniform(0.1, 0.5, linear.shape[-1]) * linear.std(axes)
-            weights[f"{layer.name}/bias"] = weights[f"{layer.name}/bias"] - linear.mean(axes) - below
+            spread = linear.std(axes)
+            centred = weights[f"{layer.name}/bias"] - linear.mean(axes) - rng.uniform(0.1, 0.5, len(spread)) * spread
+            # Where all inputs are alike there is nothing to centre, and zero would be rounding.
+            varies = spread > 1e-6 * np.abs(linear).max(axes)
+            weights[f"{layer.name}/bias"] = np.where(varies, centred, weights[f"{layer.name}/bias"])
         x = run_layer(layer, weights, x)[layer.name]
     return weights
 

@@ -361,7 +361,9 @@ def load_report(path: Path) -> Report:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"{where}: {key}: {first['msg']} (received {first['input']!r:.60})") from error
+        raise ConfigError(
+            f"{where}: expected a parity report; {key}: {first['msg']} (received {first['input']!r:.60})"
+        ) from error
 
 
 def smallest_tolerance(comparisons: Iterable[Comparison]) -> float | None:

@@ -63,9 +63,20 @@ class Session:
                 raise BackendError(
                     f"expected the reference {self.reference} to compute, {call} failed: {right.error(call)}"
                 )
-        trainable = [name for name, spec in architecture.weight_specs().items() if spec.trainable]
+        specs = architecture.weight_specs()
+        trainable = [name for name, spec in specs.items() if spec.trainable]
+        statistics = [name for name, spec in specs.items() if not spec.trainable]
         layers = [layer.name for layer in architecture.layers]
-        wanted = {"evaluation": layers, "training": layers, "gradients": trainable, "sensitivity": trainable}
+        wanted: dict[str, list[str]] = {
+            "evaluation": layers,
+            "training": [*layers, *statistics],
+            "gradients": trainable,
+            "sensitivity": trainable,
+            "steps": [*specs],
+            "control": [*specs],
+            "adam": [f"{kind}/{name}" for kind in ("weights", "m", "v") for name in trainable],
+            "trained": [] if self.probe.spectrograms is None else ["value"],
+        }
         for call, names in wanted.items():
             found = right.arrays(call)
             for name in names:
@@ -77,7 +88,7 @@ class Session:
                     what = "its gradient is" if call == "gradients" else "it gives out"
                     raise BackendError(
                         f"{name}: {what} nothing but zeros with these weights and inputs, which proves nothing about "
-                        "what comes before; try another --seed, or --data"
+                        "what comes before; try other weights (--seed, --model), a larger --batch-size, or more classes"
                     )
         if None in (losses := [self.value(self.reference, "gradients"), *self.value(self.reference, "steps")]):
             raise BackendError(f"expected finite losses from the reference {self.reference}, received {losses}")

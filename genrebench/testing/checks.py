@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrebench.architecture import Architecture, genre_cnn
-from genrebench.backend import Adam, AdamState, BackendInfo, Network, Trainable
+from genrebench.backend import Adam, AdamState, BackendInfo, KeepsData, Network, Trainable
 from genrebench.errors import BackendError, ConfigError
 from genrebench.layers import Dropout
 from genrebench.testing.examples import (
@@ -447,6 +447,15 @@ def training(subject: Subject) -> None:
     moving = {name: statistics[name] for name in referee.weights().keys() - expected.keys()}
     _step(network, x, labels, loss)
     compare(network.weights(), expected | moving, 1e-8)
+    rows = np.array([4, 0, 2])
+    kept, gathered = subject.build(architecture), subject.build(architecture)
+    if isinstance(kept, KeepsData) and kept.keep_data(x.astype(np.float32), labels):
+        assert isinstance(gathered, Trainable)
+        for each in (kept, gathered):
+            each.start_training(Adam(), seed=0)
+        kept.train_rows(rows)
+        gathered.train_step(x.astype(np.float32)[rows], labels[rows])
+        compare(kept.weights(), gathered.weights(), 1e-8)
     for precision in subject.info.precisions:
         single = subject.build(architecture, dtype="float32")
         _step(single, x.astype(np.float32), labels, loss, precision=precision, tolerance=_PRECISIONS[precision])

@@ -409,6 +409,11 @@ def test_data_that_are_kept_train_as_batches_do(monkeypatch: pytest.MonkeyPatch)
     assert losses[0] == losses[1]
     for received, expected in zip(*(network.weights().values() for network in networks), strict=True):
         np.testing.assert_array_equal(received, expected)
+    assert networks[1].keep_data(x, labels)  # which are there
+    assert networks[1].keep_data(x * 2, labels) is True
+    first = networks[1].train_rows(order[:4]).loss
+    networks[1].keep_data(x, labels)
+    assert networks[1].train_rows(order[:4]).loss != pytest.approx(first, rel=0.05)
     monkeypatch.setattr(backend, "_room", lambda device: x.nbytes - 1)
     other = build(SMALL, dtype="float32")
     assert other.keep_data(x, labels) is False

@@ -127,6 +127,15 @@ def test_a_wrong_backend_is_refused_in_one_line(tmp_path: Path) -> None:
     assert not (tmp_path / "bench").exists()
 
 
+def test_a_folder_that_cannot_be_written_to_is_refused_at_once(tmp_path: Path) -> None:
+    """Before anything is measured."""
+    (tmp_path / "file").touch()
+    for output in (tmp_path / "file", tmp_path / "file" / "bench"):
+        result = CliRunner().invoke(main, ["bench", "startup", "--output", str(output)])
+        assert result.exit_code == 1
+        assert re.search(r"expected a folder to write to, received file, a file; choose another\n$", result.stderr)
+
+
 def test_what_fails_later_costs_nothing_of_what_was_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, report: BenchReport
 ) -> None:

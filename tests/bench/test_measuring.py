@@ -74,6 +74,8 @@ def test_a_process_is_timed_and_its_last_line_read() -> None:
     assert 0.2 <= found.seconds < 60
     assert found.peak_memory_bytes > 150e6 or not hasattr(os, "wait4")
     assert run_process(["python", "-c", "print('no report')"]).report == {}
+    with pytest.raises(BenchError, match=r"expected a report in JSON, received '\{oops'"):
+        run_process(["python", "-c", "print('{oops')"])
 
 
 def test_a_process_that_fails_is_named_with_its_last_words() -> None:

@@ -158,8 +158,15 @@ def test_backends_of_outside_authors_take_part(workshop: Workshop, monkeypatch: 
     with pytest.raises(BackendError, match="expected a backend that trains, of mine, received 'reader'"):
         training._trainers(asked, notes)
     elsewhere = Workshop(workshop.folder, None, (), 1, lambda what: None, "cuda")
-    assert training._trainers(elsewhere, notes) == {}
+    with pytest.raises(BackendError, match="expected a device of cpu, received 'cuda'"):
+        training._trainers(elsewhere, notes)
+    other = BackendInfo("other", "f", "s", ("cuda",), can_train=True, implementation="")
+    entries.append(BackendEntry("other", ("dist 1",), other, "1", None))
+    assert list(training._trainers(elsewhere, notes)) == ["other"]
     assert notes[-1] == "mine, bfloat16: left out, it does not know the device cuda"
+    monkeypatch.setattr(training, "installed_version", lambda name: "1")
+    assert list(training._plain_loops(elsewhere, notes)) == [training.PLAIN]
+    assert notes[-1].startswith("Keras fit, TensorFlow: left out")
 
 
 def test_a_plugin_that_fails_is_left_out_and_said_so(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,6 +290,73 @@ def test_inference_is_held_to_imports_and_a_plain_loop(workshop: Workshop, monke
     assert not bar(suite, "largest difference").holds
     assert not bar(suite, "2 h of audio").holds
     assert bar(suite, "60 files, against 6").measured == 1
+
+
+def test_a_file_that_was_not_answered_counts_as_different(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it stands among the others."""
+    monkeypatch.setattr(inference, "installed_version", lambda name: "1")
+    monkeypatch.setattr(inference, "_LONG", 20)
+    monkeypatch.setattr(inference, "_SHORT", 10)
+    heard = {"a": {"rock": 0.5}, "b": {"jazz": 0.5}}
+
+    def answer(name: str, arguments: dict[str, Any]) -> Finished:
+        """Answer without the second file.
+
+        Parameters
+        ----------
+        name : str
+            Who runs.
+        arguments : dict
+            With what.
+
+        Returns
+        -------
+        Finished
+            The answer.
+        """
+        found = {"a": heard["a"]} if name == "infer" and "words" not in arguments else heard
+        return Finished(1.0, 100, {"seconds": 1.0, "probabilities": found})
+
+    stand_in(inference, answer, monkeypatch)
+    assert not bar(inference.inference_suite(workshop), "largest difference").holds
+
+
+def test_what_fails_late_or_reports_nothing_costs_no_times(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The curve fails: steps and ratios stay; a plugin that prints at its end is left out."""
+    infos = [BackendInfo(name, "f", "s", ("cpu",), can_train=True, implementation="") for name in ("torch", "chatty")]
+    entries = [BackendEntry(info.name, ("dist 1",), info, "1", None) for info in infos]
+    monkeypatch.setattr(training, "list_backends", lambda: entries)
+    monkeypatch.setattr(training, "installed_version", lambda name: "1")
+
+    def answer(name: str, arguments: dict[str, Any]) -> Finished:
+        """Fail on much data, and report nothing for one backend.
+
+        Parameters
+        ----------
+        name : str
+            Who runs.
+        arguments : dict
+            With what.
+
+        Returns
+        -------
+        Finished
+            The answer.
+        """
+        if arguments.get("test"):
+            raise BenchError("train: exit status 1: out of memory")
+        if arguments.get("backend") == "chatty":
+            return Finished(1.0, 0, {})
+        return Finished(1.0, 0, {"gflops": 200.0, "epoch_seconds": [1.0, 1.0, 1.0], "steps": 8})
+
+    stand_in(training, answer, monkeypatch)
+    suite = training.training_suite(workshop)
+    assert [each.name for each in suite.contenders] == [training.PLAIN, training.KERAS, "torch", training.MATRIX]
+    assert bar(suite, "plain PyTorch loop").measured == 1
+    assert suite.notes == (
+        "chatty: left out, chatty: expected its report on the last line of its output, found none",
+        "cost of more data: left out, train: exit status 1: out of memory",
+    )
 
 
 def test_heavy_imports_are_named(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from genrebench.architecture import genre_cnn
+from genrebench.architecture import Architecture, genre_cnn
 from genrebench.cli import main
 from genrebench.dataset import Standardiser
+from genrebench.layers import Dense, Flatten, MaxPooling2D
 from genrebench.model import ModelSpec, save_document, save_weights
 from genrebench.parity.rendering.content import stage_of
 from genrebench.parity.results import Report, load_report, save_report
@@ -154,7 +155,10 @@ def test_a_report_that_fails_has_status_1_again(failing: Report, tmp_path: Path)
         ("--input-shape 3x3", "expected"),
         ("--python torch=/no/python --backend torch --input-shape 17x20", "/no/python: expected a Python interpreter"),
         ("--python caffe=python3", "--python caffe: expected one of the backends compared, torch, keras, numpy"),
-        ("--output {folder}/list.json", r"list\.json: expected a folder for the report"),
+        ("--output {folder}/list.json", r"list\.json: expected a folder to write to, received list.json, a file"),
+        ("--output {folder}/list.json/x", r"/x: expected a folder to write to, received list.json, a file"),
+        ("--architecture {folder}/pool.json", r"expected a network with weights .*received 0 weights and 12 logit"),
+        ("--architecture {folder}/one.json", r"at least two logits, .*received 2 weights and 1 logit"),
         ("--from nothing.json", r"nothing\.json: expected a parity report, cannot be read"),
         ("--from nothing.json --steps 3", r"--from renders a report and runs nothing; expected no --steps beside it"),
         ("--from {folder}/list.json", "received None; run parity again"),
@@ -167,6 +171,9 @@ def test_what_cannot_be_run_has_status_2(
     model, other = save_model(tmp_path / "model"), save_tree(tmp_path / "other", (8, 9))
     (tmp_path / "text.json").write_text("network")
     (tmp_path / "list.json").write_text("[]")
+    for name, layers in (("pool", (MaxPooling2D((2, 2), (2, 2)), Flatten())), ("one", (Flatten(), Dense(1)))):
+        network = Architecture((6, 8, 1), layers)
+        (tmp_path / f"{name}.json").write_text(json.dumps(network.to_json()))
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     done = run(*arguments.format(model=model, folder=tmp_path, other=other).split())

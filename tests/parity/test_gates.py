@@ -9,11 +9,14 @@ import pytest
 from genrebench.architecture import Architecture
 from genrebench.errors import BackendError
 from genrebench.jobs import Job, JobResult
-from genrebench.layers import BatchNormalization, Conv2D, Dense, Flatten, MaxPooling2D
+from genrebench.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
+from genrebench.parity.compare import compare
+from genrebench.parity.ledger.base import explain
+from genrebench.parity.ledger.tensors import DRAWN_ENTRIES, DrawnCase
 from genrebench.parity.probe import Probe, calls, make_probe
 from genrebench.parity.results import Report, save_report
 from genrebench.parity.run import Description, judge
-from genrebench.parity.stages.paths import drawn_as_it_should_be
+from genrebench.parity.stages.paths import _dropout_row, drawn_as_it_should_be
 from genrebench.worker import execute
 from tests.parity.conftest import SMALL, Judge, raises_in_training, unspoilt
 
@@ -122,13 +125,23 @@ def test_drawn_weights_keep_deep_networks_alive() -> None:
     right = ask(probe)
     for layer in DEEP.layers[:6]:
         positive = (right.arrays["evaluation"][layer.name] > 0).mean()
-        assert 0.2 < positive < 0.5
+        assert 0.02 < positive < 0.6
     assert all(np.abs(gradient).max() > 1e-6 for gradient in right.arrays["gradients"].values())
     wrong = copy.deepcopy(probe.weights)
     wrong["conv2d_4/kernel"] = wrong["conv2d_4/kernel"][::-1, ::-1] * 3
     flipped = execute(Job("numpy", DEEP, wrong, calls(probe), keep_going=True))
     report = against({"mine": flipped, "numpy": right}, probe, "numpy")
     assert {finding.name.partition("/")[0] for finding in report.findings} == {"conv2d_4"}
+
+
+def test_equal_inputs_leave_drawn_weights_what_they_are() -> None:
+    """Where nothing varies over the batch there is nothing to centre, and a layer must not be centred to zero."""
+    pytest.importorskip("torch")
+    architecture = Architecture((6, 7, 1), (Flatten(), Dense(5, activation="relu"), Dense(3)))
+    data = np.tile(np.random.default_rng(0).normal(size=(1, 6, 7, 1)), (9, 1, 1, 1))
+    probe = make_probe(architecture, data=data, batch_size=2)
+    report = against({"torch": ask(probe, "torch"), "numpy": ask(probe)}, probe, "numpy")
+    assert report.passed, report.findings
 
 
 def test_a_dead_network_is_no_proof() -> None:
@@ -181,6 +194,19 @@ def test_a_reference_that_cannot_be_one_is_refused() -> None:
         (stopped, "evaluation failed: NotImplementedError: no trace"),
     ):
         with pytest.raises(BackendError, match=words):
+            against({"mine": right, "other": wrong}, probe, "other")
+    for call, name in (
+        ("steps", "conv2d/kernel"),
+        ("control", "dense/bias"),
+        ("adam", "m/dense/kernel"),
+        ("training", "batch_normalization/moving_mean"),
+    ):
+        wrong = copy.deepcopy(right)
+        wrong.arrays[call][name] = wrong.arrays[call][name] * np.nan
+        with pytest.raises(BackendError, match=f"received none for {name}, {call}"):
+            against({"mine": right, "other": wrong}, probe, "other")
+        del wrong.arrays[call][name]
+        with pytest.raises(BackendError, match=f"received none for {name}, {call}"):
             against({"mine": right, "other": wrong}, probe, "other")
 
 
@@ -243,3 +269,24 @@ def test_dropout_that_training_draws_otherwise_is_found(spoil: Any, cause: str) 
     (finding,) = report.findings
     assert (finding.stage, finding.name) == ("fast-path", "dropout, drawn masks")
     assert cause in finding.message
+
+
+def test_rates_near_one_raise_no_false_alarm() -> None:
+    """All values may be dropped twice; and a rate of nothing is explained without dividing by it."""
+    for rate in (0.999, 0.995):
+        layer, everything = Dropout(rate), np.zeros((2, 512))
+        row = _dropout_row(layer, everything)
+        assert not row.diverges
+    never = Dropout(0.0)
+    drawn = np.where(np.random.default_rng(0).random((2, 512)) < 0.3, 0.0, 1.7)
+    assert _dropout_row(never, drawn).diverges
+    cause = explain(DRAWN_ENTRIES, DrawnCase(0.0, drawn, drawn_as_it_should_be(never, drawn)))
+    assert cause is None
+
+
+def test_a_loss_of_nothing_excuses_no_other() -> None:
+    """Relative to the loss of guessing, not to zero."""
+    row = compare("loss", np.array(5.0), np.array(0.0), tolerance=1e-12, floor=1.386)
+    assert row.diverges
+    assert row.relative_l2 == pytest.approx(5 / 1.386)
+    assert not compare("loss", np.array(1e-14), np.array(0.0), tolerance=1e-12, floor=1.386).diverges

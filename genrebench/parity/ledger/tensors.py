@@ -379,7 +379,7 @@ def _drawn(case: DrawnCase) -> Predictions:
     if np.array_equal(kept[0], kept[1]):
         yield "drops the same values in every step", case.expected
     yield f"drops {share:.1%} in training (rate {case.rate:g}) and does not scale the others", kept.astype(np.float64)
-    for rate in (share, 1 - case.rate):
+    for rate in (share, 1 - case.rate if case.rate else share):
         scaled = np.where(kept, 1 / (1 - rate), 0.0)
         yield f"drops {share:.1%} in training, expected {case.rate:.1%}, and scales accordingly", scaled
     yield f"drops {share:.1%} in training, expected {case.rate:.1%}", case.expected

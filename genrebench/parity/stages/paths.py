@@ -176,7 +176,7 @@ def _dropout_row(layer: Dropout, received: Array | None) -> Row:
     row = compare(name, received, drawn_as_it_should_be(layer, received), tolerance=GRADIENT_TOLERANCE, note=note)
     if abs(dropped - layer.rate) > 6 * np.sqrt(layer.rate * (1 - layer.rate) / received.size):
         return replace(row, verdict=DIVERGES)
-    if dropped > 0 and np.array_equal(received[0] == 0, received[1] == 0):
+    if 0 < dropped < 1 and np.array_equal(received[0] == 0, received[1] == 0):
         return replace(row, verdict=DIVERGES, note=f"{note}, the same ones in both steps")
     return row
 
