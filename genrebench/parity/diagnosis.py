@@ -305,9 +305,8 @@ def verdict(session: Session, stages: tuple[Stage, ...], findings: tuple[Finding
     for backend in off:
         first = next(finding for finding in findings if finding.backend == backend)
         cause = f" ({first.cause.explanation})" if first.cause else ""
-        against = (
-            f"{session.reference}" if backend != session.reference else "the definitions, although it is the reference"
-        )
+        is_reference = backend == session.reference
+        against = "the definitions, although it is the reference" if is_reference else session.reference
         sentences.append(f"{backend} is off against {against}, first at {first.name}{cause}.")
     if len(session.backends) > 1 and set(off) == set(session.backends) and _agree(stages, session.reference, findings):
         sentences.append(f"The backends agree with each other: {session.reference} may be the one that is off.")

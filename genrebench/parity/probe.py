@@ -120,15 +120,13 @@ def random_weights(architecture: Architecture, x: Array, seed: int) -> Weights:
     for layer in architecture.layers:
         if isinstance(layer, Conv2D | Dense) and layer.activation == "relu":
             linear = run_layer(replace(layer, activation="linear"), weights, x)[layer.name]
-            if (linear > 0).mean() >= _ALIVE:
-                x = run_layer(layer, weights, x)[layer.name]
-                continue
-            axes = tuple(range(linear.ndim - 1))
-            spread = linear.std(axes)
-            centred = weights[f"{layer.name}/bias"] - linear.mean(axes) - rng.uniform(0.1, 0.5, len(spread)) * spread
-            # Where all inputs are alike there is nothing to centre, and zero would be rounding.
-            varies = spread > 1e-6 * np.abs(linear).max(axes)
-            weights[f"{layer.name}/bias"] = np.where(varies, centred, weights[f"{layer.name}/bias"])
+            if (linear > 0).mean() < _ALIVE:
+                name, axes = f"{layer.name}/bias", tuple(range(linear.ndim - 1))
+                spread = linear.std(axes)
+                centred = weights[name] - linear.mean(axes) - rng.uniform(0.1, 0.5, len(spread)) * spread
+                # Where all inputs are alike there is nothing to centre, and zero would be rounding.
+                varies = spread > 1e-6 * np.abs(linear).max(axes)
+                weights[name] = np.where(varies, centred, weights[name])
         x = run_layer(layer, weights, x)[layer.name]
     return weights
 
