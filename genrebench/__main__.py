@@ -1,5 +1,5 @@
 """Run the command line as ``python -m genrebench``."""
 
-from genrebench.cli import main
+from genrebench.cli.main import main
 
 main()

@@ -38,3 +38,26 @@ class BackendError(GenrebenchError):
 
 class TrainingError(GenrebenchError):
     """A training run cannot go on."""
+
+
+class WorkerError(BackendError):
+    """A worker failed; `stderr` has what it wrote to standard error.
+
+    Parameters
+    ----------
+    message : str
+        One line.
+    stderr : str
+        All that the worker wrote to standard error.
+    """
+
+    def __init__(self, message: str, stderr: str = "") -> None:
+        """Keep both; a traceback, which ``--debug`` shows, has them both."""
+        super().__init__(message)
+        self.stderr = stderr
+        if stderr:
+            self.add_note(f"The worker's standard error:\n{stderr}")
+
+
+class BenchError(GenrebenchError):
+    """A contender failed."""

@@ -8,9 +8,9 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from genrebench.audio import MelConfig
-from genrebench.preprocessing import preprocess
-from genrebench.synthesis import synthesize
+from genrebench.audio.mel import MelConfig
+from genrebench.audio.synthesis.render import synthesize
+from genrebench.data.preprocess import preprocess
 
 # Small spectrograms, 32 x 16, that the genre network can still take.
 SMALL = MelConfig(sample_rate=8000, n_fft=512, hop_length=256, n_mels=32, segments=4, track_duration=2.0)

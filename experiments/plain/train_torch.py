@@ -50,7 +50,7 @@ class Segments(Dataset):
         Returns
         -------
         Tensor [shape=(1, n_mels, frames)]
-            The spectrogram, roughly standardised.
+            The spectrogram, roughly standardized.
         int
             Its genre.
         """

@@ -20,7 +20,7 @@ def train(
     validation: float,
     test: float = 0.0,
 ) -> dict[str, Any]:
-    """Train with `genrebench.training.train`, and note when each step and each epoch is done.
+    """Train with `genrebench.training.loop.train`, and note when each step and each epoch is done.
 
     Parameters
     ----------
@@ -43,12 +43,12 @@ def train(
     """
     import os
 
-    from genrebench.backend import BatchMetrics
-    from genrebench.discovery import load_backend
-    from genrebench.experiment import Experiment, SplitSettings, TrainingSettings
-    from genrebench.run import Epoch
-    from genrebench.training import TrainingData
-    from genrebench.training import train as run
+    from genrebench.backend.protocol import BatchMetrics
+    from genrebench.backend.registry import load_backend
+    from genrebench.training.checkpoint import Epoch
+    from genrebench.training.config import Experiment, SplitSettings, TrainingSettings
+    from genrebench.training.loop import TrainingData
+    from genrebench.training.loop import train as run
 
     experiment = Experiment(
         name="run",
@@ -101,7 +101,7 @@ def train(
         steps.append(time.perf_counter())
 
     def on_epoch(_epoch: Epoch) -> None:
-        """Sum up an epoch's steps, validation and log left out.
+        """Summarize an epoch's steps, validation and log left out.
 
         Parameters
         ----------
@@ -133,7 +133,7 @@ def gather_operations() -> dict[str, Any]:
     """
     import numpy as np
 
-    from genrebench.feed import batches
+    from genrebench.training.batches import batches
 
     inputs, labels = np.zeros((256, 16, 16, 1), np.float32), np.zeros(256, np.int64)
     counts = {}
@@ -204,7 +204,7 @@ def preprocess(dataset: str, output: str, *, jobs: int | None = None) -> dict[st
     Parameters
     ----------
     dataset, output : str
-        As `genrebench.preprocessing.preprocess` takes them.
+        As `genrebench.data.preprocess.preprocess` takes them.
     jobs : int, optional
         Number of processes; 1 works in this one, where everything that is imported can be seen.
 
@@ -213,8 +213,8 @@ def preprocess(dataset: str, output: str, *, jobs: int | None = None) -> dict[st
     dict
         Tracks done, seconds for all of them at the rate after start-up, whether librosa was imported here.
     """
-    from genrebench.audio import MelConfig
-    from genrebench.preprocessing import preprocess as run
+    from genrebench.audio.mel import MelConfig
+    from genrebench.data.preprocess import preprocess as run
 
     done: list[float] = []
     note = lambda *_: done.append(time.perf_counter())  # noqa: E731
@@ -245,10 +245,10 @@ def preprocess_parts(dataset: str, output: str, *, tracks: int) -> dict[str, Any
     """
     import itertools
 
-    from genrebench.allocator import keep_freed_memory
-    from genrebench.audio import MelConfig, cut_segments, mel_spectrogram
-    from genrebench.files import npz_bytes
-    from genrebench.recordings import dataset_recordings
+    from genrebench.audio.mel import MelConfig, cut_segments, mel_spectrogram
+    from genrebench.audio.recordings import dataset_recordings
+    from genrebench.system.files import npz_bytes
+    from genrebench.system.memory import keep_freed_memory
 
     keep_freed_memory()
     config, folder = MelConfig(), Path(output)
@@ -286,8 +286,8 @@ def infer(model: str, recordings: list[str]) -> dict[str, Any]:
     dict
         Seconds, number of files, and by file the probabilities of the genres.
     """
-    from genrebench.inference import GenreClassifier, Prediction
-    from genrebench.model import load_model
+    from genrebench.model.classifier import GenreClassifier, Prediction
+    from genrebench.model.saved import load_model
 
     classifier = GenreClassifier(load_model(Path(model)))
     classifier.predict(Path(recordings[0]))
@@ -309,7 +309,7 @@ def help_imports() -> dict[str, Any]:
     import contextlib
     import io
 
-    from genrebench.cli import main
+    from genrebench.cli.main import main
 
     with contextlib.redirect_stdout(io.StringIO()):
         main(["--help"], standalone_mode=False)

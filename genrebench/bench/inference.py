@@ -8,7 +8,7 @@ from genrebench.bench.plain import plain_script
 from genrebench.bench.processes import Finished, contender, in_turns, run_process
 from genrebench.bench.results import Bar, Suite
 from genrebench.bench.workshop import Workshop
-from genrebench.environment import installed_version
+from genrebench.system.environment import installed_version
 
 COLD, IMPORTS = "genrebench infer, one file, cold", "import torch and librosa's features"
 PLAIN, OWN = "plain loop, 60 files", "genrebench, 60 files"

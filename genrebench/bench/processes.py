@@ -1,4 +1,4 @@
-"""Contenders in processes of their own, in turns: A B A B, so that whatever the machine does befalls all alike."""
+"""Contenders in processes of their own, in turns: A B A B, so that whatever the machine does affects all equally."""
 
 import json
 import os
@@ -15,16 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from genrebench.bench.results import Contender
-from genrebench.errors import GenrebenchError
+from genrebench.errors import BenchError
 
 _LAST_WORDS = 400
 # No contender takes more than a fraction of these; one that hangs must not hang the benchmark.
 _TIMEOUT, _GRACE = 900.0, 10.0
 _INTERRUPT, _KILL = (signal.SIGTERM, signal.SIGTERM) if os.name == "nt" else (signal.SIGINT, signal.SIGKILL)
-
-
-class BenchError(GenrebenchError):
-    """A contender failed."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +186,7 @@ def in_turns(
 
 
 def contender(suite: str, name: str, unit: str, values: Sequence[float], **details: Any) -> Contender:
-    """Sum up what one contender did.
+    """Summarize what one contender did.
 
     Parameters
     ----------

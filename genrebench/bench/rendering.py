@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from genrebench.bench.results import Bar, BenchReport, Contender, Suite
-from genrebench.files import printable
+from genrebench.system.files import escaped
 
 if TYPE_CHECKING:
     from matplotlib.axis import Axis
@@ -102,7 +102,7 @@ def show_suite(name: str, suite: Suite, console: Console) -> None:
         console.print()
         console.print(_table(("bar", "measured", "asked", "", ""), map(bar_cells, suite.bars)))
     for note in suite.notes:
-        console.print(Text(printable(note)), style="dim", soft_wrap=True)
+        console.print(Text(escaped(note)), style="dim", soft_wrap=True)
 
 
 def _table(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Table:
@@ -118,7 +118,7 @@ def _table(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Table:
     Returns
     -------
     Table
-        Numbers to the right; what a bar's result says is coloured.
+        Numbers to the right; what a bar's result says is colored.
     """
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     words = (1, 2, 3) if len(titles) > 4 else (1, 2)
@@ -126,7 +126,7 @@ def _table(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Table:
         table.add_column(Text(title), justify="right" if index in (1, 2) else "left", no_wrap=index in words)
     styles = {"holds": "green", "MISSED": "bold red"}
     for row in rows:
-        table.add_row(*(Text(printable(cell), style=styles.get(cell, "")) for cell in row))
+        table.add_row(*(Text(escaped(cell), style=styles.get(cell, "")) for cell in row))
     return table
 
 
@@ -217,8 +217,8 @@ def bars_picture(report: BenchReport) -> bytes:
     margins = [bar.measured / bar.bar if bar.at_least else bar.bar / bar.measured for bar in bars]
     figure = Figure(figsize=(10, 1.2 + 0.42 * len(bars)), dpi=120, layout="constrained")
     axes = figure.subplots()
-    colours = ["tab:green" if bar.holds else "tab:red" for bar in bars]
-    axes.barh(range(len(bars)), margins, color=colours, height=0.6)
+    colors = ["tab:green" if bar.holds else "tab:red" for bar in bars]
+    axes.barh(range(len(bars)), margins, color=colors, height=0.6)
     for place, (bar, margin) in enumerate(zip(bars, margins, strict=True)):
         text = f" {spell(bar.measured, bar.unit)} (asked {'>=' if bar.at_least else '<='} {spell(bar.bar, bar.unit)})"
         axes.text(margin, place, text, va="center", fontsize=8)
@@ -252,7 +252,7 @@ def cost_picture(report: BenchReport) -> bytes | None:
     for axes, (name, points) in zip(figure.subplots(1, len(curves), squeeze=False)[0], curves.items(), strict=True):
         sizes, seconds = zip(*points, strict=True)
         linear = [seconds[0] * size / sizes[0] for size in sizes]
-        axes.plot(sizes, linear, color="grey", linestyle=":", label="linear")
+        axes.plot(sizes, linear, color="gray", linestyle=":", label="linear")
         axes.plot(sizes, seconds, color="tab:blue", marker="o", label="measured")
         what = {"training": ("segments", "reading and an epoch"), "preprocess": ("tracks", "after start-up")}[name]
         axes.set(xlabel=what[0], ylabel=f"seconds, {what[1]}", title=name, xscale="log", yscale="log")

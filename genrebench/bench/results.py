@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from genrebench.files import write_json
+from genrebench.system.files import write_json
 
 SCHEMA_VERSION = 1
 
@@ -72,7 +72,7 @@ class Bar:
 
     @property
     def holds(self) -> bool:
-        """Tell whether it was reached.
+        """Return whether it was reached.
 
         Returns
         -------

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from genrebench.bench.inference import inference_suite
 from genrebench.bench.preprocessing import preprocessing_suite
-from genrebench.bench.processes import BenchError
 from genrebench.bench.results import BenchReport, Suite
 from genrebench.bench.startup import startup_suite
 from genrebench.bench.training import training_suite
 from genrebench.bench.workshop import Workshop
-from genrebench.environment import gpus, memory_bytes, processor, versions
+from genrebench.errors import BenchError
+from genrebench.system.environment import gpus, memory_bytes, processor, versions
 
 SUITES: dict[str, Callable[[Workshop], Suite]] = {
     "training": training_suite,
@@ -43,7 +43,7 @@ def run_bench(
     backends : sequence of str
         Backends whose training is timed; by default all that train.
     dataset : Path, optional
-        Folder with ``genres_original/`` whose recordings are used; by default recordings are synthesised.
+        Folder with ``genres_original/`` whose recordings are used; by default recordings are synthesized.
     rounds : int
         How often each contender runs.
     device : str

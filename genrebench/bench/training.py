@@ -5,16 +5,17 @@ import statistics
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from genrebench.architecture import Architecture, genre_cnn
+from genrebench.backend.registry import list_backends
 from genrebench.bench import contenders
 from genrebench.bench.plain import plain_script
-from genrebench.bench.processes import BenchError, Finished, contender, in_turns, run_process
+from genrebench.bench.processes import Finished, contender, in_turns, run_process
 from genrebench.bench.results import Bar, Contender, Suite
 from genrebench.bench.workshop import Workshop
-from genrebench.discovery import list_backends
-from genrebench.environment import installed_version
-from genrebench.errors import BackendError
-from genrebench.layers import Conv2D, Dense
+from genrebench.errors import BackendError, BenchError
+from genrebench.network.architecture import Architecture
+from genrebench.network.genre_cnn import genre_cnn
+from genrebench.network.layers import Conv2D, Dense
+from genrebench.system.environment import installed_version
 
 BATCH_SIZE = 64
 PLAIN, KERAS, MATRIX = "plain PyTorch", "Keras fit, TensorFlow", "matrix product"
@@ -349,7 +350,7 @@ def _shape_bars(
 
 
 def _has_bfloat16() -> bool:
-    """Tell whether the processor has bfloat16 instructions.
+    """Return whether the processor has bfloat16 instructions.
 
     Returns
     -------

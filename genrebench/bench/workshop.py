@@ -10,19 +10,19 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from genrebench.architecture import genre_cnn
-from genrebench.audio import MelConfig
-from genrebench.dataset import Standardiser
+from genrebench.audio.mel import MelConfig
+from genrebench.audio.recordings import dataset_recordings
+from genrebench.audio.standardize import Standardizer
+from genrebench.audio.synthesis.render import GENRES, write_recordings
 from genrebench.errors import ConfigError
-from genrebench.files import npz_bytes, printable
-from genrebench.model import ModelSpec, save_document, save_weights
-from genrebench.recordings import dataset_recordings
-from genrebench.synthesis import GENRES, write_recordings
+from genrebench.model.saved import ModelSpec, save_document, save_weights
+from genrebench.network.genre_cnn import genre_cnn
+from genrebench.system.files import escaped, npz_bytes
 
 # Four fifths of the segments, which train, are eight batches of 64.
 SEGMENTS, TRACKS = 640, 600
 # Recordings that are made where none are given; the others are links to them, under other names.
-_SYNTHESISED = 3
+_SYNTHESIZED = 3
 
 
 @dataclass(frozen=True)
@@ -95,12 +95,12 @@ class Workshop:
             WAV files of 30 s: those of the dataset, or made.
         """
         if self.dataset is None:
-            self.on_run("synthesising recordings")
-            return write_recordings(self.folder / "originals", tracks_per_genre=_SYNTHESISED, duration=30.0, seed=0)
+            self.on_run("synthesizing recordings")
+            return write_recordings(self.folder / "originals", tracks_per_genre=_SYNTHESIZED, duration=30.0, seed=0)
         found = [each.path for each in dataset_recordings(self.dataset) if _is_wav(each.path)]
         if not found:
             raise ConfigError(
-                f"{printable(self.dataset)}: expected WAV recordings, which the plain contender reads, found none"
+                f"{escaped(self.dataset)}: expected WAV recordings, which the plain contender reads, found none"
             )
         return found
 
@@ -138,7 +138,7 @@ class Workshop:
         folder.mkdir()
         network = genre_cnn(MelConfig().shape, len(GENRES))
         digest = save_weights(folder / "weights.safetensors", network.initial_weights(0))
-        spec = ModelSpec(network, MelConfig(), Standardiser(-40.0, 15.0), GENRES)
+        spec = ModelSpec(network, MelConfig(), Standardizer(-40.0, 15.0), GENRES)
         weights = {"epoch": 1, "sha256": digest}
         save_document(folder, spec, {"created": "2026-01-01", "status": "finished", "weights": weights})
         return folder
@@ -223,7 +223,7 @@ def _link(path: Path, source: Path) -> None:
 
 
 def _is_wav(path: Path) -> bool:
-    """Tell whether a file is a WAV recording that can be decoded, as one of the public GTZAN download cannot.
+    """Return whether a file is a WAV recording that can be decoded, as one of the public GTZAN download cannot.
 
     Parameters
     ----------

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from genrebench.layers import BatchNormalization, Dropout
-from genrebench.metrics import cross_entropy
+from genrebench.network.layers import BatchNormalization, Dropout
+from genrebench.network.numerics import cross_entropy
 from genrebench.parity.ledger.base import explain
 from genrebench.parity.ledger.case import LayerCase
 from genrebench.parity.ledger.layers import LAYER_ENTRIES
@@ -22,8 +22,8 @@ from genrebench.parity.ledger.tensors import (
     StatisticCase,
     WeightCase,
 )
-from genrebench.parity.referee import normalised_values
-from genrebench.parity.results import Cause, Row
+from genrebench.parity.referee import normalized_values
+from genrebench.parity.report import Cause, Row
 from genrebench.parity.session import Session
 from genrebench.parity.stages.network import loss_of
 from genrebench.parity.stages.optimizer import adam_case
@@ -139,7 +139,7 @@ def _statistic_cause(session: Session, backend: str, name: str, call: str) -> Ca
     layer, old = layers[index], session.probe.weights[name]
     if x is None or not isinstance(layer, BatchNormalization):
         return None
-    case = StatisticCase(statistic, layer.momentum, normalised_values(x.shape), old, received, expected)
+    case = StatisticCase(statistic, layer.momentum, normalized_values(x.shape), old, received, expected)
     return explain(STATISTIC_ENTRIES, case)
 
 

@@ -1,39 +1,15 @@
 """Two tensors side by side: how far apart they are, where most, and what that means."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from genrebench.parity.results import DIVERGES, EQUAL, INFORMATION, ROUNDING, Row, Worst
-from genrebench.testing.examples import relative_error
+from genrebench.network.numerics import relative_error, ulps_between
+from genrebench.network.types import Array
+from genrebench.parity.report import DIVERGES, EQUAL, INFORMATION, ROUNDING, Row, Worst
 
-Array = NDArray[Any]
 View = Literal["cumulative", "isolated"]
-
-
-def ulps_between(value: float, expected: float, dtype: np.dtype[Any]) -> int:
-    """Count the floats between two numbers.
-
-    The bits of floats of one sign, read as integers, are in the order of the floats (IEEE 754), so that neighbours
-    differ by one.
-
-    Parameters
-    ----------
-    value, expected : float
-        Two finite numbers.
-    dtype : dtype
-        ``float32`` or ``float64``: which floats are counted.
-
-    Returns
-    -------
-    int
-        0 for equal numbers, 1 for neighbours.
-    """
-    integers = np.array([value, expected], dtype).view(f"i{dtype.itemsize}")
-    above, below = (int(each) if each >= 0 else np.iinfo(integers.dtype).min - int(each) for each in integers)
-    return abs(above - below)
 
 
 def compare(
@@ -172,5 +148,5 @@ def _problem(value: Array | None, expected: Array | None) -> str:
         return f"shape {value.shape}, expected {expected.shape}"
     if not value.size:
         return "no values"
-    spoilt = [side for side, each in (("received", value), ("expected", expected)) if not np.isfinite(each).all()]
-    return f"NaN or infinity {' and '.join(spoilt)}" if spoilt else ""
+    spoiled = [side for side, each in (("received", value), ("expected", expected)) if not np.isfinite(each).all()]
+    return f"NaN or infinity {' and '.join(spoiled)}" if spoiled else ""

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
+from genrebench.network.numerics import FORWARD_TOLERANCE
 from genrebench.parity.causes import EXPLAINERS, loss_case
-from genrebench.parity.results import Comparison, Finding, Row, Stage, smallest_tolerance
+from genrebench.parity.report import Comparison, Finding, Row, Stage, smallest_tolerance
 from genrebench.parity.session import REFEREE, Session
 from genrebench.parity.stages.network import forward_stage
-from genrebench.testing.examples import FORWARD_TOLERANCE
 
 _FORWARD = ("evaluation", "training")
 # What diverges here follows from what diverged before, unless nothing did.
@@ -98,7 +98,7 @@ def _of_backend(session: Session, stages: tuple[Stage, ...], backend: str, *, is
 
 
 def _follows(finding: Finding, found: list[Finding]) -> bool:
-    """Tell whether a finding adds nothing to those before.
+    """Return whether a finding adds nothing to those before.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def _joined(findings: list[Finding]) -> list[Finding]:
 
 
 def _has_own_error(session: Session, stage: Stage, backend: str) -> bool:
-    """Tell whether a stage that builds on the forward pass adds an error of its own.
+    """Return whether a stage that builds on the forward pass adds an error of its own.
 
     Parameters
     ----------
@@ -317,7 +317,7 @@ def verdict(session: Session, stages: tuple[Stage, ...], findings: tuple[Finding
 
 
 def _agree(stages: tuple[Stage, ...], reference: str, findings: tuple[Finding, ...]) -> bool:
-    """Tell whether the backends agree with each other where they disagree with the reference.
+    """Return whether the backends agree with each other where they disagree with the reference.
 
     Parameters
     ----------

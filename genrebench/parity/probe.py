@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from genrebench.architecture import Architecture, Weights
-from genrebench.backend import Adam
-from genrebench.files import sha256
-from genrebench.jobs import Call, Job, JobResult, start_job
-from genrebench.layers import Conv2D, Dense
-from genrebench.parity.compare import Array
+from genrebench.backend.jobs import Call, Job, JobResult, start_job
+from genrebench.network.adam import Adam
+from genrebench.network.architecture import Architecture
+from genrebench.network.layers import Conv2D, Dense
+from genrebench.network.sampling import random_inputs, random_masks, random_weights
+from genrebench.network.types import Array, Weights
 from genrebench.parity.referee import run_layer
-from genrebench.testing.examples import example_inputs, example_masks, example_weights
+from genrebench.system.files import sha256
 
 # With these, one step of Adam moves a weight by g / (|g| + 1), which gives the gradient g back.
 REVEALING_ADAM = Adam(learning_rate=1.0, beta_1=0.0, beta_2=0.0, epsilon=1.0)
-# The state from which the optimiser is asked for one update.
+# The state from which the optimizer is asked for one update.
 ADAM_STEP = 3
 # Share of a layer's values that a rectifier has to let through.
 _ALIVE = 0.03
@@ -52,7 +52,7 @@ class Probe:
     seed : int
         Seed of all that is random.
     spectrograms : ndarray of float32 or None
-        What a trained model is tried on, standardised; None without a model.
+        What a trained model is tried on, standardized; None without a model.
     """
 
     architecture: Architecture
@@ -74,7 +74,7 @@ class Probe:
         dict of str to ndarray
             A mask for each dropout layer.
         """
-        return example_masks(self.architecture, len(self.x))
+        return random_masks(self.architecture, len(self.x))
 
     def hashes(self) -> dict[str, str]:
         """Hash what the backends are given.
@@ -94,7 +94,7 @@ class Probe:
         }
 
 
-def random_weights(architecture: Architecture, x: Array, seed: int) -> Weights:
+def live_random_weights(architecture: Architecture, x: Array, seed: int) -> Weights:
     """Draw weights none of which is trivial, and which need all digits of float64.
 
     A layer whose rectifier would let through next to nothing gets biases with which it cuts off somewhat more than half
@@ -115,7 +115,7 @@ def random_weights(architecture: Architecture, x: Array, seed: int) -> Weights:
         Canonical weights; stored in float32, they would change.
     """
     rng = np.random.default_rng([seed, 3])
-    weights = example_weights(architecture, seed)
+    weights = random_weights(architecture, seed)
     weights = {name: value * (1 + 1e-8 * rng.random(value.shape)) for name, value in weights.items()}
     for layer in architecture.layers:
         if isinstance(layer, Conv2D | Dense) and layer.activation == "relu":
@@ -123,10 +123,10 @@ def random_weights(architecture: Architecture, x: Array, seed: int) -> Weights:
             if (linear > 0).mean() < _ALIVE:
                 name, axes = f"{layer.name}/bias", tuple(range(linear.ndim - 1))
                 spread = linear.std(axes)
-                centred = weights[name] - linear.mean(axes) - rng.uniform(0.1, 0.5, len(spread)) * spread
+                centered = weights[name] - linear.mean(axes) - rng.uniform(0.1, 0.5, len(spread)) * spread
                 # Where all inputs are alike there is nothing to centre, and zero would be rounding.
                 varies = spread > 1e-6 * np.abs(linear).max(axes)
-                weights[name] = np.where(varies, centred, weights[name])
+                weights[name] = np.where(varies, centered, weights[name])
         x = run_layer(layer, weights, x)[layer.name]
     return weights
 
@@ -153,7 +153,7 @@ def make_probe(
     weights : dict of str to ndarray, optional
         Canonical weights; by default drawn.
     data : ndarray, optional
-        Standardised inputs to choose from; by default drawn.
+        Standardized inputs to choose from; by default drawn.
     batch_size : int
         Number of inputs.
     steps : int
@@ -169,12 +169,12 @@ def make_probe(
         The probe.
     """
     count = batch_size * (1 + _BATCHES)
-    x, labels = example_inputs(architecture, count, seed)
+    x, labels = random_inputs(architecture, count, seed)
     if data is not None:
         # Repeated where the tree is small; a batch of its own for the ladder, the others for the short run.
         x = data[np.resize(np.random.default_rng([seed, 4]).permutation(len(data)), count)]
     x = x.astype(np.float64)
-    chosen_weights = random_weights(architecture, x[:batch_size], seed) if weights is None else weights
+    chosen_weights = live_random_weights(architecture, x[:batch_size], seed) if weights is None else weights
     return Probe(
         architecture=architecture,
         weights={name: np.asarray(value, np.float64) for name, value in chosen_weights.items()},
@@ -227,7 +227,7 @@ def calls(probe: Probe) -> tuple[Call, ...]:
         The calls; those whose names end in ``32`` compute in float32.
     """
     masked = {f"dropout_masks/{name}": mask for name, mask in probe.masks.items()}
-    seen, labelled = {"x": probe.x}, {"x": probe.x, "labels": probe.labels}
+    seen, labeled = {"x": probe.x}, {"x": probe.x, "labels": probe.labels}
     run = {"x": probe.batches, "labels": probe.batch_labels}
     state = {
         f"{kind}/{name}": value
@@ -240,13 +240,13 @@ def calls(probe: Probe) -> tuple[Call, ...]:
         Call("weights", "weights"),
         Call("evaluation", "trace", seen, {"training": False, "prefix": True}),
         Call("training", "trace", seen | masked, {"training": True, "prefix": True}),
-        Call("gradients", "loss_and_gradients", labelled | masked),
-        Call("sensitivity", "loss_and_gradients", labelled | masked, moved=True),
+        Call("gradients", "loss_and_gradients", labeled | masked),
+        Call("sensitivity", "loss_and_gradients", labeled | masked, moved=True),
         Call("adam", "adam_update", state, {"step": ADAM_STEP}),
         Call("steps", "steps", run, {"count": probe.steps}),
         Call("control", "steps", run, {"count": probe.steps}, moved=True),
         Call("logits", "logits", seen),
-        Call("undropped", "loss_and_gradients", labelled),
+        Call("undropped", "loss_and_gradients", labeled),
         Call("undropped-training", "trace", seen, {"training": True}),
         Call("fast", "steps", first, revealing),
         Call("fast-adam", "steps", first, {"count": 1}),

@@ -7,11 +7,11 @@ layer with one semantic swapped shows whether that semantic explains a differenc
 import math
 from collections.abc import Mapping
 
-from genrebench.architecture import Architecture, Weights
-from genrebench.backend import Network
-from genrebench.discovery import load_backend
-from genrebench.layers import Flatten, Layer
-from genrebench.parity.compare import Array
+from genrebench.backend.protocol import Network
+from genrebench.backend.registry import load_backend
+from genrebench.network.architecture import Architecture
+from genrebench.network.layers import Flatten, Layer
+from genrebench.network.types import Array, Weights
 
 _HELPER = "genrebench_helper"
 
@@ -105,13 +105,13 @@ def run_layer(
     return {name: value for name, value in trace.items() if name != _HELPER}
 
 
-def normalised_values(shape: tuple[int, ...]) -> int:
+def normalized_values(shape: tuple[int, ...]) -> int:
     """Count the values that one batch statistic is taken over.
 
     Parameters
     ----------
     shape : tuple of int
-        Shape of the normalised tensor, batch axis included, channels last.
+        Shape of the normalized tensor, batch axis included, channels last.
 
     Returns
     -------

@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from genrebench.discovery import list_backends
-from genrebench.environment import processor, versions
+from genrebench.backend.jobs import JobResult
+from genrebench.backend.registry import list_backends
 from genrebench.errors import BackendError
-from genrebench.jobs import JobResult
 from genrebench.parity.diagnosis import diagnose, verdict
 from genrebench.parity.probe import Probe
-from genrebench.parity.results import SCHEMA_VERSION, Report, Stage
+from genrebench.parity.report import SCHEMA_VERSION, Report, Stage
 from genrebench.parity.session import Session, answered
 from genrebench.parity.stages import network, optimizer, paths
+from genrebench.system.environment import processor, versions
 
 # Settings from outside that change what frameworks compute, and how fast.
 _FLAGS = (

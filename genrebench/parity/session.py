@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from genrebench.backend import Adam
+from genrebench.backend.jobs import JobResult
 from genrebench.errors import BackendError, GenrebenchError
-from genrebench.jobs import JobResult
-from genrebench.layers import Layer
-from genrebench.parity.compare import Array, View, compare_all
-from genrebench.parity.ledger.optimizer import adam_step
+from genrebench.network.adam import Adam, adam_step
+from genrebench.network.layers import Layer
+from genrebench.network.numerics import GRADIENT_TOLERANCE
+from genrebench.network.types import Array
+from genrebench.parity.compare import View, compare_all
 from genrebench.parity.probe import Answers, Probe
 from genrebench.parity.referee import run_layer
-from genrebench.parity.results import Comparison
-from genrebench.testing.examples import GRADIENT_TOLERANCE
+from genrebench.parity.report import Comparison
 
 REFEREE = "numpy"
 # How much further than a step of one ulp moves a result two right computations may be apart.

@@ -15,8 +15,8 @@ NumPy referee in float64, scaled by the norm of the whole tensor; gradients also
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from genrebench.backend import Backend, BackendInfo
-from genrebench.discovery import load_backend
+from genrebench.backend.protocol import Backend, BackendInfo
+from genrebench.backend.registry import load_backend
 from genrebench.errors import ConfigError
 from genrebench.testing.checks import CHECKS, Check
 from genrebench.testing.examples import CheckFailure, CheckSkipped, Subject
@@ -51,7 +51,7 @@ class Outcome:
 
     @property
     def is_fault(self) -> bool:
-        """Tell whether the backend fails because of this.
+        """Return whether the backend fails because of this.
 
         Returns
         -------
@@ -162,7 +162,7 @@ def _expect(outcome: Outcome, reason: str | None) -> Outcome:
 
 
 def tally(outcomes: Iterable[Outcome]) -> tuple[str, bool]:
-    """Sum up a run of the kit.
+    """Summarize a run of the kit.
 
     Parameters
     ----------

@@ -11,26 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genrebench.architecture import Architecture, genre_cnn
-from genrebench.backend import Adam, AdamState, BackendInfo, KeepsData, Network, Trainable
+from genrebench.backend.protocol import BackendInfo, KeepsData, Network, Trainable
 from genrebench.errors import BackendError, ConfigError
-from genrebench.layers import Dropout
-from genrebench.testing.examples import (
-    DIFFERENCE_TOLERANCE,
-    FLOAT32_TOLERANCE,
-    FORWARD_TOLERANCE,
-    GENRE,
-    GRADIENT_TOLERANCE,
-    MIXED,
-    SIZES,
-    CheckFailure,
-    CheckSkipped,
-    Subject,
-    compare,
-    example_inputs,
-    example_masks,
-    example_weights,
-)
+from genrebench.network.adam import Adam, AdamState
+from genrebench.network.architecture import Architecture
+from genrebench.network.genre_cnn import genre_cnn
+from genrebench.network.layers import Dropout
+from genrebench.network.numerics import DIFFERENCE_TOLERANCE, FLOAT32_TOLERANCE, FORWARD_TOLERANCE, GRADIENT_TOLERANCE
+from genrebench.network.sampling import random_inputs, random_masks, random_weights
+from genrebench.testing.examples import GENRE, MIXED, SIZES, CheckFailure, CheckSkipped, Subject, compare
 
 Check = Callable[[Subject], None]
 
@@ -102,7 +91,7 @@ def weights_round_trip(subject: Subject) -> None:
         If a tensor is missing or changed, or is not a copy.
     """
     for architecture in (GENRE, MIXED):
-        given = example_weights(architecture, 0)
+        given = random_weights(architecture, 0)
         network = subject.backend.build(architecture, given, dtype="float32", device="auto")
         taken = network.weights()
         compare(taken, given, 0.0)
@@ -129,7 +118,7 @@ def names_shapes_dtypes(subject: Subject) -> None:
     CheckFailure
         If one is not.
     """
-    x, labels = example_inputs(GENRE, 3)
+    x, labels = random_inputs(GENRE, 3)
     trainable = {name: spec.shape for name, spec in GENRE.weight_specs().items() if spec.trainable}
     for dtype in ("float32", "float64"):
         network = subject.build(GENRE, dtype=dtype)
@@ -158,7 +147,7 @@ def logits(subject: Subject) -> None:
     """
     for architecture in (GENRE, MIXED):
         network, referee = subject.build_both(architecture)
-        x, _ = example_inputs(architecture, 4)
+        x, _ = random_inputs(architecture, 4)
         compare({"logits": network.logits(x)}, {"logits": referee.logits(x)}, FORWARD_TOLERANCE)
 
 
@@ -173,7 +162,7 @@ def sizes(subject: Subject) -> None:
     for size in SIZES:
         architecture = genre_cnn(size, 3)
         network, referee = subject.build_both(architecture)
-        x, _ = example_inputs(architecture, 2)
+        x, _ = random_inputs(architecture, 2)
         compare(network.trace(x, training=False), referee.trace(x, training=False), FORWARD_TOLERANCE)
 
 
@@ -192,7 +181,7 @@ def trace(subject: Subject) -> None:
     """
     for architecture in (GENRE, MIXED):
         network, referee = subject.build_both(architecture)
-        x, _ = example_inputs(architecture, 5)
+        x, _ = random_inputs(architecture, 5)
         for training in (False, True):
             trace = network.trace(x, training=training)
             compare(trace, referee.trace(x, training=training), FORWARD_TOLERANCE)
@@ -210,7 +199,7 @@ def gradients(subject: Subject) -> None:
     """
     for architecture in (GENRE, MIXED):
         network, referee = subject.build_both(architecture)
-        x, labels = example_inputs(architecture, 6)
+        x, labels = random_inputs(architecture, 6)
         loss, gradients = network.loss_and_gradients(x, labels)
         expected_loss, expected = referee.loss_and_gradients(x, labels)
         compare({"loss": np.array(loss)}, {"loss": np.array(expected_loss)}, FORWARD_TOLERANCE)
@@ -231,8 +220,8 @@ def finite_differences(subject: Subject) -> None:
         If they differ.
     """
     rng = np.random.default_rng(3)
-    x, labels = example_inputs(MIXED, 4)
-    weights = {name: value.astype(np.float64) for name, value in example_weights(MIXED, 0).items()}
+    x, labels = random_inputs(MIXED, 4)
+    weights = {name: value.astype(np.float64) for name, value in random_weights(MIXED, 0).items()}
     gradients = subject.build(MIXED).loss_and_gradients(x, labels)[1]
     for name, gradient in gradients.items():
         index = int(rng.integers(gradient.size))
@@ -296,8 +285,8 @@ def dropout_masks(subject: Subject) -> None:
     """
     for architecture in (GENRE, MIXED):
         network, referee = subject.build_both(architecture)
-        x, labels = example_inputs(architecture, 4)
-        masks = example_masks(architecture, 4)
+        x, labels = random_inputs(architecture, 4)
+        masks = random_masks(architecture, 4)
         trace = network.trace(x, training=True, dropout_masks=masks)
         compare(trace, referee.trace(x, training=True, dropout_masks=masks), FORWARD_TOLERANCE)
         evaluated = network.trace(x, training=False, dropout_masks=masks)
@@ -328,9 +317,9 @@ def mode_switch(subject: Subject) -> None:
         If weights or logits change.
     """
     network = subject.build(GENRE)
-    x, labels = example_inputs(GENRE, 4)
+    x, labels = random_inputs(GENRE, 4)
     logits, weights = network.logits(x), network.weights()
-    network.trace(x, training=True, dropout_masks=example_masks(GENRE, 4))
+    network.trace(x, training=True, dropout_masks=random_masks(GENRE, 4))
     gradients = network.loss_and_gradients(x, labels)[1]
     zeros = {name: np.zeros_like(value) for name, value in gradients.items()}
     network.adam_update(gradients, AdamState(0, zeros, zeros), Adam())
@@ -346,7 +335,7 @@ def determinism(subject: Subject) -> None:
     subject : Subject
         The backend.
     """
-    x, labels = example_inputs(GENRE, 4)
+    x, labels = random_inputs(GENRE, 4)
     results = []
     for _ in range(2):
         network = subject.build(GENRE)
@@ -363,7 +352,7 @@ def batch_of_one(subject: Subject) -> None:
         The backend.
     """
     network = subject.build(GENRE)
-    x, _ = example_inputs(GENRE, 64)
+    x, _ = random_inputs(GENRE, 64)
     together = network.logits(x)
     for row in (0, 40):
         compare({"logits": network.logits(x[row : row + 1])[0]}, {"logits": together[row]}, FORWARD_TOLERANCE)
@@ -377,7 +366,7 @@ def float32(subject: Subject) -> None:
     subject : Subject
         The backend.
     """
-    x, _ = example_inputs(GENRE, 8)
+    x, _ = random_inputs(GENRE, 8)
     single = subject.build(GENRE, dtype="float32").logits(x.astype(np.float32))
     compare({"logits": single}, {"logits": subject.build(GENRE).logits(x)}, FLOAT32_TOLERANCE)
 
@@ -399,7 +388,7 @@ def refusals(subject: Subject) -> None:
     height, width, channels = GENRE.input_shape
     x, labels = np.zeros((2, width, height, channels)), np.zeros(2, np.int64)
     right = np.zeros((2, height, width, channels))
-    weights = example_weights(GENRE, 0)
+    weights = random_weights(GENRE, 0)
     build = subject.backend.build
     cases: dict[str, Callable[[], object]] = {
         str(x.shape): lambda: network.logits(x),
@@ -439,7 +428,7 @@ def training(subject: Subject) -> None:
     layers = tuple(layer for layer in GENRE.layers if not isinstance(layer, Dropout))
     architecture = Architecture(GENRE.input_shape, layers)
     network, referee = subject.build_both(architecture)
-    x, labels = example_inputs(architecture, 6)
+    x, labels = random_inputs(architecture, 6)
     loss, gradients = referee.loss_and_gradients(x, labels)
     zeros = {name: np.zeros_like(value) for name, value in gradients.items()}
     expected, _ = referee.adam_update(gradients, AdamState(0, zeros, zeros), Adam())

@@ -5,19 +5,14 @@ import functools
 import numpy as np
 import pytest
 
-from genrebench.architecture import Architecture, genre_cnn
-from genrebench.discovery import list_backends
-from genrebench.jobs import Call, Job, JobResult, run_check, run_job
+from genrebench.backend.jobs import Call, Job, JobResult, run_check, run_job
+from genrebench.backend.registry import list_backends
+from genrebench.network.architecture import Architecture
+from genrebench.network.genre_cnn import genre_cnn
+from genrebench.network.numerics import FORWARD_TOLERANCE, GRADIENT_TOLERANCE
+from genrebench.network.sampling import random_inputs, random_masks, random_weights
 from genrebench.testing import tally
-from genrebench.testing.examples import (
-    FORWARD_TOLERANCE,
-    GRADIENT_TOLERANCE,
-    MIXED,
-    compare,
-    example_inputs,
-    example_masks,
-    example_weights,
-)
+from genrebench.testing.examples import MIXED, compare
 
 ARCHITECTURES = {"genre": genre_cnn(), "mixed": MIXED}
 ENTRIES = list_backends()
@@ -42,8 +37,8 @@ def calls(architecture: Architecture) -> tuple[Call, ...]:
     tuple of Call
         The calls.
     """
-    x, labels = example_inputs(architecture, 4)
-    masks = {f"dropout_masks/{name}": mask for name, mask in example_masks(architecture, 4).items()}
+    x, labels = random_inputs(architecture, 4)
+    masks = {f"dropout_masks/{name}": mask for name, mask in random_masks(architecture, 4).items()}
     rng = np.random.default_rng(5)
     trainable = {name: spec.shape for name, spec in architecture.weight_specs().items() if spec.trainable}
     moments = {f"gradients/{name}": rng.normal(scale=1e-3, size=shape) for name, shape in trainable.items()}
@@ -76,7 +71,7 @@ def result(backend: str, architecture: str) -> JobResult:
         What it gave back.
     """
     network = ARCHITECTURES[architecture]
-    return run_job(Job(backend, network, example_weights(network, 0), calls(network)))
+    return run_job(Job(backend, network, random_weights(network, 0), calls(network)))
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

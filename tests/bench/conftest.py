@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from genrebench.audio.synthesis.render import write_recordings
 from genrebench.bench import workshop as workshop_module
 from genrebench.bench.workshop import Workshop
-from genrebench.synthesis import write_recordings
 
 
 @pytest.fixture

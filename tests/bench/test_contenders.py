@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genrebench import feed
-from genrebench.audio import MelConfig
+from genrebench.audio.mel import MelConfig
 from genrebench.bench import contenders
 from genrebench.bench.plain import plain_script
 from genrebench.bench.processes import run_process
 from genrebench.bench.workshop import Workshop
-from genrebench.preprocessing import preprocess
+from genrebench.data.preprocess import preprocess
+from genrebench.training import batches as feed
 
 
 def report_of(command: list[Any]) -> dict[str, Any]:

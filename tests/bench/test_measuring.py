@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from genrebench.architecture import Architecture, genre_cnn
-from genrebench.bench.processes import BenchError, Finished, contender, in_turns, run_process
+from genrebench.bench.processes import Finished, contender, in_turns, run_process
 from genrebench.bench.results import Bar, BenchReport, Suite, save_bench
 from genrebench.bench.training import flops, growth
 from genrebench.bench.workshop import Workshop
-from genrebench.layers import Conv2D, Dense, Flatten
+from genrebench.errors import BenchError
+from genrebench.network.architecture import Architecture
+from genrebench.network.genre_cnn import genre_cnn
+from genrebench.network.layers import Conv2D, Dense, Flatten
 
 
 def test_a_bar_holds_on_the_right_side_only() -> None:

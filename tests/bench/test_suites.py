@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from genrebench.architecture import genre_cnn
-from genrebench.backend import BackendInfo
+from genrebench.backend.protocol import BackendInfo
+from genrebench.backend.registry import BackendEntry
 from genrebench.bench import inference, preprocessing, startup, training
-from genrebench.bench.processes import BenchError, Finished
+from genrebench.bench.processes import Finished
 from genrebench.bench.results import Bar, Suite
 from genrebench.bench.workshop import Workshop
-from genrebench.discovery import BackendEntry
-from genrebench.errors import BackendError, ConfigError
+from genrebench.errors import BackendError, BenchError, ConfigError
+from genrebench.network.genre_cnn import genre_cnn
 
 Answer = Callable[[str, dict[str, Any]], Finished]
 

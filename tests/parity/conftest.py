@@ -1,4 +1,4 @@
-"""Reports made in this process, of the referee under other names, whole or spoilt."""
+"""Reports made in this process, of the referee under other names, whole or spoiled."""
 
 import copy
 from collections.abc import Callable
@@ -6,12 +6,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from genrebench.architecture import Architecture, genre_cnn
-from genrebench.jobs import Job, JobResult
+from genrebench.backend.jobs import Job, JobResult
+from genrebench.backend.worker import execute
+from genrebench.network.architecture import Architecture
+from genrebench.network.genre_cnn import genre_cnn
 from genrebench.parity.probe import calls, make_probe
-from genrebench.parity.results import Report
+from genrebench.parity.report import Report
 from genrebench.parity.run import Description, judge
-from genrebench.worker import execute
 
 Spoil = Callable[[JobResult], object]
 Judge = Callable[..., Report]
@@ -25,17 +26,17 @@ def judged() -> Judge:
     Returns
     -------
     callable
-        ``judged({"name": spoil}, architecture=...)``: the report about copies of the referee's answers, each spoilt by
+        ``judged({"name": spoil}, architecture=...)``: the report about copies of the referee's answers, each spoiled by
         the function given with its name.
     """
     cache: dict[Architecture, JobResult] = {}
 
-    def make(spoilt: dict[str, Spoil], architecture: Architecture = SMALL) -> Report:
+    def make(spoiled: dict[str, Spoil], architecture: Architecture = SMALL) -> Report:
         """Compare copies of the referee's answers with the referee.
 
         Parameters
         ----------
-        spoilt : dict of str to callable
+        spoiled : dict of str to callable
             By name, what is done to a copy of the answers.
         architecture : Architecture
             The network.
@@ -49,16 +50,16 @@ def judged() -> Judge:
         if architecture not in cache:
             cache[architecture] = execute(Job("numpy", architecture, probe.weights, calls(probe), keep_going=True))
         results = {"numpy": cache[architecture]}
-        for name, spoil in spoilt.items():
+        for name, spoil in spoiled.items():
             results[name] = copy.deepcopy(cache[architecture])
             spoil(results[name])
         description = Description("genrebench parity", "4 random inputs", "random, seed 0")
-        return judge(probe, results, backends=tuple(spoilt), reference="numpy", description=description)
+        return judge(probe, results, backends=tuple(spoiled), reference="numpy", description=description)
 
     return make
 
 
-def unspoilt(result: JobResult) -> None:
+def unspoiled(result: JobResult) -> None:
     """Leave the answers as they are.
 
     Parameters
@@ -118,7 +119,7 @@ def passing(judged: Judge) -> Report:
     Report
         The report.
     """
-    return judged({"mine": unspoilt, "yours": unspoilt})
+    return judged({"mine": unspoiled, "yours": unspoiled})
 
 
 @pytest.fixture(scope="session")
@@ -135,4 +136,4 @@ def failing(judged: Judge) -> Report:
     Report
         The report.
     """
-    return judged({"<b>mine</b>": scaled_pooling, "o|v*r": overflow, "raising": raises_in_training, "fine": unspoilt})
+    return judged({"<b>mine</b>": scaled_pooling, "o|v*r": overflow, "raising": raises_in_training, "fine": unspoiled})

@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from genrebench.architecture import Architecture, Weights
-from genrebench.backend import BackendInfo
+from genrebench.backend.protocol import BackendInfo
+from genrebench.network.architecture import Architecture
+from genrebench.network.types import Weights
 
 
 def symmetric_padding() -> None:
     """Pad pooling on both sides alike, as PyTorch does by itself, and let the size of the output be."""
-    from backends.torch_cnn import network
+    from genrebench_torch import network
 
     def windows(self: Any, size: Any) -> Any:
         """Say that pooling pads both sides alike.
@@ -41,14 +42,14 @@ def symmetric_padding() -> None:
 
 
 def _batch_norm(**wrong: Any) -> None:
-    """Build batch normalisation with other parameters.
+    """Build batch normalization with other parameters.
 
     Parameters
     ----------
     **wrong : object
         Arguments of PyTorch's class.
     """
-    from backends.torch_cnn import network
+    from genrebench_torch import network
 
     def build(layer: Any, shape: tuple[int, ...]) -> Any:
         """Build the layer.
@@ -84,20 +85,18 @@ def momentum() -> None:
 def unbiased_variance() -> None:
     """Leave the running variance to PyTorch."""
     import torch
-
-    from backends.torch_cnn import network
+    from genrebench_torch import network
 
     network._BiasedRunningVariance.forward = torch.nn.BatchNorm2d.forward
 
 
 def running_statistics_in_training() -> None:
-    """Keep batch normalisation in evaluation mode for ever."""
+    """Keep batch normalization in evaluation mode for ever."""
     import torch
-
-    from backends.torch_cnn import network
+    from genrebench_torch import network
 
     def forward(self: Any, x: Any) -> Any:
-        """Normalise by the running statistics.
+        """Normalize by the running statistics.
 
         Parameters
         ----------
@@ -126,7 +125,7 @@ def _flatten(*axes: int) -> None:
     *axes : int
         Order of PyTorch's axes.
     """
-    from backends.torch_cnn import network
+    from genrebench_torch import network
 
     network.ChannelsLastFlatten.forward = lambda self, x: x.permute(0, *axes).flatten(1)
 
@@ -149,7 +148,7 @@ def _kernels(there: Any, back: Any) -> None:
     there, back : callable
         From the canonical kernel to one that is converted rightly, and the reverse.
     """
-    from backends.torch_cnn import backend, weights
+    from genrebench_torch import backend, weights
 
     into, out_of = weights.from_canonical, weights.to_canonical
     for module in (weights, backend):
@@ -177,10 +176,10 @@ def flipped_kernels() -> None:
 
 def softmax_in_network() -> None:
     """End the network in probabilities."""
-    from backends.torch_cnn import network
+    from genrebench_torch import network
 
     build = network.build_layers
-    from backends.torch_cnn import backend
+    from genrebench_torch import backend
 
     def build_layers(architecture: Architecture, **options: Any) -> Any:
         """Build the layers, the last one with a softmax.
@@ -228,16 +227,15 @@ def summed_loss() -> None:
     F.cross_entropy = lambda logits, targets: loss(logits, targets, reduction="sum")
 
 
-def relu_after_normalisation() -> None:
-    """Move rectifiers of convolutions behind batch normalisation."""
+def relu_after_normalization() -> None:
+    """Move rectifiers of convolutions behind batch normalization."""
     import torch
-
-    from backends.torch_cnn import backend, network
+    from genrebench_torch import backend, network
 
     build = network.build_layers
 
     def build_layers(architecture: Architecture, **options: Any) -> Any:
-        """Build the layers with linear convolutions, and rectify after normalising.
+        """Build the layers with linear convolutions, and rectify after normalizing.
 
         Parameters
         ----------
@@ -266,8 +264,7 @@ def relu_after_normalisation() -> None:
 def dropout_in_evaluation() -> None:
     """Drop values whatever the mode."""
     import torch
-
-    from backends.torch_cnn import network
+    from genrebench_torch import network
 
     network.Dropout.forward = lambda self, x: torch.nn.functional.dropout(x, self.rate, training=True)
     network._BUILDERS["Dropout"] = _remembering_rate
@@ -288,7 +285,7 @@ def _remembering_rate(layer: Any, shape: tuple[int, ...]) -> Any:
     Module
         The layer.
     """
-    from backends.torch_cnn import network
+    from genrebench_torch import network
 
     module = network.Dropout(layer.rate)
     module.rate = layer.rate
@@ -298,8 +295,7 @@ def _remembering_rate(layer: Any, shape: tuple[int, ...]) -> Any:
 def mask_ignored() -> None:
     """Draw what is dropped instead of taking the mask."""
     import torch
-
-    from backends.torch_cnn import network
+    from genrebench_torch import network
 
     network.Dropout.forward = lambda self, x: torch.nn.functional.dropout(x, self.rate, training=self.training)
     network._BUILDERS["Dropout"] = _remembering_rate
@@ -307,7 +303,7 @@ def mask_ignored() -> None:
 
 def never_dropping() -> None:
     """Drop nothing in training, unless a mask is given."""
-    from backends.torch_cnn import network
+    from genrebench_torch import network
 
     forward = network.Dropout.forward
     network.Dropout.forward = lambda self, x: x if self.mask is None else forward(self, x)
@@ -315,7 +311,7 @@ def never_dropping() -> None:
 
 def same_mask_every_step() -> None:
     """Begin the random stream anew in each step."""
-    from backends.torch_cnn import network
+    from genrebench_torch import network
 
     forward = network.Dropout.forward
 
@@ -343,7 +339,7 @@ def same_mask_every_step() -> None:
 
 def adam_epsilon() -> None:
     """Leave the value of Adam's epsilon to PyTorch."""
-    from backends.torch_cnn import backend, optimizer
+    from genrebench_torch import backend, optimizer
 
     class Other(optimizer.KerasAdam):
         """Adam with another epsilon.
@@ -366,17 +362,15 @@ def adam_epsilon() -> None:
 def adam_placement() -> None:
     """Leave the place of Adam's epsilon to PyTorch."""
     import torch
-
-    from backends.torch_cnn import optimizer
+    from genrebench_torch import optimizer
 
     optimizer.KerasAdam.step = torch.optim.Adam.step
 
 
 def adam_placement_in_training() -> None:
-    """Train with another optimiser than the one that is shown."""
+    """Train with another optimizer than the one that is shown."""
     import torch
-
-    from backends.torch_cnn import backend
+    from genrebench_torch import backend
 
     start = backend.TorchNetwork.start_training
 
@@ -406,8 +400,7 @@ def adam_placement_in_training() -> None:
 def adam_float32() -> None:
     """Round the betas to float32, as Keras' Adam does by itself."""
     import numpy as np
-
-    from backends.torch_cnn import backend, optimizer
+    from genrebench_torch import backend, optimizer
 
     class Other(optimizer.KerasAdam):
         """Adam with rounded betas.
@@ -429,8 +422,8 @@ def adam_float32() -> None:
 
 
 def swapped_layers() -> None:
-    """Give the first two normalisations each other's weights, and take them back rightly."""
-    from backends.torch_cnn import backend
+    """Give the first two normalizations each other's weights, and take them back rightly."""
+    from genrebench_torch import backend
 
     names = ("batch_normalization", "batch_normalization_1")
     set_weights, get_weights = backend.set_weights, backend.get_weights
@@ -461,9 +454,8 @@ def swapped_layers() -> None:
 
 def bias_dropped() -> None:
     """Forget the bias of convolutions."""
+    from genrebench_torch import network
     from torch.nn import functional as F
-
-    from backends.torch_cnn import network
 
     def forward(self: Any, x: Any) -> Any:
         """Convolve.
@@ -490,17 +482,15 @@ def bias_dropped() -> None:
 def single_precision() -> None:
     """Compute in float32 whatever is asked for."""
     import torch
-
-    from backends.torch_cnn import backend
+    from genrebench_torch import backend
 
     backend._DTYPES["float64"] = torch.float32
 
 
 def single_precision_dense() -> None:
     """Compute matrix products in float32."""
+    from genrebench_torch import network
     from torch.nn import functional as F
-
-    from backends.torch_cnn import network
 
     def forward(self: Any, x: Any) -> Any:
         """Multiply.
@@ -525,7 +515,7 @@ def single_precision_dense() -> None:
 
 def transposed_input() -> None:
     """Read channels-last inputs as channels-first ones."""
-    from backends.torch_cnn import backend
+    from genrebench_torch import backend
 
     convert = backend.TorchNetwork._canonical_to_torch
     backend.TorchNetwork._canonical_to_torch = lambda self, array: convert(
@@ -535,7 +525,7 @@ def transposed_input() -> None:
 
 def not_a_number() -> None:
     """Overflow in the second convolution."""
-    from backends.torch_cnn import network
+    from genrebench_torch import network
 
     calls = network.Conv.forward
 
@@ -561,7 +551,7 @@ def not_a_number() -> None:
 
 def unexplained() -> None:
     """Do something that no ledger can know."""
-    from backends.torch_cnn import network
+    from genrebench_torch import network
 
     network.ChannelsLastFlatten.forward = lambda self, x: x.permute(0, 2, 3, 1).flatten(1) * 1.000001
 
@@ -600,7 +590,7 @@ class Planted:
         TorchNetwork
             The network.
         """
-        from backends.torch_cnn.backend import TorchBackend
+        from genrebench_torch.backend import TorchBackend
 
         while self._names:
             globals()[self._names.pop()]()

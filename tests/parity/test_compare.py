@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from genrebench.parity.compare import compare, compare_all, ulps_between
-from genrebench.parity.results import Worst
+from genrebench.network.numerics import ulps_between
+from genrebench.parity.compare import compare, compare_all
+from genrebench.parity.report import Worst
 
 RIGHT = np.arange(1.0, 7.0).reshape(2, 3)
 
@@ -13,14 +14,14 @@ RIGHT = np.arange(1.0, 7.0).reshape(2, 3)
 @pytest.mark.parametrize("start", [1.0, -1.0, 0.0, 1e-30, 3e9, -0.1])
 @pytest.mark.parametrize("count", [0, 1, 5])
 def test_ulps_are_counted(dtype: type[np.floating], start: float, count: int) -> None:
-    """As many neighbours up, as many ulps, also across zero and across powers of two."""
+    """As many neighbors up, as many ulps, also across zero and across powers of two."""
     value = dtype(start)
     for _ in range(count):
         value = np.nextafter(value, dtype(np.inf))
     assert ulps_between(float(value), float(dtype(start)), np.dtype(dtype)) == count
 
 
-def test_zeros_of_both_signs_are_neighbours_of_the_same_numbers() -> None:
+def test_zeros_of_both_signs_are_neighbors_of_the_same_numbers() -> None:
     """From the float below zero to the one above are two steps; between the zeros there is none."""
     tiny = float(np.nextafter(0.0, 1.0))
     assert ulps_between(tiny, -tiny, np.dtype(np.float64)) == 2

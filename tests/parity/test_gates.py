@@ -6,19 +6,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genrebench.architecture import Architecture
+from genrebench.backend.jobs import Job, JobResult
+from genrebench.backend.worker import execute
 from genrebench.errors import BackendError
-from genrebench.jobs import Job, JobResult
-from genrebench.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
+from genrebench.network.architecture import Architecture
+from genrebench.network.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 from genrebench.parity.compare import compare
 from genrebench.parity.ledger.base import explain
 from genrebench.parity.ledger.tensors import DRAWN_ENTRIES, DrawnCase
 from genrebench.parity.probe import Probe, calls, make_probe
-from genrebench.parity.results import Report, save_report
+from genrebench.parity.report import Report, save_report
 from genrebench.parity.run import Description, judge
 from genrebench.parity.stages.paths import _dropout_row, drawn_as_it_should_be
-from genrebench.worker import execute
-from tests.parity.conftest import SMALL, Judge, raises_in_training, unspoilt
+from tests.parity.conftest import SMALL, Judge, raises_in_training, unspoiled
 
 DEEP = Architecture((24, 26, 1), (*(Conv2D(8, (3, 3), activation="relu") for _ in range(6)), Flatten(), Dense(4)))
 NO_WEIGHTS = Architecture((4, 5, 1), (MaxPooling2D((2, 2), (2, 2)), Flatten()))
@@ -76,9 +76,9 @@ def test_predictions_that_are_missing_or_of_another_shape_do_not_pass() -> None:
     """The trained model's, too."""
     probe = make_probe(SMALL, steps=2, spectrograms=np.zeros((3, *SMALL.input_shape), np.float32))
     right = ask(probe)
-    for spoilt in ({}, {"value": np.zeros((3, 2), np.float32)}):
+    for spoiled in ({}, {"value": np.zeros((3, 2), np.float32)}):
         wrong = copy.deepcopy(right)
-        wrong.arrays["trained"] = spoilt
+        wrong.arrays["trained"] = spoiled
         report = against({"mine": wrong, "numpy": right}, probe, "numpy")
         assert [stage.id for stage in report.stages if stage.passed is False] == ["trained"]
 
@@ -120,7 +120,7 @@ def test_numbers_beyond_all_measure_are_an_error_of_the_backend(judged: Judge, t
 
 
 def test_drawn_weights_keep_deep_networks_alive() -> None:
-    """Without normalisation, six rectifiers one behind the other still let through what the first layers do."""
+    """Without normalization, six rectifiers one behind the other still let through what the first layers do."""
     probe = make_probe(DEEP)
     right = ask(probe)
     for layer in DEEP.layers[:6]:
@@ -135,7 +135,7 @@ def test_drawn_weights_keep_deep_networks_alive() -> None:
 
 
 def test_equal_inputs_leave_drawn_weights_what_they_are() -> None:
-    """Where nothing varies over the batch there is nothing to centre, and a layer must not be centred to zero."""
+    """Where nothing varies over the batch there is nothing to centre, and a layer must not be centered to zero."""
     pytest.importorskip("torch")
     architecture = Architecture((6, 7, 1), (Flatten(), Dense(5, activation="relu"), Dense(3)))
     data = np.tile(np.random.default_rng(0).normal(size=(1, 6, 7, 1)), (9, 1, 1, 1))
@@ -182,15 +182,15 @@ def test_a_reference_that_cannot_be_one_is_refused() -> None:
     """It raised, or left something out, or computed NaN: then nothing can be said about the others."""
     probe = make_probe(SMALL, steps=2)
     right = ask(probe)
-    raising, lacking, spoilt, stopped = (copy.deepcopy(right) for _ in range(4))
+    raising, lacking, spoiled, stopped = (copy.deepcopy(right) for _ in range(4))
     raises_in_training(raising)
     del lacking.arrays["gradients"]["dense/kernel"]
-    spoilt.values["steps"][1] = None
+    spoiled.values["steps"][1] = None
     stopped.values["evaluation"] = "NotImplementedError: no trace"
     for wrong, words in (
         (raising, "training failed"),
         (lacking, "received none for dense/kernel, gradients"),
-        (spoilt, "finite losses"),
+        (spoiled, "finite losses"),
         (stopped, "evaluation failed: NotImplementedError: no trace"),
     ):
         with pytest.raises(BackendError, match=words):
@@ -227,7 +227,7 @@ def test_the_reason_of_what_is_missing_is_told(judged: Judge) -> None:
         del result.arrays["adam"]
         result.errors["adam"] = "KeyError: 'step'"
 
-    messages = [finding.message for finding in judged({"mine": refuse, "fine": unspoilt}).findings]
+    messages = [finding.message for finding in judged({"mine": refuse, "fine": unspoiled}).findings]
     assert "NotImplementedError: no trace in this backend" in messages[0]
     assert any("KeyError: 'step'" in message for message in messages[1:])
 

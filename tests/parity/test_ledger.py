@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from genrebench.architecture import Architecture
-from genrebench.backend import Adam
-from genrebench.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, Layer
-from genrebench.parity.compare import Array
+from genrebench.network.adam import Adam
+from genrebench.network.architecture import Architecture
+from genrebench.network.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, Layer
+from genrebench.network.types import Array
 from genrebench.parity.ledger.base import explain
 from genrebench.parity.ledger.case import LayerCase
 from genrebench.parity.ledger.layers import LAYER_ENTRIES
@@ -113,7 +113,7 @@ def test_a_rectifier_too_many_is_not_a_rectifier_that_moved() -> None:
     assert cause_of(case, np.maximum(right, 0)) == ("activation", "rectified output, expected a linear one")
     case, right = layer_case(6, BatchNormalization, "negative")
     found = cause_of(case, np.maximum(right, 0))
-    assert found == ("relu-order", "rectifies after normalising, expected before, in conv2d")
+    assert found == ("relu-order", "rectifies after normalizing, expected before, in conv2d")
 
 
 def test_dropout_that_only_scales_is_named() -> None:

@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from genrebench.architecture import Architecture, genre_cnn
-from genrebench.cli import main
-from genrebench.jobs import Job, JobResult
-from genrebench.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
-from genrebench.parity import command
+from genrebench.backend.jobs import Job, JobResult
+from genrebench.backend.worker import execute
+from genrebench.cli.main import main
+from genrebench.network.architecture import Architecture
+from genrebench.network.genre_cnn import genre_cnn
+from genrebench.network.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
+from genrebench.parity import request as command
 from genrebench.parity.probe import Probe, ask, calls, make_probe
-from genrebench.parity.results import Report, load_report
+from genrebench.parity.report import Report, load_report
 from genrebench.parity.run import Description, judge
-from genrebench.worker import execute
 
 pytest.importorskip("torch")
 
@@ -60,7 +61,7 @@ PLANTED = [
     ("softmax_before_loss", "loss", "loss", "softmax", "softmax twice"),
     ("no_softmax", "loss", "loss", "softmax", "no softmax"),
     ("summed_loss", "loss", "loss", "loss-reduction", "sum over the batch"),
-    ("relu_after_normalisation", "evaluation", "conv2d", "relu-order", "rectifies after batch_normalization"),
+    ("relu_after_normalization", "evaluation", "conv2d", "relu-order", "rectifies after batch_normalization"),
     ("dropout_in_evaluation", "evaluation", "dropout", "dropout", r"active in evaluation: \d+% .* .rate 0.3."),
     ("mask_ignored", "training", "dropout", "dropout", "draws its own mask"),
     ("never_dropping", "fast-path", "dropout, drawn masks", "dropout", "drops nothing in training"),

@@ -14,7 +14,7 @@ from genrebench.parity.rendering.content import ladder, stage_of
 from genrebench.parity.rendering.markdown import markdown
 from genrebench.parity.rendering.page import page
 from genrebench.parity.rendering.terminal import show_report, stage_line
-from genrebench.parity.results import Report
+from genrebench.parity.report import Report
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 IDS = {"verdict", "findings", "stages", "ladder", "errors-by-layer", "errors-by-step", "environment"}
@@ -144,7 +144,7 @@ def test_the_terminal_shows_stages_ladder_and_verdict(kind: str, width: int, req
 
 
 def test_markdown_shows_what_the_terminal_shows(passing: Report, failing: Report) -> None:
-    """Findings with their tolerance, a row a layer and a gradient; tables have as many cells in every row."""
+    """Findings with their tolerance, one row per layer and a gradient; tables have as many cells in every row."""
     text = markdown(failing)
     assert text.startswith("# Parity of <b>") is False
     assert "smallest tolerance with which the stage would pass: 1.0e-03" in text

@@ -7,9 +7,9 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 
 from genrebench.errors import GenrebenchError
-from genrebench.parity.compare import Array
-from genrebench.parity.results import Cause
-from genrebench.testing.examples import FORWARD_TOLERANCE, relative_error
+from genrebench.network.numerics import FORWARD_TOLERANCE, relative_error
+from genrebench.network.types import Array
+from genrebench.parity.report import Cause
 
 # Between this and half a digit more lies what float32 arithmetic leaves of a result.
 FLOAT32_ROUNDING = 1e-4

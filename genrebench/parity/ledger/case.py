@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
 
-from genrebench.architecture import Architecture, Weights
-from genrebench.layers import Layer
-from genrebench.parity.compare import Array
+from genrebench.network.architecture import Architecture
+from genrebench.network.layers import Layer
+from genrebench.network.types import Array, Weights
 from genrebench.parity.referee import run_layer
 
 Predictions = Iterator[tuple[str, Array]]

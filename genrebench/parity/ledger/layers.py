@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from genrebench.parity.ledger import linear, normalisation, windows
+from genrebench.parity.ledger import linear, normalization, windows
 from genrebench.parity.ledger.base import Entry, float32_entry
 from genrebench.parity.ledger.case import LINEAR_KINDS
 
@@ -13,10 +13,10 @@ _PADDING = "https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2"
 LAYER_ENTRIES: tuple[Entry[Any], ...] = (
     Entry(
         "relu-order",
-        "rectifier on the other side of batch normalisation",
+        "rectifier on the other side of batch normalization",
         (*LINEAR_KINDS, "BatchNormalization"),
         "Ioffe and Szegedy, Batch normalization, 2015, section 3.2",
-        linear.rectifier_after_normalisation,
+        linear.rectifier_after_normalization,
     ),
     Entry(
         "pool-padding",
@@ -41,17 +41,17 @@ LAYER_ENTRIES: tuple[Entry[Any], ...] = (
     ),
     Entry(
         "batch-norm-statistics",
-        "normalised by other statistics",
+        "normalized by other statistics",
         ("BatchNormalization",),
         f"{_KERAS}normalization_layers/batch_normalization/",
-        normalisation.statistics,
+        normalization.statistics,
     ),
     Entry(
         "batch-norm-epsilon",
-        "epsilon of batch normalisation",
+        "epsilon of batch normalization",
         ("BatchNormalization",),
         f"{_KERAS}normalization_layers/batch_normalization/; {_TORCH}BatchNorm2d.html",
-        normalisation.epsilon,
+        normalization.epsilon,
     ),
     Entry(
         "bias-dropped",
@@ -72,20 +72,20 @@ LAYER_ENTRIES: tuple[Entry[Any], ...] = (
         "order of flattening",
         ("Flatten",),
         f"{_KERAS}reshaping_layers/flatten/",
-        normalisation.flatten,
+        normalization.flatten,
     ),
     Entry(
         "dropout",
         "dropout does something else",
         ("Dropout",),
         f"{_KERAS}regularization_layers/dropout/; {_TORCH}Dropout.html",
-        normalisation.dropout,
+        normalization.dropout,
     ),
     Entry(
         "softmax-in-network",
         "the network ends in a softmax",
         (),
-        f"{_TORCH}CrossEntropyLoss.html (wants unnormalised logits)",
+        f"{_TORCH}CrossEntropyLoss.html (wants unnormalized logits)",
         linear.softmax,
     ),
     Entry(

@@ -4,14 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from genrebench.metrics import log_softmax
+from genrebench.network.numerics import FORWARD_TOLERANCE, log_softmax, relative_error
 from genrebench.parity.ledger.case import LINEAR_KINDS, LayerCase, Predictions, flatten_orders, kernel_layouts
 from genrebench.parity.referee import run_layer, weights_of
-from genrebench.testing.examples import FORWARD_TOLERANCE, relative_error
 
 
-def rectifier_after_normalisation(case: LayerCase) -> Predictions:
-    """Predict a rectifier that was moved behind the next batch normalisation.
+def rectifier_after_normalization(case: LayerCase) -> Predictions:
+    """Predict a rectifier that was moved behind the next batch normalization.
 
     Parameters
     ----------
@@ -29,16 +28,16 @@ def rectifier_after_normalisation(case: LayerCase) -> Predictions:
         if before is None or getattr(before, "activation", "") != "relu":
             return
         if before.name in case.outputs and (case.outputs[before.name] < 0).any():
-            yield f"rectifies after normalising, expected before, in {before.name}", np.maximum(case.expected, 0)
+            yield f"rectifies after normalizing, expected before, in {before.name}", np.maximum(case.expected, 0)
         return
     if case.layer.activation != "relu":
         return
-    for before, layer in zip(case.architecture.layers[case.index :], case.architecture.layers[case.index + 1 :]):  # noqa: B905 - neighbours
+    for before, layer in zip(case.architecture.layers[case.index :], case.architecture.layers[case.index + 1 :]):  # noqa: B905 - neighbors
         if layer.kind in LINEAR_KINDS or before.name not in case.outputs or layer.name not in case.outputs:
             return
         if layer.kind == "BatchNormalization":
-            normalised = run_layer(layer, case.weights, case.outputs[before.name], training=case.training)[layer.name]
-            if relative_error(np.maximum(normalised, 0), case.outputs[layer.name]) < FORWARD_TOLERANCE:
+            normalized = run_layer(layer, case.weights, case.outputs[before.name], training=case.training)[layer.name]
+            if relative_error(np.maximum(normalized, 0), case.outputs[layer.name]) < FORWARD_TOLERANCE:
                 linear = case.run(layer=replace(case.layer, activation="linear"))
                 yield f"rectifies after {layer.name}, expected before it", linear
             return
@@ -106,7 +105,7 @@ def kernel_layout(case: LayerCase) -> Predictions:
 
 
 def bias_dropped(case: LayerCase) -> Predictions:
-    """Predict a layer without its bias, or normalisation without its scale or offset.
+    """Predict a layer without its bias, or normalization without its scale or offset.
 
     Parameters
     ----------

@@ -1,16 +1,15 @@
 """Known divergences of Adam, each as a formula."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from genrebench.backend import Adam
-from genrebench.parity.compare import Array
+from genrebench.network.adam import Adam, adam_step
+from genrebench.network.numerics import GRADIENT_TOLERANCE
+from genrebench.network.types import Array
 from genrebench.parity.ledger.base import FITTED_VALUES, Entry, float32_entry
-from genrebench.testing.examples import GRADIENT_TOLERANCE
 
 Predictions = Iterator[tuple[str, Array]]
 ROUNDED_ID = "adam-float32"
@@ -79,48 +78,6 @@ class AdamCase:
         return after[self.quantity]
 
 
-def adam_step(
-    gradient: Array,
-    m: Array,
-    v: Array,
-    step: int,
-    optimizer: Adam,
-    *,
-    placement: str = "uncorrected",
-    corrected: bool = True,
-) -> dict[str, Array]:
-    """Compute one step of Adam (Kingma and Ba, 2015, algorithm 1), with epsilon in one of three places.
-
-    Parameters
-    ----------
-    gradient, m, v : ndarray
-        Gradient, and the moments before the step.
-    step : int
-        Number of the step, from 1.
-    optimizer : Adam
-        Hyperparameters.
-    placement : str
-        ``uncorrected``, ``corrected`` or ``under``, as in `AdamCase.predict`.
-    corrected : bool
-        Whether the moments' bias is corrected.
-
-    Returns
-    -------
-    dict of str to ndarray
-        ``update``, which is added to the weight, and the moments ``m`` and ``v`` after the step.
-    """
-    m = optimizer.beta_1 * m + (1 - optimizer.beta_1) * gradient
-    v = optimizer.beta_2 * v + (1 - optimizer.beta_2) * gradient**2
-    first = 1 - optimizer.beta_1**step if corrected else 1.0
-    second = math.sqrt(1 - optimizer.beta_2**step) if corrected else 1.0
-    root = {
-        "uncorrected": (np.sqrt(v) + optimizer.epsilon) / second,
-        "corrected": np.sqrt(v) / second + optimizer.epsilon,
-        "under": np.sqrt(v / second**2 + optimizer.epsilon),
-    }[placement]
-    return {"update": -optimizer.learning_rate * (m / first) / root, "m": m, "v": v}
-
-
 def _rounded(case: AdamCase) -> Predictions:
     """Predict hyperparameters that passed through float32.
 
@@ -185,7 +142,7 @@ def _epsilon(case: AdamCase) -> Predictions:
 
 
 def _other_rules(case: AdamCase) -> Predictions:
-    """Predict what else differs between optimisers.
+    """Predict what else differs between optimizers.
 
     Parameters
     ----------

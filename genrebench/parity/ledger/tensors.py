@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from genrebench.architecture import Weights
-from genrebench.metrics import cross_entropy, log_softmax
-from genrebench.parity.compare import Array
+from genrebench.network.numerics import cross_entropy, log_softmax
+from genrebench.network.types import Array, Weights
 from genrebench.parity.ledger.base import FITTED_VALUES, Entry, float32_entry
 from genrebench.parity.ledger.case import kernel_layouts
 

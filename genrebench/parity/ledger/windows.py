@@ -5,10 +5,10 @@ from itertools import product
 
 import numpy as np
 
-from genrebench.layers import same_padding
-from genrebench.parity.compare import Array
+from genrebench.network.layers import same_padding
+from genrebench.network.numerics import FORWARD_TOLERANCE, relative_error
+from genrebench.network.types import Array
 from genrebench.parity.ledger.case import LayerCase, Predictions
-from genrebench.testing.examples import FORWARD_TOLERANCE, relative_error
 
 
 def padding(case: LayerCase) -> Predictions:

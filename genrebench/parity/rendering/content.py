@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from genrebench.parity.results import DIVERGES, EQUAL, Comparison, Report, Row, Stage
+from genrebench.parity.report import DIVERGES, EQUAL, Comparison, Report, Row, Stage
 
 _PASSES = ("evaluation", "training")
 _RANK = {EQUAL: 0, "rounding": 1, "info": 1, DIVERGES: 3}
@@ -46,7 +46,7 @@ def state(stage: Stage) -> str:
 
 
 def summaries(stage: Stage) -> list[tuple[str, str]]:
-    """Sum up each comparison of a stage.
+    """Summarize each comparison of a stage.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def summaries(stage: Stage) -> list[tuple[str, str]]:
 
 
 def _sum_up(comparison: Comparison) -> str:
-    """Sum up a comparison.
+    """Summarize a comparison.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def ladder(report: Report) -> list[tuple[str, str, dict[str, Rung]]]:
 
 
 def _rung(rows: list[Row]) -> Rung:
-    """Sum up the rows of one layer.
+    """Summarize the rows of one layer.
 
     Parameters
     ----------

@@ -5,14 +5,14 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from genrebench.parity.rendering.content import stage_of
-from genrebench.parity.results import Report
+from genrebench.parity.report import Report
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Where an error of exactly zero is drawn, below everything that float64 can show.
 _FLOOR = 1e-18
-_COLOURS = ("tab:blue", "tab:orange", "tab:green", "tab:purple", "tab:brown", "tab:cyan")
+_COLORS = ("tab:blue", "tab:orange", "tab:green", "tab:purple", "tab:brown", "tab:cyan")
 
 
 def errors_by_layer(report: Report) -> str:
@@ -46,7 +46,7 @@ def errors_by_layer(report: Report) -> str:
                     [max(error, _FLOOR) for error in errors.values()],
                     line,
                     marker=marker,
-                    color=_COLOURS[index % len(_COLOURS)],
+                    color=_COLORS[index % len(_COLORS)],
                     label=f"{backend} {view}",
                     linewidth=1.2,
                     markersize=5,
@@ -84,7 +84,7 @@ def errors_by_step(report: Report) -> str:
             "--" if name == "control" else "-",
             marker="o",
             markersize=4,
-            color=_COLOURS[backends.index(name) % len(_COLOURS)] if name in backends else "grey",
+            color=_COLORS[backends.index(name) % len(_COLORS)] if name in backends else "gray",
             label="control, one ulp away at the start" if name == "control" else name,
         )
     stage = stage_of(report, "steps")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from genrebench.parity.rendering.content import ladder, number, stage_of, state, summaries, surroundings
-from genrebench.parity.results import Report
+from genrebench.parity.report import Report
 
 _LADDER = (
     "Relative L2 error in float64, the larger one of evaluation and training: *isolated*, the layer alone, given the "

@@ -5,7 +5,7 @@ from html import escape
 
 from genrebench.parity.rendering.content import ladder, number, state, summaries, surroundings
 from genrebench.parity.rendering.figures import errors_by_layer, errors_by_step
-from genrebench.parity.results import Comparison, Report, Row, Stage
+from genrebench.parity.report import Comparison, Report, Row, Stage
 
 _STYLE = """
 :root { color-scheme: light dark; --text: #1b1f24; --quiet: #59636e; --line: #d0d7de; --back: #ffffff; --head: #f6f8fa;
@@ -139,7 +139,7 @@ def _whole(text: str) -> str:
 
 
 def _word(word: str) -> str:
-    """Render a verdict in words and colour.
+    """Render a verdict in words and color.
 
     Parameters
     ----------

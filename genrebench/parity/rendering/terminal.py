@@ -6,9 +6,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from genrebench.files import printable
 from genrebench.parity.rendering.content import Rung, ladder, number, state, summaries
-from genrebench.parity.results import DIVERGES, Report, Stage
+from genrebench.parity.report import DIVERGES, Report, Stage
+from genrebench.system.files import escaped
 
 _STYLES = {"passed": "green", "FAILED": "bold red", "skipped": "dim", "information": "dim"}
 _VERDICTS = {DIVERGES: "bold red", "inherits": "yellow", "equal": "green", "rounding": "green"}
@@ -54,17 +54,17 @@ def show_report(report: Report, console: Console) -> None:
         console.print(table)
     for finding in report.findings:
         console.print()
-        console.print(Text(printable(finding.message)), soft_wrap=not console.is_terminal)
+        console.print(Text(escaped(finding.message)), soft_wrap=not console.is_terminal)
         facts = []
         if finding.tolerance is not None:
             facts.append(f"smallest tolerance that would pass: {number(finding.tolerance)}")
         if finding.cause:
             facts.append(f"{finding.cause.title} [{finding.cause.id}]: {finding.cause.citation}")
         for fact in facts:
-            console.print(Text(f"  {printable(fact)}", style="dim"), soft_wrap=not console.is_terminal)
+            console.print(Text(f"  {escaped(fact)}", style="dim"), soft_wrap=not console.is_terminal)
     console.print()
     console.print(
-        Text(printable(report.verdict), style="bold green" if report.passed else "bold red"),
+        Text(escaped(report.verdict), style="bold green" if report.passed else "bold red"),
         soft_wrap=not console.is_terminal,
     )
 
@@ -87,7 +87,7 @@ def _ladders(report: Report, console: Console) -> Iterator[Table]:
     """
     rungs = ladder(report)
     names = max(len(name) for name, _, _ in rungs) + _GAP
-    widths = [max(len(printable(name)), _VERDICT_WIDTH) + 2 * _GAP + _ERROR_WIDTH for name in report.backends]
+    widths = [max(len(escaped(name)), _VERDICT_WIDTH) + 2 * _GAP + _ERROR_WIDTH for name in report.backends]
     has_room = names + sum(widths) + (_GAP + _ERROR_WIDTH) * len(widths) <= console.width
     at_a_time = len(widths) if has_room else max(1, (console.width - names) // max(widths))
     for start in range(0, len(widths), at_a_time):
@@ -114,12 +114,12 @@ def _ladder(rungs: list[tuple[str, str, dict[str, Rung]]], backends: Sequence[st
     table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
     table.add_column("Layer", no_wrap=True)
     for backend in backends:
-        table.add_column(Text(printable(backend)), no_wrap=True)
+        table.add_column(Text(escaped(backend)), no_wrap=True)
         if has_room:
             table.add_column("isolated", justify="right", no_wrap=True)
         table.add_column("cumulative", justify="right", no_wrap=True)
     for name, _, found in rungs:
-        cells: list[Text | str] = [Text(printable(name))]
+        cells: list[Text | str] = [Text(escaped(name))]
         for rung in (found[backend] for backend in backends):
             cells.append(Text(rung.verdict, style=_VERDICTS.get(rung.verdict, "")))
             cells += [number(rung.isolated)] if has_room else []

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from genrebench.parity.compare import Array, compare, compare_all
+from genrebench.network.numerics import FORWARD_TOLERANCE, GRADIENT_TOLERANCE
+from genrebench.network.types import Array
+from genrebench.parity.compare import compare, compare_all
 from genrebench.parity.probe import Answers
 from genrebench.parity.referee import build_referee
-from genrebench.parity.results import DIVERGES, EQUAL, Comparison, Row, Stage
+from genrebench.parity.report import DIVERGES, EQUAL, Comparison, Row, Stage
 from genrebench.parity.session import CONTROL_FACTOR, Session
-from genrebench.testing.examples import FORWARD_TOLERANCE, GRADIENT_TOLERANCE
 
 LOSS_TOLERANCE = 1e-12
 

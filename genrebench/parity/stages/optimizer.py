@@ -1,4 +1,4 @@
-"""Stages of the optimiser: one update of Adam, and a short run."""
+"""Stages of the optimizer: one update of Adam, and a short run."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
@@ -6,16 +6,17 @@ from itertools import zip_longest
 
 import numpy as np
 
-from genrebench.backend import Adam
-from genrebench.jobs import Job
-from genrebench.parity.compare import Array, compare, compare_all
+from genrebench.backend.jobs import Job
+from genrebench.backend.worker import execute
+from genrebench.network.adam import Adam
+from genrebench.network.numerics import GRADIENT_TOLERANCE, relative_error
+from genrebench.network.types import Array
+from genrebench.parity.compare import compare, compare_all
 from genrebench.parity.ledger.base import explain
 from genrebench.parity.ledger.optimizer import ADAM_ENTRIES, ROUNDED_ID, AdamCase, rounded
 from genrebench.parity.probe import ADAM_STEP, Answers, adam_state, calls
-from genrebench.parity.results import Comparison, Row, Stage
+from genrebench.parity.report import Comparison, Row, Stage
 from genrebench.parity.session import CONTROL_FACTOR, REFEREE, Session, first_update, relative_losses
-from genrebench.testing.examples import GRADIENT_TOLERANCE, relative_error
-from genrebench.worker import execute
 
 STEPS_LOSS_TOLERANCE = 1e-9
 
@@ -71,7 +72,7 @@ def adam_case(session: Session, backend: str, name: str) -> AdamCase:
 
 
 def adam(session: Session) -> Stage:
-    """Compare one update of the optimiser from equal gradients and an equal state.
+    """Compare one update of the optimizer from equal gradients and an equal state.
 
     A difference that an accepted entry of the ledger predicts passes as ``known:<id>``.
 

@@ -6,16 +6,16 @@ from itertools import combinations
 
 import numpy as np
 
-from genrebench.backend import Adam
-from genrebench.layers import Dropout
-from genrebench.metrics import log_softmax
-from genrebench.parity.compare import Array, compare, compare_all
+from genrebench.network.adam import Adam
+from genrebench.network.layers import Dropout
+from genrebench.network.numerics import FORWARD_TOLERANCE, GRADIENT_TOLERANCE, log_softmax
+from genrebench.network.types import Array
+from genrebench.parity.compare import compare, compare_all
 from genrebench.parity.ledger.optimizer import AdamCase
-from genrebench.parity.results import DIVERGES, EQUAL, Comparison, Row, Stage
+from genrebench.parity.report import DIVERGES, EQUAL, Comparison, Row, Stage
 from genrebench.parity.session import Session, fast_gradients, first_update
 from genrebench.parity.stages.network import LOSS_TOLERANCE, loss_of
 from genrebench.parity.stages.optimizer import excused
-from genrebench.testing.examples import FORWARD_TOLERANCE, GRADIENT_TOLERANCE
 
 TRAINED_TOLERANCE = 1e-5
 

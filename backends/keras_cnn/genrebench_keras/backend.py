@@ -1,0 +1,89 @@
+"""The Keras backends: one object for each engine; Keras itself is imported when a network is built."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from genrebench.backend.protocol import BackendInfo
+from genrebench.errors import BackendError
+from genrebench.network.architecture import Architecture
+from genrebench_keras import info as infos
+from genrebench_keras.engines import load_engine
+
+if TYPE_CHECKING:
+    from genrebench_keras.computation import KerasNetwork
+
+_DTYPES = ("float32", "float64")
+# Keras' names of the devices. Without a number: for PyTorch "cpu:0" is another device than the "cpu" its tensors start
+# on, and Keras' parameters do not survive the move.
+_DEVICES = {"cpu": "cpu", "cuda": "gpu"}
+
+
+@dataclass(frozen=True)
+class KerasBackend:
+    """Builds networks in Keras on one engine.
+
+    Attributes
+    ----------
+    info : BackendInfo
+        What the backend says of itself.
+    engine : str
+        Keras' name of the engine.
+    """
+
+    info: BackendInfo
+    engine: str
+
+    def build(
+        self,
+        architecture: Architecture,
+        weights: Mapping[str, NDArray[Any]],
+        *,
+        dtype: str = "float32",
+        device: str = "auto",
+    ) -> "KerasNetwork":
+        """Build a network.
+
+        Parameters
+        ----------
+        architecture : Architecture
+            What to build.
+        weights : mapping of str to ndarray
+            Canonical weights.
+        dtype : str
+            ``float32`` or ``float64``.
+        device : str
+            ``auto`` takes CUDA where the engine can use it, else the CPU; or one of the backend's devices.
+
+        Returns
+        -------
+        KerasNetwork
+            The network.
+
+        Raises
+        ------
+        BackendError
+            If the dtype or the device is unavailable, or Keras runs on another engine in this process.
+        """
+        if dtype not in _DTYPES:
+            raise BackendError(f"dtype: expected one of {', '.join(_DTYPES)}, received {dtype!r}")
+        engine = load_engine(self.engine)
+        # Keras reads its engine while it is imported, so its importers come after the engine is settled.
+        from genrebench_keras.computation import KerasNetwork
+
+        usable = [name for name in self.info.devices if name != "cuda" or engine.has_cuda]
+        if device == "auto":
+            device = "cuda" if "cuda" in usable else "cpu"
+        if device not in usable:
+            raise BackendError(
+                f"device: expected one of those that Keras on {self.engine} can use here ({', '.join(usable)}), "
+                f"received {device!r}"
+            )
+        return KerasNetwork(architecture, weights, engine=engine, dtype=dtype, device=_DEVICES[device])
+
+
+KERAS = KerasBackend(infos.KERAS, "tensorflow")
+KERAS_JAX = KerasBackend(infos.KERAS_JAX, "jax")
+KERAS_TORCH = KerasBackend(infos.KERAS_TORCH, "torch")

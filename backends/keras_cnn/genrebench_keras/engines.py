@@ -1,0 +1,199 @@
+"""The engines that Keras computes with, and the little that differs between them.
+
+Keras settles on its engine once, while it is imported. So this module imports neither Keras nor an engine before
+`load_engine` is called, and `network` and `computation`, which import Keras at their top, are imported after it.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+from genrebench.errors import BackendError
+
+# A tensor of whichever engine is in use.
+Tensor = Any
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What is done by the engine itself, since Keras has no word for it.
+
+    Attributes
+    ----------
+    value_and_gradients : callable
+        From a function of a list of tensors, and such a list: the function's scalar value, and its gradients with
+        respect to each tensor of the list.
+    without_gradients : callable
+        Makes a context in which no record for gradients is kept.
+    has_cuda : bool
+        Whether the engine can use a CUDA device here.
+    """
+
+    value_and_gradients: Callable[[Callable[[list[Tensor]], Tensor], list[Tensor]], tuple[Tensor, list[Tensor]]]
+    without_gradients: Callable[[], AbstractContextManager[Any]]
+    has_cuda: bool
+
+
+def _load_tensorflow() -> Engine:
+    """Describe TensorFlow.
+
+    Returns
+    -------
+    Engine
+        TensorFlow, differentiating with a tape.
+    """
+    import tensorflow as tf
+
+    def value_and_gradients(
+        function: Callable[[list[Tensor]], Tensor], values: list[Tensor]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Differentiate a function.
+
+        Parameters
+        ----------
+        function : callable
+            Function of a list of tensors.
+        values : list of tf.Tensor
+            Where to evaluate it.
+
+        Returns
+        -------
+        tf.Tensor [shape=()]
+            The function's value.
+        list of tf.Tensor
+            Its gradients.
+        """
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(values)
+            value = function(values)
+        return value, tape.gradient(value, values)
+
+    return Engine(value_and_gradients, nullcontext, has_cuda=bool(tf.config.list_physical_devices("GPU")))
+
+
+def _load_jax() -> Engine:
+    """Describe JAX, and let it compute in float64, which it does not by itself.
+
+    Returns
+    -------
+    Engine
+        JAX, used on the CPU alone.
+    """
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    return Engine(lambda function, values: jax.value_and_grad(function)(values), nullcontext, has_cuda=False)
+
+
+def _load_torch() -> Engine:
+    """Describe PyTorch.
+
+    Returns
+    -------
+    Engine
+        PyTorch, differentiating with autograd.
+    """
+    import torch
+
+    def value_and_gradients(
+        function: Callable[[list[Tensor]], Tensor], values: list[Tensor]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Differentiate a function.
+
+        Parameters
+        ----------
+        function : callable
+            Function of a list of tensors.
+        values : list of torch.Tensor
+            Where to evaluate it.
+
+        Returns
+        -------
+        torch.Tensor [shape=()]
+            The function's value.
+        list of torch.Tensor
+            Its gradients.
+        """
+        leaves = [value.detach().requires_grad_() for value in values]
+        value = function(leaves)
+        return value, list(torch.autograd.grad(value, leaves))
+
+    return Engine(value_and_gradients, torch.no_grad, has_cuda=torch.cuda.is_available())
+
+
+_LOADERS: dict[str, Callable[[], Engine]] = {
+    "tensorflow": _load_tensorflow,
+    "jax": _load_jax,
+    "torch": _load_torch,
+}
+
+
+def load_engine(name: str) -> Engine:
+    """Import Keras with an engine, whatever the user's environment or Keras' own settings ask for.
+
+    Parameters
+    ----------
+    name : str
+        ``tensorflow``, ``jax`` or ``torch``.
+
+    Returns
+    -------
+    Engine
+        The engine.
+
+    Raises
+    ------
+    BackendError
+        If Keras runs on another engine already, or cannot be imported with this one.
+    """
+    if "keras" not in sys.modules:
+        os.environ["KERAS_BACKEND"] = name
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        import keras
+
+        received = keras.config.backend()
+        engine = _LOADERS[name]() if received == name else None
+    except Exception as error:  # a broken installation raises whatever it likes
+        raise BackendError(f"Keras cannot be imported with {name} ({type(error).__name__}: {error})") from error
+    if engine is None:
+        raise BackendError(
+            f"expected Keras to run on {name}, received a process in which it already runs on {received}; frameworks "
+            "do not share a process, so use a process of its own"
+        )
+    return engine
+
+
+@contextmanager
+def float64_kept() -> Iterator[None]:
+    """Let Keras compute in float64 on every engine for as long as the context lasts.
+
+    On JAX and PyTorch, Keras' rules for mixed dtypes turn float64 into float32 even where nothing else is mixed in, so
+    that a float64 batch normalization computes in float32 and only looks like float64 from outside. For TensorFlow the
+    same table of Keras' keeps float64, and this lends the other engines that entry.
+
+    Raises
+    ------
+    BackendError
+        If this version of Keras does not compute in float64 all the same.
+    """
+    import keras
+    from keras.src.backend.common import dtypes
+
+    table = getattr(dtypes, "BIT64_TO_BIT32_DTYPE", {})
+    before = dict(table)
+    table["float64"] = "float64"
+    try:
+        received = keras.backend.result_type("float64", "float32")
+        if received != "float64":
+            raise BackendError(
+                f"expected Keras to compute in float64, received {received} from Keras {keras.__version__} on "
+                f"{keras.config.backend()}; use float32"
+            )
+        yield
+    finally:
+        table.clear()
+        table.update(before)

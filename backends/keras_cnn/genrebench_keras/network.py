@@ -1,0 +1,195 @@
+"""The network of an architecture, made of Keras' own layers.
+
+Names, layouts and semantics of an architecture are those of Keras, so nothing is converted; every semantic is passed
+all the same, so that no default and no setting of the user's (``~/.keras/keras.json``) has a say. Nothing here knows a
+particular network: `build_model` walks the layer list. Import this module after `engines.load_engine`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from genrebench.network import layers
+from genrebench.network.architecture import Architecture
+
+
+def _conv2d(layer: layers.Conv2D, **common: Any) -> keras.layers.Layer:
+    """Build a convolution.
+
+    Parameters
+    ----------
+    layer : Conv2D
+        What to build.
+    **common : Any
+        Name and dtype.
+
+    Returns
+    -------
+    keras.layers.Layer
+        The layer.
+    """
+    return keras.layers.Conv2D(
+        filters=layer.filters,
+        kernel_size=layer.kernel_size,
+        strides=layer.strides,
+        padding=layer.padding,
+        data_format="channels_last",
+        dilation_rate=(1, 1),
+        groups=1,
+        activation=layer.activation,
+        use_bias=True,
+        kernel_initializer=layer.kernel_initializer,
+        bias_initializer=layer.bias_initializer,
+        **common,
+    )
+
+
+def _max_pooling2d(layer: layers.MaxPooling2D, **common: Any) -> keras.layers.Layer:
+    """Build maximum pooling.
+
+    Parameters
+    ----------
+    layer : MaxPooling2D
+        What to build.
+    **common : Any
+        Name and dtype.
+
+    Returns
+    -------
+    keras.layers.Layer
+        The layer.
+    """
+    return keras.layers.MaxPooling2D(
+        pool_size=layer.pool_size,
+        strides=layer.strides,
+        padding=layer.padding,
+        data_format="channels_last",
+        **common,
+    )
+
+
+def _batch_normalization(layer: layers.BatchNormalization, **common: Any) -> keras.layers.Layer:
+    """Build batch normalization; Keras' running variance is the biased one, as the architecture wants it.
+
+    Parameters
+    ----------
+    layer : BatchNormalization
+        What to build.
+    **common : Any
+        Name and dtype.
+
+    Returns
+    -------
+    keras.layers.Layer
+        The layer.
+    """
+    initializers = {f"{spec.name}_initializer": spec.initializer for spec in layer.weight_specs((1,))}
+    return keras.layers.BatchNormalization(
+        axis=-1,
+        momentum=layer.momentum,
+        epsilon=layer.epsilon,
+        center=True,
+        scale=True,
+        **initializers,
+        **common,
+    )
+
+
+def _flatten(layer: layers.Flatten, **common: Any) -> keras.layers.Layer:
+    """Build flattening.
+
+    Parameters
+    ----------
+    layer : Flatten
+        What to build.
+    **common : Any
+        Name and dtype.
+
+    Returns
+    -------
+    keras.layers.Layer
+        The layer.
+    """
+    return keras.layers.Flatten(data_format=layer.order, **common)
+
+
+def _dense(layer: layers.Dense, **common: Any) -> keras.layers.Layer:
+    """Build a matrix product.
+
+    Parameters
+    ----------
+    layer : Dense
+        What to build.
+    **common : Any
+        Name and dtype.
+
+    Returns
+    -------
+    keras.layers.Layer
+        The layer.
+    """
+    return keras.layers.Dense(
+        units=layer.units,
+        activation=layer.activation,
+        use_bias=True,
+        kernel_initializer=layer.kernel_initializer,
+        bias_initializer=layer.bias_initializer,
+        **common,
+    )
+
+
+def _dropout(layer: layers.Dropout, **common: Any) -> keras.layers.Layer:
+    """Build dropout.
+
+    Parameters
+    ----------
+    layer : Dropout
+        What to build.
+    **common : Any
+        Name and dtype.
+
+    Returns
+    -------
+    keras.layers.Layer
+        The layer.
+    """
+    return keras.layers.Dropout(rate=layer.rate, **common)
+
+
+_BUILDERS: dict[str, Callable[..., keras.layers.Layer]] = {
+    "Conv2D": _conv2d,
+    "MaxPooling2D": _max_pooling2d,
+    "BatchNormalization": _batch_normalization,
+    "Flatten": _flatten,
+    "Dense": _dense,
+    "Dropout": _dropout,
+}
+
+
+def build_model(architecture: Architecture, dtype: str) -> keras.Sequential:
+    """Build the Keras model of an architecture.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        What to build.
+    dtype : str
+        ``float32`` or ``float64``, given to each layer: Keras' global policy is neither read nor changed.
+
+    Returns
+    -------
+    keras.Sequential
+        One Keras layer a layer, under its name, with initial weights of Keras' drawing: set the canonical ones.
+    """
+    names = {layer.name for layer in architecture.layers}
+    input_name = "input_layer"
+    while input_name in names:  # Keras counts the input among the layers, and wants their names to be unique
+        input_name += "_"
+    return keras.Sequential(
+        [
+            keras.Input(architecture.input_shape, dtype=dtype, name=input_name),
+            *(_BUILDERS[layer.kind](layer, name=layer.name, dtype=dtype) for layer in architecture.layers),
+        ],
+        name="sequential",
+    )

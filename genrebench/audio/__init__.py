@@ -1,0 +1,1 @@
+"""From recordings to Mel spectrograms, and synthetic music to try it on."""

@@ -1,0 +1,120 @@
+"""Which files are recordings: those of a dataset, and those that a command line names."""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from natsort import natsorted
+
+from genrebench.audio.mel import is_recording
+from genrebench.errors import AudioError, DatasetError
+from genrebench.system.files import escaped
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One recording of the dataset.
+
+    Attributes
+    ----------
+    genre : str
+        Name of its folder.
+    track : str
+        File name without extension.
+    path : Path
+        The file.
+    """
+
+    genre: str
+    track: str
+    path: Path
+
+    @property
+    def key(self) -> str:
+        """Name the track as the manifest does.
+
+        Returns
+        -------
+        str
+            ``<genre>/<track>``.
+        """
+        return f"{self.genre}/{self.track}"
+
+    @property
+    def source(self) -> str:
+        """Name the file relative to ``genres_original/``.
+
+        Returns
+        -------
+        str
+            ``<genre>/<file>``.
+        """
+        return f"{self.genre}/{self.path.name}"
+
+
+def dataset_recordings(dataset: Path) -> list[Recording]:
+    """List the recordings of a dataset in natural order.
+
+    Parameters
+    ----------
+    dataset : Path
+        Folder that holds ``genres_original/<genre>/<track>.wav``.
+
+    Returns
+    -------
+    list of Recording
+        At least one.
+
+    Raises
+    ------
+    DatasetError
+        If there is no such folder, no genre folder, or no recording.
+    """
+    root = dataset / "genres_original"
+    where = escaped(root)
+    if not root.is_dir():
+        raise DatasetError(f"{where}: expected a folder of genre folders, found none; put recordings in <genre>/ there")
+    genres = [folder for folder in natsorted(root.iterdir()) if folder.is_dir() and not folder.name.startswith(".")]
+    if not genres:
+        raise DatasetError(f"{where}: expected genre folders such as blues/, found none; sort the recordings into them")
+    recordings = [
+        Recording(folder.name, path.stem, path)
+        for folder in genres
+        for path in natsorted(folder.iterdir())
+        if is_recording(path)
+    ]
+    if not recordings:
+        raise DatasetError(f"{where}: expected recordings (wav, au, flac, ogg, mp3) in the genre folders, found none")
+    return recordings
+
+
+def find_recordings(paths: Iterable[Path]) -> Iterator[Path]:
+    """List the recordings that some paths stand for.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        Files, taken as they are, and folders, searched through with their subfolders.
+
+    Yields
+    ------
+    Path
+        Recordings, those of a folder in natural order.
+
+    Raises
+    ------
+    AudioError
+        If a folder holds no recording.
+    """
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        found = [Path(folder) / name for folder, _, names in os.walk(path) for name in names]
+        recordings = natsorted(filter(is_recording, found))
+        if not recordings:
+            raise AudioError(
+                f"{escaped(path)}: expected recordings (wav, au, flac, ogg, mp3) in the folder, found none"
+            )
+        yield from recordings

@@ -1,0 +1,1 @@
+"""Synthetic music in ten genres, made from a seed."""

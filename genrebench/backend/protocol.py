@@ -1,0 +1,268 @@
+"""What a backend is: the protocol between the core and the frameworks.
+
+A backend builds the network of an `Architecture` in one framework. It is announced by an entry point of group
+``genrebench.backends`` that names a `BackendInfo` in a module which does not import the framework;
+`genrebench.backend.registry` finds it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrebench.network.adam import Adam, AdamState
+from genrebench.network.architecture import Architecture
+from genrebench.network.types import Weights
+
+
+@dataclass(frozen=True)
+class BackendInfo:
+    """What is known of a backend without importing its framework.
+
+    Attributes
+    ----------
+    name : str
+        Name on the command line, equal to the entry point's.
+    framework : str
+        Distribution whose version is recorded, such as ``torch``.
+    summary : str
+        One line for the list of backends.
+    devices : tuple of str
+        Devices it can be asked for, ``auto`` aside.
+    can_train : bool
+        Whether its networks are `Trainable`.
+    implementation : str
+        ``module:attribute`` of the object that builds networks, imported on first use.
+    requires : tuple of str
+        Other distributions that must be installed, such as the engine under Keras.
+    precisions : tuple of str
+        What its networks can be trained in: ``float32``, and perhaps ``bfloat16``.
+    """
+
+    name: str
+    framework: str
+    summary: str
+    devices: tuple[str, ...]
+    can_train: bool
+    implementation: str
+    requires: tuple[str, ...] = ()
+    precisions: tuple[str, ...] = ("float32",)
+
+
+@dataclass(frozen=True)
+class BatchMetrics:
+    """What one training step measured, before its update.
+
+    Attributes
+    ----------
+    size : int
+        Number of segments in the batch.
+    loss : float
+        Their mean cross-entropy in nats.
+    correct : int
+        How many of them were classified rightly.
+    """
+
+    size: int
+    loss: float
+    correct: int
+
+
+class Network(Protocol):
+    """A network built by a backend, with weights of its own."""
+
+    def weights(self) -> Weights:
+        """Read the weights.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Canonical weights, copied.
+        """
+        ...
+
+    def logits(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Run the network in evaluation mode.
+
+        Parameters
+        ----------
+        x : ndarray [shape=(n, height, width, channels)]
+            Inputs, standardized.
+
+        Returns
+        -------
+        ndarray [shape=(n, classes)]
+            Logits in the network's dtype.
+        """
+        ...
+
+    def trace(
+        self, x: NDArray[Any], *, training: bool, dropout_masks: Mapping[str, NDArray[Any]] | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Run the network and keep what every layer gives out; the network itself is left as it was.
+
+        Parameters
+        ----------
+        x : ndarray [shape=(n, height, width, channels)]
+            Inputs, standardized.
+        training : bool
+            Whether batch normalization uses the batch's statistics.
+        dropout_masks : mapping of str to ndarray, optional
+            For a dropout layer's name, what it keeps (1) and drops (0), in the shape of its input; in training a given
+            mask is always applied, and a layer without one drops nothing; in evaluation masks have no effect.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Output of every layer by name, after its activation, channels-last; in training also the updated running
+            statistics by canonical name.
+        """
+        ...
+
+    def loss_and_gradients(
+        self, x: NDArray[Any], labels: NDArray[np.int64], *, dropout_masks: Mapping[str, NDArray[Any]] | None = None
+    ) -> tuple[float, Weights]:
+        """Compute the mean cross-entropy in training mode, and its gradients; the network is left as it was.
+
+        Parameters
+        ----------
+        x : ndarray [shape=(n, height, width, channels)]
+            Inputs, standardized.
+        labels : ndarray of int64 [shape=(n,)]
+            True classes.
+        dropout_masks : mapping of str to ndarray, optional
+            As in `trace`.
+
+        Returns
+        -------
+        float
+            The loss in nats.
+        dict of str to ndarray
+            Gradient of every trainable weight, by canonical name and in its layout.
+        """
+        ...
+
+    def adam_update(self, gradients: Weights, state: AdamState, optimizer: Adam) -> tuple[Weights, AdamState]:
+        """Compute one update of Adam from given gradients; the network is left as it was.
+
+        Parameters
+        ----------
+        gradients : dict of str to ndarray
+            Gradient of every trainable weight, by canonical name.
+        state : AdamState
+            Moments before the update.
+        optimizer : Adam
+            Hyperparameters.
+
+        Returns
+        -------
+        dict of str to ndarray
+            The trainable weights after the update, by canonical name.
+        AdamState
+            Moments after the update.
+        """
+        ...
+
+
+@runtime_checkable
+class Trainable(Network, Protocol):
+    """A network that can be trained."""
+
+    def start_training(self, optimizer: Adam, *, seed: int, precision: str = "float32") -> None:
+        """Set the optimizer and the random stream of dropout to their beginning.
+
+        Parameters
+        ----------
+        optimizer : Adam
+            Hyperparameters.
+        seed : int
+            Seed of dropout.
+        precision : str
+            One of the backend's `BackendInfo.precisions`: ``float32`` stands for the network's dtype, ``bfloat16`` for
+            products of matrices and convolutions in it, with weights, sums and loss in the network's dtype.
+        """
+        ...
+
+    def train_step(self, x: NDArray[np.float32], labels: NDArray[np.int64]) -> BatchMetrics:
+        """Do one step: forward in training mode, mean cross-entropy, backward, update.
+
+        Parameters
+        ----------
+        x : ndarray of float32 [shape=(n, height, width, channels)]
+            Inputs, standardized; the caller reuses the memory after the call.
+        labels : ndarray of int64 [shape=(n,)]
+            True classes.
+
+        Returns
+        -------
+        BatchMetrics
+            Loss and correct predictions of this batch before the update.
+        """
+        ...
+
+
+@runtime_checkable
+class KeepsData(Trainable, Protocol):
+    """A network that can keep the training data where it computes; for devices with memory of their own."""
+
+    def keep_data(self, inputs: NDArray[np.float32], labels: NDArray[np.int64]) -> bool:
+        """Copy the data to the device, if it has one of its own and room for them; asked before every epoch.
+
+        Parameters
+        ----------
+        inputs : ndarray of float32 [shape=(segments, height, width, channels)]
+            All segments, standardized; they do not change afterwards.
+        labels : ndarray of int64 [shape=(segments,)]
+            Their classes.
+
+        Returns
+        -------
+        bool
+            Whether these data are kept, now or since an earlier call, which copied them; if not, the caller gathers
+            batches for `train_step`.
+        """
+        ...
+
+    def train_rows(self, rows: NDArray[np.int64]) -> BatchMetrics:
+        """Do one step on some of the segments that are kept.
+
+        Parameters
+        ----------
+        rows : ndarray of int64 [shape=(n,)]
+            Which.
+
+        Returns
+        -------
+        BatchMetrics
+            As of `train_step`.
+        """
+        ...
+
+
+class Backend(Protocol):
+    """What a `BackendInfo.implementation` refers to."""
+
+    def build(
+        self, architecture: Architecture, weights: Mapping[str, NDArray[Any]], *, dtype: str, device: str
+    ) -> Network:
+        """Build a network.
+
+        Parameters
+        ----------
+        architecture : Architecture
+            What to build.
+        weights : mapping of str to ndarray
+            Canonical weights.
+        dtype : str
+            ``float32`` or ``float64``.
+        device : str
+            ``auto``, or one of the backend's devices.
+
+        Returns
+        -------
+        Network
+            The network; a `Trainable` if the backend can train.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""From recordings to a tree of spectrograms, and from the tree to arrays."""

@@ -1,0 +1,222 @@
+"""A spectrogram tree in memory: arrays, labels, tracks, and the statistics that standardize them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from natsort import natsorted
+from numpy.typing import NDArray
+
+from genrebench.audio.mel import MelConfig
+from genrebench.data.manifest import read_manifest
+from genrebench.errors import DatasetError
+from genrebench.system.files import escaped, read_npz
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """All segments of a spectrogram tree.
+
+    Attributes
+    ----------
+    tree : Path
+        Where they were read.
+    genres : tuple of str
+        Names of the genres in natural order; a label is a place in it.
+    spectrograms : ndarray of float32 [shape=(segments, n_mels, frames)]
+        One segment after the other, in natural order of genre, track and segment.
+    labels : ndarray of int64 [shape=(segments,)]
+        Genre of each segment.
+    tracks : ndarray of str [shape=(segments,)]
+        ``<genre>/<track>`` of each segment.
+    mel : MelConfig, optional
+        Settings of the spectrograms; None for a tree that another program wrote.
+    """
+
+    tree: Path
+    genres: tuple[str, ...]
+    spectrograms: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    tracks: NDArray[np.str_]
+    mel: MelConfig | None
+
+
+def load_dataset(path: Path) -> Dataset:
+    """Read a spectrogram tree into memory.
+
+    Parameters
+    ----------
+    path : Path
+        A folder that holds ``genres_mel_npz/``, or such a tree itself.
+
+    Returns
+    -------
+    Dataset
+        Every segment of the tree.
+
+    Raises
+    ------
+    DatasetError
+        If there is no tree, fewer than two genres, a file that is not a spectrogram, or one of another shape.
+    """
+    tree = path / "genres_mel_npz" if (path / "genres_mel_npz").is_dir() else path
+    files = _segment_files(tree)
+    genres = tuple(files)
+    count = sum(map(len, files.values()))
+    first_path = next(iter(files.values()))[0]
+    first = _read_segment(first_path)
+    spectrograms = np.empty((count, *first.shape), dtype=np.float32)
+    labels = np.empty(count, dtype=np.int64)
+    tracks = []
+    for row, (label, segment_path) in enumerate(
+        (label, segment_path) for label, genre in enumerate(genres) for segment_path in files[genre]
+    ):
+        segment = _read_segment(segment_path)
+        if segment.shape != first.shape:
+            raise DatasetError(
+                f"{escaped(segment_path)}: expected shape {first.shape} as in {first_path.name}, "
+                f"received {segment.shape}; one tree holds one set of settings"
+            )
+        spectrograms[row] = segment
+        labels[row] = label
+        tracks.append(f"{genres[label]}/{_track_name(segment_path)}")
+    return Dataset(tree, genres, spectrograms, labels, np.array(tracks), _mel_settings(tree, first.shape, tracks))
+
+
+def _segment_files(tree: Path) -> dict[str, list[Path]]:
+    """List the segment files of a tree.
+
+    Parameters
+    ----------
+    tree : Path
+        Folder of genre folders.
+
+    Returns
+    -------
+    dict of str to list of Path
+        Files by genre, all in natural order.
+
+    Raises
+    ------
+    DatasetError
+        If the tree is missing, has fewer than two genres, or an empty one.
+    """
+    where = escaped(tree)
+    if not tree.is_dir():
+        raise DatasetError(f"{where}: expected a folder with genres_mel_npz/, found none; run genrebench preprocess")
+    folders = [folder for folder in natsorted(tree.iterdir()) if folder.is_dir() and not folder.name.startswith(".")]
+    if (tree / "genres_original").is_dir():
+        raise DatasetError(
+            f"{where}: expected genres_mel_npz/ beside genres_original/; run genrebench preprocess first"
+        )
+    if len(folders) < 2:
+        raise DatasetError(f"{where}: expected at least two genre folders of spectrograms, found {len(folders)}")
+    files = {
+        folder.name: natsorted(
+            path for path in folder.iterdir() if path.suffix == ".npz" and not path.name.startswith(".")
+        )
+        for folder in folders
+    }
+    empty = [genre for genre, paths in files.items() if not paths]
+    if empty:
+        raise DatasetError(
+            f"{where}/{escaped(empty[0])}: expected segment files <track>-<number>.npz, found none; "
+            "remove the folder or preprocess again"
+        )
+    return files
+
+
+def _track_name(path: Path) -> str:
+    """Read the track's name off a segment's file name.
+
+    Parameters
+    ----------
+    path : Path
+        ``<track>-<number>.npz``.
+
+    Returns
+    -------
+    str
+        The track.
+
+    Raises
+    ------
+    DatasetError
+        If the name has another form.
+    """
+    track, dash, number = path.stem.rpartition("-")
+    if not (track and dash and number.isdecimal()):
+        raise DatasetError(
+            f"{escaped(path)}: expected a name such as blues.00000-0.npz, received one without a segment number"
+        )
+    return track
+
+
+def _read_segment(path: Path) -> NDArray[np.float32]:
+    """Read one segment's spectrogram.
+
+    Parameters
+    ----------
+    path : Path
+        ``.npz`` with a two-dimensional array under ``spectrogram``.
+
+    Returns
+    -------
+    ndarray of float32 [shape=(n_mels, frames)]
+        The spectrogram.
+
+    Raises
+    ------
+    DatasetError
+        If the array has another number of axes, is empty, or holds NaN or infinity.
+    """
+    array = read_npz(path, "spectrogram")
+    if array.ndim != 2 or array.size == 0:
+        raise DatasetError(f"{escaped(path)}: expected an array (n_mels, frames), received shape {array.shape}")
+    with np.errstate(over="ignore"):  # what does not fit is refused with the other infinities
+        segment = array.astype(np.float32)
+    if not np.isfinite(segment).all():
+        raise DatasetError(f"{escaped(path)}: expected finite values, received NaN or infinity; preprocess again")
+    return segment
+
+
+def _mel_settings(tree: Path, shape: tuple[int, ...], tracks: list[str]) -> MelConfig | None:
+    """Read from the manifest how a tree's spectrograms were made.
+
+    Parameters
+    ----------
+    tree : Path
+        The spectrogram tree.
+    shape : tuple of int
+        Shape of its spectrograms.
+    tracks : list of str
+        Track of each segment.
+
+    Returns
+    -------
+    MelConfig or None
+        The settings; None without a manifest.
+
+    Raises
+    ------
+    DatasetError
+        If the manifest is another tree's, or the tree is not complete.
+    """
+    manifest = read_manifest(tree)
+    if manifest is None:
+        return None
+    mel = MelConfig.from_json(manifest["settings"])
+    if mel.shape != shape or manifest.get("fingerprint") != mel.fingerprint():
+        raise DatasetError(
+            f"{escaped(tree)}: expected spectrograms {mel.shape} as its manifest says, received {shape} or another "
+            "version's; preprocess again into a new folder"
+        )
+    found = dict(zip(*np.unique(tracks, return_counts=True), strict=True))
+    listed = {track: entry["segments"] for track, entry in manifest["tracks"].items()}
+    if found != listed:
+        track = min(track for track in found.keys() | listed.keys() if found.get(track) != listed.get(track))
+        raise DatasetError(
+            f"{escaped(tree)}: expected {listed.get(track, 0)} segments of {escaped(track)} as its manifest says, "
+            f"found {found.get(track, 0)}; run genrebench preprocess again to complete the tree"
+        )
+    return mel

@@ -1,0 +1,98 @@
+"""Which segment trains, validates or tests, and the proof that nothing leaks."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrebench.data.dataset import Dataset
+from genrebench.errors import DatasetError
+
+Protocol = Literal["track", "segment"]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows of a dataset by part.
+
+    Attributes
+    ----------
+    train, validation, test : ndarray of int64
+        Rows in ascending order; only `test` may be empty.
+    """
+
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+
+def split_dataset(dataset: Dataset, *, protocol: Protocol, validation: float, test: float, seed: int) -> Split:
+    """Divide a dataset into training, validation and test part.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        All segments.
+    protocol : {'track', 'segment'}
+        ``track`` keeps the segments of a track together and divides each genre alike; ``segment`` draws single
+        segments, so that most tracks stand on both sides: comparable with others' figures, but too good to be true.
+    validation, test : float
+        Share of each part; the rest trains. Every genre has at least one validation track.
+    seed : int
+        Seed of the draw.
+
+    Returns
+    -------
+    Split
+        The three parts.
+
+    Raises
+    ------
+    DatasetError
+        If a genre has too few tracks, or there are too few segments.
+    """
+    rng = np.random.default_rng(seed)
+    if protocol == "segment":
+        count = len(dataset.labels)
+        held_out = max(1, round(count * validation)), round(count * test)
+        if sum(held_out) >= count:
+            raise DatasetError(
+                f"{dataset.tree}: expected segments enough for training beside {held_out[0]} for validation and "
+                f"{held_out[1]} for test, received {count}"
+            )
+        parts = np.split(rng.permutation(count), np.cumsum(held_out))
+        return Split(train=np.sort(parts[2]), validation=np.sort(parts[0]), test=np.sort(parts[1]))
+    part_of_track = {}
+    for label, genre in enumerate(dataset.genres):
+        tracks = np.unique(dataset.tracks[dataset.labels == label])
+        held_out = max(1, round(len(tracks) * validation)), round(len(tracks) * test)
+        if sum(held_out) >= len(tracks):
+            raise DatasetError(
+                f"genre {genre}: expected more than {sum(held_out)} tracks, one to train beside {held_out[0]} for "
+                f"validation and {held_out[1]} for test, received {len(tracks)}; add recordings, or use --split segment"
+            )
+        for place, track in enumerate(rng.permutation(tracks)):
+            part_of_track[track] = int(np.searchsorted(np.cumsum(held_out), place, side="right"))
+    parts_of_rows = np.array([part_of_track[track] for track in dataset.tracks])
+    validation_rows, test_rows, train_rows = (np.flatnonzero(parts_of_rows == part) for part in range(3))
+    return Split(train=train_rows, validation=validation_rows, test=test_rows)
+
+
+def leaking_tracks(dataset: Dataset, split: Split) -> set[str]:
+    """Find the tracks that stand on both sides of a split.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        All segments.
+    split : Split
+        Its parts.
+
+    Returns
+    -------
+    set of str
+        Tracks that have a segment in the training part and another in validation or test.
+    """
+    held_out = np.concatenate([split.validation, split.test])
+    return set(dataset.tracks[split.train].tolist()) & set(dataset.tracks[held_out].tolist())

@@ -1,0 +1,1 @@
+"""Trained models: saved, read, and used on recordings."""

@@ -1,0 +1,1 @@
+"""What a network is: architecture, layers with their definitions, weights, numerics."""

@@ -1,0 +1,365 @@
+"""What the network is, independent of any framework: its layers in order, its shapes, its weights.
+
+An `Architecture` is data, a tuple of `genrebench.network.layers`. Names and layouts are those of Keras: weights are a
+flat ``dict[str, ndarray]`` with keys such as ``conv2d_1/kernel`` [height, width, in, out], tensors are channels-last. The
+network ends in logits; `Architecture.prediction` says what turns them into probabilities.
+"""
+
+import dataclasses
+import hashlib
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrebench.errors import ConfigError
+from genrebench.network.layers import LAYER_KINDS, Dropout, Flatten, Layer, WeightSpec, is_positive
+from genrebench.network.types import Shape, Weights
+
+
+def _glorot_uniform(shape: Shape, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Draw a kernel uniformly from +-sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010, equation 16).
+
+    Parameters
+    ----------
+    shape : tuple of int
+        [..., in, out]; the leading axes are the receptive field.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray of float64
+        The kernel.
+    """
+    receptive_field = math.prod(shape[:-2])
+    limit = np.sqrt(6 / (receptive_field * (shape[-2] + shape[-1])))
+    return rng.uniform(-limit, limit, shape)
+
+
+_INITIALIZERS: dict[str, Callable[[Shape, np.random.Generator], NDArray[np.float64]]] = {
+    "glorot_uniform": _glorot_uniform,
+    "zeros": lambda shape, rng: np.zeros(shape),
+    "ones": lambda shape, rng: np.ones(shape),
+}
+
+
+@dataclass(frozen=True)
+class LayerSummary:
+    """One row of the parameter table.
+
+    Attributes
+    ----------
+    name : str
+        Name of the layer.
+    kind : str
+        Its kind.
+    output_shape : tuple of int
+        Output shape without the batch axis.
+    parameters : int
+        Number of values in its weights.
+    trainable : int
+        How many of them the optimizer moves.
+    """
+
+    name: str
+    kind: str
+    output_shape: Shape
+    parameters: int
+    trainable: int
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A sequential network, from the input's shape to logits.
+
+    Attributes
+    ----------
+    input_shape : tuple of int
+        (height, width, channels) of one input; for spectrograms (n_mels, frames, 1).
+    layers : tuple of Layer
+        The layers in order; unnamed ones are numbered as Keras does (``conv2d``, ``conv2d_1``, ...).
+    prediction : str
+        What turns the network's logits into probabilities: ``softmax`` over the last axis, outside the network.
+    """
+
+    input_shape: Shape
+    layers: tuple[Layer, ...]
+    prediction: str = "softmax"
+
+    def __post_init__(self) -> None:
+        """Number the layers and check that each fits the one before.
+
+        Raises
+        ------
+        ConfigError
+            If a shape does not fit, a name stands twice, or there is no layer.
+        """
+        shape = self.input_shape
+        if not (isinstance(shape, tuple | list) and len(shape) == 3 and all(map(is_positive, shape))):
+            raise ConfigError(f"expected an input shape (height, width, channels), received {shape!r}")
+        object.__setattr__(self, "input_shape", tuple(shape))
+        if not self.layers:
+            raise ConfigError("expected an architecture with at least one layer, received none")
+        if self.prediction != "softmax":
+            raise ConfigError(f"expected prediction to be softmax, received {self.prediction!r}")
+        object.__setattr__(self, "layers", _named(self.layers))
+        output = self.shapes()[-1]
+        if len(output) != 1:
+            raise ConfigError(f"expected the network to end in one axis of logits, received shape {output}")
+
+    @property
+    def classes(self) -> int:
+        """Count the logits.
+
+        Returns
+        -------
+        int
+            Number of classes.
+        """
+        return self.shapes()[-1][0]
+
+    def shapes(self) -> tuple[Shape, ...]:
+        """List the shapes between the layers.
+
+        Returns
+        -------
+        tuple of tuple of int
+            The input's shape, then each layer's output shape, without the batch axis.
+        """
+        shapes = [self.input_shape]
+        for layer in self.layers:
+            shapes.append(layer.output_shape(shapes[-1]))
+        return tuple(shapes)
+
+    def weight_specs(self) -> dict[str, WeightSpec]:
+        """List every weight of the network.
+
+        Returns
+        -------
+        dict of str to WeightSpec
+            Keys are canonical names such as ``dense/kernel``, in the network's order.
+        """
+        return {
+            f"{layer.name}/{spec.name}": spec
+            for layer, shape in zip(self.layers, self.shapes()[:-1], strict=True)
+            for spec in layer.weight_specs(shape)
+        }
+
+    def prefix(self, count: int) -> tuple["Architecture", str]:
+        """Take the first layers alone.
+
+        Parameters
+        ----------
+        count : int
+            How many.
+
+        Returns
+        -------
+        Architecture
+            The network of these layers.
+        str
+            Name of the flattening layer that was put behind them, since a network ends in one axis; empty if none was.
+        """
+        layers = self.layers[:count]
+        if len(self.shapes()[count]) == 1:
+            return dataclasses.replace(self, layers=layers), ""
+        helper = "flatten" + "_" * (1 + max(len(layer.name) for layer in layers))  # longer than any name, so no layer's
+        return dataclasses.replace(self, layers=(*layers, Flatten(name=helper))), helper
+
+    def without_dropout(self) -> "Architecture":
+        """Set the rate of every dropout layer to 0.
+
+        Returns
+        -------
+        Architecture
+            The same layers by name, which then draw nothing at random.
+        """
+        layers = (dataclasses.replace(each, rate=0.0) if isinstance(each, Dropout) else each for each in self.layers)
+        return dataclasses.replace(self, layers=tuple(layers))
+
+    def summary(self) -> tuple[LayerSummary, ...]:
+        """Tabulate shapes and parameters, one row per layer.
+
+        Returns
+        -------
+        tuple of LayerSummary
+            The rows.
+        """
+        rows = []
+        shapes = self.shapes()
+        for layer, before, after in zip(self.layers, shapes[:-1], shapes[1:], strict=True):
+            specs = layer.weight_specs(before)
+            sizes = [(math.prod(spec.shape), spec.trainable) for spec in specs]
+            parameters = sum(size for size, _ in sizes)
+            trainable = sum(size for size, is_trainable in sizes if is_trainable)
+            rows.append(LayerSummary(layer.name, layer.kind, after, parameters, trainable))
+        return tuple(rows)
+
+    def initial_weights(self, seed: int) -> Weights:
+        """Draw the weights that training starts from, the same for every backend.
+
+        Each tensor has its own random stream, so that a layer's values do not depend on the layers before it.
+
+        Parameters
+        ----------
+        seed : int
+            Seed, 0 or above.
+
+        Returns
+        -------
+        dict of str to ndarray of float32
+            Canonical weights.
+        """
+        weights = {}
+        for index, (name, spec) in enumerate(self.weight_specs().items()):
+            rng = np.random.default_rng([seed, index])
+            weights[name] = _INITIALIZERS[spec.initializer](spec.shape, rng).astype(np.float32)
+        return weights
+
+    def check_weights(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Refuse weights that are not this network's.
+
+        Parameters
+        ----------
+        weights : mapping of str to ndarray
+            Canonical weights.
+
+        Raises
+        ------
+        ConfigError
+            If a tensor is missing or unknown, has another shape, or holds NaN or infinity.
+        """
+        specs = self.weight_specs()
+        missing, unknown = sorted(specs.keys() - weights.keys()), sorted(weights.keys() - specs.keys())
+        if missing or unknown:
+            raise ConfigError(
+                f"expected the weights of this architecture, received {len(weights)} tensors"
+                + (f"; missing {', '.join(missing)}" if missing else "")
+                + (f"; unknown {', '.join(unknown)}" if unknown else "")
+            )
+        for name, spec in specs.items():
+            if weights[name].shape != spec.shape:
+                raise ConfigError(f"{name}: expected shape {spec.shape}, received {weights[name].shape}")
+            if weights[name].dtype.kind != "f":
+                raise ConfigError(f"{name}: expected floating-point weights, received {weights[name].dtype}")
+            if not np.isfinite(weights[name]).all():
+                raise ConfigError(f"{name}: expected finite weights, received NaN or infinity")
+
+    def to_json(self) -> dict[str, Any]:
+        """Describe the architecture in plain JSON types.
+
+        Returns
+        -------
+        dict
+            What `from_json` reads.
+        """
+        layers = [{"kind": layer.kind, **dataclasses.asdict(layer)} for layer in self.layers]
+        return json.loads(  # type: ignore[no-any-return]  # tuples become lists, as they will be when read
+            json.dumps({"input_shape": self.input_shape, "layers": layers, "prediction": self.prediction})
+        )
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Architecture":
+        """Build an architecture from what `to_json` wrote.
+
+        Parameters
+        ----------
+        document : mapping
+            Parsed JSON.
+
+        Returns
+        -------
+        Architecture
+            The architecture.
+
+        Raises
+        ------
+        ConfigError
+            If a key is missing or unknown, or a layer's parameters are wrong.
+        """
+        expected = {field.name for field in dataclasses.fields(cls)}
+        if not isinstance(document, Mapping) or document.keys() != expected:
+            received = sorted(document) if isinstance(document, Mapping) else type(document).__name__
+            raise ConfigError(f"architecture: expected the keys {sorted(expected)}, received {received}")
+        if not isinstance(document["layers"], list):
+            raise ConfigError(f"architecture: expected a list of layers, received {document['layers']!r}")
+        return cls(
+            input_shape=document["input_shape"],
+            layers=tuple(map(_layer_from_json, document["layers"])),
+            prediction=document["prediction"],
+        )
+
+    def fingerprint(self) -> str:
+        """Hash the architecture.
+
+        Returns
+        -------
+        str
+            SHA-256 of its canonical JSON, in hexadecimal.
+        """
+        return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()
+
+
+def _named(layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    """Give every unnamed layer the name that Keras would give it in a new session.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        Layers, named or not.
+
+    Returns
+    -------
+    tuple of Layer
+        The same layers, all named.
+
+    Raises
+    ------
+    ConfigError
+        If a name stands twice.
+    """
+    counts: Counter[str] = Counter()
+    named = []
+    for layer in layers:
+        base = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", layer.kind).lower()
+        number = counts[base]
+        counts[base] += 1
+        named.append(layer if layer.name else dataclasses.replace(layer, name=f"{base}_{number}" if number else base))
+    repeated = [name for name, count in Counter(layer.name for layer in named).items() if count > 1]
+    if repeated:
+        raise ConfigError(f"expected every layer to have a name of its own, received {', '.join(repeated)} twice")
+    return tuple(named)
+
+
+def _layer_from_json(document: object) -> Layer:
+    """Build one layer from its JSON.
+
+    Parameters
+    ----------
+    document : object
+        Parsed JSON: the layer's ``kind`` and its parameters.
+
+    Returns
+    -------
+    Layer
+        The layer.
+
+    Raises
+    ------
+    ConfigError
+        If the kind is unknown or the parameters are not the kind's.
+    """
+    if not isinstance(document, Mapping) or document.get("kind") not in LAYER_KINDS:
+        raise ConfigError(f"expected a layer with a kind of {', '.join(LAYER_KINDS)}, received {document!r}")
+    parameters = {key: value for key, value in document.items() if key != "kind"}
+    try:
+        return LAYER_KINDS[document["kind"]](**parameters)
+    except TypeError as error:
+        raise ConfigError(f"{document['kind']}: {error}") from error

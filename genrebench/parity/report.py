@@ -1,0 +1,402 @@
+"""What a parity run found, as data: `parity.json` is this, and every rendering is made from it alone.
+
+JSON has no NaN and no infinity; an error that cannot be measured, since a tensor is missing, has another shape, or
+holds NaN, is None, and the row's note says why.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from genrebench.errors import ConfigError
+from genrebench.system.files import escaped, write_json
+
+SCHEMA_VERSION = 1
+
+EQUAL, ROUNDING, DIVERGES, INFORMATION = "equal", "rounding", "DIVERGES", "info"
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The element of a tensor with the largest difference.
+
+    Attributes
+    ----------
+    index : tuple of int
+        Where it stands.
+    value, expected : float or None
+        What the backend and the other side have there; None for NaN and infinity.
+    """
+
+    index: tuple[int, ...]
+    value: float | None
+    expected: float | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """The comparison of one tensor.
+
+    Attributes
+    ----------
+    name : str
+        Layer, canonical weight, or quantity.
+    view : str
+        ``cumulative``: as the network computed it; ``isolated``: against the reference layer that was fed with this
+        backend's own input, which leaves out what the layer inherited.
+    shape : tuple of int
+        Shape of the tensor.
+    relative_l2 : float or None
+        ``|value - expected| / |expected|``, over the whole tensor.
+    scaled_max : float or None
+        Largest difference, divided by the largest expected value.
+    worst : Worst or None
+        Where the difference is largest; None where nothing differs or nothing can be compared.
+    ulps : int or None
+        How many floats lie between the two values there.
+    tolerance : float or None
+        Largest `relative_l2` that passes; 0 asks for equal bits, None for nothing.
+    verdict : str
+        ``equal``, ``rounding``, ``known:<id>``, ``DIVERGES``, or ``info`` where nothing is asked.
+    note : str
+        What else is to be said, such as why nothing could be compared.
+    """
+
+    name: str
+    view: Literal["cumulative", "isolated"]
+    shape: tuple[int, ...]
+    relative_l2: float | None
+    scaled_max: float | None
+    worst: Worst | None
+    ulps: int | None
+    tolerance: float | None
+    verdict: str
+    note: str = ""
+
+    @property
+    def diverges(self) -> bool:
+        """Return whether the tensors differ by more than rounding and no accepted entry of the ledger says how.
+
+        Returns
+        -------
+        bool
+            True for ``DIVERGES``.
+        """
+        return self.verdict == DIVERGES
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All tensors of one backend against another in one stage.
+
+    Attributes
+    ----------
+    backend, against : str
+        Names of the two.
+    rows : tuple of Row
+        One a tensor, in the network's order.
+    error : str
+        What the backend answered instead of tensors; empty if it computed.
+    """
+
+    backend: str
+    against: str
+    rows: tuple[Row, ...]
+    error: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Return whether nothing diverges.
+
+        Returns
+        -------
+        bool
+            True if the backend computed and every row passes.
+        """
+        return not self.error and not any(row.diverges for row in self.rows)
+
+    @property
+    def largest(self) -> float | None:
+        """Find the largest error.
+
+        Returns
+        -------
+        float or None
+            None if nothing was measured.
+        """
+        return max((row.relative_l2 for row in self.rows if row.relative_l2 is not None), default=None)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of the report.
+
+    Attributes
+    ----------
+    id, title : str
+        Short name and heading.
+    asks : str
+        In words, what is compared and what passes.
+    dtype : str
+        Type of the computation.
+    gate : float or None
+        Largest relative error that passes; None for a stage that informs only.
+    comparisons : tuple of Comparison
+        Each backend against the reference, then the backends against each other.
+    skipped : str
+        Why the stage did not run; empty if it did.
+    """
+
+    id: str
+    title: str
+    asks: str
+    dtype: str
+    gate: float | None
+    comparisons: tuple[Comparison, ...]
+    skipped: str = ""
+
+    @property
+    def passed(self) -> bool | None:
+        """Return whether the gate holds.
+
+        Returns
+        -------
+        bool or None
+            None for a stage that has no gate or did not run.
+        """
+        if self.gate is None or self.skipped:
+            return None
+        return all(comparison.passed for comparison in self.comparisons)
+
+
+@dataclass(frozen=True)
+class Cause:
+    """An entry of the ledger that explains a difference.
+
+    Attributes
+    ----------
+    id : str
+        Its key, such as ``pool-padding``.
+    title : str
+        What it is, in general.
+    explanation : str
+        What it is here, such as ``pads (1,1)(1,1), expected (0,1)(0,1)``.
+    residual : float
+        What remains of the difference when the reference does the same.
+    citation : str
+        Where the semantic is documented.
+    """
+
+    id: str
+    title: str
+    explanation: str
+    residual: float
+    citation: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is off, and why.
+
+    Attributes
+    ----------
+    backend : str
+        Who is off.
+    stage : str
+        Id of the stage.
+    name : str
+        First diverging layer or tensor.
+    relative_l2 : float or None
+        How far off.
+    tolerance : float or None
+        The smallest tolerance with which the whole stage would pass; None if none would.
+    cause : Cause or None
+        The cause, if the ledger has one that explains the numbers.
+    message : str
+        One line for people.
+    """
+
+    backend: str
+    stage: str
+    name: str
+    relative_l2: float | None
+    tolerance: float | None
+    cause: Cause | None
+    message: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """A parity run.
+
+    Attributes
+    ----------
+    schema : int
+        Version of this form.
+    created : str
+        Date and time (ISO 8601, UTC).
+    seconds : float
+        How long the run took.
+    command : str
+        What was asked, as one would type it.
+    backends : tuple of str
+        What was compared.
+    reference : str
+        With what.
+    inputs : str
+        What they were, such as ``4 random inputs of 128 x 130 x 1, seed 0``.
+    weights : str
+        What they were.
+    architecture : dict
+        The network.
+    hashes : dict of str to str
+        SHA-256 of architecture, weights and inputs.
+    environment : dict
+        Platform, processor, flags.
+    workers : dict of str to dict
+        What each backend's process says of itself: versions, threads, device, seconds, peak memory.
+    stages : tuple of Stage
+        In order.
+    findings : tuple of Finding
+        What is off, the first one first.
+    verdict : str
+        One or two sentences.
+    losses : dict of str to list of float
+        Relative error of the loss by step, by backend; ``control`` is the reference moved by 1 ulp.
+    """
+
+    schema: int
+    created: str
+    seconds: float
+    command: str
+    backends: tuple[str, ...]
+    reference: str
+    inputs: str
+    weights: str
+    architecture: dict[str, Any]
+    hashes: dict[str, str]
+    environment: dict[str, Any]
+    workers: dict[str, dict[str, Any]]
+    stages: tuple[Stage, ...]
+    findings: tuple[Finding, ...]
+    verdict: str
+    losses: dict[str, list[float | None]] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """Return whether every gate holds.
+
+        Returns
+        -------
+        bool
+            True if no stage failed.
+        """
+        return all(stage.passed is not False for stage in self.stages)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """List the network's layers.
+
+        Returns
+        -------
+        tuple of str
+            Names in order.
+        """
+        return tuple(layer["name"] for layer in self.architecture["layers"])
+
+
+_ADAPTER = TypeAdapter(Report)
+
+
+def save_report(path: Path, report: Report) -> None:
+    """Write a report as JSON.
+
+    Parameters
+    ----------
+    path : Path
+        File to write.
+    report : Report
+        The report.
+    """
+    write_json(path, {**_ADAPTER.dump_python(report, mode="json"), "passed": report.passed})
+
+
+def load_report(path: Path) -> Report:
+    """Read a report that `save_report` wrote.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    Report
+        The report.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read, is no report, or is another version's.
+    """
+    where = escaped(path)
+    try:
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{where}: expected a parity report, cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{where}: expected the JSON of a parity report ({error})") from error
+    version = document.get("schema") if isinstance(document, dict) else None
+    if version != SCHEMA_VERSION:
+        raise ConfigError(
+            f"{where}: expected a parity report with schema {SCHEMA_VERSION}, received {version!r}; run parity again"
+        )
+    try:
+        document.pop("passed", None)
+        return _ADAPTER.validate_python(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise ConfigError(
+            f"{where}: expected a parity report; {key}: {first['msg']} (received {first['input']!r:.60})"
+        ) from error
+
+
+def smallest_tolerance(comparisons: Iterable[Comparison]) -> float | None:
+    """Find the tolerance with which everything would pass.
+
+    Parameters
+    ----------
+    comparisons : iterable of Comparison
+        What was compared.
+
+    Returns
+    -------
+    float or None
+        The largest error; None if something cannot be measured, which no tolerance lets pass.
+    """
+    comparisons = list(comparisons)
+    errors = [row.relative_l2 for comparison in comparisons for row in comparison.rows if not _excused(row)]
+    if any(comparison.error for comparison in comparisons) or None in errors:
+        return None
+    return max((error for error in errors if error is not None), default=0.0)
+
+
+def _excused(row: Row) -> bool:
+    """Return whether a row passes by an accepted entry of the ledger.
+
+    Parameters
+    ----------
+    row : Row
+        The row.
+
+    Returns
+    -------
+    bool
+        True for ``known:<id>``.
+    """
+    return row.verdict.startswith("known:")

@@ -1,0 +1,1 @@
+"""Files, processes, memory and the machine: nothing of music, nothing of networks."""

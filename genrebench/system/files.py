@@ -1,0 +1,164 @@
+"""Files that are whole or absent: atomic writes, careful reading of ``.npz``, hashes."""
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Iterable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from numpy.lib import format as npy_format
+from numpy.typing import NDArray
+
+from genrebench.errors import DatasetError
+
+# Far above any spectrogram segment; an archive that claims more is refused before anything is unpacked.
+MAX_ARRAY_BYTES = 256 * 2**20
+
+
+def escaped(path: Path | str) -> str:
+    """Spell a path so that it fits on one line of a terminal.
+
+    Parameters
+    ----------
+    path : Path or str
+        Any path; file names may hold newlines, escape sequences or undecodable bytes.
+
+    Returns
+    -------
+    str
+        The path with everything that cannot be printed escaped.
+    """
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in str(path))
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part.
+
+    Parameters
+    ----------
+    path : Path
+        File to write; its folder must exist.
+    content : bytes
+        What to write.
+    """
+    # The process number keeps writers apart; a name of its own, unlike tempfile's, gets the usual permissions.
+    unfinished = path.parent / f".{os.getpid()}.{path.name[:100]}.part"
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write a JSON document atomically, indented, with a final newline.
+
+    Parameters
+    ----------
+    path : Path
+        File to write.
+    document : object
+        Plain JSON types; NaN is refused, since it is not JSON.
+    """
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    # File names may hold bytes that are no UTF-8; JSON spells them as \udc.. and reads them back.
+    write_atomically(path, text.encode(errors="backslashreplace"))
+
+
+def npz_bytes(key: str, array: NDArray[Any]) -> bytes:
+    """Pack an array as a compressed ``.npz``.
+
+    Parameters
+    ----------
+    key : str
+        Key of the array.
+    array : ndarray
+        The array.
+
+    Returns
+    -------
+    bytes
+        The file's content; equal arrays give equal bytes.
+    """
+    buffer = BytesIO()
+    # The digits of measured floats hardly shrink: higher levels take a third longer and save half a percent.
+    with (
+        zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open(f"{key}.npy", "w") as member,
+    ):
+        npy_format.write_array(member, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def read_npz(path: Path, key: str) -> NDArray[Any]:
+    """Read one numeric array of an ``.npz`` without trusting the file.
+
+    The archive may come from anywhere: nothing is unpickled, and neither the size that the archive claims nor the
+    size that the array's own header claims is believed before it is checked.
+
+    Parameters
+    ----------
+    path : Path
+        File to read.
+    key : str
+        Key of the array.
+
+    Returns
+    -------
+    ndarray
+        The array.
+
+    Raises
+    ------
+    DatasetError
+        If the file is not such an archive, lacks the key, or claims more than `MAX_ARRAY_BYTES`.
+    """
+    where = escaped(path)
+    if path.exists() and not path.is_file():
+        raise DatasetError(f"{where}: expected a file, received something else; remove it")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if f"{key}.npy" not in archive.namelist():
+                found = ", ".join(name.removesuffix(".npy") for name in archive.namelist()) or "nothing"
+                raise DatasetError(f"{where}: expected an array under the key {key!r}, found {escaped(found)}")
+            member = archive.getinfo(f"{key}.npy")
+            if member.file_size > MAX_ARRAY_BYTES:
+                raise DatasetError(
+                    f"{where}: expected a spectrogram of at most {MAX_ARRAY_BYTES // 2**20} MiB, "
+                    f"the file claims {member.file_size // 2**20} MiB; remove it"
+                )
+            content = archive.read(member)
+        array: NDArray[Any] = npy_format.read_array(BytesIO(content), allow_pickle=False)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError, MemoryError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise DatasetError(f"{where}: cannot be read ({error.strerror})") from error
+        raise DatasetError(f"{where}: expected a NumPy .npz file ({error}); remove it or preprocess again") from error
+    if array.dtype.kind not in "fiu":
+        raise DatasetError(f"{where}: expected numbers under {key!r}, received dtype {array.dtype}")
+    return array
+
+
+def sha256(chunks: Iterable[bytes]) -> str:
+    """Hash bytes.
+
+    Parameters
+    ----------
+    chunks : iterable of bytes
+        Content in order.
+
+    Returns
+    -------
+    str
+        SHA-256 in hexadecimal.
+    """
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+    return digest.hexdigest()

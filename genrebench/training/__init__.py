@@ -1,0 +1,1 @@
+"""Training runs: configuration, loop, log and checkpoints."""

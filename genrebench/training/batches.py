@@ -1,0 +1,98 @@
+"""Segments to networks, batch by batch: for training and for prediction."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrebench.backend.protocol import BatchMetrics, KeepsData, Network, Trainable
+
+
+def train_steps(
+    network: Trainable,
+    inputs: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    batch_size: int,
+) -> Iterator[BatchMetrics]:
+    """Train on segments, batch by batch.
+
+    Parameters
+    ----------
+    network : Trainable
+        What is trained; if it keeps data on its device, batches are gathered there.
+    inputs : ndarray of float32 [shape=(segments, n_mels, frames, 1)]
+        All segments.
+    labels : ndarray of int64 [shape=(segments,)]
+        Their genres.
+    rows : ndarray of int64 [shape=(n,)]
+        Which segments, in which order.
+    batch_size : int
+        Segments in a batch; the last one may have fewer.
+
+    Yields
+    ------
+    BatchMetrics
+        After each step.
+    """
+    if isinstance(network, KeepsData) and network.keep_data(inputs, labels):  # which copies them once
+        for start in range(0, len(rows), batch_size):
+            yield network.train_rows(rows[start : start + batch_size])
+    else:
+        for x, y in batches(inputs, labels, rows, batch_size):
+            yield network.train_step(x, y)  # x: (batch, n_mels, frames, 1)
+
+
+def batches(
+    inputs: NDArray[np.float32], labels: NDArray[np.int64], rows: NDArray[np.int64], batch_size: int
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+    """Gather batches of segments.
+
+    Parameters
+    ----------
+    inputs : ndarray of float32 [shape=(segments, n_mels, frames, 1)]
+        All segments.
+    labels : ndarray of int64 [shape=(segments,)]
+        Their genres.
+    rows : ndarray of int64 [shape=(n,)]
+        Which segments, in which order.
+    batch_size : int
+        Segments in a batch; the last one may have fewer.
+
+    Yields
+    ------
+    ndarray of float32 [shape=(batch, n_mels, frames, 1)]
+        Inputs, in memory that the next batch reuses.
+    ndarray of int64 [shape=(batch,)]
+        Labels.
+    """
+    buffer = np.empty((min(batch_size, len(rows)), *inputs.shape[1:]), dtype=np.float32)
+    for start in range(0, len(rows), batch_size):
+        chosen = rows[start : start + batch_size]
+        # mode="clip" writes straight into the buffer; the default would gather into a copy first.
+        yield np.take(inputs, chosen, axis=0, out=buffer[: len(chosen)], mode="clip"), labels[chosen]
+
+
+def predict(
+    network: Network, inputs: NDArray[np.float32], rows: NDArray[np.int64], *, batch_size: int
+) -> NDArray[np.float32]:
+    """Run a network on some segments in evaluation mode.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    inputs : ndarray of float32 [shape=(segments, n_mels, frames, 1)]
+        All segments, standardized.
+    rows : ndarray of int64 [shape=(n,)]
+        Which segments.
+    batch_size : int
+        Segments at a time.
+
+    Returns
+    -------
+    ndarray of float32 [shape=(n, classes)]
+        Logits.
+    """
+    no_labels = np.zeros(len(inputs), dtype=np.int64)
+    return np.concatenate([network.logits(x) for x, _ in batches(inputs, no_labels, rows, batch_size)])

@@ -1,0 +1,273 @@
+"""From a recording to spectrograms: formats, cutting, definition, and audio that cannot be used."""
+
+import dataclasses
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import librosa
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from genrebench.audio import mel as audio
+from genrebench.audio.mel import FLOOR_DB, MelConfig, is_recording, mel_spectrogram, segment_spectrograms
+from genrebench.errors import AudioError, ConfigError
+from tests.conftest import SMALL, Recorder
+
+DEFAULT = MelConfig()
+# Two segments of one second, for tests that need no music.
+SECONDS = MelConfig(segments=2, track_duration=2.0)
+
+
+def stack(path: Path, config: MelConfig = DEFAULT, limit: int | None = None) -> NDArray[np.float32]:
+    """Collect the spectrograms of a recording.
+
+    Parameters
+    ----------
+    path : Path
+        Recording.
+    config : MelConfig
+        The settings.
+    limit : int, optional
+        Stop after so many segments.
+
+    Returns
+    -------
+    ndarray of float32 [shape=(segments, n_mels, frames)]
+        The spectrograms.
+    """
+    return np.stack(list(segment_spectrograms(path, config, limit=limit)))
+
+
+def test_default_settings_give_the_specified_shape() -> None:
+    """Ten segments of three seconds at 22,050 Hz make 128 x 130."""
+    assert DEFAULT.segment_samples == 66_150
+    assert DEFAULT.shape == (128, 130)
+
+
+def test_spectrograms_are_what_librosa_defines(record: Recorder, music: NDArray[np.float32]) -> None:
+    """The stream gives what librosa gives for the segment alone: power, then dB below the segment's maximum."""
+    computed = stack(record("music.wav", subtype="FLOAT"))
+    assert computed.shape == (10, 128, 130)
+    assert computed.dtype == np.float32
+    for index, segment in enumerate(music.reshape(10, -1)):
+        power = librosa.feature.melspectrogram(y=segment, sr=22050, n_fft=2048, hop_length=512, n_mels=128)
+        np.testing.assert_allclose(computed[index], librosa.power_to_db(power, ref=np.max), atol=1e-3)
+    assert computed.max() == 0
+    assert computed.min() >= FLOOR_DB
+
+
+def test_lossless_formats_give_equal_spectrograms(record: Recorder, music: NDArray[np.float32]) -> None:
+    """The same 16-bit samples as wav, au, aiff and flac are the same to the last bit."""
+    samples = np.round(music * 32767).astype(np.int16)
+    expected = stack(record("music.wav", samples))
+    for name in ("music.flac", "music.au", "music.aiff"):
+        np.testing.assert_array_equal(stack(record(name, samples)), expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "subtype", "tolerance"),
+    [("a.wav", "PCM_24", 0.5), ("a.wav", "PCM_U8", 6.0), ("a.ogg", None, 6.0), ("a.mp3", None, 6.0)],
+)
+def test_other_encodings_are_close(record: Recorder, name: str, subtype: str | None, tolerance: float) -> None:
+    """24 and 8 bits, Vorbis and MP3 stay within some dB on average of the float samples, weakest bands included."""
+    expected = stack(record("music.wav", subtype="FLOAT"))
+    assert np.abs(stack(record(name, subtype=subtype))[:10] - expected).mean() < tolerance
+
+
+def test_sample_rate_and_channels_hardly_matter(record: Recorder, music: NDArray[np.float32]) -> None:
+    """44.1 kHz stereo is the same within 0.001 dB, but for the resampler's transition band and the recording's ends."""
+    stereo = librosa.resample(music, orig_sr=22050, target_sr=44100, res_type="soxr_vhq")[:, None].repeat(2, axis=1)
+    difference = np.abs(stack(record("a.wav", stereo, 44100, "FLOAT")) - stack(record("b.wav", subtype="FLOAT")))
+    below_9_khz = difference[:, :112]
+    assert below_9_khz[:, :, 3:-3].max() < 1e-3
+    assert below_9_khz.max() < 2
+
+
+def test_channels_are_averaged(record: Recorder, music: NDArray[np.float32]) -> None:
+    """What stands in one channel only is heard, at half the level: with dB below the maximum, the same."""
+    one_sided = np.stack([music, np.zeros_like(music)], axis=1)
+    computed = stack(record("a.wav", one_sided, subtype="FLOAT"))
+    np.testing.assert_allclose(computed, stack(record("b.wav", subtype="FLOAT")), atol=1e-3)
+
+
+def test_gain_does_not_matter(record: Recorder, music: NDArray[np.float32]) -> None:
+    """Half as loud is the same spectrogram."""
+    quiet = stack(record("a.wav", music / 2, subtype="FLOAT"))
+    np.testing.assert_allclose(quiet, stack(record("b.wav", subtype="FLOAT")), atol=1e-3)
+
+
+def test_resampled_audio_does_not_depend_on_the_blocks(
+    record: Recorder, music: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading in blocks of another size changes no bit, so no block border can be heard."""
+    path = record("a.wav", music[: 22050 * 7], 16000)
+    expected = stack(path)
+    for frames in (1000, 4096, 2**20):
+        monkeypatch.setattr(audio, "_BLOCK_FRAMES", frames)
+        np.testing.assert_array_equal(stack(path), expected)
+
+
+def test_a_limit_changes_none_of_the_segments_before(record: Recorder) -> None:
+    """Training, which stops after ten segments, and inference, which goes on, see the same bits."""
+    path = record("a.ogg")
+    np.testing.assert_array_equal(stack(path, limit=3), stack(path)[:3])
+
+
+def test_the_number_of_threads_changes_no_bit(record: Recorder) -> None:
+    """One thread, as in a preprocessing process, gives what all threads give."""
+    path = record("a.wav")
+    expected = stack(path)
+    with threadpool_limits(1):
+        np.testing.assert_array_equal(stack(path), expected)
+
+
+@pytest.mark.parametrize(("seconds", "segments"), [(29.93, 10), (28.51, 10), (28.49, 9), (31.6, 11), (1.6, 1)])
+def test_a_tail_of_half_a_segment_is_padded_and_a_shorter_one_dropped(
+    record: Recorder, music: NDArray[np.float32], seconds: float, segments: int
+) -> None:
+    """A 29.93 s track still gives ten segments; the padded one ends in silence."""
+    samples = np.tile(music, 2)[: int(22050 * seconds)]
+    spectrograms = stack(record("a.wav", samples))
+    assert len(spectrograms) == segments
+    padding = segments * 66150 - len(samples)
+    if padding > 4096:
+        assert (spectrograms[-1][:, -(padding // 512 - 3) :] == FLOOR_DB).all()
+
+
+def test_a_silent_segment_in_music_is_all_floor(record: Recorder, music: NDArray[np.float32]) -> None:
+    """A break is not turned into full level by its own maximum."""
+    samples = np.concatenate([music[:66150], np.zeros(66150, np.float32), music[:66150]])
+    spectrograms = stack(record("a.wav", samples))
+    assert (spectrograms[1] == FLOOR_DB).all()
+    np.testing.assert_array_equal(spectrograms[2], spectrograms[0])
+
+
+def silence() -> NDArray[np.float32]:
+    """Make two seconds of nothing.
+
+    Returns
+    -------
+    ndarray of float32 [shape=(44100,)]
+        Zeros.
+    """
+    return np.zeros(44100, np.float32)
+
+
+def broken_recordings(record: Recorder) -> Iterator[tuple[Path, str]]:
+    """Write every kind of recording that cannot be used.
+
+    Parameters
+    ----------
+    record : callable
+        Writes audio files.
+
+    Yields
+    ------
+    Path
+        The file.
+    str
+        What the message says.
+    """
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 44100).astype(np.float32)
+    yield record("silent.wav", silence()), "silence"
+    yield record("dither.wav", np.sign(noise) / 2**15), "silence"
+    yield record("nan.wav", np.where(np.arange(44100) == 30000, np.nan, noise), subtype="FLOAT"), "NaN, infinity"
+    yield record("inf.wav", np.where(np.arange(44100) == 30000, np.inf, noise), subtype="FLOAT"), "NaN, infinity"
+    yield record("huge.wav", np.where(np.arange(44100) == 30000, 3e38, noise), subtype="FLOAT"), "or more"
+    yield record("short.wav", noise[:9000]), r"at least 0\.5 s.*received 0\.408 s"
+    yield record("header_only.wav", noise[:0]), "at least"
+    folder = record("x.wav").parent
+    (folder / "empty.wav").touch()
+    yield folder / "empty.wav", "empty file"
+    (folder / "text.wav").write_text("this is no audio at all")
+    yield folder / "text.wav", "cannot be decoded"
+    yield folder / "missing.wav", "No such file"
+    yield folder, "directory"
+
+
+def test_recordings_that_cannot_be_used_are_refused_with_the_reason(record: Recorder) -> None:
+    """Silent, NaN, too short, empty, damaged, missing, and a folder: one line that names the file."""
+    for path, message in broken_recordings(record):
+        with pytest.raises(AudioError, match=message) as refusal:
+            list(segment_spectrograms(path, SECONDS))
+        assert path.name in str(refusal.value)
+        assert "\n" not in str(refusal.value)
+
+
+def test_a_header_that_claims_too_much_is_not_believed(record: Recorder, music: NDArray[np.float32]) -> None:
+    """A truncated wav gives the segments that are there; a claimed sample rate of 1 Hz is refused."""
+    path = record("a.wav", music[: 3 * 66150])
+    content = bytearray(path.read_bytes())
+    path.write_bytes(content[: len(content) * 2 // 3])
+    assert len(stack(path)) == 2
+    content[24:28] = struct.pack("<I", 1)
+    path.write_bytes(content)
+    with pytest.raises(AudioError, match="1 Hz"):
+        list(segment_spectrograms(path, DEFAULT))
+
+
+def test_a_strange_file_name_makes_one_printable_line(record: Recorder) -> None:
+    """A newline or an escape sequence in a name does not reach the terminal."""
+    path = record("-a\n\x1b[31m.wav", silence())
+    with pytest.raises(AudioError) as refusal:
+        list(segment_spectrograms(path, SECONDS))
+    assert str(refusal.value).isprintable()
+
+
+def test_settings_are_checked() -> None:
+    """Each setting must be positive and they must fit together."""
+    for field in dataclasses.fields(MelConfig):
+        for wrong in (0, -1, float("nan"), "1", True, None):
+            change: dict[str, Any] = {field.name: wrong}
+            with pytest.raises(ConfigError, match=field.name):
+                dataclasses.replace(DEFAULT, **change)
+    with pytest.raises(ConfigError, match="n_fft"):
+        MelConfig(segments=1000)
+    with pytest.raises(ConfigError, match="sample_rate: expected 1000 to 1000000 Hz"):
+        MelConfig(sample_rate=10**12)
+    with pytest.raises(ConfigError, match="track_duration: expected at most 86400 s"):
+        MelConfig(track_duration=1e308)
+    with pytest.raises(ConfigError, match="hop_length"):
+        MelConfig(hop_length=100_000)
+    with pytest.raises(ConfigError, match=r"n_mels.*some empty"):
+        mel_spectrogram(np.ones(66150, np.float32), MelConfig(n_mels=512, n_fft=512))
+
+
+def test_every_setting_and_the_definition_are_in_the_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings that differ in anything have different fingerprints."""
+    changed = [
+        dataclasses.replace(DEFAULT, **{field.name: getattr(DEFAULT, field.name) * 2})
+        for field in dataclasses.fields(MelConfig)
+    ]
+    prints = {config.fingerprint() for config in (DEFAULT, SMALL, *changed)}
+    monkeypatch.setattr(audio, "DEFINITION", "another")
+    assert len(prints | {DEFAULT.fingerprint()}) == len(changed) + 3
+
+
+def test_settings_read_back_from_json() -> None:
+    """Settings survive JSON; a missing or unknown key is refused."""
+    document = dataclasses.asdict(SMALL)
+    assert MelConfig.from_json(document) == SMALL
+    with pytest.raises(ConfigError, match="expected the keys"):
+        MelConfig.from_json({**document, "fmin": 0})
+    with pytest.raises(ConfigError, match="expected the keys"):
+        MelConfig.from_json({key: value for key, value in document.items() if key != "n_mels"})
+
+
+def test_recordings_are_known_by_their_names() -> None:
+    """Extensions count whatever their case; hidden files, such as those of macOS, do not."""
+    assert is_recording(Path("a/b.WAV"))
+    assert is_recording(Path("a.mp3"))
+    assert not is_recording(Path("a/._b.wav"))
+    assert not is_recording(Path("a.txt"))
+
+
+def test_soundfile_reads_every_extension_that_is_offered() -> None:
+    """No extension is promised that libsndfile does not know."""
+    known = {f".{name.lower()}" for name in soundfile.available_formats()} | {".aif", ".oga", ".opus"}
+    assert known >= audio.EXTENSIONS

@@ -1,0 +1,361 @@
+"""The spectrogram tree: layout, resume, refusal to mix, failures, and how other people read it."""
+
+import gc
+import os
+import shutil
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+import soundfile
+from natsort import natsorted
+
+from genrebench.audio.mel import MelConfig
+from genrebench.audio.recordings import Recording
+from genrebench.audio.synthesis.render import synthesize
+from genrebench.data import preprocess as preprocessing
+from genrebench.data.manifest import manifest_path, read_manifest
+from genrebench.data.preprocess import PreprocessReport, TrackResult, preprocess
+from genrebench.errors import ConfigError, DatasetError
+from genrebench.system.files import read_npz
+from tests.conftest import GENRES, SMALL, write_originals
+
+
+def tree_bytes(tree: Path) -> dict[str, bytes]:
+    """Read every file of a tree.
+
+    Parameters
+    ----------
+    tree : Path
+        Any folder.
+
+    Returns
+    -------
+    dict of str to bytes
+        Content by relative path.
+    """
+    return {path.relative_to(tree).as_posix(): path.read_bytes() for path in tree.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    """Write a dataset of three genres with two recordings each.
+
+    Parameters
+    ----------
+    tmp_path : Path
+        The test's folder.
+
+    Returns
+    -------
+    Path
+        Folder with ``genres_original/``.
+    """
+    write_originals(tmp_path / "dataset", tracks=2)
+    return tmp_path / "dataset"
+
+
+def run(dataset: Path) -> PreprocessReport:
+    """Preprocess in this process with the small settings.
+
+    Parameters
+    ----------
+    dataset : Path
+        Folder with ``genres_original/``.
+
+    Returns
+    -------
+    PreprocessReport
+        What was done.
+    """
+    return preprocess(dataset, SMALL, jobs=1)
+
+
+def test_tree_has_exactly_the_specified_layout(small_dataset: Path) -> None:
+    """Genre folders with <track>-<i>.npz and nothing else; one array under spectrogram, of one shape."""
+    tree = small_dataset / "genres_mel_npz"
+    names = {f"{genre}/{genre}.{track:05d}-{i}.npz" for genre in GENRES for track in range(4) for i in range(4)}
+    assert {path.relative_to(tree).as_posix() for path in tree.rglob("*") if not path.is_dir()} == names
+    for name in names:
+        with np.load(tree / name) as file:
+            assert file.files == ["spectrogram"]
+            assert file["spectrogram"].shape == SMALL.shape
+            assert file["spectrogram"].dtype == np.float32
+
+
+def test_nothing_but_tree_and_manifest_is_left(small_dataset: Path) -> None:
+    """No staging folder stays behind."""
+    assert {path.name for path in small_dataset.iterdir()} == {
+        "genres_original",
+        "genres_mel_npz",
+        "genres_mel_npz.manifest.json",
+    }
+
+
+def test_a_plain_loader_reads_the_tree(small_dataset: Path) -> None:
+    """The loader that others use: natural order of folders, np.load, stack, random_split 0.8/0.15/0.05."""
+    torch = pytest.importorskip("torch")
+    root = small_dataset / "genres_mel_npz"
+    genres = natsorted(folder.name for folder in root.iterdir())
+    arrays, labels = [], []
+    for label, genre in enumerate(genres):
+        for path in (root / genre).iterdir():
+            arrays.append(np.load(path)["spectrogram"])
+            labels.append(label)
+    data = torch.utils.data.TensorDataset(torch.tensor(np.stack(arrays)), torch.tensor(labels))
+    parts = torch.utils.data.random_split(data, [0.8, 0.15, 0.05], generator=torch.Generator().manual_seed(0))
+    assert sum(map(len, parts)) == 3 * 4 * 4
+    assert data[0][0].shape == SMALL.shape
+    assert genres == list(GENRES)
+
+
+def test_manifest_says_what_was_done(small_dataset: Path) -> None:
+    """Settings, fingerprint, versions, and each track with its segments, beside the tree."""
+    manifest = read_manifest(small_dataset / "genres_mel_npz")
+    assert manifest is not None
+    assert MelConfig.from_json(manifest["settings"]) == SMALL
+    assert manifest["fingerprint"] == SMALL.fingerprint()
+    assert {"python", "librosa", "numpy"} <= manifest["versions"].keys()
+    assert len(manifest["tracks"]) == 12
+    assert manifest["tracks"]["disco/disco.00003"]["segments"] == 4
+    assert manifest["failures"] == {}
+
+
+def test_processes_give_what_one_process_gives(dataset: Path, tmp_path: Path) -> None:
+    """Two processes and this one write the same bytes."""
+    preprocess(dataset, SMALL, output=tmp_path / "a", jobs=1)
+    preprocess(dataset, SMALL, output=tmp_path / "b", jobs=2)
+    assert tree_bytes(tmp_path / "a") == tree_bytes(tmp_path / "b")
+
+
+def test_workers_do_not_collect_their_imports_over_and_over() -> None:
+    """In a worker what is there is passed over from then on; in this process nothing is changed."""
+
+    def frozen() -> int:
+        """Count what the collector passes over.
+
+        Returns
+        -------
+        int
+            Number of objects.
+        """
+        preprocessing._spare_collector.cache_clear()
+        preprocessing._spare_collector()
+        return gc.get_freeze_count()
+
+    assert min(joblib.Parallel(n_jobs=2)([joblib.delayed(frozen)()] * 2)) > 10_000
+    assert frozen() == 0
+
+
+def test_a_second_run_skips_what_is_there(dataset: Path) -> None:
+    """Nothing is written twice; the numbers still tell of the whole tree."""
+    first = run(dataset)
+    before = {path: path.stat().st_mtime_ns for path in first.tree.rglob("*.npz")}
+    second = run(dataset)
+    assert (first.written, first.skipped, first.segments) == (6, 0, 24)
+    assert (second.written, second.skipped, second.segments) == (0, 6, 24)
+    assert before == {path: path.stat().st_mtime_ns for path in second.tree.rglob("*.npz")}
+
+
+def test_a_changed_or_damaged_track_is_done_again(dataset: Path) -> None:
+    """A recording that is shorter now loses its old segments; a removed segment comes back."""
+    tree = run(dataset).tree
+    metal = dataset / "genres_original" / "metal" / "metal.00000.wav"
+    soundfile.write(metal, synthesize("metal", seed=9, duration=1.0, sample_rate=8000), 8000)
+    (tree / "disco" / "disco.00001-2.npz").unlink()
+    report = run(dataset)
+    assert (report.written, report.skipped, report.segments) == (2, 4, 22)
+    assert sorted(path.name for path in (tree / "metal").glob("metal.00000-*")) == [
+        "metal.00000-0.npz",
+        "metal.00000-1.npz",
+    ]
+    assert (tree / "disco" / "disco.00001-2.npz").exists()
+
+
+def test_a_stopped_run_keeps_whole_files_and_goes_on(dataset: Path) -> None:
+    """Ctrl-C after three tracks: their segments count, and the next run does the other three."""
+
+    def stop(done: int, total: int, result: TrackResult) -> None:
+        """Press Ctrl-C after the third track.
+
+        Parameters
+        ----------
+        done, total : int
+            Tracks done and to do.
+        result : TrackResult
+            The latest one.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            After the third track.
+        """
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        preprocess(dataset, SMALL, jobs=1, on_track=stop)
+    assert not (dataset / ".genres_mel_npz.partial").exists()
+    for path in (dataset / "genres_mel_npz").rglob("*.npz"):
+        assert read_npz(path, "spectrogram").shape == SMALL.shape
+    report = run(dataset)
+    assert (report.written, report.skipped) == (3, 3)
+
+
+def test_two_runs_do_not_write_one_tree(dataset: Path) -> None:
+    """The second is refused while the first is at work, and goes on where the first stopped."""
+
+    def intrude(done: int, total: int, result: TrackResult) -> None:
+        """Start a second run in the middle of the first.
+
+        Parameters
+        ----------
+        done, total : int
+            Tracks done and to do.
+        result : TrackResult
+            The latest one.
+        """
+        with pytest.raises(DatasetError, match="another genrebench preprocess writes it now"):
+            run(dataset)
+
+    report = preprocess(dataset, SMALL, jobs=1, on_track=intrude)
+    assert report.written == 6
+    assert run(dataset).skipped == 6
+
+
+def test_unfinished_files_lie_in_the_staging_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill while a track is written leaves nothing in the folder that others read."""
+    tree, staging = tmp_path / "tree", tmp_path / "staging"
+    tree.mkdir()
+    staging.mkdir()
+    monkeypatch.setattr(Path, "replace", lambda self, target: None)  # as if killed just before
+    recording = Recording("metal", "metal.00000", tmp_path / "metal.00000.wav")
+    preprocessing._write_track([np.zeros(SMALL.shape, np.float32)], tree, recording, staging)
+    assert not list(tree.iterdir())
+    assert len(list(staging.iterdir())) == 1
+
+
+def test_settings_are_never_mixed(dataset: Path, tmp_path: Path) -> None:
+    """Other settings for the same tree are refused, and say which differ; another tree takes them."""
+    tree = run(dataset).tree
+    before = tree_bytes(dataset)
+    other = MelConfig(sample_rate=8000, n_fft=512, hop_length=128, n_mels=32, segments=4, track_duration=2.0)
+    with pytest.raises(DatasetError, match=r"found hop_length 256 instead of 128.*--output"):
+        preprocess(dataset, other, jobs=1)
+    assert tree_bytes(dataset) == before
+    assert preprocess(dataset, other, output=tmp_path / "other", jobs=1).written == 6
+    manifest_path(tree).unlink()
+    with pytest.raises(DatasetError, match="holds other things, and no manifest beside it"):
+        run(dataset)
+
+
+def test_recordings_that_fail_are_reported_and_do_not_end_the_run(dataset: Path) -> None:
+    """A damaged, an empty and a short file have reasons; hidden and other files are no recordings."""
+    folder = dataset / "genres_original" / "metal"
+    (folder / "metal.00002.wav").write_bytes(b"RIFF but not really")
+    (folder / "metal.00003.wav").touch()
+    soundfile.write(folder / "metal.00004.wav", np.ones(100, np.float32) / 2, 8000)
+    (folder / "._metal.00000.wav").write_bytes(b"macOS")
+    (folder / "notes.txt").write_text("no music")
+    shutil.copy(folder / "metal.00000.wav", folder / "metal.00000.flac")
+    report = run(dataset)
+    assert (report.written, report.segments) == (6, 24)
+    assert report.failures.keys() == {f"metal/metal.0000{i}.wav" for i in (2, 3, 4)} | {"metal/metal.00000.wav"}
+    assert "cannot be decoded" in report.failures["metal/metal.00002.wav"]
+    assert "empty file" in report.failures["metal/metal.00003.wav"]
+    assert "at least" in report.failures["metal/metal.00004.wav"]
+    assert "same track name" in report.failures["metal/metal.00000.wav"]
+    manifest = read_manifest(report.tree)
+    assert manifest is not None
+    assert manifest["failures"] == report.failures
+    assert len(list(report.tree.rglob("*.npz"))) == 24
+
+
+def test_a_recording_that_goes_bad_loses_its_segments(dataset: Path) -> None:
+    """A tree never holds segments of a file that cannot be decoded any more; a removed file's are named."""
+    tree = run(dataset).tree
+    (dataset / "genres_original" / "disco" / "disco.00000.wav").write_bytes(b"damaged")
+    (dataset / "genres_original" / "disco" / "disco.00001.wav").unlink()
+    report = run(dataset)
+    assert {path.name for path in (tree / "disco").iterdir()} == {f"disco.00001-{i}.npz" for i in range(4)}
+    assert report.orphans == ("disco/disco.00001",)
+
+
+def test_a_genre_without_any_segment_leaves_no_folder(dataset: Path) -> None:
+    """An empty folder would be a class of its own to other people's loaders."""
+    for path in (dataset / "genres_original" / "disco").iterdir():
+        path.write_bytes(b"damaged")
+    report = run(dataset)
+    assert {path.name for path in report.tree.iterdir()} == {"classical", "metal"}
+    assert report.genres == ("classical", "metal")
+
+
+def test_names_that_no_file_system_call_takes_fail_alone(dataset: Path) -> None:
+    """A name that is not UTF-8 works; one too long for a segment's suffix fails, and the rest is done."""
+    folder = dataset / "genres_original" / "metal"
+    for name in (b"bad\xff.wav", b"L" * 251 + b".wav"):
+        shutil.copy(folder / "metal.00000.wav", folder / os.fsdecode(name))
+    report = run(dataset)
+    assert report.written == 7
+    (reason,) = report.failures.values()
+    assert "File name too long" in reason
+    assert run(dataset).skipped == 7
+
+
+def test_the_tree_keeps_apart_from_the_recordings(dataset: Path) -> None:
+    """Never is one told to remove what holds the recordings."""
+    for output in (dataset, dataset / "genres_original", dataset / "genres_original" / "metal" / "mel", dataset.parent):
+        with pytest.raises(DatasetError, match="expected a folder apart from the recordings"):
+            preprocess(dataset, SMALL, output=output, jobs=1)
+    (dataset / "file").touch()
+    with pytest.raises(DatasetError, match="received a file; choose another --output"):
+        preprocess(dataset, SMALL, output=dataset / "file", jobs=1)
+
+
+def test_names_of_any_script_work(dataset: Path) -> None:
+    """Leading dashes, spaces, newlines, dots and other scripts in genre and track names."""
+    folder = dataset / "genres_original" / "-Кри к"
+    folder.mkdir()
+    source = dataset / "genres_original" / "metal" / "metal.00000.wav"
+    for name in ("-rf.wav", "a\nb.wav", "..wav.wav", "曲-3.wav"):
+        shutil.copy(source, folder / name)
+    report = run(dataset)
+    assert report.failures == {}
+    assert "曲-3-2.npz" in {path.name for path in (report.tree / folder.name).iterdir()}
+    assert report.segments == 24 + 4 * 3
+
+
+@pytest.mark.parametrize(
+    ("prepare", "message"),
+    [
+        (lambda root: None, "expected a folder of genre folders"),
+        (lambda root: root.mkdir(), "expected genre folders"),
+        (lambda root: (root / "blues").mkdir(parents=True), "expected recordings"),
+        (lambda root: (root.parent.mkdir(exist_ok=True), root.touch()), "expected a folder of genre folders"),
+    ],
+)
+def test_a_dataset_without_recordings_is_refused(tmp_path: Path, prepare, message: str) -> None:  # type: ignore[no-untyped-def]
+    """Missing, empty, without files, or a file: one line, and nothing is written."""
+    (tmp_path / "dataset").mkdir()
+    prepare(tmp_path / "dataset" / "genres_original")
+    with pytest.raises(DatasetError, match=message):
+        run(tmp_path / "dataset")
+    assert not (tmp_path / "dataset" / "genres_mel_npz").exists()
+
+
+def test_settings_that_leave_a_band_empty_end_the_run(dataset: Path) -> None:
+    """That is no recording's fault, so it is not reported a thousand times."""
+    config = MelConfig(sample_rate=8000, n_fft=128, n_mels=128, hop_length=64, segments=4, track_duration=2.0)
+    with pytest.raises(ConfigError, match="n_mels"):
+        preprocess(dataset, config, jobs=2)
+    assert {path.name for path in dataset.iterdir()} == {"genres_original"}
+
+
+def test_a_damaged_manifest_is_refused(dataset: Path) -> None:
+    """It is not taken for an empty one."""
+    tree = run(dataset).tree
+    for content in ("{", "[]", '{"format": 99}', '{"format": 1, "settings": {}}'):
+        manifest_path(tree).write_text(content)
+        with pytest.raises(DatasetError, match="manifest"):
+            run(dataset)

@@ -1,0 +1,77 @@
+"""The core without frameworks, and its start-up."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FRAMEWORKS = {"torch", "tensorflow", "keras", "jax"}
+
+BLOCKED = """
+import sys
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"torch", "tensorflow", "keras", "jax"}:
+            raise ModuleNotFoundError(f"blocked: {name}", name=name)
+sys.meta_path.insert(0, Block())
+from genrebench.cli.main import main
+main(sys.argv[1:])
+"""
+
+
+def blocked(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line where no framework can be imported.
+
+    Parameters
+    ----------
+    *arguments : str
+        What follows ``genrebench``.
+
+    Returns
+    -------
+    CompletedProcess
+        Exit status and output.
+    """
+    return subprocess.run([sys.executable, "-c", BLOCKED, *arguments], capture_output=True, text=True, check=False)
+
+
+def test_the_core_runs_without_any_framework(small_dataset: Path, tmp_path: Path) -> None:
+    """Preprocessing, the layer table, the list of backends; training and inference say in a line what is missing."""
+    output = tmp_path / "tree"
+    settings = "--sample-rate 8000 --n-fft 512 --hop-length 256 --n-mels 32 --segments 4 --track-duration 2".split()
+    done = blocked("preprocess", "--dataset", str(small_dataset), "--output", str(output), "--jobs", "1", *settings)
+    assert done.returncode == 0, done.stderr
+    assert "48 segments of 32 x 16" in done.stdout.replace("\n", " ")
+    assert "475,594" in blocked("summary").stdout
+    assert blocked("backends").returncode == 0
+    trained = blocked("train", "--backend", "torch", "--dataset", str(small_dataset), "--results", str(tmp_path / "r"))
+    assert trained.returncode == 1
+    assert trained.stderr.startswith("Error: backend torch: ")
+    assert trained.stderr.count("\n") == 1
+    assert not (tmp_path / "r").exists()
+
+
+def test_no_core_module_imports_a_framework() -> None:
+    """Not even lazily: no import statement anywhere in genrebench/ names one."""
+    for path in (ROOT / "genrebench").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not FRAMEWORKS & {name.split(".")[0] for name in names}, path
+
+
+@pytest.mark.parametrize(
+    ("code", "absent"),
+    [
+        ("import genrebench.cli.main", {"numpy", "rich", "pydantic"}),
+        ("import genrebench.data.preprocess", {"librosa", "matplotlib", "sklearn", "numba"}),
+        ("import genrebench.training.loop", {"librosa", "matplotlib", "sklearn", "numba"}),
+    ],
+)
+def test_imports_stay_light(code: str, absent: set[str]) -> None:
+    """Help answers at once, and what takes seconds to import waits until it is needed."""
+    check = f"import sys; {code}; found = {absent | FRAMEWORKS!r} & set(sys.modules); assert not found, found"
+    subprocess.run([sys.executable, "-c", check], check=True)

@@ -1,0 +1,92 @@
+"""Experiment files: defaults, overrides, and messages that name the key."""
+
+from pathlib import Path
+
+import pytest
+
+from genrebench.errors import ConfigError
+from genrebench.training.config import Experiment, load_experiment
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_defaults_are_those_of_the_specification() -> None:
+    """300 epochs, a learning rate of 0.001, batches of 64, split by track."""
+    experiment = load_experiment(None, {"name": "x"})
+    training = experiment.training
+    assert (training.epochs, training.learning_rate, training.batch_size) == (300, 1e-3, 64)
+    assert experiment.split.protocol == "track"
+    assert experiment.backend == "torch"
+
+
+def test_options_stand_above_the_file_and_the_file_above_the_defaults(tmp_path: Path) -> None:
+    """What is not given stays; the name is the file's unless one is given."""
+    path = tmp_path / "short.toml"
+    path.write_text("seed = 3\n[training]\nepochs = 7\nbatch_size = 8\n")
+    experiment = load_experiment(
+        path, {"training.epochs": 2, "training.learning_rate": None, "split.protocol": "segment"}
+    )
+    assert experiment.name == "short"
+    assert experiment.seed == 3
+    assert (experiment.training.epochs, experiment.training.batch_size) == (2, 8)
+    assert experiment.training.learning_rate == 1e-3
+    assert experiment.split.protocol == "segment"
+
+
+def test_the_resolved_file_reads_back(tmp_path: Path) -> None:
+    """What a run saves is an experiment file with every key."""
+    experiment = load_experiment(None, {"name": "x", "training.epochs": 5, "results": Path("elsewhere")})
+    (tmp_path / "x.toml").write_text(experiment.to_toml())
+    assert load_experiment(tmp_path / "x.toml", {}) == experiment
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "experiments").glob("*.toml")), ids=lambda path: path.stem)
+def test_every_experiment_of_the_project_is_valid(path: Path) -> None:
+    """The files under experiments/ are read, and are named as their runs."""
+    assert load_experiment(path, {}).name == path.stem
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[training]\nepoch = 3", r"training\.epoch: unknown key; did you mean training\.epochs\?"),
+        ("color = 3", "color: unknown key; known are name, backend"),
+        ("[training]\nepochs = 'many'", r"training\.epochs: .*valid integer.*'many'"),
+        ("[training]\nepochs = 0", r"training\.epochs: .*greater than or equal to 1, received 0"),
+        ("[training]\nlearning_rate = -1.0", r"training\.learning_rate: .*greater than 0"),
+        ("[training]\nlearning_rate = nan", r"training\.learning_rate: .*finite number"),
+        ("[split]\nprotocol = 'artist'", r"split\.protocol: .*'track' or 'segment', received 'artist'"),
+        ("training = 3", "training: .*received 3"),
+        ("seed = true", "seed: .*valid integer"),
+        ("[training]\nlr = 1", r"training\.lr: unknown key; known are"),
+        ("[split]\nvalidation = 0.6\ntest = 0.4", "split: expected validation and test to leave a share"),
+        ("name = '../x'", "name: expected a plain folder name"),
+        ("name = '-x'", "name: expected a plain folder name"),
+        ("epochs =", "expected TOML"),
+        ("\xff", "expected TOML"),
+    ],
+)
+def test_a_wrong_key_is_named(tmp_path: Path, content: str, message: str) -> None:
+    """One line with the file, the key, what was expected and what came."""
+    path = tmp_path / "wrong.toml"
+    path.write_text(content, encoding="latin-1")
+    with pytest.raises(ConfigError, match=message) as refusal:
+        load_experiment(path, {})
+    assert "wrong.toml" in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_missing_file_and_a_table_that_is_none_are_refused(tmp_path: Path) -> None:
+    """The message names the file or the table."""
+    with pytest.raises(ConfigError, match=r"nowhere\.toml.*No such file"):
+        load_experiment(tmp_path / "nowhere.toml", {})
+    (tmp_path / "a.toml").write_text("training = 3")
+    with pytest.raises(ConfigError, match=r"expected a table \[training\]"):
+        load_experiment(tmp_path / "a.toml", {"training.epochs": 3})
+
+
+def test_settings_do_not_change() -> None:
+    """A run's settings cannot be altered behind its back."""
+    experiment = Experiment(name="x")
+    with pytest.raises(ValueError, match="frozen"):
+        experiment.seed = 3

@@ -1,0 +1,355 @@
+"""Training runs: learning, what is saved, reproducibility, and how a run ends."""
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from genrebench.audio.standardize import Standardizer
+from genrebench.backend.protocol import BackendInfo, BatchMetrics
+from genrebench.data.dataset import load_dataset
+from genrebench.data.preprocess import preprocess
+from genrebench.errors import BackendError, ConfigError, TrainingError
+from genrebench.model.saved import load_model
+from genrebench.network.adam import Adam
+from genrebench.network.genre_cnn import genre_cnn
+from genrebench.network.numerics import cross_entropy
+from genrebench.training import batches as feed
+from genrebench.training import loop as training
+from genrebench.training.batches import batches, predict
+from genrebench.training.checkpoint import RUN_FILES, Epoch
+from genrebench.training.config import Experiment, SplitSettings, TrainingSettings
+from genrebench.training.loop import load_training_data, train
+from tests.conftest import SMALL, write_originals
+
+torch_backend = pytest.importorskip("genrebench_torch.backend")
+
+
+@pytest.fixture
+def experiment(small_dataset: Path, tmp_path: Path) -> Experiment:
+    """Describe a short training on the small dataset.
+
+    Parameters
+    ----------
+    small_dataset : Path
+        The data.
+    tmp_path : Path
+        Where the run goes.
+
+    Returns
+    -------
+    Experiment
+        Four epochs; of each genre two tracks train, one validates and one tests.
+    """
+    return Experiment(
+        name="run",
+        device="cpu",
+        dataset=small_dataset,
+        results=tmp_path,
+        split=SplitSettings(validation=0.25, test=0.25),
+        training=TrainingSettings(epochs=4, batch_size=5),
+    )
+
+
+def with_training(experiment: Experiment, **settings: Any) -> Experiment:
+    """Change hyperparameters.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        What to change.
+    **settings : object
+        Attributes of `TrainingSettings`.
+
+    Returns
+    -------
+    Experiment
+        The changed one.
+    """
+    return experiment.model_copy(update={"training": experiment.training.model_copy(update=settings)})
+
+
+def test_the_network_learns_twenty_segments_by_heart(tmp_path: Path) -> None:
+    """On 20 segments, real ones of five genres, training reaches 100 % and evaluation mode agrees."""
+    genres = ("classical", "disco", "metal", "reggae", "jazz")
+    write_originals(tmp_path / "d", tracks=1, genres=genres)
+    preprocess(tmp_path / "d", SMALL, jobs=1)
+    data = load_dataset(tmp_path / "d")
+    assert len(data.labels) == 20
+    x = Standardizer.fit(data.spectrograms, np.arange(20)).apply(data.spectrograms)[..., None]
+    architecture = genre_cnn(SMALL.shape, 5)
+    network = torch_backend.TorchBackend.build(architecture, architecture.initial_weights(0), device="cpu")
+    network.start_training(Adam(), seed=0)
+    # The running statistics keep 0.99 of their old value in each step: 600 steps forget where they started.
+    for _ in range(600):
+        network.train_step(x, data.labels)
+    assert (network.logits(x).argmax(axis=1) == data.labels).all()
+    assert cross_entropy(network.logits(x), data.labels) < 0.05
+
+
+def test_a_run_leaves_every_file_and_what_they_say_agrees(experiment: Experiment) -> None:
+    """Log, JSON, weights, curves and resolved configuration; the best epoch is the same in all."""
+    seen: list[Epoch] = []
+    sizes: list[BatchMetrics] = []
+    run = train(experiment, on_epoch=seen.append, on_batch=sizes.append)
+    assert {path.name for path in run.folder.iterdir()} == set(RUN_FILES)
+    document = json.loads((run.folder / "model.json").read_text())
+    with (run.folder / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert run.status == document["status"] == "finished"
+    assert [batch.size for batch in sizes] == [5, 5, 5, 5, 4] * 4
+    assert [int(row["epoch"]) for row in rows] == [epoch.epoch for epoch in seen] == [1, 2, 3, 4]
+    assert all(float(row["train_loss"]) == epoch.train_loss for row, epoch in zip(rows, seen, strict=True))
+    best = max(seen, key=lambda epoch: (epoch.validation_accuracy, -epoch.validation_loss))
+    assert run.best == best == [epoch for epoch in seen if epoch.saved][-1]
+    assert document["weights"]["epoch"] == best.epoch
+    assert document["epochs_done"] == 4
+    assert document["hyperparameters"]["epochs"] == 4
+    assert document["seed"] == 0
+    assert {"torch", "numpy", "python", "genrebench"} <= document["versions"].keys()
+    assert document["data"]["segments"] == {"train": 24, "validation": 12, "test": 12}
+    assert len(document["data"]["test_tracks"]) == 3
+    assert (run.folder / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert 'protocol = "track"' in (run.folder / "experiment.toml").read_text()
+
+
+def test_the_saved_model_is_the_one_that_was_measured(experiment: Experiment) -> None:
+    """Read back, it has the validation loss and accuracy of its epoch's row, and of the JSON."""
+    run = train(experiment)
+    model = load_model(run.folder)
+    data = load_training_data(experiment)
+    assert data.standardizer == model.spec.standardizer
+    network = torch_backend.TorchBackend.build(model.spec.architecture, model.weights, device="cpu")
+    rows = data.split.validation
+    logits = predict(network, data.inputs, rows, batch_size=5)
+    assert cross_entropy(logits, data.dataset.labels[rows]) == pytest.approx(run.best.validation_loss, rel=1e-6)
+    assert run.metrics["validation"]["segment_accuracy"] == pytest.approx(run.best.validation_accuracy)
+    assert model.document["metrics"] == run.metrics
+    assert run.metrics["test"]["tracks"] == 3
+
+
+def test_one_seed_gives_the_same_weights_and_another_seed_others(experiment: Experiment) -> None:
+    """Two runs are equal to the last bit."""
+    weights = []
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        run = train(experiment.model_copy(update={"name": name, "seed": seed}))
+        weights.append(load_file(run.folder / "weights_last.safetensors"))
+    assert all(np.array_equal(weights[0][name], weights[1][name]) for name in weights[0])
+    assert not np.array_equal(weights[0]["dense/kernel"], weights[2]["dense/kernel"])
+
+
+def test_the_order_of_the_batches_differs_from_epoch_to_epoch(
+    experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every epoch sees every training segment once, each time in another order."""
+    orders: list[list[int]] = []
+
+    def spy(inputs: Any, labels: Any, rows: Any, batch_size: int) -> Any:
+        """Note the rows of an epoch.
+
+        Parameters
+        ----------
+        inputs, labels, rows, batch_size : object
+            As `batches` takes them.
+
+        Returns
+        -------
+        iterator
+            What `batches` gives.
+        """
+        if len(rows) == 24:
+            orders.append(list(rows))
+        return batches(inputs, labels, rows, batch_size)
+
+    monkeypatch.setattr(feed, "batches", spy)
+    train(experiment)
+    assert len(orders) == 4
+    assert all(sorted(order) == sorted(orders[0]) for order in orders)
+    assert len({tuple(order) for order in orders}) == 4
+
+
+def test_the_split_by_segment_is_available_under_its_name(experiment: Experiment) -> None:
+    """It trains, and the record says how many tracks stand on both sides."""
+    settings = SplitSettings(protocol="segment", validation=0.25, test=0.0)
+    run = train(with_training(experiment, epochs=1).model_copy(update={"split": settings}))
+    document = load_model(run.folder).document
+    assert document["data"]["tracks_on_both_sides"] > 3
+    assert "test" not in run.metrics
+
+
+def test_a_run_is_not_replaced_unasked(experiment: Experiment) -> None:
+    """The name is taken; --overwrite takes it all the same and leaves nothing of the old run."""
+    experiment = with_training(experiment, epochs=1)
+    train(experiment)
+    with pytest.raises(ConfigError, match=r"holds a run; choose another --name, or add --overwrite"):
+        train(experiment)
+    (experiment.folder / "notes.txt").write_text("mine")
+    train(experiment, overwrite=True)
+    assert (experiment.folder / "notes.txt").read_text() == "mine"
+
+
+def test_an_old_run_stays_until_the_new_one_has_weights(experiment: Experiment) -> None:
+    """A replacement that fails in its first epoch, for whatever reason, costs nothing and leaves nothing."""
+
+    def fail(batch: BatchMetrics) -> None:
+        """Fail as a full disk would.
+
+        Parameters
+        ----------
+        batch : BatchMetrics
+            The latest one.
+
+        Raises
+        ------
+        OSError
+            Always.
+        """
+        raise OSError(28, "No space left on device")
+
+    train(with_training(experiment, epochs=1))
+    before = {path.name: path.read_bytes() for path in experiment.folder.iterdir()}
+    with pytest.raises(OSError, match="No space"):
+        train(experiment, overwrite=True, on_batch=fail)
+    assert {path.name: path.read_bytes() for path in experiment.folder.iterdir()} == before
+    assert [path.name for path in experiment.results.iterdir()] == ["run"]
+
+
+def test_a_run_that_fails_later_is_not_left_running(experiment: Experiment) -> None:
+    """Its best weights stay, and its status says how it ended."""
+
+    def fail(epoch: Epoch) -> None:
+        """Fail after the first epoch.
+
+        Parameters
+        ----------
+        epoch : Epoch
+            The latest one.
+
+        Raises
+        ------
+        BrokenPipeError
+            Always.
+        """
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        train(experiment, on_epoch=fail)
+    assert load_model(experiment.folder).document["status"] == "failed"
+
+
+def test_ctrl_c_ends_a_run_and_keeps_what_was_learned(experiment: Experiment) -> None:
+    """In the third epoch: two are in the log, the best of them is the model, the status says so."""
+
+    def press(epoch: Epoch) -> None:
+        """Press Ctrl-C after the second epoch.
+
+        Parameters
+        ----------
+        epoch : Epoch
+            The latest one.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            After the second epoch.
+        """
+        if epoch.epoch == 2:
+            raise KeyboardInterrupt
+
+    run = train(experiment, on_epoch=press)
+    assert run.status == "interrupted"
+    model = load_model(run.folder)
+    assert model.document["status"] == "interrupted"
+    assert model.document["epochs_done"] == 2
+    assert {path.name for path in run.folder.iterdir()} == set(RUN_FILES)
+
+
+def test_ctrl_c_before_the_first_epoch_leaves_nothing(experiment: Experiment) -> None:
+    """There is no model yet, so there is no run."""
+
+    def press(batch: BatchMetrics) -> None:
+        """Press Ctrl-C.
+
+        Parameters
+        ----------
+        batch : BatchMetrics
+            The latest one.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            Always.
+        """
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(experiment, on_batch=press)
+    assert not experiment.folder.exists()
+
+
+def test_a_loss_that_is_no_number_ends_the_run(experiment: Experiment) -> None:
+    """A huge learning rate: one line that names the epoch and the option, and no model left behind as good."""
+    with pytest.raises(TrainingError, match=r"epoch \d+: expected a finite loss.*--learning-rate below 1e\+30"):
+        train(with_training(experiment, learning_rate=1e30, epochs=50))
+    assert not experiment.folder.exists() or load_model(experiment.folder).document["status"] == "failed"
+
+
+def test_a_backend_that_cannot_train_is_refused_before_anything_is_written(
+    experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message says which one can."""
+    info = BackendInfo("reader", "numpy", "reads only", ("cpu",), can_train=False, implementation="")
+    monkeypatch.setattr(training, "load_backend", lambda name: (info, object()))
+    with pytest.raises(BackendError, match=r"backend reader.*--backend torch"):
+        train(experiment)
+    assert not experiment.folder.exists()
+
+
+def test_the_precision_is_recorded_and_changes_the_weights_a_little(experiment: Experiment) -> None:
+    """bfloat16 is in the model's document; its float32 weights differ from those of float32, but not by much."""
+    weights = {}
+    for precision in ("float32", "bfloat16"):
+        run = train(with_training(experiment.model_copy(update={"name": precision}), precision=precision))
+        document = json.loads((run.folder / "model.json").read_text())
+        assert document["hyperparameters"]["precision"] == precision
+        weights[precision] = load_file(run.folder / "weights_last.safetensors")["dense/kernel"]
+        assert weights[precision].dtype == np.float32
+    difference = np.linalg.norm(weights["bfloat16"] - weights["float32"]) / np.linalg.norm(weights["float32"])
+    assert 1e-5 < difference < 0.2
+
+
+def test_a_precision_that_the_backend_lacks_is_refused(experiment: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is written; the message says what the backend has."""
+    info = BackendInfo("mine", "numpy", "trains", ("cpu",), can_train=True, implementation="")
+    monkeypatch.setattr(training, "load_backend", lambda name: (info, object()))
+    with pytest.raises(BackendError, match="backend mine: expected a precision of float32, received bfloat16"):
+        train(with_training(experiment, precision="bfloat16"))
+    assert not experiment.folder.exists()
+
+
+def test_batches_reuse_their_memory_and_lose_nothing() -> None:
+    """Rows arrive in order, the last batch is short, and the inputs share one buffer."""
+    inputs = np.arange(7, dtype=np.float32).reshape(7, 1, 1, 1)
+    labels = np.arange(7) * 10
+    rows = np.array([6, 0, 3, 2, 5])
+    seen, pointers = [], set()
+    for x, y in batches(inputs, labels, rows, 2):
+        seen += list(zip(x.ravel().tolist(), y.tolist(), strict=True))
+        pointers.add(x.__array_interface__["data"][0])
+    assert seen == [(row, row * 10) for row in rows]
+    assert len(pointers) == 1
+
+
+def test_epochs_are_compared_by_accuracy_then_loss() -> None:
+    """A higher accuracy wins; at equal accuracy the lower loss; equal epochs do not."""
+    row = Epoch(1, 0.0, 0.0, validation_loss=1.0, validation_accuracy=0.5, seconds=0.0, saved=False)
+    assert row.improves_on(None)
+    assert not row.improves_on(row)
+    assert replace(row, validation_loss=0.9).improves_on(row)
+    assert replace(row, validation_accuracy=0.6, validation_loss=9.0).improves_on(row)
+    assert not replace(row, validation_accuracy=0.4, validation_loss=0.1).improves_on(row)
