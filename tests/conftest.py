@@ -33,20 +33,7 @@ def music() -> NDArray[np.float32]:
 
 @pytest.fixture
 def record(tmp_path: Path, music: NDArray[np.float32]) -> Recorder:
-    """Offer a function that writes audio files into the test's folder.
-
-    Parameters
-    ----------
-    tmp_path : Path
-        The test's folder.
-    music : ndarray of float32
-        What is written by default.
-
-    Returns
-    -------
-    callable
-        ``record(name, samples=music, rate=22050, subtype=None)``, which returns the file's path.
-    """
+    """Offer a function that writes audio files into the test's folder."""
 
     def write(
         name: str,
@@ -58,19 +45,8 @@ def record(tmp_path: Path, music: NDArray[np.float32]) -> Recorder:
 
         Parameters
         ----------
-        name : str
-            File name, whose extension says the format.
         samples : ndarray of float32 [shape=(n,) or (n, channels)]
             Audio.
-        rate : int
-            Sample rate in Hz.
-        subtype : str, optional
-            Encoding, as soundfile names it.
-
-        Returns
-        -------
-        Path
-            The file.
         """
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,17 +57,7 @@ def record(tmp_path: Path, music: NDArray[np.float32]) -> Recorder:
 
 
 def write_originals(dataset: Path, *, tracks: int, genres: tuple[str, ...] = GENRES) -> None:
-    """Write a small dataset of recordings.
-
-    Parameters
-    ----------
-    dataset : Path
-        Folder that gets ``genres_original/``.
-    tracks : int
-        Recordings of each genre, two seconds at 8,000 Hz.
-    genres : tuple of str
-        The genres.
-    """
+    """Write a small dataset of recordings."""
     for genre in genres:
         folder = dataset / "genres_original" / genre
         folder.mkdir(parents=True)
@@ -102,18 +68,7 @@ def write_originals(dataset: Path, *, tracks: int, genres: tuple[str, ...] = GEN
 
 @pytest.fixture(scope="session")
 def small_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a preprocessed dataset of three genres with four tracks of four segments; tests must not change it.
-
-    Parameters
-    ----------
-    tmp_path_factory : TempPathFactory
-        Where it goes.
-
-    Returns
-    -------
-    Path
-        Folder with ``genres_original/`` and ``genres_mel_npz/``.
-    """
+    """Make a preprocessed dataset of three genres with four tracks of four segments; tests must not change it."""
     dataset = tmp_path_factory.mktemp("small") / "dataset"
     write_originals(dataset, tracks=4)
     preprocess(dataset, SMALL, jobs=1)

@@ -23,18 +23,7 @@ main(sys.argv[1:])
 
 
 def blocked(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line where no framework can be imported.
-
-    Parameters
-    ----------
-    *arguments : str
-        What follows ``genrebench``.
-
-    Returns
-    -------
-    CompletedProcess
-        Exit status and output.
-    """
+    """Run the command line where no framework can be imported."""
     return subprocess.run([sys.executable, "-c", BLOCKED, *arguments], capture_output=True, text=True, check=False)
 
 

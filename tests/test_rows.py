@@ -59,6 +59,30 @@ def test_imports_go_down(path: Path) -> None:
         assert target == room or ROW[target] < ROW[room], f"{room} imports {module}, which is not below it"
 
 
+def module_of(path: Path) -> str:
+    """Name the module of a file."""
+    root = ROOT if path.is_relative_to(ROOT / "genrebench") else path.parents[1]
+    return ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_modules_form_no_circle() -> None:
+    """Nothing leads from a module back to itself, not even by way of a lazy import."""
+    files = {module_of(path): path for path in MODULES}
+    edges: dict[str, set[str]] = {}
+    for name, path in files.items():
+        found = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                inner = {f"{node.module}.{alias.name}" for alias in node.names}
+                found |= {each if each in files else str(node.module) for each in inner}
+        edges[name] = (found & files.keys()) - {name}
+    while leaves := {name for name, targets in edges.items() if not targets}:
+        edges = {name: targets - leaves for name, targets in edges.items() if name not in leaves}
+    assert not edges, f"circle among {sorted(edges)}"
+
+
 def test_no_rooms_are_missing() -> None:
     """Every folder and file at the top of the packages has its row."""
     rooms = {

@@ -40,18 +40,7 @@ class ChannelsLastFlatten(nn.Module):
 
 
 def load_network(weights: dict[str, np.ndarray]) -> nn.Sequential:
-    """Build the network and load its weights, whose names and layouts are Keras'.
-
-    Parameters
-    ----------
-    weights : dict of str to ndarray
-        Of the layers ``conv2d``, ``batch_normalization``, ..., ``dense_1``.
-
-    Returns
-    -------
-    Sequential
-        The network in evaluation mode, for spectrograms of 128 x 130.
-    """
+    """Build the network and load its weights, whose names and layouts are Keras'."""
     layers: list[nn.Module] = []
     for index, kernel, pool in ((0, 3, 3), (1, 3, 3), (2, 2, 2)):
         suffix = f"_{index}" if index else ""
@@ -71,22 +60,7 @@ def load_network(weights: dict[str, np.ndarray]) -> nn.Sequential:
 
 
 def classify(path: Path, network: nn.Sequential, document: dict[str, Any]) -> dict[str, float]:
-    """Classify a recording, one segment at a time.
-
-    Parameters
-    ----------
-    path : Path
-        The recording.
-    network : Sequential
-        The network.
-    document : dict
-        What ``model.json`` says.
-
-    Returns
-    -------
-    dict of str to float
-        Probability of each genre, joined over the segments by their mean log-probability.
-    """
+    """Classify a recording, one segment at a time."""
     y, sample_rate = librosa.load(path, sr=22050)
     scores = []
     for start in range(0, len(y) - SAMPLES // 2, SAMPLES):

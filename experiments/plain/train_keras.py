@@ -26,45 +26,16 @@ class Stopwatch(keras.callbacks.Callback):
         self.seconds: list[float] = []
 
     def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
-        """Start.
-
-        Parameters
-        ----------
-        epoch : int
-            Number of the epoch.
-        logs : object
-            What Keras knows.
-        """
+        """Start."""
         self.began = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: object = None) -> None:
-        """Stop.
-
-        Parameters
-        ----------
-        epoch : int
-            Number of the epoch.
-        logs : object
-            What Keras knows.
-        """
+        """Stop."""
         self.seconds.append(time.perf_counter() - self.began)
 
 
 def build_network(shape: tuple[int, ...], classes: int) -> keras.Model:
-    """Build the network.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Shape of an input.
-    classes : int
-        Number of genres.
-
-    Returns
-    -------
-    Model
-        The network.
-    """
+    """Build the network."""
     return keras.Sequential(
         [
             keras.Input(shape),

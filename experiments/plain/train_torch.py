@@ -15,13 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 
 
 class Segments(Dataset):
-    """Spectrogram files, read when they are asked for.
-
-    Parameters
-    ----------
-    tree : Path
-        Folder of genre folders with ``.npz`` files.
-    """
+    """Spectrogram files, read when they are asked for."""
 
     def __init__(self, tree: Path) -> None:
         """List the files."""
@@ -30,47 +24,23 @@ class Segments(Dataset):
         self.labels = [genres.index(path.parent.name) for path in self.files]
 
     def __len__(self) -> int:
-        """Count the files.
-
-        Returns
-        -------
-        int
-            Their number.
-        """
+        """Count the files."""
         return len(self.files)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         """Read one file.
 
-        Parameters
-        ----------
-        index : int
-            Its number.
-
         Returns
         -------
         Tensor [shape=(1, n_mels, frames)]
             The spectrogram, roughly standardized.
-        int
-            Its genre.
         """
         spectrogram = np.load(self.files[index])["spectrogram"]
         return torch.from_numpy((spectrogram + 40) / 15)[None], self.labels[index]
 
 
 def build_network(classes: int) -> nn.Sequential:
-    """Build the network.
-
-    Parameters
-    ----------
-    classes : int
-        Number of genres.
-
-    Returns
-    -------
-    Sequential
-        The network for spectrograms of 128 x 130.
-    """
+    """Build the network."""
     return nn.Sequential(
         *(nn.Conv2d(1, 32, 3), nn.ReLU(), nn.MaxPool2d(3, 2, padding=1), nn.BatchNorm2d(32)),
         *(nn.Conv2d(32, 32, 3), nn.ReLU(), nn.MaxPool2d(3, 2, padding=1), nn.BatchNorm2d(32)),

@@ -192,11 +192,6 @@ def _filter_bank(config: MelConfig) -> "scipy.sparse.csr_array":
     Of 128 x 1025 weights 2018 are not zero. And a sparse product is summed in one order, whereas the last bits of a
     dense one depend on the number of threads, which differs between preprocessing and inference.
 
-    Parameters
-    ----------
-    config : MelConfig
-        The settings.
-
     Returns
     -------
     csr_array of float32 [shape=(n_mels, 1 + n_fft // 2)]
@@ -328,13 +323,6 @@ def cut_segments(path: Path, config: MelConfig) -> Iterator[NDArray[np.float32]]
 
 def _decode(path: Path, sample_rate: int) -> Iterator[NDArray[np.float32]]:
     """Decode a recording to mono at the target sample rate, block by block.
-
-    Parameters
-    ----------
-    path : Path
-        Recording.
-    sample_rate : int
-        Target sample rate in Hz.
 
     Yields
     ------

@@ -244,26 +244,13 @@ def _started(
 
     Parameters
     ----------
-    document : dict
-        What the worker is told.
-    arrays : dict of str to ndarray
-        What it is given.
-    python : str or Path, optional
-        Interpreter; by default this one.
     timeout : float
         Seconds of waiting after which the worker is ended.
-    threads : int, optional
-        Number of threads of the backend.
 
     Yields
     ------
     callable
         Waits for the worker and reads what it wrote.
-
-    Raises
-    ------
-    WorkerError
-        If it cannot be started.
     """
     with tempfile.TemporaryDirectory(prefix="genrebench-job-") as name:
         folder = Path(name)
@@ -274,18 +261,7 @@ def _started(
         with _process(command, log, threads) as process:
 
             def result() -> JobResult:
-                """Wait for the worker and read what it wrote.
-
-                Returns
-                -------
-                JobResult
-                    What it gave back.
-
-                Raises
-                ------
-                WorkerError
-                    If it fails or takes too long.
-                """
+                """Wait for the worker and read what it wrote."""
                 try:
                     code = process.wait(timeout)
                 except subprocess.TimeoutExpired as error:
@@ -300,27 +276,7 @@ def _started(
 
 @contextmanager
 def _process(command: list[str], log: Path, threads: int | None) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a process, and make sure that it ends with the context.
-
-    Parameters
-    ----------
-    command : list of str
-        What to start.
-    log : Path
-        File for its standard error.
-    threads : int, optional
-        Number of threads of the backend.
-
-    Yields
-    ------
-    Popen
-        The process.
-
-    Raises
-    ------
-    WorkerError
-        If it cannot be started.
-    """
+    """Start a process, and make sure that it ends with the context."""
     environment = os.environ | ({name: str(threads) for name in THREAD_VARIABLES} if threads else {})
     with log.open("wb") as stderr:
         try:
@@ -363,39 +319,12 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _text(log: Path) -> str:
-    """Read what a worker wrote to standard error.
-
-    Parameters
-    ----------
-    log : Path
-        The file.
-
-    Returns
-    -------
-    str
-        Its text, whatever the encoding.
-    """
+    """Read what a worker wrote to standard error."""
     return log.read_text(encoding="utf-8", errors="replace").strip()
 
 
 def _read_result(backend: str, folder: Path, code: int, stderr: str) -> JobResult:
     """Read what a worker wrote.
-
-    Parameters
-    ----------
-    backend : str
-        Name of the backend.
-    folder : Path
-        The job's folder.
-    code : int
-        Exit status of the worker.
-    stderr : str
-        What it wrote to standard error.
-
-    Returns
-    -------
-    JobResult
-        What it gave back.
 
     Raises
     ------

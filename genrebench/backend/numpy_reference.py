@@ -219,32 +219,13 @@ class NumpyNetwork:
         return weights, after
 
     def _trainable(self) -> list[str]:
-        """List the weights that have gradients.
-
-        Returns
-        -------
-        list of str
-            Canonical names, in the network's order.
-        """
+        """List the weights that have gradients."""
         return [name for name, spec in self._specs.items() if spec.trainable]
 
     def _operations(
         self, *, training: bool, dropout_masks: Mapping[str, NDArray[Any]] | None = None
     ) -> Iterator[Operation]:
-        """Make the operations of one pass.
-
-        Parameters
-        ----------
-        training : bool
-            Mode of the pass.
-        dropout_masks : mapping of str to ndarray, optional
-            What dropout keeps.
-
-        Yields
-        ------
-        Operation
-            One a layer, in the network's order.
-        """
+        """Make the operations of one pass."""
         masks = dropout_masks or {}
         for layer, shape in zip(self.architecture.layers, self.architecture.shapes()[:-1], strict=True):
             weights = {spec.name: self._weights[f"{layer.name}/{spec.name}"] for spec in layer.weight_specs(shape)}

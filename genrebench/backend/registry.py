@@ -89,31 +89,13 @@ def load_backend(name: str) -> tuple[BackendInfo, Backend]:
 
 
 def _distinct(entry_points: list[metadata.EntryPoint]) -> list[metadata.EntryPoint]:
-    """Drop what one distribution says twice, as when it lies on the path in two places.
-
-    Parameters
-    ----------
-    entry_points : list of EntryPoint
-        Entry points of one name.
-
-    Returns
-    -------
-    list of EntryPoint
-        One of each distribution and value.
-    """
+    """Drop what one distribution says twice, as when it lies on the path in two places."""
     named = {(point.dist.name if point.dist else None, point.value): point for point in reversed(entry_points)}
     return list(reversed(named.values()))
 
 
 def _describe(name: str, entry_points: list[metadata.EntryPoint]) -> BackendEntry:
     """Describe the plugins that claim one name.
-
-    Parameters
-    ----------
-    name : str
-        The name.
-    entry_points : list of EntryPoint
-        Who claims it.
 
     Returns
     -------

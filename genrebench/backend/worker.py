@@ -95,11 +95,6 @@ def _plain(value: Any) -> Any:
 def _reason(error: Exception) -> str:
     """Say in one line what a backend raised.
 
-    Parameters
-    ----------
-    error : Exception
-        What it raised.
-
     Returns
     -------
     str
@@ -110,23 +105,7 @@ def _reason(error: Exception) -> str:
 
 
 def _work(folder: Path) -> dict[str, Any]:
-    """Do a job.
-
-    Parameters
-    ----------
-    folder : Path
-        The job's folder; results are written into it.
-
-    Returns
-    -------
-    dict
-        The report.
-
-    Raises
-    ------
-    BackendError
-        If the job is another version's.
-    """
+    """Do a job."""
     document = json.loads((folder / "job.json").read_bytes())
     if document["format"] != JOB_FORMAT:
         raise BackendError(
@@ -159,15 +138,8 @@ def _check(name: str, expected_failures: dict[str, str]) -> dict[str, Any]:
 
     Parameters
     ----------
-    name : str
-        Name of the backend.
     expected_failures : dict of str to str
         Checks that are known to fail, each with its reason.
-
-    Returns
-    -------
-    dict
-        The report; its value ``check`` has the outcomes.
     """
     started = time.perf_counter()
     outcomes = [asdict(each) for each in check_backend(name, expected_failures=expected_failures)]
@@ -176,18 +148,7 @@ def _check(name: str, expected_failures: dict[str, str]) -> dict[str, Any]:
 
 
 def _surroundings(info: BackendInfo) -> dict[str, Any]:
-    """Say in what a backend ran.
-
-    Parameters
-    ----------
-    info : BackendInfo
-        The backend.
-
-    Returns
-    -------
-    dict
-        Name, versions, threads and peak memory.
-    """
+    """Say in what a backend ran."""
     return {
         "backend": info.name,
         "versions": versions(("genrebench", "numpy", info.framework, *info.requires)),
@@ -197,13 +158,7 @@ def _surroundings(info: BackendInfo) -> dict[str, Any]:
 
 
 def _peak_memory() -> int | None:
-    """Measure the most memory that this process had.
-
-    Returns
-    -------
-    int or None
-        Bytes; None where the system does not say.
-    """
+    """Measure the most memory that this process had."""
     try:
         import resource
     except ImportError:

@@ -24,8 +24,6 @@ def train(
 
     Parameters
     ----------
-    tree : str
-        Spectrogram tree.
     folder : str
         Where the run is saved.
     backend, precision, device : str
@@ -67,47 +65,21 @@ def train(
     data_bytes = 0
 
     def notice(event: str, arguments: tuple[Any, ...]) -> None:
-        """Count files that are opened for reading.
-
-        Parameters
-        ----------
-        event : str
-            What Python does.
-        arguments : tuple
-            With what.
-        """
+        """Count files that are opened for reading."""
         if event == "open" and len(epoch_seconds) in range(1, epochs) and not arguments[2] & (os.O_WRONLY | os.O_RDWR):
             opened.append(str(arguments[0]))
 
     def on_start(data: TrainingData) -> None:
-        """Note when the first epoch begins.
-
-        Parameters
-        ----------
-        data : TrainingData
-            What is trained on.
-        """
+        """Note when the first epoch begins."""
         nonlocal epoch_began, data_bytes
         epoch_began, data_bytes = time.perf_counter(), data.dataset.spectrograms.nbytes
 
     def on_batch(_metrics: BatchMetrics) -> None:
-        """Note when a step is done.
-
-        Parameters
-        ----------
-        _metrics : BatchMetrics
-            What it measured.
-        """
+        """Note when a step is done."""
         steps.append(time.perf_counter())
 
     def on_epoch(_epoch: Epoch) -> None:
-        """Summarize an epoch's steps, validation and log left out.
-
-        Parameters
-        ----------
-        _epoch : Epoch
-            What it measured.
-        """
+        """Summarize an epoch's steps, validation and log left out."""
         nonlocal epoch_began
         epoch_seconds.append(steps[-1] - epoch_began)
         epoch_began = time.perf_counter()
@@ -141,22 +113,7 @@ def gather_operations() -> dict[str, Any]:
         operations = 0
 
         def trace(frame: FrameType, event: str, _argument: object) -> Any:
-            """Count an operation, and ask to be told of each.
-
-            Parameters
-            ----------
-            frame : frame
-                Where it is done.
-            event : str
-                What is done.
-            _argument : object
-                With what.
-
-            Returns
-            -------
-            callable
-                This function.
-            """
+            """Count an operation, and ask to be told of each."""
             nonlocal operations
             frame.f_trace_opcodes = True
             operations += event == "opcode"
@@ -173,13 +130,6 @@ def gather_operations() -> dict[str, Any]:
 
 def matrix_product(*, size: int, seconds: float) -> dict[str, Any]:
     """Measure the machine's rate of float32 matrix products, by NumPy's BLAS.
-
-    Parameters
-    ----------
-    size : int
-        Rows and columns.
-    seconds : float
-        How long.
 
     Returns
     -------
@@ -203,8 +153,6 @@ def preprocess(dataset: str, output: str, *, jobs: int | None = None) -> dict[st
 
     Parameters
     ----------
-    dataset, output : str
-        As `genrebench.data.preprocess.preprocess` takes them.
     jobs : int, optional
         Number of processes; 1 works in this one, where everything that is imported can be seen.
 
@@ -228,15 +176,6 @@ def preprocess(dataset: str, output: str, *, jobs: int | None = None) -> dict[st
 
 def preprocess_parts(dataset: str, output: str, *, tracks: int) -> dict[str, Any]:
     """Measure decoding, Mel spectrograms and writing apart, in one process.
-
-    Parameters
-    ----------
-    dataset : str
-        Folder with ``genres_original/``.
-    output : str
-        Folder to write into.
-    tracks : int
-        How many recordings.
 
     Returns
     -------
@@ -274,13 +213,6 @@ def preprocess_parts(dataset: str, output: str, *, tracks: int) -> dict[str, Any
 def infer(model: str, recordings: list[str]) -> dict[str, Any]:
     """Classify recordings after start-up.
 
-    Parameters
-    ----------
-    model : str
-        Folder of the model.
-    recordings : list of str
-        Files.
-
     Returns
     -------
     dict
@@ -299,13 +231,7 @@ def infer(model: str, recordings: list[str]) -> dict[str, Any]:
 
 
 def help_imports() -> dict[str, Any]:
-    """List what ``genrebench --help`` imports.
-
-    Returns
-    -------
-    dict
-        Heavy packages among them.
-    """
+    """List what ``genrebench --help`` imports."""
     import contextlib
     import io
 
@@ -328,15 +254,8 @@ def command(function: Callable[..., dict[str, Any]], **arguments: Any) -> list[s
 
     Parameters
     ----------
-    function : callable
-        One of `CONTENDERS`.
     **arguments : object
         Its arguments, of plain JSON types.
-
-    Returns
-    -------
-    list of str
-        For `genrebench.bench.processes.run_process`.
     """
     return ["python", "-m", "genrebench.bench.contenders", function.__name__, json.dumps(arguments)]
 

@@ -23,11 +23,6 @@ _IMPORT = "import torch, librosa; librosa.feature.melspectrogram"
 def inference_suite(workshop: Workshop) -> Suite:
     """Time inference.
 
-    Parameters
-    ----------
-    workshop : Workshop
-        Where and with what.
-
     Returns
     -------
     Suite
@@ -38,18 +33,7 @@ def inference_suite(workshop: Workshop) -> Suite:
     files = [workshop.recordings[index % len(workshop.recordings)] for index in range(FILES)]
 
     def infer(*paths: str | Path) -> Finished:
-        """Run the command as a user would.
-
-        Parameters
-        ----------
-        *paths : Path
-            Recordings.
-
-        Returns
-        -------
-        Finished
-            The run.
-        """
+        """Run the command as a user would."""
         command: list[str | Path] = ["python", "-m", "genrebench", "infer", "--model", workshop.model, *paths]
         return run_process(command)
 

@@ -22,11 +22,6 @@ _PART_TRACKS, _WARM_UP_TRACKS = 60, 10
 def preprocessing_suite(workshop: Workshop) -> Suite:
     """Time preprocessing.
 
-    Parameters
-    ----------
-    workshop : Workshop
-        Where and with what.
-
     Returns
     -------
     Suite
@@ -35,34 +30,12 @@ def preprocessing_suite(workshop: Workshop) -> Suite:
     dataset, outputs = workshop.linked(TRACKS), [Path()]
 
     def own(source: Path = dataset) -> Finished:
-        """Preprocess everything into a new folder.
-
-        Parameters
-        ----------
-        source : Path
-            The dataset.
-
-        Returns
-        -------
-        Finished
-            The run.
-        """
+        """Preprocess everything into a new folder."""
         outputs.append(workshop.new_folder("mel"))
         return run_process(_command(source, outputs[-1]))
 
     def plain(source: Path = dataset) -> Finished:
-        """Run the plain script into a new folder.
-
-        Parameters
-        ----------
-        source : Path
-            The dataset.
-
-        Returns
-        -------
-        Finished
-            The run.
-        """
+        """Run the plain script into a new folder."""
         script = plain_script("preprocess")
         return run_process(["python", script, source / "genres_original", workshop.new_folder("plain")])
 
@@ -109,45 +82,15 @@ def preprocessing_suite(workshop: Workshop) -> Suite:
 
 
 def _after_start(workshop: Workshop, rounds: int) -> dict[str, list[Finished]]:
-    """Run the parts apart and all the data, in turns, then 1, 2 and 4 eighths of the data.
-
-    Parameters
-    ----------
-    workshop : Workshop
-        Where and with what.
-    rounds : int
-        How often.
-
-    Returns
-    -------
-    dict of str to list of Finished
-        By `PARTS` and by number of tracks.
-    """
+    """Run the parts apart and all the data, in turns, then 1, 2 and 4 eighths of the data."""
 
     def parts() -> Finished:
-        """Measure decoding, Mel spectrograms and writing in one process.
-
-        Returns
-        -------
-        Finished
-            The run.
-        """
+        """Measure decoding, Mel spectrograms and writing in one process."""
         work = {"dataset": str(workshop.linked(TRACKS)), "output": str(workshop.new_folder("parts"))}
         return run_process(contenders.command(contenders.preprocess_parts, tracks=_PART_TRACKS, **work))
 
     def tracks(count: int) -> Finished:
-        """Preprocess so many tracks.
-
-        Parameters
-        ----------
-        count : int
-            How many.
-
-        Returns
-        -------
-        Finished
-            The run.
-        """
+        """Preprocess so many tracks."""
         work = {"dataset": str(workshop.linked(count)), "output": str(workshop.new_folder("curve"))}
         return run_process(contenders.command(contenders.preprocess, **work))
 
@@ -158,16 +101,5 @@ def _after_start(workshop: Workshop, rounds: int) -> dict[str, list[Finished]]:
 
 
 def _command(dataset: Path, output: Path) -> list[str | Path]:
-    """Spell the command as a user would.
-
-    Parameters
-    ----------
-    dataset, output : Path
-        What, and where to.
-
-    Returns
-    -------
-    list of str
-        The command.
-    """
+    """Spell the command as a user would."""
     return ["python", "-m", "genrebench", "preprocess", "--dataset", dataset, "--output", output]

@@ -51,15 +51,8 @@ def run_process(
     ----------
     command : sequence of str
         What to run; ``python`` stands for this interpreter.
-    environment : mapping, optional
-        Variables to add.
     timeout : float
         Seconds after which it is ended.
-
-    Returns
-    -------
-    Finished
-        How it went.
 
     Raises
     ------
@@ -105,13 +98,7 @@ def run_process(
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process as Ctrl-C does, so that it ends its own workers; if that takes too long, at once.
-
-    Parameters
-    ----------
-    process : Popen
-        The process.
-    """
+    """End a process as Ctrl-C does, so that it ends its own workers; if that takes too long, at once."""
     process.send_signal(_INTERRUPT)  # does nothing to one that has ended
     try:
         process.wait(_GRACE)
@@ -121,18 +108,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:
-    """Wait for a process and read its peak memory.
-
-    Parameters
-    ----------
-    process : Popen
-        The process.
-
-    Returns
-    -------
-    int
-        Bytes; 0 where the system does not tell.
-    """
+    """Wait for a process and read its peak memory."""
     if not hasattr(os, "wait4"):
         process.wait()
         return 0
@@ -152,19 +128,10 @@ def in_turns(
 
     Parameters
     ----------
-    contenders : mapping of str to callable
-        What runs each once.
-    rounds : int
-        How often.
     on_run : callable
         Called with a name before each run.
     on_failure : callable, optional
         Called with the name and the error of a contender that fails, which is then left out.
-
-    Returns
-    -------
-    dict of str to list of Finished
-        One a round.
 
     Raises
     ------
@@ -186,22 +153,7 @@ def in_turns(
 
 
 def contender(suite: str, name: str, unit: str, values: Sequence[float], **details: Any) -> Contender:
-    """Summarize what one contender did.
-
-    Parameters
-    ----------
-    suite, name, unit : str
-        As `Contender` has them.
-    values : sequence of float
-        One a round.
-    **details : object
-        What else was measured.
-
-    Returns
-    -------
-    Contender
-        With median and spread.
-    """
+    """Summarize what one contender did."""
     median = statistics.median(values)
     spread = (max(values) - min(values)) / 2 / median
     return Contender(suite, name, unit, tuple(values), median, spread, details)

@@ -21,13 +21,6 @@ _NO_VERSIONS = frozenset({"processor", "cores", "memory_bytes", "device", "gpus"
 def spell(value: float, unit: str) -> str:
     """Spell a measured value.
 
-    Parameters
-    ----------
-    value : float
-        The value.
-    unit : str
-        As `Bar` has it.
-
     Returns
     -------
     str
@@ -41,11 +34,6 @@ def spell(value: float, unit: str) -> str:
 def bar_cells(bar: Bar) -> tuple[str, str, str, str, str]:
     """Spell a bar.
 
-    Parameters
-    ----------
-    bar : Bar
-        The bar.
-
     Returns
     -------
     tuple of str
@@ -57,11 +45,6 @@ def bar_cells(bar: Bar) -> tuple[str, str, str, str, str]:
 
 def contender_cells(each: Contender) -> tuple[str, str, str, str]:
     """Spell a contender.
-
-    Parameters
-    ----------
-    each : Contender
-        The contender.
 
     Returns
     -------
@@ -84,17 +67,7 @@ def contender_cells(each: Contender) -> tuple[str, str, str, str]:
 
 
 def show_suite(name: str, suite: Suite, console: Console) -> None:
-    """Print what a suite found.
-
-    Parameters
-    ----------
-    name : str
-        The suite.
-    suite : Suite
-        What it found.
-    console : Console
-        Where.
-    """
+    """Print what a suite found."""
     console.print()
     titles = (name, "median", "+-", "")
     console.print(_table(titles, map(contender_cells, suite.contenders)))
@@ -107,13 +80,6 @@ def show_suite(name: str, suite: Suite, console: Console) -> None:
 
 def _table(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Table:
     """Arrange cells in a table.
-
-    Parameters
-    ----------
-    titles : tuple of str
-        Titles of the columns.
-    rows : iterable of tuple of str
-        Cells.
 
     Returns
     -------
@@ -131,18 +97,7 @@ def _table(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Table:
 
 
 def markdown(report: BenchReport) -> str:
-    """Render a report.
-
-    Parameters
-    ----------
-    report : BenchReport
-        The report.
-
-    Returns
-    -------
-    str
-        Markdown.
-    """
+    """Render a report."""
     held = sum(bar.holds for bar in report.bars)
     environment = report.environment
     parts = [
@@ -162,11 +117,6 @@ def markdown(report: BenchReport) -> str:
 def _machine(report: BenchReport) -> str:
     """Name the machine.
 
-    Parameters
-    ----------
-    report : BenchReport
-        The report.
-
     Returns
     -------
     str
@@ -180,37 +130,13 @@ def _machine(report: BenchReport) -> str:
 
 
 def _rows(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    """Render a Markdown table.
-
-    Parameters
-    ----------
-    titles : tuple of str
-        Titles of the columns.
-    rows : iterable of tuple of str
-        Cells.
-
-    Returns
-    -------
-    str
-        The table.
-    """
+    """Render a Markdown table."""
     lines = [titles, ("---",) * len(titles), *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
 
 
 def bars_picture(report: BenchReport) -> bytes:
-    """Draw how far each ratio is from its bar.
-
-    Parameters
-    ----------
-    report : BenchReport
-        The report.
-
-    Returns
-    -------
-    bytes
-        A PNG.
-    """
+    """Draw how far each ratio is from its bar."""
     from matplotlib.figure import Figure
 
     bars = [bar for bar in reversed(report.bars) if bar.unit and bar.measured > 0]
@@ -232,11 +158,6 @@ def bars_picture(report: BenchReport) -> bytes:
 
 def cost_picture(report: BenchReport) -> bytes | None:
     """Draw cost against size.
-
-    Parameters
-    ----------
-    report : BenchReport
-        The report.
 
     Returns
     -------
@@ -264,32 +185,13 @@ def cost_picture(report: BenchReport) -> bytes | None:
 
 
 def _plain_ticks(axis: "Axis", places: Sequence[float]) -> None:
-    """Label a logarithmic axis at some places only, and without powers of ten.
-
-    Parameters
-    ----------
-    axis : Axis
-        What to label.
-    places : sequence of float
-        Where.
-    """
+    """Label a logarithmic axis at some places only, and without powers of ten."""
     axis.set_ticks(list(places), [f"{place:.2g}" if place < 10 else f"{place:.0f}" for place in places])
     axis.set_ticks([], minor=True)
 
 
 def _png(figure: object) -> bytes:
-    """Save a figure.
-
-    Parameters
-    ----------
-    figure : Figure
-        The figure.
-
-    Returns
-    -------
-    bytes
-        A PNG.
-    """
+    """Save a figure."""
     content = io.BytesIO()
     figure.savefig(content, format="png")  # type: ignore[attr-defined]
     return content.getvalue()

@@ -72,13 +72,7 @@ class Bar:
 
     @property
     def holds(self) -> bool:
-        """Return whether it was reached.
-
-        Returns
-        -------
-        bool
-            False also for NaN.
-        """
+        """Return whether it was reached."""
         return self.measured >= self.bar if self.at_least else self.measured <= self.bar
 
 
@@ -133,26 +127,12 @@ class BenchReport:
 
     @property
     def bars(self) -> tuple[Bar, ...]:
-        """List all bars.
-
-        Returns
-        -------
-        tuple of Bar
-            In order.
-        """
+        """List all bars."""
         return tuple(bar for suite in self.suites.values() for bar in suite.bars)
 
 
 def save_bench(path: Path, report: BenchReport) -> None:
-    """Write a report as JSON.
-
-    Parameters
-    ----------
-    path : Path
-        File to write.
-    report : BenchReport
-        The report.
-    """
+    """Write a report as JSON."""
     document = asdict(report)
     for suite, found in zip(document["suites"].values(), report.suites.values(), strict=True):
         for row, bar in zip(suite["bars"], found.bars, strict=True):

@@ -38,16 +38,12 @@ def run_bench(
 
     Parameters
     ----------
-    suites : sequence of str
-        Keys of `SUITES`.
     backends : sequence of str
         Backends whose training is timed; by default all that train.
     dataset : Path, optional
         Folder with ``genres_original/`` whose recordings are used; by default recordings are synthesized.
     rounds : int
         How often each contender runs.
-    device : str
-        Where training is timed.
     command : str
         What was asked, as one would type it.
     on_run : callable
@@ -74,15 +70,7 @@ def run_bench(
         for name in suites:
 
             def report(what: str, suite: str = name) -> None:
-                """Say what is run next.
-
-                Parameters
-                ----------
-                what : str
-                    The contender.
-                suite : str
-                    The suite.
-                """
+                """Say what is run next."""
                 on_run(f"{suite}: {what}")
 
             place = Path(folder) / name

@@ -11,18 +11,7 @@ _ROUNDS = 15
 
 
 def startup_suite(workshop: Workshop) -> Suite:
-    """Time the command line's help.
-
-    Parameters
-    ----------
-    workshop : Workshop
-        Where and with what.
-
-    Returns
-    -------
-    Suite
-        Seconds and bars.
-    """
+    """Time the command line's help."""
     commands = {CLICK: ["python", "-c", "import click"], HELP: ["python", "-m", "genrebench", "--help"]}
     runs = in_turns(
         {name: lambda command=command: run_process(command) for name, command in commands.items()},  # type: ignore[misc]

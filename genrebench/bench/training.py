@@ -32,11 +32,6 @@ _LIMIT = 10**9
 def flops(architecture: Architecture) -> int:
     """Count the floating-point operations of one example in a training step.
 
-    Parameters
-    ----------
-    architecture : Architecture
-        The network.
-
     Returns
     -------
     int
@@ -55,11 +50,6 @@ def flops(architecture: Architecture) -> int:
 
 def training_suite(workshop: Workshop) -> Suite:
     """Time training.
-
-    Parameters
-    ----------
-    workshop : Workshop
-        Where and with what.
 
     Returns
     -------
@@ -102,20 +92,7 @@ def training_suite(workshop: Workshop) -> Suite:
 
 
 def _plain_loops(workshop: Workshop, notes: list[str]) -> dict[str, Callable[[], Finished]]:
-    """List the plain loops that can run here.
-
-    Parameters
-    ----------
-    workshop : Workshop
-        What was asked for.
-    notes : list of str
-        Where to say what is left out.
-
-    Returns
-    -------
-    dict of str to callable
-        What runs each once.
-    """
+    """List the plain loops that can run here."""
     # TensorFlow takes a GPU where it finds one.
     hidden = {"CUDA_VISIBLE_DEVICES": ""} if workshop.device == "cpu" else {}
     found: dict[str, Callable[[], Finished]] = {}
@@ -135,18 +112,6 @@ def _plain_loops(workshop: Workshop, notes: list[str]) -> dict[str, Callable[[],
 
 def _trainers(workshop: Workshop, notes: list[str]) -> dict[str, Callable[[], Finished]]:
     """List the backends that train here, those of outside authors among them, in each of their precisions.
-
-    Parameters
-    ----------
-    workshop : Workshop
-        What was asked for.
-    notes : list of str
-        Where to say what is left out.
-
-    Returns
-    -------
-    dict of str to callable
-        What runs each once.
 
     Raises
     ------
@@ -179,18 +144,6 @@ def _trainers(workshop: Workshop, notes: list[str]) -> dict[str, Callable[[], Fi
 def _train(workshop: Workshop, backend: str, precision: str) -> Finished:
     """Train with one of genrebench's backends.
 
-    Parameters
-    ----------
-    workshop : Workshop
-        With what.
-    backend, precision : str
-        Who, and in what.
-
-    Returns
-    -------
-    Finished
-        The run.
-
     Raises
     ------
     BenchError
@@ -207,15 +160,6 @@ def _train(workshop: Workshop, backend: str, precision: str) -> Finished:
 def _steps(name: str, runs: list[Finished], peak: float | None) -> Contender:
     """Turn a contender's epochs into seconds a step; the first epochs of each process warm up.
 
-    Parameters
-    ----------
-    name : str
-        The contender.
-    runs : list of Finished
-        Its rounds.
-    peak : float or None
-        The machine's rate of matrix products in GFLOP/s.
-
     Returns
     -------
     Contender
@@ -231,32 +175,10 @@ def _steps(name: str, runs: list[Finished], peak: float | None) -> Contender:
 
 
 def _sizes(workshop: Workshop) -> dict[str, list[Finished]]:
-    """Train one epoch on 1, 2, 4 and 8 times the data, in turns.
-
-    Parameters
-    ----------
-    workshop : Workshop
-        With what.
-
-    Returns
-    -------
-    dict of str to list of Finished
-        By number of segments.
-    """
+    """Train one epoch on 1, 2, 4 and 8 times the data, in turns."""
 
     def run(size: int) -> Finished:
-        """Train on so many segments.
-
-        Parameters
-        ----------
-        size : int
-            How many.
-
-        Returns
-        -------
-        Finished
-            The run.
-        """
+        """Train on so many segments."""
         work = {"tree": str(workshop.linked_tree(size)), "folder": str(workshop.new_folder("run"))}
         shares = {"validation": _VALIDATION_OF_MANY, "test": _TEST_OF_MANY}
         return run_process(
@@ -272,11 +194,6 @@ def _sizes(workshop: Workshop) -> dict[str, list[Finished]]:
 def growth(points: list[tuple[float, float]]) -> float:
     """Compare the cost of the largest size with what linear growth from the smallest would give.
 
-    Parameters
-    ----------
-    points : list of tuple of float
-        Size and cost.
-
     Returns
     -------
     float
@@ -288,13 +205,6 @@ def growth(points: list[tuple[float, float]]) -> float:
 
 def _ratios(timed: dict[str, Contender], peak: float) -> Iterator[Bar]:
     """Hold the PyTorch backend's step to those of others, and to the machine.
-
-    Parameters
-    ----------
-    timed : dict of str to Contender
-        Seconds a step.
-    peak : float
-        The machine's GFLOP/s.
 
     Yields
     ------
@@ -319,22 +229,7 @@ def _ratios(timed: dict[str, Contender], peak: float) -> Iterator[Bar]:
 def _shape_bars(
     runs: list[Finished], sizes: dict[str, list[Finished]], curve: list[tuple[float, float]]
 ) -> Iterator[Bar]:
-    """Hold training to what it may read, loop over, keep in memory, and cost with more data.
-
-    Parameters
-    ----------
-    runs : list of Finished
-        Training with the PyTorch backend.
-    sizes : dict of str to list of Finished
-        The same, by number of segments.
-    curve : list of tuple of float
-        Cost against segments.
-
-    Yields
-    ------
-    Bar
-        The bars.
-    """
+    """Hold training to what it may read, loop over, keep in memory, and cost with more data."""
     opened = sum(run.report["files_opened"] for run in runs)
     yield Bar("training", "files read after the first epoch", opened, 0, at_least=False, unit="")
     counts = run_process(contenders.command(contenders.gather_operations)).report["operations"]

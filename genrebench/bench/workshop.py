@@ -67,18 +67,7 @@ class Workshop:
         return tree
 
     def linked_tree(self, count: int) -> Path:
-        """Make a tree of links to the spectrograms, as often as it takes.
-
-        Parameters
-        ----------
-        count : int
-            Number of segments.
-
-        Returns
-        -------
-        Path
-            The tree.
-        """
+        """Make a tree of links to the spectrograms, as often as it takes."""
         tree = self.folder / f"tree-{count}"
         if not tree.exists():
             for path, source in zip(_segment_paths(tree, count), itertools.cycle(_segment_paths(self.tree, SEGMENTS))):
@@ -105,18 +94,7 @@ class Workshop:
         return found
 
     def linked(self, count: int) -> Path:
-        """Make a dataset of links to the recordings, as often as it takes.
-
-        Parameters
-        ----------
-        count : int
-            Number of tracks.
-
-        Returns
-        -------
-        Path
-            Folder with ``genres_original/``.
-        """
+        """Make a dataset of links to the recordings, as often as it takes."""
         folder = self.folder / f"dataset-{count}"
         for index in range(count if not folder.exists() else 0):
             source = self.recordings[index % len(self.recordings)].resolve()
@@ -127,13 +105,7 @@ class Workshop:
 
     @cached_property
     def model(self) -> Path:
-        """Save a model with initial weights.
-
-        Returns
-        -------
-        Path
-            Its folder.
-        """
+        """Save a model with initial weights."""
         folder = self.folder / "model"
         folder.mkdir()
         network = genre_cnn(MelConfig().shape, len(GENRES))
@@ -145,11 +117,6 @@ class Workshop:
 
     def long_recording(self, seconds: int) -> Path:
         """Write a long recording.
-
-        Parameters
-        ----------
-        seconds : int
-            Its length.
 
         Returns
         -------
@@ -170,35 +137,12 @@ class Workshop:
 
         Nothing is removed to make room: ext4 passes over inodes that were freed within the last minutes, one by one,
         so thousands of removed files make each new one take half a millisecond longer.
-
-        Parameters
-        ----------
-        name : str
-            How its name begins.
-
-        Returns
-        -------
-        Path
-            The folder, not made.
         """
         return next(path for number in itertools.count() if not (path := self.folder / f"{name}-{number}").exists())
 
 
 def _segment_paths(tree: Path, count: int) -> Iterator[Path]:
-    """Name the files of a spectrogram tree, and make its folders.
-
-    Parameters
-    ----------
-    tree : Path
-        The tree.
-    count : int
-        Number of segments, spread over ten genres.
-
-    Yields
-    ------
-    Path
-        The files; tracks of ten segments.
-    """
+    """Name the files of a spectrogram tree, and make its folders."""
     for genre in GENRES:
         (tree / genre).mkdir(parents=True, exist_ok=True)
     for index in range(count):
@@ -207,15 +151,7 @@ def _segment_paths(tree: Path, count: int) -> Iterator[Path]:
 
 
 def _link(path: Path, source: Path) -> None:
-    """Make a link, or a copy where links need privileges.
-
-    Parameters
-    ----------
-    path : Path
-        The link.
-    source : Path
-        Where it leads.
-    """
+    """Make a link, or a copy where links need privileges."""
     try:
         path.symlink_to(source)
     except OSError:
@@ -223,18 +159,7 @@ def _link(path: Path, source: Path) -> None:
 
 
 def _is_wav(path: Path) -> bool:
-    """Return whether a file is a WAV recording that can be decoded, as one of the public GTZAN download cannot.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    bool
-        True if libsndfile opens it.
-    """
+    """Return whether a file is a WAV recording that can be decoded, as one of the public GTZAN download cannot."""
     try:
         return bool(soundfile.info(path).format == "WAV")
     except soundfile.LibsndfileError:

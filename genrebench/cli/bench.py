@@ -50,18 +50,12 @@ def bench(
 
     Parameters
     ----------
-    suite : str
-        Which one, or ``all``.
     backends : tuple of str
         Backends whose training is timed.
     dataset : Path, optional
         Where recordings are taken from.
-    device : str
-        Where training is timed.
     rounds : int
         How often each contender runs.
-    output : Path
-        Folder of the report.
     """
     from rich.console import Console
 
@@ -94,20 +88,7 @@ def bench(
 
 
 def _write(folder: Path, report: "BenchReport") -> list[str]:
-    """Write all files of a report, and remove those of an earlier one that this one does not have.
-
-    Parameters
-    ----------
-    folder : Path
-        Where they go.
-    report : BenchReport
-        The report.
-
-    Returns
-    -------
-    list of str
-        Names of the files.
-    """
+    """Write all files of a report, and remove those of an earlier one that this one does not have."""
     from genrebench.bench.rendering import bars_picture, cost_picture, markdown
     from genrebench.bench.results import save_bench
     from genrebench.system.files import write_atomically

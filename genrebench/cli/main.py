@@ -29,16 +29,6 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command.
 
-        Parameters
-        ----------
-        ctx : click.Context
-            What was typed.
-
-        Returns
-        -------
-        object
-            What the command returns.
-
         Raises
         ------
         ClickException
@@ -63,11 +53,6 @@ class _Commands(click.Group):
 
 def _one_line(error: Exception) -> str:
     """Say in one line what went wrong.
-
-    Parameters
-    ----------
-    error : Exception
-        Any error.
 
     Returns
     -------
@@ -129,19 +114,7 @@ def main(debug: bool) -> None:
 @click.option("--n-mels", type=int, default=128, show_default=True, help="Mel bands.")
 @click.option("--jobs", type=COUNT, help="Processes.  [default: one per core]")
 def preprocess(dataset: Path, output: Path | None, jobs: int | None, **settings: Any) -> None:
-    """Preprocess a dataset.
-
-    Parameters
-    ----------
-    dataset : Path
-        Folder that holds ``genres_original/``.
-    output : Path, optional
-        The tree to write.
-    jobs : int, optional
-        Number of processes.
-    **settings : int or float
-        Attributes of `MelConfig`.
-    """
+    """Preprocess a dataset."""
     from genrebench.audio.mel import MelConfig
     from genrebench.cli.progress import show_preprocessing
 
@@ -188,8 +161,6 @@ def train(
 
     Parameters
     ----------
-    file : Path, optional
-        Experiment file.
     overwrite : bool
         Whether a run of the same name may be replaced.
     epochs, learning_rate, batch_size, precision : int, float or str, optional
@@ -241,18 +212,10 @@ def infer(paths: tuple[Path, ...], *, model: Path | None, top_k: int, as_json: b
 
     Parameters
     ----------
-    paths : tuple of Path
-        Files and folders.
-    model : Path, optional
-        Folder of a model.
     top_k : int
         How many genres to print for each recording.
-    as_json : bool
-        Whether to print JSON.
     backend : str
         Framework that runs the network.
-    device : str
-        Where it runs.
     """
     from genrebench.audio.recordings import find_recordings
     from genrebench.cli.output import note
@@ -334,14 +297,8 @@ def check(*, name: str, python: Path | None, timeout: float, expected: tuple[str
 
     Parameters
     ----------
-    name : str
-        Name of the backend.
     python : Path, optional
         Interpreter of the environment that has the backend.
-    timeout : float
-        Seconds it may take.
-    expected : tuple of str
-        Expected failures, ``check=reason`` each.
     """
     from genrebench.backend.jobs import run_check
     from genrebench.cli.output import show_outcomes
@@ -360,13 +317,7 @@ def check(*, name: str, python: Path | None, timeout: float, expected: tuple[str
 )
 @click.option("--folder", type=PATH, default=Path("genrebench-demo"), show_default=True, help="Where everything goes.")
 def demo(folder: Path) -> None:
-    """Run the demonstration.
-
-    Parameters
-    ----------
-    folder : Path
-        Where everything goes.
-    """
+    """Run the demonstration."""
     from genrebench.cli.demo import run_demo
 
     run_demo(folder)

@@ -34,11 +34,6 @@ def check_output(path: Path) -> None:
 def examples(*lines: str) -> str:
     """Spell the examples at the end of a help text.
 
-    Parameters
-    ----------
-    *lines : str
-        Command lines.
-
     Returns
     -------
     str
@@ -53,22 +48,7 @@ class Size(click.ParamType[tuple[int, int]]):
     name = "NxN"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        """Read the size.
-
-        Parameters
-        ----------
-        value : str
-            What was typed.
-        param : click.Parameter, optional
-            The option.
-        ctx : click.Context, optional
-            The command.
-
-        Returns
-        -------
-        tuple of int
-            (n_mels, frames).
-        """
+        """Read the size."""
         if isinstance(value, tuple):
             return value
         numbers = [int(part) for part in str(value).split("x") if part.isascii() and part.isdecimal()]

@@ -21,8 +21,6 @@ def write(line: str, *, to: Console | None = None) -> None:
 
     Parameters
     ----------
-    line : str
-        What to print.
     to : Console, optional
         Where; by default standard output.
     """
@@ -30,24 +28,12 @@ def write(line: str, *, to: Console | None = None) -> None:
 
 
 def note(line: str) -> None:
-    """Print one line to standard error.
-
-    Parameters
-    ----------
-    line : str
-        What to print.
-    """
+    """Print one line to standard error."""
     write(escaped(line), to=Console(stderr=True))
 
 
 def show_summary(architecture: Architecture) -> None:
-    """Print the layer table of a network as Keras does.
-
-    Parameters
-    ----------
-    architecture : Architecture
-        The network.
-    """
+    """Print the layer table of a network as Keras does."""
     table = Table()
     table.add_column("Layer (type)", no_wrap=True)
     table.add_column("Output Shape", no_wrap=True)
@@ -70,15 +56,8 @@ def show_outcomes(outcomes: Sequence[Outcome], report: Mapping[str, Any]) -> boo
 
     Parameters
     ----------
-    outcomes : sequence of Outcome
-        One a check.
     report : mapping
         What the worker says of itself.
-
-    Returns
-    -------
-    bool
-        Whether the backend passed.
     """
     seen = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
     write(f"backend {report['backend']}: {escaped(seen)}")
@@ -94,13 +73,7 @@ def show_outcomes(outcomes: Sequence[Outcome], report: Mapping[str, Any]) -> boo
 
 
 def show_backends(entries: Iterable[BackendEntry]) -> None:
-    """Print the table of installed backends.
-
-    Parameters
-    ----------
-    entries : iterable of BackendEntry
-        What `genrebench.backend.registry.list_backends` found.
-    """
+    """Print the table of installed backends."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("Backend", "Framework", "Devices", "Trains", "Status"):
         table.add_column(column, no_wrap=True)

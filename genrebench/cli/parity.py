@@ -19,22 +19,7 @@ def _interpreters(
     param: click.Parameter,
     values: tuple[str, ...],
 ) -> dict[str, Path]:
-    """Read ``--python BACKEND=PATH``.
-
-    Parameters
-    ----------
-    ctx : click.Context
-        The command.
-    param : click.Parameter
-        The option.
-    values : tuple of str
-        What was typed.
-
-    Returns
-    -------
-    dict of str to Path
-        Interpreters by backend.
-    """
+    """Read ``--python BACKEND=PATH``."""
     pairs = [value.partition("=")[::2] for value in values]
     for name, path in pairs:
         if not name or not path:
@@ -76,10 +61,6 @@ def parity(*, source: Path | None, output: Path | None, **options: Any) -> None:
     ----------
     source : Path, optional
         A report to render again.
-    output : Path, optional
-        Folder of the report.
-    **options : object
-        What to run.
     """
     from rich.console import Console
 
@@ -117,18 +98,7 @@ def parity(*, source: Path | None, output: Path | None, **options: Any) -> None:
 
 
 def _rendered(report: Any) -> dict[str, bytes]:
-    """Make the readable forms of a report, before any of its files is written.
-
-    Parameters
-    ----------
-    report : Report
-        The report.
-
-    Returns
-    -------
-    dict of str to bytes
-        Content by file name.
-    """
+    """Make the readable forms of a report, before any of its files is written."""
     from genrebench.parity.rendering.markdown import markdown
     from genrebench.parity.rendering.page import page
 
@@ -136,13 +106,7 @@ def _rendered(report: Any) -> dict[str, bytes]:
 
 
 def _say_where(folder: Path) -> None:
-    """Say what was written.
-
-    Parameters
-    ----------
-    folder : Path
-        Where it was written.
-    """
+    """Say what was written."""
     from genrebench.cli.output import note
 
     note(f"{folder}: {', '.join(FILES)}")

@@ -30,13 +30,6 @@ _FAILURES_SHOWN = 20
 def _progress(console: Console, unit: str) -> Progress:
     """Make a progress bar that exists in a terminal only.
 
-    Parameters
-    ----------
-    console : Console
-        Where it is shown.
-    unit : str
-        What is counted.
-
     Returns
     -------
     Progress
@@ -58,38 +51,13 @@ def _progress(console: Console, unit: str) -> Progress:
 def show_preprocessing(
     dataset: Path, config: MelConfig, *, output: Path | None = None, jobs: int | None = None
 ) -> PreprocessReport:
-    """Preprocess a dataset, show the progress and report the outcome.
-
-    Parameters
-    ----------
-    dataset : Path
-        Folder that holds ``genres_original/``.
-    config : MelConfig
-        The settings.
-    output : Path, optional
-        The tree to write.
-    jobs : int, optional
-        Number of processes.
-
-    Returns
-    -------
-    PreprocessReport
-        What was done.
-    """
+    """Preprocess a dataset, show the progress and report the outcome."""
     console = Console()
     with _progress(console, "tracks") as progress:
         task = progress.add_task("preprocessing", total=None, status="")
 
         def on_track(done: int, total: int, result: TrackResult) -> None:
-            """Move the bar.
-
-            Parameters
-            ----------
-            done, total : int
-                Tracks done and to do.
-            result : TrackResult
-                The latest one.
-            """
+            """Move the bar."""
             progress.update(task, completed=done, total=total, status=escaped(result.recording.key))
 
         report = preprocess(dataset, config, output=output, jobs=jobs, on_track=on_track)
@@ -114,15 +82,8 @@ def epoch_line(epoch: Epoch, epochs: int) -> str:
 
     Parameters
     ----------
-    epoch : Epoch
-        What it measured.
     epochs : int
         Number of epochs of the run.
-
-    Returns
-    -------
-    str
-        One line.
     """
     return (
         f"epoch {epoch.epoch:>{len(str(epochs))}}/{epochs}  "
@@ -137,15 +98,8 @@ def show_training(experiment: Experiment, *, overwrite: bool = False) -> Trainin
 
     Parameters
     ----------
-    experiment : Experiment
-        What to do.
     overwrite : bool
         Whether a run of the same name may be replaced.
-
-    Returns
-    -------
-    TrainingRun
-        How the run ended.
     """
     console = Console()
     epochs, batch_size = experiment.training.epochs, experiment.training.batch_size
@@ -153,13 +107,7 @@ def show_training(experiment: Experiment, *, overwrite: bool = False) -> Trainin
         task = progress.add_task("loading", total=None, status="")
 
         def on_start(data: TrainingData) -> None:
-            """Say what is trained on.
-
-            Parameters
-            ----------
-            data : TrainingData
-                The data.
-            """
+            """Say what is trained on."""
             split, shape = data.split, data.dataset.spectrograms.shape
             sizes = f"{len(split.train)} train, {len(split.validation)} validate, {len(split.test)} test"
             write(
@@ -173,24 +121,12 @@ def show_training(experiment: Experiment, *, overwrite: bool = False) -> Trainin
             progress.update(task, total=total, description=f"epoch 1/{epochs}")
 
         def on_batch(batch: BatchMetrics) -> None:
-            """Move the bar.
-
-            Parameters
-            ----------
-            batch : BatchMetrics
-                The latest batch.
-            """
+            """Move the bar."""
             status = f"loss {batch.loss:.3f} acc {batch.correct / batch.size:.2f}"
             progress.update(task, advance=1, status=status)
 
         def on_epoch(epoch: Epoch) -> None:
-            """Print the epoch's line.
-
-            Parameters
-            ----------
-            epoch : Epoch
-                The latest epoch.
-            """
+            """Print the epoch's line."""
             write(epoch_line(epoch, epochs), to=console)
             progress.update(task, description=f"epoch {min(epoch.epoch + 1, epochs)}/{epochs}")
 
@@ -217,19 +153,10 @@ def show_predictions(
 
     Parameters
     ----------
-    classifier : GenreClassifier
-        The model.
-    recordings : sequence of Path
-        The recordings.
     top_k : int
         How many genres to print for each.
     as_json : bool
         Print one JSON array at the end instead of lines.
-
-    Returns
-    -------
-    list of Prediction
-        Those that succeeded.
     """
     console = Console()
     predictions = []
@@ -251,20 +178,7 @@ def show_predictions(
 
 
 def _ranking(prediction: Prediction, top_k: int) -> str:
-    """Spell the most probable genres.
-
-    Parameters
-    ----------
-    prediction : Prediction
-        What the model makes of a recording.
-    top_k : int
-        How many genres.
-
-    Returns
-    -------
-    str
-        Such as ``jazz 81.2 %, blues 12.0 %``.
-    """
+    """Spell the most probable genres."""
     return ", ".join(
         f"{escaped(genre)} {100 * probability:.1f} %"
         for genre, probability in list(prediction.probabilities.items())[:top_k]
@@ -273,13 +187,6 @@ def _ranking(prediction: Prediction, top_k: int) -> str:
 
 def _prediction_json(prediction: Prediction, top_k: int) -> dict[str, Any]:
     """Describe a prediction in plain JSON types.
-
-    Parameters
-    ----------
-    prediction : Prediction
-        What the model makes of a recording.
-    top_k : int
-        How many genres.
 
     Returns
     -------

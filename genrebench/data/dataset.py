@@ -86,16 +86,6 @@ def load_dataset(path: Path) -> Dataset:
 def _segment_files(tree: Path) -> dict[str, list[Path]]:
     """List the segment files of a tree.
 
-    Parameters
-    ----------
-    tree : Path
-        Folder of genre folders.
-
-    Returns
-    -------
-    dict of str to list of Path
-        Files by genre, all in natural order.
-
     Raises
     ------
     DatasetError
@@ -127,23 +117,7 @@ def _segment_files(tree: Path) -> dict[str, list[Path]]:
 
 
 def _track_name(path: Path) -> str:
-    """Read the track's name off a segment's file name.
-
-    Parameters
-    ----------
-    path : Path
-        ``<track>-<number>.npz``.
-
-    Returns
-    -------
-    str
-        The track.
-
-    Raises
-    ------
-    DatasetError
-        If the name has another form.
-    """
+    """Read the track's name off a segment's file name."""
     track, dash, number = path.stem.rpartition("-")
     if not (track and dash and number.isdecimal()):
         raise DatasetError(
@@ -154,11 +128,6 @@ def _track_name(path: Path) -> str:
 
 def _read_segment(path: Path) -> NDArray[np.float32]:
     """Read one segment's spectrogram.
-
-    Parameters
-    ----------
-    path : Path
-        ``.npz`` with a two-dimensional array under ``spectrogram``.
 
     Returns
     -------
@@ -182,20 +151,6 @@ def _read_segment(path: Path) -> NDArray[np.float32]:
 
 def _mel_settings(tree: Path, shape: tuple[int, ...], tracks: list[str]) -> MelConfig | None:
     """Read from the manifest how a tree's spectrograms were made.
-
-    Parameters
-    ----------
-    tree : Path
-        The spectrogram tree.
-    shape : tuple of int
-        Shape of its spectrograms.
-    tracks : list of str
-        Track of each segment.
-
-    Returns
-    -------
-    MelConfig or None
-        The settings; None without a manifest.
 
     Raises
     ------

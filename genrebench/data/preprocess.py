@@ -171,11 +171,6 @@ def preprocess(
 def _identity(recording: Recording) -> dict[str, Any]:
     """Describe a recording's file well enough to notice that it changed.
 
-    Parameters
-    ----------
-    recording : Recording
-        The recording.
-
     Returns
     -------
     dict
@@ -186,22 +181,7 @@ def _identity(recording: Recording) -> dict[str, Any]:
 
 
 def _is_done(recording: Recording, entry: dict[str, Any] | None, tree: Path) -> bool:
-    """Return whether a track's spectrograms are there and still belong to its recording.
-
-    Parameters
-    ----------
-    recording : Recording
-        The recording.
-    entry : dict, optional
-        What the manifest says of the track.
-    tree : Path
-        The spectrogram tree.
-
-    Returns
-    -------
-    bool
-        True if nothing is to be done.
-    """
+    """Return whether a track's spectrograms are there and still belong to its recording."""
     return (
         entry is not None
         and all(entry.get(key) == value for key, value in _identity(recording).items())
@@ -210,34 +190,12 @@ def _is_done(recording: Recording, entry: dict[str, Any] | None, tree: Path) -> 
 
 
 def _segment_path(tree: Path, key: str, index: int) -> Path:
-    """Name the file of one segment.
-
-    Parameters
-    ----------
-    tree : Path
-        The spectrogram tree.
-    key : str
-        Name of the track in the manifest, ``<genre>/<track>``.
-    index : int
-        Number of the segment, from 0.
-
-    Returns
-    -------
-    Path
-        ``<tree>/<genre>/<track>-<index>.npz``.
-    """
+    """Name the file of one segment."""
     return tree / f"{key}-{index}.npz"
 
 
 def _checked_tree(tree: Path, dataset: Path) -> Path:
     """Refuse a place for the tree that would mix it with the recordings.
-
-    Parameters
-    ----------
-    tree : Path
-        Where the tree is to be written.
-    dataset : Path
-        Folder that holds ``genres_original/``.
 
     Returns
     -------
@@ -259,18 +217,6 @@ def _checked_tree(tree: Path, dataset: Path) -> Path:
 
 def _manifest_to_continue(tree: Path, config: MelConfig) -> dict[str, Any]:
     """Read the manifest that a run goes on with, or begin one.
-
-    Parameters
-    ----------
-    tree : Path
-        The spectrogram tree.
-    config : MelConfig
-        The settings of this run.
-
-    Returns
-    -------
-    dict
-        The manifest.
 
     Raises
     ------
@@ -312,10 +258,6 @@ def _saving(manifest: dict[str, Any], tree: Path, genres: set[str]) -> Iterator[
 
     Parameters
     ----------
-    manifest : dict
-        The manifest, which the caller changes.
-    tree : Path
-        The spectrogram tree; it is created.
     genres : set of str
         Its genre folders, which are created, and removed again if they stay empty.
 
@@ -364,31 +306,7 @@ def _saving(manifest: dict[str, Any], tree: Path, genres: set[str]) -> Iterator[
 def _process(
     recordings: list[Recording], tree: Path, staging: Path, config: MelConfig, jobs: int | None
 ) -> Iterator[TrackResult]:
-    """Process recordings in several processes.
-
-    Parameters
-    ----------
-    recordings : list of Recording
-        What to process.
-    tree : Path
-        The spectrogram tree.
-    staging : Path
-        Folder for unfinished files.
-    config : MelConfig
-        The settings.
-    jobs : int, optional
-        Number of processes; by default one per core.
-
-    Yields
-    ------
-    TrackResult
-        In the order in which they are done.
-
-    Raises
-    ------
-    DatasetError
-        If the system ended one of the processes.
-    """
+    """Process recordings in several processes."""
     workers = max(1, min(jobs or joblib.cpu_count(), len(recordings)))
     parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")
     try:
@@ -402,24 +320,7 @@ def _process(
 
 
 def _process_track(recording: Recording, tree: Path, staging: Path, config: MelConfig) -> TrackResult:
-    """Write the spectrograms of one recording, replacing those of an earlier state of it.
-
-    Parameters
-    ----------
-    recording : Recording
-        The recording.
-    tree : Path
-        The spectrogram tree.
-    staging : Path
-        Folder for unfinished files.
-    config : MelConfig
-        The settings.
-
-    Returns
-    -------
-    TrackResult
-        What became of it.
-    """
+    """Write the spectrograms of one recording, replacing those of an earlier state of it."""
     keep_freed_memory()
     reason = None
     try:
@@ -452,19 +353,7 @@ def _spare_collector() -> None:
 
 
 def _write_track(spectrograms: list[NDArray[np.float32]], tree: Path, recording: Recording, staging: Path) -> None:
-    """Write all segments of a track, then put them in their places at once.
-
-    Parameters
-    ----------
-    spectrograms : list of ndarray
-        The segments.
-    tree : Path
-        The spectrogram tree.
-    recording : Recording
-        The recording.
-    staging : Path
-        Folder for unfinished files.
-    """
+    """Write all segments of a track, then put them in their places at once."""
     staged = []
     for index, spectrogram in enumerate(spectrograms):
         staged.append(staging / f"{os.getpid()}-{index}.part")

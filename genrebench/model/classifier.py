@@ -137,15 +137,8 @@ class GenreClassifier:
     def _listen(self, paths: Iterable[Path]) -> Iterator[tuple[Path, NDArray[np.float32] | AudioError | None]]:
         """Prepare the network's inputs.
 
-        Parameters
-        ----------
-        paths : iterable of Path
-            Recordings.
-
         Yields
         ------
-        Path
-            The recording.
         ndarray of float32 [shape=(n, n_mels, frames, 1)], AudioError or None
             Some of its segments, standardized; why it has no more; None at its end.
         """
@@ -164,15 +157,8 @@ class GenreClassifier:
 
         Parameters
         ----------
-        path : Path
-            The recording.
         rows : ndarray [shape=(segments, classes)]
             Their log-probabilities.
-
-        Returns
-        -------
-        Prediction
-            What the model makes of it.
         """
         probabilities = np.exp(aggregate_segments(rows))
         best_first = np.argsort(-probabilities, kind="stable")

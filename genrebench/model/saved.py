@@ -233,16 +233,6 @@ def newest_model(results: Path) -> Path:
 def _read_document(folder: Path) -> dict[str, Any]:
     """Read ``model.json``.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder of the model.
-
-    Returns
-    -------
-    dict
-        Its content.
-
     Raises
     ------
     ModelError

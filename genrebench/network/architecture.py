@@ -1,8 +1,8 @@
 """What the network is, independent of any framework: its layers in order, its shapes, its weights.
 
 An `Architecture` is data, a tuple of `genrebench.network.layers`. Names and layouts are those of Keras: weights are a
-flat ``dict[str, ndarray]`` with keys such as ``conv2d_1/kernel`` [height, width, in, out], tensors are channels-last. The
-network ends in logits; `Architecture.prediction` says what turns them into probabilities.
+flat ``dict[str, ndarray]`` with keys such as ``conv2d_1/kernel`` [height, width, in, out], tensors are channels-last.
+The network ends in logits; `Architecture.prediction` says what turns them into probabilities.
 """
 
 import dataclasses
@@ -30,13 +30,6 @@ def _glorot_uniform(shape: Shape, rng: np.random.Generator) -> NDArray[np.float6
     ----------
     shape : tuple of int
         [..., in, out]; the leading axes are the receptive field.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    ndarray of float64
-        The kernel.
     """
     receptive_field = math.prod(shape[:-2])
     limit = np.sqrt(6 / (receptive_field * (shape[-2] + shape[-1])))
@@ -308,23 +301,7 @@ class Architecture:
 
 
 def _named(layers: Sequence[Layer]) -> tuple[Layer, ...]:
-    """Give every unnamed layer the name that Keras would give it in a new session.
-
-    Parameters
-    ----------
-    layers : sequence of Layer
-        Layers, named or not.
-
-    Returns
-    -------
-    tuple of Layer
-        The same layers, all named.
-
-    Raises
-    ------
-    ConfigError
-        If a name stands twice.
-    """
+    """Give every unnamed layer the name that Keras would give it in a new session."""
     counts: Counter[str] = Counter()
     named = []
     for layer in layers:
@@ -340,16 +317,6 @@ def _named(layers: Sequence[Layer]) -> tuple[Layer, ...]:
 
 def _layer_from_json(document: object) -> Layer:
     """Build one layer from its JSON.
-
-    Parameters
-    ----------
-    document : object
-        Parsed JSON: the layer's ``kind`` and its parameters.
-
-    Returns
-    -------
-    Layer
-        The layer.
 
     Raises
     ------

@@ -22,13 +22,6 @@ from genrebench.network.types import Weights
 def nested(arrays: Arrays, argument: str) -> Arrays | None:
     """Gather the entries of an argument that is a mapping.
 
-    Parameters
-    ----------
-    arrays : dict of str to ndarray
-        Arguments of a call.
-    argument : str
-        Name of the argument.
-
     Returns
     -------
     dict of str to ndarray or None
@@ -63,13 +56,7 @@ class Bench:
 
     @cached_property
     def network(self) -> Network:
-        """Build the network, on first use.
-
-        Returns
-        -------
-        Network
-            The network.
-        """
+        """Build the network, on first use."""
         return self.build(self.architecture, self.weights)
 
     def build(self, architecture: Architecture, weights: Weights) -> Network:
@@ -77,15 +64,8 @@ class Bench:
 
         Parameters
         ----------
-        architecture : Architecture
-            What to build.
         weights : dict of str to ndarray
             Canonical weights, among others maybe.
-
-        Returns
-        -------
-        Network
-            The network.
         """
         own = {name: weights[name] for name in architecture.weight_specs() if name in weights}
         return self.backend.build(architecture, own, dtype=self.dtype, device=self.device)
@@ -96,19 +76,10 @@ def _adam_update(bench: Bench, arrays: Arrays, options: dict[str, Any]) -> tuple
 
     Parameters
     ----------
-    bench : Bench
-        What to work on.
     arrays : dict of str to ndarray
         Entries ``gradients/...``, and ``m/...`` and ``v/...`` unless Adam starts.
     options : dict
         ``step``, the number of updates done, and ``adam``, its hyperparameters.
-
-    Returns
-    -------
-    dict of str to ndarray
-        Entries ``weights/...``, ``m/...`` and ``v/...``.
-    int
-        Number of updates done.
     """
     gradients = nested(arrays, "gradients") or {}
     zeros = {name: np.zeros_like(value) for name, value in gradients.items()}
@@ -119,24 +90,7 @@ def _adam_update(bench: Bench, arrays: Arrays, options: dict[str, Any]) -> tuple
 
 
 def _loss_and_gradients(bench: Bench, arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, Any]:
-    """Compute loss and gradients.
-
-    Parameters
-    ----------
-    bench : Bench
-        What to work on.
-    arrays : dict of str to ndarray
-        ``x``, ``labels``, and entries ``dropout_masks/...``.
-    options : dict
-        None.
-
-    Returns
-    -------
-    dict of str to ndarray
-        Gradients by canonical name.
-    float
-        The loss.
-    """
+    """Compute loss and gradients."""
     masks = nested(arrays, "dropout_masks")
     loss, gradients = bench.network.loss_and_gradients(arrays["x"], arrays["labels"], dropout_masks=masks, **options)
     return gradients, loss
@@ -147,17 +101,11 @@ def _trace(bench: Bench, arrays: Arrays, options: dict[str, Any]) -> tuple[Array
 
     Parameters
     ----------
-    bench : Bench
-        What to work on.
-    arrays : dict of str to ndarray
-        ``x``, and entries ``dropout_masks/...``.
     options : dict
         ``training``; ``prefix``, whether the first layers are asked for.
 
     Returns
     -------
-    dict of str to ndarray
-        What the layers give out.
     str or None
         With ``prefix``, why the whole network could not be run; None if it could.
     """
@@ -184,19 +132,8 @@ def _steps(bench: Bench, arrays: Arrays, options: dict[str, Any]) -> tuple[Array
 
     Parameters
     ----------
-    bench : Bench
-        What to work on.
     arrays : dict of str to ndarray
         ``x`` [shape=(batches, n, height, width, channels)] and ``labels`` [shape=(batches, n)], taken in turn.
-    options : dict
-        ``count``, the number of steps; ``adam``, the hyperparameters.
-
-    Returns
-    -------
-    dict of str to ndarray
-        The weights after the last step.
-    list of float
-        The loss of every step, before its update.
     """
     architecture = bench.architecture.without_dropout()
     network = bench.build(architecture, bench.weights)
@@ -226,10 +163,6 @@ def _drawn_dropout(bench: Bench, _arrays: Arrays, options: dict[str, Any]) -> tu
 
     Parameters
     ----------
-    bench : Bench
-        What to work on.
-    _arrays : dict of str to ndarray
-        Nothing.
     options : dict
         ``adam``, hyperparameters with which one step gives the gradient back.
 
@@ -237,8 +170,6 @@ def _drawn_dropout(bench: Bench, _arrays: Arrays, options: dict[str, Any]) -> tu
     -------
     dict of str to ndarray [shape=(2, values)]
         By dropout layer, what it makes of ones in two steps.
-    None
-        Nothing.
     """
     kept: Arrays = {}
     layers = zip(bench.architecture.layers, bench.architecture.shapes()[:-1], strict=True)

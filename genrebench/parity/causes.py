@@ -31,42 +31,12 @@ from genrebench.parity.stages.paths import drawn_as_it_should_be, fast_adam_case
 
 
 def _structure_cause(session: Session, backend: str, row: Row) -> Cause | None:
-    """Explain another shape by the layer's evaluation.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
-    backend : str
-        The backend.
-    row : Row
-        A row of the structure.
-
-    Returns
-    -------
-    Cause or None
-        The cause.
-    """
+    """Explain another shape by the layer's evaluation."""
     return _layer_cause(session, backend, row.name, "evaluation")
 
 
 def _weight_cause(session: Session, backend: str, row: Row) -> Cause | None:
-    """Explain a weight that did not come back.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
-    backend : str
-        The backend.
-    row : Row
-        A row of the round trip.
-
-    Returns
-    -------
-    Cause or None
-        The cause.
-    """
+    """Explain a weight that did not come back."""
     call, given = "weights", session.probe.weights
     if row.name not in given:  # one that was given in float32; what goes on to the reference has no case of its own
         call, given = "weights32", {name: value.astype(np.float32) for name, value in given.items()}
@@ -76,24 +46,7 @@ def _weight_cause(session: Session, backend: str, row: Row) -> Cause | None:
 
 
 def _layer_cause(session: Session, backend: str, name: str, call: str) -> Cause | None:
-    """Explain a layer's output.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
-    backend : str
-        The backend.
-    name : str
-        The layer.
-    call : str
-        ``evaluation`` or ``training``.
-
-    Returns
-    -------
-    Cause or None
-        The cause.
-    """
+    """Explain a layer's output."""
     architecture = session.probe.architecture
     index = [layer.name for layer in architecture.layers].index(name)
     outputs = session.answers[backend].arrays(call)
@@ -112,19 +65,8 @@ def _statistic_cause(session: Session, backend: str, name: str, call: str) -> Ca
 
     Parameters
     ----------
-    session : Session
-        The run.
-    backend : str
-        The backend.
-    name : str
-        Its canonical name.
     call : str
         ``training``, or ``fast-path`` for the statistics after a step of training.
-
-    Returns
-    -------
-    Cause or None
-        The cause.
     """
     owner, _, statistic = name.partition("/")
     layers = session.probe.architecture.layers
@@ -144,36 +86,10 @@ def _statistic_cause(session: Session, backend: str, name: str, call: str) -> Ca
 
 
 def _forward_cause(call: str) -> Callable[[Session, str, Row], Cause | None]:
-    """Make the explainer of a forward pass.
-
-    Parameters
-    ----------
-    call : str
-        ``evaluation`` or ``training``.
-
-    Returns
-    -------
-    callable
-        The explainer.
-    """
+    """Make the explainer of a forward pass."""
 
     def explainer(session: Session, backend: str, row: Row) -> Cause | None:
-        """Explain a layer's output or a running statistic.
-
-        Parameters
-        ----------
-        session : Session
-            The run.
-        backend : str
-            The backend.
-        row : Row
-            A row.
-
-        Returns
-        -------
-        Cause or None
-            The cause.
-        """
+        """Explain a layer's output or a running statistic."""
         of = _statistic_cause if "/" in row.name else _layer_cause
         return of(session, backend, row.name, call)
 
@@ -182,13 +98,6 @@ def _forward_cause(call: str) -> Callable[[Session, str, Row], Cause | None]:
 
 def loss_case(session: Session, backend: str) -> LossCase | None:
     """Put together what is needed to explain a loss.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
-    backend : str
-        The backend.
 
     Returns
     -------
@@ -209,43 +118,13 @@ def loss_case(session: Session, backend: str) -> LossCase | None:
 
 
 def _loss_cause(session: Session, backend: str, row: Row) -> Cause | None:  # noqa: ARG001 - as all explainers
-    """Explain a loss.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
-    backend : str
-        The backend.
-    row : Row
-        The row of the loss.
-
-    Returns
-    -------
-    Cause or None
-        The cause.
-    """
+    """Explain a loss."""
     case = loss_case(session, backend)
     return explain(LOSS_ENTRIES, case) if case else None
 
 
 def _gradient_cause(session: Session, backend: str, row: Row) -> Cause | None:
-    """Explain a gradient.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
-    backend : str
-        The backend.
-    row : Row
-        The row of a gradient.
-
-    Returns
-    -------
-    Cause or None
-        The cause.
-    """
+    """Explain a gradient."""
     received, right = session.answers[backend].arrays("gradients"), session.right.arrays("gradients")
     name = row.name
     others = {key: value for key, value in right.items() if key != name and value.shape == right[name].shape}
@@ -256,22 +135,7 @@ def _gradient_cause(session: Session, backend: str, row: Row) -> Cause | None:
 
 
 def _fast_cause(session: Session, backend: str, row: Row) -> Cause | None:
-    """Explain what training does otherwise than the traced network.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
-    backend : str
-        The backend.
-    row : Row
-        A row of the fast path.
-
-    Returns
-    -------
-    Cause or None
-        The cause.
-    """
+    """Explain what training does otherwise than the traced network."""
     prefix = "Adam's update of "
     if row.name.startswith(prefix):
         return explain(ADAM_ENTRIES, fast_adam_case(session, backend, row.name.removeprefix(prefix)))

@@ -26,14 +26,10 @@ def compare(
 
     Parameters
     ----------
-    name : str
-        What it is.
     value, expected : ndarray or None
         This backend's, and the other side's; None for a tensor that one side lacks.
     tolerance : float or None
         Largest relative L2 error that passes; 0 asks for equal bits, None for nothing.
-    view : str
-        ``cumulative`` or ``isolated``.
     note : str
         What else is to be said.
     floor : float
@@ -90,8 +86,6 @@ def compare_all(
         This backend's, and the other side's.
     tolerance : float, mapping of str to float, or None
         Largest relative L2 error that passes, for all or by name; None for nothing.
-    view : str
-        ``cumulative`` or ``isolated``.
 
     Returns
     -------
@@ -114,11 +108,6 @@ def compare_all(
 def _number(tolerance: float | Mapping[str, float] | None) -> float | None:
     """Choose the tolerance of a tensor that has none of its own.
 
-    Parameters
-    ----------
-    tolerance : float, mapping of str to float, or None
-        As `compare_all` takes it.
-
     Returns
     -------
     float or None
@@ -128,18 +117,7 @@ def _number(tolerance: float | Mapping[str, float] | None) -> float | None:
 
 
 def _problem(value: Array | None, expected: Array | None) -> str:
-    """Say why two tensors cannot be compared.
-
-    Parameters
-    ----------
-    value, expected : ndarray or None
-        The two.
-
-    Returns
-    -------
-    str
-        The reason; empty if they can be.
-    """
+    """Say why two tensors cannot be compared."""
     if value is None:
         return "missing"
     if expected is None:

@@ -16,13 +16,6 @@ _FOLLOWING = ("loss", "gradients", "steps", "trained")
 def diagnose(session: Session, stages: tuple[Stage, ...]) -> tuple[Finding, ...]:
     """Explain what diverges.
 
-    Parameters
-    ----------
-    session : Session
-        The run.
-    stages : tuple of Stage
-        What was compared.
-
     Returns
     -------
     tuple of Finding
@@ -35,11 +28,6 @@ def diagnose(session: Session, stages: tuple[Stage, ...]) -> tuple[Finding, ...]
 
 def _of_reference(session: Session) -> list[Finding]:
     """Explain where the reference itself is off, if it is not the definitions.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
 
     Returns
     -------
@@ -63,12 +51,6 @@ def _of_backend(session: Session, stages: tuple[Stage, ...], backend: str, *, is
 
     Parameters
     ----------
-    session : Session
-        The run.
-    stages : tuple of Stage
-        What was compared.
-    backend : str
-        The backend.
     is_right : bool
         Whether the reference is right by the definitions; if not, only what is wrong by these is the backend's.
 
@@ -100,13 +82,6 @@ def _of_backend(session: Session, stages: tuple[Stage, ...], backend: str, *, is
 def _follows(finding: Finding, found: list[Finding]) -> bool:
     """Return whether a finding adds nothing to those before.
 
-    Parameters
-    ----------
-    finding : Finding
-        The finding.
-    found : list of Finding
-        Those of earlier stages and layers.
-
     Returns
     -------
     bool
@@ -121,13 +96,6 @@ def _follows(finding: Finding, found: list[Finding]) -> bool:
 
 def _place(session: Session, finding: Finding) -> tuple[int, int]:
     """Say where in the order of things a finding stands.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
-    finding : Finding
-        The finding.
 
     Returns
     -------
@@ -145,11 +113,6 @@ def _place(session: Session, finding: Finding) -> tuple[int, int]:
 
 def _joined(findings: list[Finding]) -> list[Finding]:
     """Say but once what is the same in several layers.
-
-    Parameters
-    ----------
-    findings : list of Finding
-        In order.
 
     Returns
     -------
@@ -171,15 +134,6 @@ def _joined(findings: list[Finding]) -> list[Finding]:
 def _has_own_error(session: Session, stage: Stage, backend: str) -> bool:
     """Return whether a stage that builds on the forward pass adds an error of its own.
 
-    Parameters
-    ----------
-    session : Session
-        The run.
-    stage : Stage
-        The stage.
-    backend : str
-        The backend.
-
     Returns
     -------
     bool
@@ -193,15 +147,6 @@ def _has_own_error(session: Session, stage: Stage, backend: str) -> bool:
 
 def _own_errors(stage: Stage, comparison: Comparison, *, is_right: bool = True) -> list[Row]:
     """Choose the rows that have errors of their own.
-
-    Parameters
-    ----------
-    stage : Stage
-        The stage.
-    comparison : Comparison
-        A comparison of it.
-    is_right : bool
-        Whether the reference is right by the definitions.
 
     Returns
     -------
@@ -221,43 +166,13 @@ def _own_errors(stage: Stage, comparison: Comparison, *, is_right: bool = True) 
 
 
 def _failed(stage: Stage, comparison: Comparison) -> Finding:
-    """Report a backend that raised instead of computing.
-
-    Parameters
-    ----------
-    stage : Stage
-        The stage.
-    comparison : Comparison
-        The comparison that could not be made.
-
-    Returns
-    -------
-    Finding
-        Without a cause.
-    """
+    """Report a backend that raised instead of computing."""
     message = f"{comparison.backend}: {stage.title.lower()} could not be computed: {comparison.error}"
     return Finding(comparison.backend, stage.id, stage.id, None, None, None, message)
 
 
 def _finding(session: Session, stage: Stage, comparison: Comparison, row: Row) -> Finding:
-    """Explain one row.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
-    stage : Stage
-        The stage.
-    comparison : Comparison
-        The comparison.
-    row : Row
-        What diverges.
-
-    Returns
-    -------
-    Finding
-        With the cause, if the ledger has one.
-    """
+    """Explain one row."""
     backend = comparison.backend
     explainer = EXPLAINERS.get(stage.id)
     try:
@@ -278,22 +193,7 @@ def _finding(session: Session, stage: Stage, comparison: Comparison, row: Row) -
 
 
 def verdict(session: Session, stages: tuple[Stage, ...], findings: tuple[Finding, ...]) -> str:
-    """Say in one or two sentences what was found.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
-    stages : tuple of Stage
-        What was compared.
-    findings : tuple of Finding
-        What is off.
-
-    Returns
-    -------
-    str
-        For people.
-    """
+    """Say in one or two sentences what was found."""
     ran = [stage for stage in stages if stage.passed is not None]
     failed = [stage.id for stage in ran if stage.passed is False]
     names = " and ".join(session.backends)
@@ -318,15 +218,6 @@ def verdict(session: Session, stages: tuple[Stage, ...], findings: tuple[Finding
 
 def _agree(stages: tuple[Stage, ...], reference: str, findings: tuple[Finding, ...]) -> bool:
     """Return whether the backends agree with each other where they disagree with the reference.
-
-    Parameters
-    ----------
-    stages : tuple of Stage
-        What was compared.
-    reference : str
-        Name of the reference.
-    findings : tuple of Finding
-        What is off.
 
     Returns
     -------

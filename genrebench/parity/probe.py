@@ -102,12 +102,8 @@ def live_random_weights(architecture: Architecture, x: Array, seed: int) -> Weig
 
     Parameters
     ----------
-    architecture : Architecture
-        The network.
     x : ndarray of float64 [shape=(n, height, width, channels)]
         Inputs.
-    seed : int
-        Seed of the draw.
 
     Returns
     -------
@@ -148,25 +144,16 @@ def make_probe(
 
     Parameters
     ----------
-    architecture : Architecture
-        The network.
     weights : dict of str to ndarray, optional
         Canonical weights; by default drawn.
     data : ndarray, optional
         Standardized inputs to choose from; by default drawn.
-    batch_size : int
-        Number of inputs.
     steps : int
         Steps of the short run.
     seed : int
         Seed of all that is random.
     spectrograms : ndarray, optional
         What a trained model is tried on.
-
-    Returns
-    -------
-    Probe
-        The probe.
     """
     count = batch_size * (1 + _BATCHES)
     x, labels = random_inputs(architecture, count, seed)
@@ -195,15 +182,6 @@ def adam_state(probe: Probe) -> tuple[Weights, Weights, Weights]:
     ----------
     probe : Probe
         What all backends are given.
-
-    Returns
-    -------
-    dict of str to ndarray
-        Gradients by canonical name.
-    dict of str to ndarray
-        First moments.
-    dict of str to ndarray
-        Second moments.
     """
     rng = np.random.default_rng([probe.seed, 5])
     shapes = {name: spec.shape for name, spec in probe.architecture.weight_specs().items() if spec.trainable}
@@ -215,11 +193,6 @@ def adam_state(probe: Probe) -> tuple[Weights, Weights, Weights]:
 
 def calls(probe: Probe) -> tuple[Call, ...]:
     """List what every backend is asked.
-
-    Parameters
-    ----------
-    probe : Probe
-        What it is given.
 
     Returns
     -------
@@ -263,18 +236,7 @@ def calls(probe: Probe) -> tuple[Call, ...]:
 
 
 def _single(arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """Round arguments to float32.
-
-    Parameters
-    ----------
-    arrays : mapping of str to ndarray
-        Arguments of a call.
-
-    Returns
-    -------
-    dict of str to ndarray
-        The same, labels untouched.
-    """
+    """Round arguments to float32."""
     return {name: value.astype(np.float32) if value.dtype.kind == "f" else value for name, value in arrays.items()}
 
 
@@ -299,11 +261,6 @@ class Answers:
     def arrays(self, call: str) -> dict[str, Array]:
         """Look up what a call returned.
 
-        Parameters
-        ----------
-        call : str
-            Its name.
-
         Returns
         -------
         dict of str to ndarray
@@ -313,11 +270,6 @@ class Answers:
 
     def error(self, call: str) -> str:
         """Look up why a call failed.
-
-        Parameters
-        ----------
-        call : str
-            Its name.
 
         Returns
         -------
@@ -340,21 +292,12 @@ def ask(
 
     Parameters
     ----------
-    probe : Probe
-        What they are given.
-    backends : iterable of str
-        Their names.
     pythons : mapping of str to Path, optional
         Interpreters of other environments, by backend.
     threads : int
         Number of threads of each.
     on_done : callable
         Called with the name of each backend that has answered, and the seconds that it computed.
-
-    Returns
-    -------
-    dict of str to JobResult
-        The answers by backend.
 
     Raises
     ------

@@ -17,22 +17,7 @@ _HELPER = "genrebench_helper"
 
 
 def build_referee(architecture: Architecture, weights: Mapping[str, Array], *, dtype: str = "float64") -> Network:
-    """Build a network with the NumPy backend, in this process.
-
-    Parameters
-    ----------
-    architecture : Architecture
-        What to build.
-    weights : mapping of str to ndarray
-        Canonical weights.
-    dtype : str
-        Type of the computation.
-
-    Returns
-    -------
-    Network
-        The network.
-    """
+    """Build a network with the NumPy backend, in this process."""
     return load_backend("numpy")[1].build(architecture, weights, dtype=dtype, device="cpu")
 
 
@@ -41,8 +26,6 @@ def weights_of(layer: Layer, weights: Mapping[str, Array]) -> Weights:
 
     Parameters
     ----------
-    layer : Layer
-        The layer.
     weights : mapping of str to ndarray
         Canonical weights of the network.
 
@@ -67,18 +50,10 @@ def run_layer(
 
     Parameters
     ----------
-    layer : Layer
-        The layer.
     weights : mapping of str to ndarray
         Canonical weights; those of other layers are ignored.
     x : ndarray [shape=(n, height, width, channels)] or [shape=(n, features)]
         Its input.
-    training : bool
-        Mode.
-    mask : ndarray, optional
-        What dropout keeps.
-    dtype : str
-        Type of the computation.
 
     Returns
     -------
@@ -112,10 +87,5 @@ def normalized_values(shape: tuple[int, ...]) -> int:
     ----------
     shape : tuple of int
         Shape of the normalized tensor, batch axis included, channels last.
-
-    Returns
-    -------
-    int
-        All but the channels.
     """
     return math.prod(shape[:-1])

@@ -79,13 +79,7 @@ class Row:
 
     @property
     def diverges(self) -> bool:
-        """Return whether the tensors differ by more than rounding and no accepted entry of the ledger says how.
-
-        Returns
-        -------
-        bool
-            True for ``DIVERGES``.
-        """
+        """Return whether the tensors differ by more than rounding and no accepted entry of the ledger says how."""
         return self.verdict == DIVERGES
 
 
@@ -299,13 +293,7 @@ class Report:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """List the network's layers.
-
-        Returns
-        -------
-        tuple of str
-            Names in order.
-        """
+        """List the network's layers."""
         return tuple(layer["name"] for layer in self.architecture["layers"])
 
 
@@ -313,30 +301,12 @@ _ADAPTER = TypeAdapter(Report)
 
 
 def save_report(path: Path, report: Report) -> None:
-    """Write a report as JSON.
-
-    Parameters
-    ----------
-    path : Path
-        File to write.
-    report : Report
-        The report.
-    """
+    """Write a report as JSON."""
     write_json(path, {**_ADAPTER.dump_python(report, mode="json"), "passed": report.passed})
 
 
 def load_report(path: Path) -> Report:
     """Read a report that `save_report` wrote.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    Report
-        The report.
 
     Raises
     ------
@@ -369,11 +339,6 @@ def load_report(path: Path) -> Report:
 def smallest_tolerance(comparisons: Iterable[Comparison]) -> float | None:
     """Find the tolerance with which everything would pass.
 
-    Parameters
-    ----------
-    comparisons : iterable of Comparison
-        What was compared.
-
     Returns
     -------
     float or None
@@ -387,16 +352,5 @@ def smallest_tolerance(comparisons: Iterable[Comparison]) -> float | None:
 
 
 def _excused(row: Row) -> bool:
-    """Return whether a row passes by an accepted entry of the ledger.
-
-    Parameters
-    ----------
-    row : Row
-        The row.
-
-    Returns
-    -------
-    bool
-        True for ``known:<id>``.
-    """
+    """Return whether a row passes by an accepted entry of the ledger."""
     return row.verdict.startswith("known:")

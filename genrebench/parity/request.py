@@ -97,11 +97,6 @@ class Request:
 def prepare(request: Request) -> tuple[Probe, Description]:
     """Load the network, its weights and the inputs.
 
-    Parameters
-    ----------
-    request : Request
-        What was asked for.
-
     Returns
     -------
     Probe
@@ -158,18 +153,6 @@ def prepare(request: Request) -> tuple[Probe, Description]:
 def run(request: Request, console: Console) -> Report:
     """Run what was asked for, and show each stage as it is known.
 
-    Parameters
-    ----------
-    request : Request
-        What was asked for.
-    console : Console
-        Where progress is shown.
-
-    Returns
-    -------
-    Report
-        The report.
-
     Raises
     ------
     ConfigError
@@ -187,15 +170,7 @@ def run(request: Request, console: Console) -> Report:
     with console.status(f"waiting for {', '.join(waiting)}") as status:
 
         def on_done(backend: str, seconds: float) -> None:
-            """Say who has answered.
-
-            Parameters
-            ----------
-            backend : str
-                Who.
-            seconds : float
-                How long it computed.
-            """
+            """Say who has answered."""
             waiting.remove(backend)
             console.print(f"{backend} answered after {seconds:.1f} s of computing", highlight=False, soft_wrap=True)
             status.update(f"waiting for {', '.join(waiting)}" if waiting else "comparing")
@@ -214,16 +189,6 @@ def run(request: Request, console: Console) -> Report:
 
 def read_architecture(path: Path) -> Architecture:
     """Read an architecture, or the one in a model's description.
-
-    Parameters
-    ----------
-    path : Path
-        JSON file.
-
-    Returns
-    -------
-    Architecture
-        The architecture.
 
     Raises
     ------
@@ -248,24 +213,10 @@ def read_architecture(path: Path) -> Architecture:
 def _inputs(tree: Dataset, network: Architecture, saved: SavedModel | None) -> Array:
     """Standardize the spectrograms of a tree.
 
-    Parameters
-    ----------
-    tree : Dataset
-        The tree.
-    network : Architecture
-        The network.
-    saved : SavedModel, optional
-        The model, whose standardizer counts.
-
     Returns
     -------
     ndarray of float32 [shape=(segments, n_mels, frames, 1)]
         Inputs.
-
-    Raises
-    ------
-    ConfigError
-        If the network takes other inputs.
     """
     if tree.spectrograms.shape[1:] != network.input_shape[:2] or network.input_shape[2] != 1:
         raise ConfigError(
@@ -283,10 +234,6 @@ def _tried(network: Architecture, inputs: Array | None, seed: int) -> Array:
 
     Parameters
     ----------
-    network : Architecture
-        The network.
-    inputs : ndarray, optional
-        Spectrograms of a tree.
     seed : int
         Seed of random inputs where there is no tree.
 

@@ -53,8 +53,6 @@ def check_backends(backends: Sequence[str], reference: str) -> tuple[str, ...]:
     ----------
     backends : sequence of str
         Names that were asked for.
-    reference : str
-        Name of the reference.
 
     Returns
     -------
@@ -90,25 +88,12 @@ def judge(
 
     Parameters
     ----------
-    probe : Probe
-        What they were given.
-    results : mapping of str to JobResult
-        What they answered.
-    backends : sequence of str
-        What is compared.
-    reference : str
-        With what.
     description : Description
         How the run is described.
     seconds : float
         How long the backends took.
     on_stage : callable
         Called with each stage as soon as it is known.
-
-    Returns
-    -------
-    Report
-        The report.
 
     Raises
     ------
@@ -151,20 +136,7 @@ def judge(
 
 
 def _stages(session: Session, genres: tuple[str, ...]) -> Iterator[Stage]:
-    """Go through the stages.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
-    genres : tuple of str
-        Names of the logits.
-
-    Yields
-    ------
-    Stage
-        In order.
-    """
+    """Go through the stages."""
     yield network.structure(session)
     yield network.weights(session)
     yield network.forward(session, "evaluation")

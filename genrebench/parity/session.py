@@ -95,22 +95,11 @@ class Session:
 
     @property
     def right(self) -> Answers:
-        """Look up the reference's answers.
-
-        Returns
-        -------
-        Answers
-            What it answered.
-        """
+        """Look up the reference's answers."""
         return self.answers[self.reference]
 
     def value(self, backend: str, call: str) -> Any:
         """Look up the plain value of a call.
-
-        Parameters
-        ----------
-        backend, call : str
-            Who, and what.
 
         Returns
         -------
@@ -141,17 +130,8 @@ class Session:
 
         Parameters
         ----------
-        call : str
-            Name of the call.
-        tolerance : float, mapping of str to float, or None
-            As `compare_all` takes it.
         select : callable, optional
             What to compare of a backend's answers; by default all arrays of the call.
-
-        Returns
-        -------
-        list of Comparison
-            One a pair.
         """
         chosen = select or (lambda answers: answers.arrays(call))
         comparisons = []
@@ -169,11 +149,6 @@ class Session:
 
         A loss is the difference of a logit and the logarithm of a sum; one that training has made small keeps the
         rounding of these. So errors of losses are relative to at least this one.
-
-        Returns
-        -------
-        float
-            In nats.
         """
         return math.log(max(self.probe.architecture.classes, 2))
 
@@ -197,13 +172,6 @@ class Session:
 
     def isolated(self, backend: str, call: str) -> dict[str, dict[str, Array]]:
         """Compute what every layer should give for the input that a backend gave it.
-
-        Parameters
-        ----------
-        backend : str
-            The backend.
-        call : str
-            ``evaluation`` or ``training``.
 
         Returns
         -------
@@ -231,17 +199,8 @@ class Session:
 
         Parameters
         ----------
-        layer : Layer
-            The layer.
-        x : ndarray
-            Its input.
         training : bool
             Mode; in training the masks of the probe are applied.
-
-        Returns
-        -------
-        dict of str to ndarray
-            As `run_layer` returns them.
         """
         mask = self.probe.masks.get(layer.name) if training else None
         return run_layer(layer, self.probe.weights, x, training=training, mask=mask)
@@ -251,8 +210,6 @@ class Session:
 
         Parameters
         ----------
-        index : int
-            Number of the layer.
         outputs : mapping of str to ndarray
             What the layers gave out.
 
@@ -265,15 +222,6 @@ class Session:
 
     def isolated_comparison(self, backend: str, call: str, tolerance: float) -> Comparison:
         """Compare every layer with its definition, given the backend's own input.
-
-        Parameters
-        ----------
-        backend : str
-            The backend.
-        call : str
-            ``evaluation`` or ``training``.
-        tolerance : float
-            Largest relative error.
 
         Returns
         -------
@@ -294,20 +242,6 @@ def fast_gradients(session: Session, backend: str, call: str = "fast") -> dict[s
     """Recover the gradients of the path that training takes.
 
     One step with `REVEALING_ADAM` moves a weight by ``-g / (|g| + 1)``.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
-    backend : str
-        A backend that trains.
-    call : str
-        ``fast``, or ``fast32``.
-
-    Returns
-    -------
-    dict of str to ndarray
-        Gradients by canonical name.
     """
     after = session.answers[backend].arrays(call)
     specs = session.probe.architecture.weight_specs()
@@ -322,11 +256,6 @@ def fast_gradients(session: Session, backend: str, call: str = "fast") -> dict[s
 
 def first_update(gradients: Mapping[str, Array]) -> dict[str, Array]:
     """Compute the first update of Adam's by definition.
-
-    Parameters
-    ----------
-    gradients : mapping of str to ndarray
-        Gradients by canonical name.
 
     Returns
     -------
@@ -344,8 +273,6 @@ def relative_losses(losses: list[float], expected: list[float], floor: float) ->
 
     Parameters
     ----------
-    losses, expected : list of float
-        The two.
     floor : float
         What errors are relative to at least.
 
@@ -363,14 +290,7 @@ def answered(results: Mapping[str, JobResult], trainable: set[str]) -> dict[str,
 
     Parameters
     ----------
-    results : mapping of str to JobResult
-        What the backends answered.
     trainable : set of str
         Names of those that train.
-
-    Returns
-    -------
-    dict of str to Answers
-        By backend.
     """
     return {name: Answers(name, result, name in trainable) for name, result in results.items()}

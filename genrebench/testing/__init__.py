@@ -110,24 +110,7 @@ def check_backend(
 
 
 def _run(name: str, function: Check, required: bool, subject: Subject) -> Outcome:
-    """Run one check.
-
-    Parameters
-    ----------
-    name : str
-        Its name.
-    function : callable
-        The check.
-    required : bool
-        Whether it must run.
-    subject : Subject
-        The backend.
-
-    Returns
-    -------
-    Outcome
-        What it found.
-    """
+    """Run one check."""
     try:
         function(subject)
     except CheckSkipped as reason:
@@ -144,8 +127,6 @@ def _expect(outcome: Outcome, reason: str | None) -> Outcome:
 
     Parameters
     ----------
-    outcome : Outcome
-        What a check found.
     reason : str, optional
         Why it was expected to fail; None if it was not.
 

@@ -459,28 +459,7 @@ def _step(
     precision: str = "float32",
     tolerance: float = FORWARD_TOLERANCE,
 ) -> None:
-    """Do one step of training and check its loss.
-
-    Parameters
-    ----------
-    network : Network
-        A trainable network.
-    x : ndarray
-        Inputs.
-    labels : ndarray
-        True classes.
-    expected : float
-        The loss.
-    precision : str
-        In what it is trained.
-    tolerance : float
-        Largest relative error of the loss.
-
-    Raises
-    ------
-    CheckFailure
-        If the loss differs.
-    """
+    """Do one step of training and check its loss."""
     assert isinstance(network, Trainable)
     # Backends that know one precision need not know the word.
     options = {} if precision == "float32" else {"precision": precision}

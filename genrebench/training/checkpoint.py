@@ -151,14 +151,6 @@ class RunFolder:
         self._unpublished.rmdir()
 
     def _save_document(self, status: str, metrics: dict[str, Any]) -> None:
-        """Write ``model.json``.
-
-        Parameters
-        ----------
-        status : str
-            ``running`` or how the run ended.
-        metrics : dict
-            Scores of the best weights, by part.
-        """
+        """Write ``model.json``."""
         record = {"name": self.path.name, "status": status, "epochs_done": len(self._epochs), **self._record}
         save_document(self.path, self._spec, {**record, "metrics": metrics})

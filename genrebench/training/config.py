@@ -16,16 +16,6 @@ from genrebench.system.files import escaped
 def _folder_name(name: str) -> str:
     """Refuse a name that is not that of a plain folder.
 
-    Parameters
-    ----------
-    name : str
-        Name of a run.
-
-    Returns
-    -------
-    str
-        The name.
-
     Raises
     ------
     ValueError
@@ -61,18 +51,7 @@ class SplitSettings(_Settings):
 
     @model_validator(mode="after")
     def _leave_something_to_train(self) -> Self:
-        """Refuse shares that leave nothing to train on.
-
-        Returns
-        -------
-        SplitSettings
-            These settings.
-
-        Raises
-        ------
-        ValueError
-            If validation and test add up to everything.
-        """
+        """Refuse shares that leave nothing to train on."""
         if self.validation + self.test >= 1:
             raise ValueError("expected validation and test to leave a share to train on")
         return self
@@ -200,18 +179,7 @@ def load_experiment(path: Path | None, overrides: dict[str, Any]) -> Experiment:
 
 
 def _explain(problem: Any) -> str:
-    """Say in words what pydantic found wrong with one key.
-
-    Parameters
-    ----------
-    problem : dict
-        One of a validation error's problems.
-
-    Returns
-    -------
-    str
-        The key, what was expected, what was received.
-    """
+    """Say in words what pydantic found wrong with one key."""
     key = ".".join(map(str, problem["loc"]))
     if problem["type"] == "extra_forbidden":
         known = _keys()
@@ -224,13 +192,7 @@ def _explain(problem: Any) -> str:
 
 
 def _keys() -> list[str]:
-    """List every key of an experiment file.
-
-    Returns
-    -------
-    list of str
-        Dotted keys.
-    """
+    """List every key of an experiment file."""
     keys = []
     for name, field in Experiment.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):

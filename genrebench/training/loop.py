@@ -218,22 +218,7 @@ def load_training_data(experiment: Experiment) -> TrainingData:
 
 
 def _require_finite(loss: float, epoch: int, learning_rate: float) -> None:
-    """End a run whose loss is no longer a number: it would never become one again.
-
-    Parameters
-    ----------
-    loss : float
-        The latest loss.
-    epoch : int
-        Number of the epoch.
-    learning_rate : float
-        The usual cause.
-
-    Raises
-    ------
-    TrainingError
-        If the loss is NaN or infinite.
-    """
+    """End a run whose loss is no longer a number: it would never become one again."""
     if not math.isfinite(loss):
         raise TrainingError(
             f"epoch {epoch}: expected a finite loss, received {loss}; use a --learning-rate below {learning_rate:g}"
@@ -252,23 +237,10 @@ def _epoch(
 
     Parameters
     ----------
-    number : int
-        Number of the epoch.
-    measured : list of BatchMetrics
-        Its training batches; larger ones weigh more.
     logits : ndarray of float32 [shape=(n, classes)]
         Validation part, after the epoch.
     labels : ndarray of int64 [shape=(n,)]
         Its genres.
-    started : float
-        When the epoch began, by `time.perf_counter`.
-    best : Epoch, optional
-        The best epoch before.
-
-    Returns
-    -------
-    Epoch
-        The row of the log.
     """
     size = sum(batch.size for batch in measured)
     row = Epoch(
@@ -284,22 +256,7 @@ def _epoch(
 
 
 def _score_saved_model(experiment: Experiment, backend: Backend, data: TrainingData) -> dict[str, Any]:
-    """Score the model as it lies on disk, so that what is reported is what will be served.
-
-    Parameters
-    ----------
-    experiment : Experiment
-        The run.
-    backend : Backend
-        What builds the network anew.
-    data : TrainingData
-        What it was trained on.
-
-    Returns
-    -------
-    dict
-        Scores by part.
-    """
+    """Score the model as it lies on disk, so that what is reported is what will be served."""
     model = load_model(experiment.folder)
     network = backend.build(model.spec.architecture, model.weights, dtype="float32", device=experiment.device)
     metrics = {}
@@ -313,24 +270,7 @@ def _score_saved_model(experiment: Experiment, backend: Backend, data: TrainingD
 
 
 def _record(experiment: Experiment, info: BackendInfo, optimizer: Adam, data: TrainingData) -> dict[str, Any]:
-    """Describe a run for ``model.json``.
-
-    Parameters
-    ----------
-    experiment : Experiment
-        What was asked for.
-    info : BackendInfo
-        The backend.
-    optimizer : Adam
-        Hyperparameters of the optimizer.
-    data : TrainingData
-        What is trained on.
-
-    Returns
-    -------
-    dict
-        Plain JSON types.
-    """
+    """Describe a run for ``model.json``."""
     tracks = data.dataset.tracks
     held_out = {part: sorted(set(tracks[getattr(data.split, part)].tolist())) for part in ("validation", "test")}
     return {

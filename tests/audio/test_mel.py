@@ -26,15 +26,6 @@ SECONDS = MelConfig(segments=2, track_duration=2.0)
 def stack(path: Path, config: MelConfig = DEFAULT, limit: int | None = None) -> NDArray[np.float32]:
     """Collect the spectrograms of a recording.
 
-    Parameters
-    ----------
-    path : Path
-        Recording.
-    config : MelConfig
-        The settings.
-    limit : int, optional
-        Stop after so many segments.
-
     Returns
     -------
     ndarray of float32 [shape=(segments, n_mels, frames)]
@@ -159,20 +150,7 @@ def silence() -> NDArray[np.float32]:
 
 
 def broken_recordings(record: Recorder) -> Iterator[tuple[Path, str]]:
-    """Write every kind of recording that cannot be used.
-
-    Parameters
-    ----------
-    record : callable
-        Writes audio files.
-
-    Yields
-    ------
-    Path
-        The file.
-    str
-        What the message says.
-    """
+    """Write every kind of recording that cannot be used."""
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, 44100).astype(np.float32)
     yield record("silent.wav", silence()), "silence"
     yield record("dither.wav", np.sign(noise) / 2**15), "silence"

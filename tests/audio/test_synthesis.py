@@ -16,11 +16,6 @@ GTZAN = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "p
 def band_levels(samples: NDArray[np.float32]) -> NDArray[np.float64]:
     """Describe a recording by its frequency bands: how loud each is and how much that varies.
 
-    Parameters
-    ----------
-    samples : ndarray of float32, shape [samples]
-        A recording at 22050 Hz.
-
     Returns
     -------
     ndarray of float64, shape [48]
@@ -35,18 +30,7 @@ def band_levels(samples: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def nearest_centroid_accuracy(train: NDArray[np.float64], test: NDArray[np.float64]) -> float:
-    """Classify recordings by the nearest mean of a genre's other recordings.
-
-    Parameters
-    ----------
-    train, test : ndarray of float64, shape [genres, recordings, features]
-        Recordings to average and recordings to classify, genres in the same order.
-
-    Returns
-    -------
-    float
-        Share of the test recordings that are nearest to their own genre.
-    """
+    """Classify recordings by the nearest mean of a genre's other recordings."""
     deviation = train.std((0, 1)) + 1e-9
     gaps = (test[:, :, None] - train.mean(1)[None, None]) / deviation
     nearest = np.square(gaps).sum(-1).argmin(-1)

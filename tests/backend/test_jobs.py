@@ -69,20 +69,7 @@ threads = Faulty(lambda: note(sorted(name for name in os.environ if name.endswit
 
 @pytest.fixture
 def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Install the misbehaving plugin where workers find it.
-
-    Parameters
-    ----------
-    tmp_path : Path
-        Where it is installed.
-    monkeypatch : MonkeyPatch
-        What sets the path.
-
-    Returns
-    -------
-    Path
-        File into which its networks write notes.
-    """
+    """Install the misbehaving plugin where workers find it."""
     metadata = tmp_path / "site" / "faulty-1.0.dist-info"
     metadata.mkdir(parents=True)
     (tmp_path / "site" / "faulty.py").write_text(FAULTY)
@@ -96,34 +83,12 @@ def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def job(backend: str) -> Job:
-    """Make a small job without calls.
-
-    Parameters
-    ----------
-    backend : str
-        Name of the backend.
-
-    Returns
-    -------
-    Job
-        The job.
-    """
+    """Make a small job without calls."""
     return Job(backend, TINY, TINY.initial_weights(0), ())
 
 
 def is_running(pid: int) -> bool:
-    """Return whether a process is there and not a zombie.
-
-    Parameters
-    ----------
-    pid : int
-        Number of the process.
-
-    Returns
-    -------
-    bool
-        True if it runs.
-    """
+    """Return whether a process is there and not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -131,13 +96,7 @@ def is_running(pid: int) -> bool:
 
 
 def wait_until_gone(pids: list[int]) -> None:
-    """Wait for the end of processes.
-
-    Parameters
-    ----------
-    pids : list of int
-        Their numbers.
-    """
+    """Wait for the end of processes."""
     deadline = time.monotonic() + 20
     while any(map(is_running, pids)) and time.monotonic() < deadline:
         os.sched_yield()

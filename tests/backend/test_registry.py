@@ -18,13 +18,7 @@ NOT_AN_INFO = "text"
 
 
 class _Distribution:
-    """Stands for an installed distribution.
-
-    Parameters
-    ----------
-    name : str
-        Name of the distribution.
-    """
+    """Stands for an installed distribution."""
 
     def __init__(self, name: str) -> None:
         """Keep the name."""
@@ -32,22 +26,7 @@ class _Distribution:
 
 
 def entry(name: str, value: str, distribution: str = "somebody") -> metadata.EntryPoint:
-    """Make an entry point.
-
-    Parameters
-    ----------
-    name : str
-        Name of the backend.
-    value : str
-        ``module:attribute``.
-    distribution : str
-        Who brings it.
-
-    Returns
-    -------
-    EntryPoint
-        As `importlib.metadata` gives it.
-    """
+    """Make an entry point."""
     point = metadata.EntryPoint(name, f"{__name__}:{value}" if ":" not in value else value, discovery.GROUP)
     found: metadata.EntryPoint = point._for(_Distribution(distribution))  # type: ignore[attr-defined]
     return found
@@ -55,13 +34,7 @@ def entry(name: str, value: str, distribution: str = "somebody") -> metadata.Ent
 
 @pytest.fixture
 def plugins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Install stand-ins of every kind.
-
-    Parameters
-    ----------
-    monkeypatch : MonkeyPatch
-        What replaces the installed entry points.
-    """
+    """Install stand-ins of every kind."""
     monkeypatch.setitem(sys.modules, __name__, sys.modules[__name__])
     points = [
         *(entry("good", "GOOD"), entry("homeless", "HOMELESS"), entry("crashing", "CRASHING")),

@@ -25,18 +25,7 @@ pytestmark = pytest.mark.parametrize("backend", BACKENDS)
 
 
 def calls(architecture: Architecture) -> tuple[Call, ...]:
-    """List what every backend is asked.
-
-    Parameters
-    ----------
-    architecture : Architecture
-        The network.
-
-    Returns
-    -------
-    tuple of Call
-        The calls.
-    """
+    """List what every backend is asked."""
     x, labels = random_inputs(architecture, 4)
     masks = {f"dropout_masks/{name}": mask for name, mask in random_masks(architecture, 4).items()}
     rng = np.random.default_rng(5)
@@ -56,20 +45,7 @@ def calls(architecture: Architecture) -> tuple[Call, ...]:
 
 @functools.cache
 def result(backend: str, architecture: str) -> JobResult:
-    """Run the calls once in a process of the backend's own.
-
-    Parameters
-    ----------
-    backend : str
-        Name of the backend.
-    architecture : str
-        A key of `ARCHITECTURES`.
-
-    Returns
-    -------
-    JobResult
-        What it gave back.
-    """
+    """Run the calls once in a process of the backend's own."""
     network = ARCHITECTURES[architecture]
     return run_job(Job(backend, network, random_weights(network, 0), calls(network)))
 

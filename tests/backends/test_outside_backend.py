@@ -20,18 +20,7 @@ BACKEND = "genrebench_functional/backend.py"
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run this interpreter in a process of its own.
-
-    Parameters
-    ----------
-    *arguments : str or Path
-        Its arguments.
-
-    Returns
-    -------
-    CompletedProcess
-        Exit status and output, standard error included.
-    """
+    """Run this interpreter in a process of its own."""
     command = [sys.executable, *map(str, arguments)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}  # small networks: threads would only wait for each other
     return subprocess.run(
@@ -41,18 +30,7 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write the files of the page.
-
-    Parameters
-    ----------
-    tmp_path_factory : TempPathFactory
-        Where they go.
-
-    Returns
-    -------
-    Path
-        Folder of ``pyproject.toml``.
-    """
+    """Write the files of the page."""
     folder = tmp_path_factory.mktemp("outside") / "genrebench-functional"
     for name, text in FILES.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -62,18 +40,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def site(project: Path) -> Path:
-    """Build the distribution and install it into a folder of its own, without a network.
-
-    Parameters
-    ----------
-    project : Path
-        What to install.
-
-    Returns
-    -------
-    Path
-        The folder.
-    """
+    """Build the distribution and install it into a folder of its own, without a network."""
     if find_spec("torch") is None:
         pytest.skip("the page's backend needs torch, which is not installed")
     folder = project.parent / "site"
@@ -85,20 +52,7 @@ def site(project: Path) -> Path:
 
 @pytest.fixture
 def installed(site: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Let the processes that a test starts find the distribution.
-
-    Parameters
-    ----------
-    site : Path
-        Where it is installed.
-    monkeypatch : MonkeyPatch
-        What sets the variable, for this test only.
-
-    Returns
-    -------
-    Path
-        The same folder.
-    """
+    """Let the processes that a test starts find the distribution."""
     monkeypatch.setenv("PYTHONPATH", str(site), prepend=os.pathsep)
     return site
 

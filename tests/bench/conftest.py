@@ -11,20 +11,7 @@ from genrebench.bench.workshop import Workshop
 
 @pytest.fixture
 def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
-    """Make a workshop with ten recordings of seven seconds and twenty spectrograms.
-
-    Parameters
-    ----------
-    tmp_path : Path
-        Where it is.
-    monkeypatch : MonkeyPatch
-        What makes it small.
-
-    Returns
-    -------
-    Workshop
-        For three rounds.
-    """
+    """Make a workshop with ten recordings of seven seconds and twenty spectrograms."""
     monkeypatch.setattr(workshop_module, "SEGMENTS", 20)
     write_recordings(tmp_path / "dataset" / "genres_original", tracks_per_genre=1, duration=7.0, seed=0)
     (tmp_path / "work").mkdir()

@@ -17,18 +17,7 @@ from genrebench.training import batches as feed
 
 
 def report_of(command: list[Any]) -> dict[str, Any]:
-    """Run a contender.
-
-    Parameters
-    ----------
-    command : list
-        The command.
-
-    Returns
-    -------
-    dict
-        What it reports.
-    """
+    """Run a contender."""
     return run_process(command).report
 
 
@@ -73,20 +62,7 @@ def test_the_parts_of_preprocessing_are_measured_apart(workshop: Workshop, tmp_p
 
 
 def train(workshop: Workshop, folder: Path) -> dict[str, Any]:
-    """Train for three epochs, in this process.
-
-    Parameters
-    ----------
-    workshop : Workshop
-        With what.
-    folder : Path
-        Where the run goes.
-
-    Returns
-    -------
-    dict
-        The contender's report.
-    """
+    """Train for three epochs, in this process."""
     return contenders.train(str(workshop.tree), str(folder), backend="torch", epochs=3, validation=0.2)
 
 
@@ -110,18 +86,7 @@ def test_opened_files_would_be_noticed(workshop: Workshop, tmp_path: Path, monke
     file, batches = next(workshop.tree.rglob("*.npz")), feed.batches
 
     def read(*arguments: Any) -> Any:
-        """Read a file for every batch.
-
-        Parameters
-        ----------
-        *arguments : object
-            As the real one takes them.
-
-        Yields
-        ------
-        tuple of ndarray
-            A batch.
-        """
+        """Read a file for every batch."""
         for batch in batches(*arguments):
             assert np.load(file)["spectrogram"].size
             yield batch
@@ -134,20 +99,7 @@ def test_a_loop_over_samples_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -
     """Even one that calls nothing, and only assigns."""
 
     def loop(inputs: Any, labels: Any, rows: Any, batch_size: int) -> Any:
-        """Gather sample by sample.
-
-        Parameters
-        ----------
-        inputs, labels, rows : ndarray
-            As the real one takes them.
-        batch_size : int
-            Samples in a batch.
-
-        Yields
-        ------
-        tuple of ndarray
-            A batch.
-        """
+        """Gather sample by sample."""
         buffer = np.empty((batch_size, *inputs.shape[1:]), inputs.dtype)
         for start in range(0, len(rows), batch_size):
             for place in range(batch_size):

@@ -46,13 +46,7 @@ def test_contenders_take_turns() -> None:
     values = iter(range(6))
 
     def run() -> Finished:
-        """Pretend to run.
-
-        Returns
-        -------
-        Finished
-            With a number of its own.
-        """
+        """Pretend to run."""
         return Finished(next(values), 0, {})
 
     found = in_turns({"a": run, "b": run}, 3, on_run=order.append)
@@ -92,13 +86,7 @@ def test_a_contender_that_fails_is_left_out_if_somebody_listens() -> None:
     """From then on; else the run ends."""
 
     def fail() -> Finished:
-        """Fail.
-
-        Returns
-        -------
-        Finished
-            Never.
-        """
+        """Fail."""
         raise BenchError("broken")
 
     failures: list[str] = []

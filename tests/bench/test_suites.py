@@ -19,39 +19,11 @@ Answer = Callable[[str, dict[str, Any]], Finished]
 
 
 def stand_in(module: Any, answer: Answer, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Answer in place of processes.
-
-    Parameters
-    ----------
-    module : module
-        The suite's.
-    answer : callable
-        Called with the script's or contender's name and its arguments.
-    monkeypatch : MonkeyPatch
-        What puts it in place.
-
-    Returns
-    -------
-    list of str
-        What was run, in order; grows.
-    """
+    """Answer in place of processes."""
     order: list[str] = []
 
     def run_process(command: list[Any], **options: Any) -> Finished:
-        """Answer.
-
-        Parameters
-        ----------
-        command : list
-            The command.
-        **options : object
-            As the real one takes them.
-
-        Returns
-        -------
-        Finished
-            The answer.
-        """
+        """Answer."""
         words = list(map(str, command))
         contender = "genrebench.bench.contenders" in words
         name = words[3] if contender else words[1] if words[1] != "-m" else " ".join(words[2:4])
@@ -64,20 +36,7 @@ def stand_in(module: Any, answer: Answer, monkeypatch: pytest.MonkeyPatch) -> li
 
 
 def bar(suite: Suite, words: str) -> Bar:
-    """Find a bar.
-
-    Parameters
-    ----------
-    suite : Suite
-        Where.
-    words : str
-        Part of what it says.
-
-    Returns
-    -------
-    Bar
-        The only one with these words.
-    """
+    """Find a bar."""
     (found,) = [each for each in suite.bars if words in each.what]
     return found
 
@@ -90,20 +49,7 @@ def test_training_is_held_to_plain_loops_and_to_the_machine(
     monkeypatch.setattr(training, "_has_bfloat16", lambda: True)
 
     def answer(name: str, arguments: dict[str, Any]) -> Finished:
-        """Answer as a machine on which a step takes so long.
-
-        Parameters
-        ----------
-        name : str
-            Who runs.
-        arguments : dict
-            With what.
-
-        Returns
-        -------
-        Finished
-            The answer.
-        """
+        """Answer as a machine on which a step takes so long."""
         if name == "matrix_product":
             return Finished(1.0, 0, {"gflops": 200.0})
         if name == "gather_operations":
@@ -177,20 +123,7 @@ def test_a_plugin_that_fails_is_left_out_and_said_so(workshop: Workshop, monkeyp
     monkeypatch.setattr(training, "installed_version", lambda name: None)
 
     def answer(name: str, arguments: dict[str, Any]) -> Finished:
-        """Fail for one backend.
-
-        Parameters
-        ----------
-        name : str
-            Who runs.
-        arguments : dict
-            With what.
-
-        Returns
-        -------
-        Finished
-            The answer.
-        """
+        """Fail for one backend."""
         if arguments.get("backend") == "broken":
             raise BenchError("train: exit status 1: no memory")
         return Finished(1.0, 0, {"gflops": 200.0, "epoch_seconds": [1.0, 1.0, 1.0], "steps": 8})
@@ -214,20 +147,7 @@ def test_preprocessing_is_held_to_a_plain_script_and_to_its_parts(
     rates = iter([150.0, 90.0])
 
     def answer(name: str, arguments: dict[str, Any]) -> Finished:
-        """Answer as a machine that is half as fast in the second round.
-
-        Parameters
-        ----------
-        name : str
-            Who runs.
-        arguments : dict
-            With what.
-
-        Returns
-        -------
-        Finished
-            The answer.
-        """
+        """Answer as a machine that is half as fast in the second round."""
         if name == "preprocess.py":
             return Finished(30.0, 0, {})
         if name == "genrebench preprocess":
@@ -259,20 +179,7 @@ def test_inference_is_held_to_imports_and_a_plain_loop(workshop: Workshop, monke
     monkeypatch.setattr(inference, "_SHORT", 10)
 
     def answer(name: str, arguments: dict[str, Any]) -> Finished:
-        """Answer as a machine on which one of two genres differs.
-
-        Parameters
-        ----------
-        name : str
-            Who runs.
-        arguments : dict
-            With what.
-
-        Returns
-        -------
-        Finished
-            The answer.
-        """
+        """Answer as a machine on which one of two genres differs."""
         if name == "-c":
             return Finished(2.0, 0, {})
         if name == "infer.py":
@@ -300,20 +207,7 @@ def test_a_file_that_was_not_answered_counts_as_different(workshop: Workshop, mo
     heard = {"a": {"rock": 0.5}, "b": {"jazz": 0.5}}
 
     def answer(name: str, arguments: dict[str, Any]) -> Finished:
-        """Answer without the second file.
-
-        Parameters
-        ----------
-        name : str
-            Who runs.
-        arguments : dict
-            With what.
-
-        Returns
-        -------
-        Finished
-            The answer.
-        """
+        """Answer without the second file."""
         found = {"a": heard["a"]} if name == "infer" and "words" not in arguments else heard
         return Finished(1.0, 100, {"seconds": 1.0, "probabilities": found})
 
@@ -329,20 +223,7 @@ def test_what_fails_late_or_reports_nothing_costs_no_times(workshop: Workshop, m
     monkeypatch.setattr(training, "installed_version", lambda name: "1")
 
     def answer(name: str, arguments: dict[str, Any]) -> Finished:
-        """Fail on much data, and report nothing for one backend.
-
-        Parameters
-        ----------
-        name : str
-            Who runs.
-        arguments : dict
-            With what.
-
-        Returns
-        -------
-        Finished
-            The answer.
-        """
+        """Fail on much data, and report nothing for one backend."""
         if arguments.get("test"):
             raise BenchError("train: exit status 1: out of memory")
         if arguments.get("backend") == "chatty":
@@ -363,20 +244,7 @@ def test_heavy_imports_are_named(workshop: Workshop, monkeypatch: pytest.MonkeyP
     """The help's time against click's; what it should not import."""
 
     def answer(name: str, arguments: dict[str, Any]) -> Finished:
-        """Answer as a machine on which the help imports NumPy.
-
-        Parameters
-        ----------
-        name : str
-            Who runs.
-        arguments : dict
-            With what.
-
-        Returns
-        -------
-        Finished
-            The answer.
-        """
+        """Answer as a machine on which the help imports NumPy."""
         return Finished(0.1 if name == "-c" else 0.4, 0, {"heavy": ["numpy"]})
 
     order = stand_in(startup, answer, monkeypatch)

@@ -32,13 +32,7 @@ from genrebench.system.environment import gpus
 
 @pytest.fixture
 def report() -> BenchReport:
-    """Make a report with a bar that holds, one that does not, and a curve.
-
-    Returns
-    -------
-    BenchReport
-        The report.
-    """
+    """Make a report with a bar that holds, one that does not, and a curve."""
     details = {"examples_per_second": 640.0, "gflops": 168.0, "share_of_peak": 0.62, "peak_memory_bytes": 7e8}
     contenders = (Contender("training", "torch", "s/step", (0.1, 0.12, 0.1), 0.1, 0.1, details),)
     bars = (
@@ -143,13 +137,7 @@ def test_what_fails_later_costs_nothing_of_what_was_measured(
     (suite,) = report.suites.values()
 
     def failing(workshop: Workshop) -> Suite:
-        """Fail.
-
-        Parameters
-        ----------
-        workshop : Workshop
-            With what.
-        """
+        """Fail."""
         assert json.loads((tmp_path / "bench" / "bench.json").read_text())["suites"].keys() == {"training"}
         raise BenchError("preprocess.py: exit status 1: no space")
 
@@ -177,13 +165,7 @@ def test_gpus_are_named_where_they_were_used(monkeypatch: pytest.MonkeyPatch, re
     assert gpus() == ["A GPU"]
 
     def absent(*arguments: object, **options: object) -> None:
-        """Be no program.
-
-        Parameters
-        ----------
-        *arguments, **options : object
-            Ignored.
-        """
+        """Be no program."""
         raise FileNotFoundError
 
     monkeypatch.setattr("genrebench.system.environment.subprocess.run", absent)

@@ -28,31 +28,12 @@ def torch_installed() -> None:
 
 
 def run(*arguments: object) -> Result:
-    """Run the command line in this process.
-
-    Parameters
-    ----------
-    *arguments : object
-        What follows ``genrebench``.
-
-    Returns
-    -------
-    Result
-        Exit status and output.
-    """
+    """Run the command line in this process."""
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 def refused(result: Result, message: str) -> None:
-    """Check that a command failed as it should: status 1, one line, no traceback.
-
-    Parameters
-    ----------
-    result : Result
-        What the command gave.
-    message : str
-        Regular expression that the line matches.
-    """
+    """Check that a command failed as it should: status 1, one line, no traceback."""
     assert result.exit_code == 1, result.output
     assert re.search(message, result.stderr), result.stderr
     assert result.stderr.startswith("Error: ")
@@ -62,18 +43,7 @@ def refused(result: Result, message: str) -> None:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Preprocess and train a small dataset by the commands; tests must not change it.
-
-    Parameters
-    ----------
-    tmp_path_factory : TempPathFactory
-        Where it goes.
-
-    Returns
-    -------
-    Path
-        Folder with ``dataset/`` and ``results/small/``.
-    """
+    """Preprocess and train a small dataset by the commands; tests must not change it."""
     pytest.importorskip("torch")
     root = tmp_path_factory.mktemp("cli")
     write_originals(root / "dataset", tracks=4)

@@ -29,36 +29,12 @@ NETWORK = genre_cnn((17, 20), len(GENRES))
 
 
 def run(*arguments: object) -> Result:
-    """Run the command in this process.
-
-    Parameters
-    ----------
-    *arguments : object
-        What follows ``genrebench parity``.
-
-    Returns
-    -------
-    Result
-        Exit status and output.
-    """
+    """Run the command in this process."""
     return CliRunner().invoke(main, ["parity", *map(str, arguments)])
 
 
 def save_tree(folder: Path, shape: tuple[int, int] = (17, 20)) -> Path:
-    """Write a spectrogram tree of another program's.
-
-    Parameters
-    ----------
-    folder : Path
-        Where it goes.
-    shape : tuple of int
-        Size of the spectrograms.
-
-    Returns
-    -------
-    Path
-        The folder.
-    """
+    """Write a spectrogram tree of another program's."""
     rng = np.random.default_rng(0)
     for genre in GENRES:
         (folder / genre).mkdir(parents=True)
@@ -69,18 +45,7 @@ def save_tree(folder: Path, shape: tuple[int, int] = (17, 20)) -> Path:
 
 
 def save_model(folder: Path) -> Path:
-    """Save a model with weights none of which is trivial.
-
-    Parameters
-    ----------
-    folder : Path
-        Where it goes.
-
-    Returns
-    -------
-    Path
-        The folder.
-    """
+    """Save a model with weights none of which is trivial."""
     folder.mkdir()
     weights = {name: value.astype(np.float32) for name, value in random_weights(NETWORK, 0).items()}
     digest = save_weights(folder / "weights.safetensors", weights)

@@ -16,24 +16,7 @@ from tests.conftest import GENRES, SMALL
 
 
 def write_tree(tree: Path, genres: tuple[str, ...], tracks: int = 3, shape: tuple[int, int] = (34, 20)) -> Path:
-    """Write a tree of random spectrograms without a manifest, as another program would.
-
-    Parameters
-    ----------
-    tree : Path
-        Folder to make.
-    genres : tuple of str
-        Names of the genre folders.
-    tracks : int
-        Tracks of each genre, with two segments each.
-    shape : tuple of int
-        (n_mels, frames).
-
-    Returns
-    -------
-    Path
-        The tree.
-    """
+    """Write a tree of random spectrograms without a manifest, as another program would."""
     rng = np.random.default_rng(0)
     for genre in genres:
         (tree / genre).mkdir(parents=True)
@@ -94,17 +77,7 @@ def test_trees_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
 
 
 def put(tree: Path, array: np.ndarray, name: str = "t9-0.npz") -> None:
-    """Write a tree with one file that does not belong in it.
-
-    Parameters
-    ----------
-    tree : Path
-        Folder to make.
-    array : ndarray
-        What the file holds.
-    name : str
-        Its name.
-    """
+    """Write a tree with one file that does not belong in it."""
     write_tree(tree, ("a", "b"))
     (tree / "b" / name).write_bytes(npz_bytes("spectrogram", array))
 

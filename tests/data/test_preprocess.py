@@ -23,52 +23,19 @@ from tests.conftest import GENRES, SMALL, write_originals
 
 
 def tree_bytes(tree: Path) -> dict[str, bytes]:
-    """Read every file of a tree.
-
-    Parameters
-    ----------
-    tree : Path
-        Any folder.
-
-    Returns
-    -------
-    dict of str to bytes
-        Content by relative path.
-    """
+    """Read every file of a tree."""
     return {path.relative_to(tree).as_posix(): path.read_bytes() for path in tree.rglob("*") if path.is_file()}
 
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
-    """Write a dataset of three genres with two recordings each.
-
-    Parameters
-    ----------
-    tmp_path : Path
-        The test's folder.
-
-    Returns
-    -------
-    Path
-        Folder with ``genres_original/``.
-    """
+    """Write a dataset of three genres with two recordings each."""
     write_originals(tmp_path / "dataset", tracks=2)
     return tmp_path / "dataset"
 
 
 def run(dataset: Path) -> PreprocessReport:
-    """Preprocess in this process with the small settings.
-
-    Parameters
-    ----------
-    dataset : Path
-        Folder with ``genres_original/``.
-
-    Returns
-    -------
-    PreprocessReport
-        What was done.
-    """
+    """Preprocess in this process with the small settings."""
     return preprocess(dataset, SMALL, jobs=1)
 
 
@@ -133,13 +100,7 @@ def test_workers_do_not_collect_their_imports_over_and_over() -> None:
     """In a worker what is there is passed over from then on; in this process nothing is changed."""
 
     def frozen() -> int:
-        """Count what the collector passes over.
-
-        Returns
-        -------
-        int
-            Number of objects.
-        """
+        """Count what the collector passes over."""
         preprocessing._spare_collector.cache_clear()
         preprocessing._spare_collector()
         return gc.get_freeze_count()
@@ -177,20 +138,7 @@ def test_a_stopped_run_keeps_whole_files_and_goes_on(dataset: Path) -> None:
     """Ctrl-C after three tracks: their segments count, and the next run does the other three."""
 
     def stop(done: int, total: int, result: TrackResult) -> None:
-        """Press Ctrl-C after the third track.
-
-        Parameters
-        ----------
-        done, total : int
-            Tracks done and to do.
-        result : TrackResult
-            The latest one.
-
-        Raises
-        ------
-        KeyboardInterrupt
-            After the third track.
-        """
+        """Press Ctrl-C after the third track."""
         if done == 3:
             raise KeyboardInterrupt
 
@@ -207,15 +155,7 @@ def test_two_runs_do_not_write_one_tree(dataset: Path) -> None:
     """The second is refused while the first is at work, and goes on where the first stopped."""
 
     def intrude(done: int, total: int, result: TrackResult) -> None:
-        """Start a second run in the middle of the first.
-
-        Parameters
-        ----------
-        done, total : int
-            Tracks done and to do.
-        result : TrackResult
-            The latest one.
-        """
+        """Start a second run in the middle of the first."""
         with pytest.raises(DatasetError, match="another genrebench preprocess writes it now"):
             run(dataset)
 

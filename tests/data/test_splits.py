@@ -11,20 +11,7 @@ from genrebench.errors import DatasetError
 
 
 def dataset(tracks: tuple[int, ...], segments: int = 5) -> Dataset:
-    """Make a dataset without content.
-
-    Parameters
-    ----------
-    tracks : tuple of int
-        Number of tracks of each genre.
-    segments : int
-        Segments of each track.
-
-    Returns
-    -------
-    Dataset
-        With spectrograms of one value.
-    """
+    """Make a dataset without content."""
     names = [f"g{genre}/t{track}" for genre, count in enumerate(tracks) for track in range(count)]
     labels = np.array([int(name[1 : name.index("/")]) for name in names]).repeat(segments)
     return Dataset(
@@ -38,18 +25,7 @@ def dataset(tracks: tuple[int, ...], segments: int = 5) -> Dataset:
 
 
 def parts_of(split: Split) -> list[np.ndarray]:
-    """List the parts of a split.
-
-    Parameters
-    ----------
-    split : Split
-        Any split.
-
-    Returns
-    -------
-    list of ndarray
-        Training, validation and test rows.
-    """
+    """List the parts of a split."""
     return [split.train, split.validation, split.test]
 
 

@@ -22,18 +22,7 @@ pytest.importorskip("torch")
 
 
 def model(seed: int = 0) -> SavedModel:
-    """Make an untrained model of the small dataset.
-
-    Parameters
-    ----------
-    seed : int
-        Seed of its weights.
-
-    Returns
-    -------
-    SavedModel
-        The model.
-    """
+    """Make an untrained model of the small dataset."""
     spec = ModelSpec(genre_cnn(SMALL.shape, 3), SMALL, Standardizer(-40.0, 20.0), GENRES)
     return SavedModel(Path("nowhere"), spec, spec.architecture.initial_weights(seed), {})
 
@@ -46,18 +35,7 @@ def test_inference_hears_what_training_saw_bit_for_bit(small_dataset: Path, monk
     logits = network.logits
 
     def spy(x: np.ndarray) -> np.ndarray:
-        """Note what the network is given.
-
-        Parameters
-        ----------
-        x : ndarray
-            Inputs.
-
-        Returns
-        -------
-        ndarray
-            Logits.
-        """
+        """Note what the network is given."""
         seen.append(x.copy())
         return logits(x)
 

@@ -19,24 +19,7 @@ SPEC = ModelSpec(genre_cnn(SMALL.shape, 3), SMALL, Standardizer(-40.1, 17.3), GE
 
 
 def save_model(folder: Path, *, created: str = "2026-01-01", status: str = "finished", seed: int = 0) -> Path:
-    """Save a model with initial weights.
-
-    Parameters
-    ----------
-    folder : Path
-        Where it goes.
-    created : str
-        When it was trained.
-    status : str
-        How its training ended.
-    seed : int
-        Seed of the weights.
-
-    Returns
-    -------
-    Path
-        The folder.
-    """
+    """Save a model with initial weights."""
     folder.mkdir(parents=True)
     digest = save_weights(folder / "weights.safetensors", SPEC.architecture.initial_weights(seed))
     save_document(folder, SPEC, {"created": created, "status": status, "weights": {"epoch": 1, "sha256": digest}})
@@ -44,27 +27,10 @@ def save_model(folder: Path, *, created: str = "2026-01-01", status: str = "fini
 
 
 def edit(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
-    """Make a function that alters ``model.json``.
-
-    Parameters
-    ----------
-    change : callable
-        Changes the document in place.
-
-    Returns
-    -------
-    callable
-        Takes the model's folder.
-    """
+    """Make a function that alters ``model.json``."""
 
     def apply(folder: Path) -> None:
-        """Alter the file.
-
-        Parameters
-        ----------
-        folder : Path
-            The model's folder.
-        """
+        """Alter the file."""
         document = json.loads((folder / "model.json").read_text())
         change(document)
         (folder / "model.json").write_text(json.dumps(document))
@@ -82,24 +48,12 @@ def test_a_model_reads_back_as_it_was_saved(tmp_path: Path) -> None:
 
 
 def other_weights(folder: Path) -> None:
-    """Put another network's weights into the folder.
-
-    Parameters
-    ----------
-    folder : Path
-        The model's folder.
-    """
+    """Put another network's weights into the folder."""
     save_file(genre_cnn((40, 40), 3).initial_weights(0), folder / "weights.safetensors")
 
 
 def retrained_weights(folder: Path) -> None:
-    """Put another training's weights of the same network into the folder.
-
-    Parameters
-    ----------
-    folder : Path
-        The model's folder.
-    """
+    """Put another training's weights of the same network into the folder."""
     save_weights(folder / "weights.safetensors", SPEC.architecture.initial_weights(1))
 
 

@@ -87,36 +87,12 @@ OTHERS = [
 
 
 def describe(case: object) -> str | None:
-    """Name a case of a parametrised test.
-
-    Parameters
-    ----------
-    case : object
-        A parameter of the test.
-
-    Returns
-    -------
-    str or None
-        What a layer is; None leaves other parameters to pytest.
-    """
+    """Name a case of a parametrised test."""
     return repr(case).replace("name='', ", "") if isinstance(case, Layer) else None
 
 
 def live_random_weights(architecture: Architecture, seed: int = 0) -> Weights:
-    """Draw weights that leave no term of a formula at its neutral value.
-
-    Parameters
-    ----------
-    architecture : Architecture
-        Whose weights.
-    seed : int
-        Seed.
-
-    Returns
-    -------
-    dict of str to ndarray of float64
-        Canonical weights; variances are positive.
-    """
+    """Draw weights that leave no term of a formula at its neutral value."""
     rng = np.random.default_rng(seed)
     weights: Weights = {}
     for name, initial in architecture.initial_weights(seed).items():
@@ -129,23 +105,12 @@ def live_random_weights(architecture: Architecture, seed: int = 0) -> Weights:
 def draw(architecture: Architecture, n: int, seed: int = 1) -> tuple[Array, NDArray[np.int64], dict[str, Array]]:
     """Draw a batch.
 
-    Parameters
-    ----------
-    architecture : Architecture
-        What it is for.
-    n : int
-        Number of inputs.
-    seed : int
-        Seed.
-
     Returns
     -------
     ndarray of float64 [shape=(n, height, width, channels)]
         Inputs.
     ndarray of int64 [shape=(n,)]
         Labels.
-    dict of str to ndarray
-        A mask for every dropout layer.
     """
     rng = np.random.default_rng(seed)
     masks = {
@@ -157,20 +122,7 @@ def draw(architecture: Architecture, n: int, seed: int = 1) -> tuple[Array, NDAr
 
 
 def build(architecture: Architecture, weights: Weights | None = None) -> NumpyNetwork:
-    """Build a network in float64.
-
-    Parameters
-    ----------
-    architecture : Architecture
-        What to build.
-    weights : dict of str to ndarray, optional
-        Its weights; random ones by default.
-
-    Returns
-    -------
-    NumpyNetwork
-        The network.
-    """
+    """Build a network in float64."""
     return NumpyBackend.build(
         architecture, live_random_weights(architecture) if weights is None else weights, dtype="float64"
     )
@@ -179,21 +131,10 @@ def build(architecture: Architecture, weights: Weights | None = None) -> NumpyNe
 def operate(layer: Layer, shape: tuple[int, ...], *, training: bool = True) -> tuple[Array, operation.Operation]:
     """Draw an input and weights for one layer.
 
-    Parameters
-    ----------
-    layer : Layer
-        The layer.
-    shape : tuple of int
-        Shape of its input.
-    training : bool
-        Mode.
-
     Returns
     -------
     ndarray of float64 [shape=(3, ...)]
         Input.
-    Operation
-        The layer's operation, dropout with a mask.
     """
     rng = np.random.default_rng(5)
     weights = {
@@ -205,39 +146,13 @@ def operate(layer: Layer, shape: tuple[int, ...], *, training: bool = True) -> t
 
 
 def relative_error(received: Array, expected: Array) -> float:
-    """Measure a difference against the norm of what is expected.
-
-    Parameters
-    ----------
-    received, expected : ndarray
-        Tensors of one shape.
-
-    Returns
-    -------
-    float
-        Ratio of the L2 norms.
-    """
+    """Measure a difference against the norm of what is expected."""
     assert received.shape == expected.shape
     return float(np.linalg.norm(received - expected) / np.linalg.norm(expected))
 
 
 def central_differences(function: Callable[[], float], tensor: Array, step: float = 1e-6) -> Array:
-    """Estimate a gradient from the function's values alone.
-
-    Parameters
-    ----------
-    function : callable
-        What to differentiate; it reads `tensor`.
-    tensor : ndarray of float64
-        By what; moved in place and put back.
-    step : float
-        How far.
-
-    Returns
-    -------
-    ndarray of float64
-        The gradient, with an error of about 1e-9 of the function's value.
-    """
+    """Estimate a gradient from the function's values alone."""
     gradient = np.zeros_like(tensor)
     for index in np.ndindex(tensor.shape):
         value = tensor[index]
@@ -250,30 +165,13 @@ def central_differences(function: Callable[[], float], tensor: Array, step: floa
 
 
 def gradient_errors(architecture: Architecture) -> dict[str, float]:
-    """Compare a network's gradients with central differences of its loss.
-
-    Parameters
-    ----------
-    architecture : Architecture
-        The network.
-
-    Returns
-    -------
-    dict of str to float
-        Relative error of every trainable weight's gradient.
-    """
+    """Compare a network's gradients with central differences of its loss."""
     weights = live_random_weights(architecture)
     x, labels, masks = draw(architecture, 4)
     gradients = build(architecture, weights).loss_and_gradients(x, labels, dropout_masks=masks)[1]
 
     def loss() -> float:
-        """Compute the loss with the weights as they stand.
-
-        Returns
-        -------
-        float
-            The loss, from a forward pass.
-        """
+        """Compute the loss with the weights as they stand."""
         outputs = build(architecture, weights).trace(x, training=True, dropout_masks=masks)
         return cross_entropy(outputs[architecture.layers[-1].name], labels)[0]
 
@@ -283,20 +181,7 @@ def gradient_errors(architecture: Architecture) -> dict[str, float]:
 
 
 def brute_padding(size: int, window: int, stride: int, padding: str) -> tuple[int, int]:
-    """Find the smallest padding with which enough windows fit, by trying.
-
-    Parameters
-    ----------
-    size, window, stride : int
-        Along one axis.
-    padding : str
-        ``valid`` or ``same``.
-
-    Returns
-    -------
-    tuple of int
-        Elements before the input, and the number of windows.
-    """
+    """Find the smallest padding with which enough windows fit, by trying."""
     if padding == "valid":
         return 0, len(range(0, size - window + 1, stride))
     wanted, total = math.ceil(size / stride), 0
@@ -312,8 +197,6 @@ def windows(
 
     Parameters
     ----------
-    layer : Conv2D or MaxPooling2D
-        The layer.
     image : ndarray [shape=(h, w, c)]
         The image.
 
@@ -337,12 +220,8 @@ def brute_windowed(layer: Conv2D | MaxPooling2D, x: Array, weights: Weights) -> 
 
     Parameters
     ----------
-    layer : Conv2D or MaxPooling2D
-        The layer.
     x : ndarray [shape=(n, h, w, c)]
         Input.
-    weights : dict of str to ndarray
-        Its weights.
 
     Returns
     -------
@@ -467,43 +346,13 @@ def test_network_gradients_equal_central_differences(architecture: Architecture)
 
 
 def without_statistics(self: Any, dy: Array) -> tuple[Array, Weights]:
-    """Take the gradient of batch normalization as if its statistics were constants.
-
-    Parameters
-    ----------
-    self : BatchNormalization
-        The operation.
-    dy : ndarray
-        Gradient with respect to the output.
-
-    Returns
-    -------
-    ndarray
-        A wrong gradient with respect to the input.
-    dict of str to ndarray
-        The right ones with respect to the weights.
-    """
+    """Take the gradient of batch normalization as if its statistics were constants."""
     gradients = {"gamma": channel_sums(dy * self._normal), "beta": channel_sums(dy)}
     return dy * self.weights["gamma"] / self._deviation, gradients
 
 
 def to_the_first_position(self: Any, dy: Array) -> tuple[Array, Weights]:
-    """Give the first position of each window the gradient, wherever the maximum stands.
-
-    Parameters
-    ----------
-    self : MaxPooling2D
-        The operation.
-    dy : ndarray
-        Gradient with respect to the output.
-
-    Returns
-    -------
-    ndarray
-        A wrong gradient with respect to the input.
-    dict of str to ndarray
-        Empty.
-    """
+    """Give the first position of each window the gradient, wherever the maximum stands."""
     padded = np.zeros_like(self._windows.padded)
     padded[next(self._windows.positions())[2]] += dy
     return self._windows.crop(padded), {}
@@ -552,55 +401,16 @@ def test_the_loss_is_the_mean_negative_log_probability_even_of_huge_logits() -> 
 
 
 def swap_padding(monkeypatch: pytest.MonkeyPatch, architecture: Architecture) -> Architecture:
-    """Put the odd element of the padding at the low end.
-
-    Parameters
-    ----------
-    monkeypatch : MonkeyPatch
-        What alters the module.
-    architecture : Architecture
-        The network.
-
-    Returns
-    -------
-    Architecture
-        The same.
-    """
+    """Put the odd element of the padding at the low end."""
     monkeypatch.setattr(operation, "same_padding", lambda *sizes: same_padding(*sizes)[::-1])
     return architecture
 
 
 def alter(kind: type[Layer], **changes: object) -> Callable[[pytest.MonkeyPatch, Architecture], Architecture]:
-    """Make a mistake that changes a parameter of all layers of a kind.
-
-    Parameters
-    ----------
-    kind : type
-        Which layers.
-    **changes : object
-        Their new parameters.
-
-    Returns
-    -------
-    callable
-        The mistake.
-    """
+    """Make a mistake that changes a parameter of all layers of a kind."""
 
     def mistake(monkeypatch: pytest.MonkeyPatch, architecture: Architecture) -> Architecture:
-        """Change the layers.
-
-        Parameters
-        ----------
-        monkeypatch : MonkeyPatch
-            Unused.
-        architecture : Architecture
-            The network.
-
-        Returns
-        -------
-        Architecture
-            The altered network.
-        """
+        """Change the layers."""
         altered: list[Layer] = [
             dataclasses.replace(layer, **changes) if isinstance(layer, kind) else layer  # type: ignore[arg-type]
             for layer in architecture.layers
@@ -635,26 +445,7 @@ def test_a_wrong_parameter_is_noticed_in_the_trace(
 
 
 def updates(architecture: Architecture, optimizer: Adam, steps: int) -> tuple[list[Weights], list[Weights], AdamState]:
-    """Do some updates from drawn gradients.
-
-    Parameters
-    ----------
-    architecture : Architecture
-        The network.
-    optimizer : Adam
-        Hyperparameters.
-    steps : int
-        Number of updates.
-
-    Returns
-    -------
-    list of dict of str to ndarray
-        Gradients of every step.
-    list of dict of str to ndarray
-        All weights before the first step and after every step.
-    AdamState
-        The last state.
-    """
+    """Do some updates from drawn gradients."""
     rng = np.random.default_rng(3)
     specs = {name: spec for name, spec in architecture.weight_specs().items() if spec.trainable}
     # Small gradients, beside which epsilon counts.
@@ -679,21 +470,8 @@ def scalar_adam(weight: float, gradients: list[float], *, corrected_root: bool =
 
     Parameters
     ----------
-    weight : float
-        Its first value.
-    gradients : list of float
-        Its gradient at every step.
     corrected_root : bool
         Whether epsilon is added after the bias correction, as other frameworks have it.
-
-    Returns
-    -------
-    float
-        Its last value.
-    float
-        Its first moment.
-    float
-        Its second moment.
     """
     m = v = 0.0
     for t, gradient in enumerate(gradients, start=1):
@@ -747,10 +525,6 @@ def torch_genre_network(torch: ModuleType, tensors: dict[str, Any], x: Array, *,
 
     Parameters
     ----------
-    torch : module
-        PyTorch.
-    tensors : dict of str to Tensor
-        Canonical weights.
     x : ndarray of float64 [shape=(n, 128, 130, 1)]
         Inputs.
     training : bool

@@ -32,20 +32,7 @@ def judged() -> Judge:
     cache: dict[Architecture, JobResult] = {}
 
     def make(spoiled: dict[str, Spoil], architecture: Architecture = SMALL) -> Report:
-        """Compare copies of the referee's answers with the referee.
-
-        Parameters
-        ----------
-        spoiled : dict of str to callable
-            By name, what is done to a copy of the answers.
-        architecture : Architecture
-            The network.
-
-        Returns
-        -------
-        Report
-            The report.
-        """
+        """Compare copies of the referee's answers with the referee."""
         probe = make_probe(architecture, steps=3)
         if architecture not in cache:
             cache[architecture] = execute(Job("numpy", architecture, probe.weights, calls(probe), keep_going=True))
@@ -60,80 +47,34 @@ def judged() -> Judge:
 
 
 def unspoiled(result: JobResult) -> None:
-    """Leave the answers as they are.
-
-    Parameters
-    ----------
-    result : JobResult
-        The answers.
-    """
+    """Leave the answers as they are."""
 
 
 def scaled_pooling(result: JobResult) -> None:
-    """Make the first pooling give out a thousandth too much, in both modes.
-
-    Parameters
-    ----------
-    result : JobResult
-        The answers.
-    """
+    """Make the first pooling give out a thousandth too much, in both modes."""
     for call in ("evaluation", "training"):
         result.arrays[call]["max_pooling2d"] *= 1.001
 
 
 def overflow(result: JobResult) -> None:
-    """Put an infinity into a gradient and NaN into a loss.
-
-    Parameters
-    ----------
-    result : JobResult
-        The answers.
-    """
+    """Put an infinity into a gradient and NaN into a loss."""
     result.arrays["gradients"]["dense/kernel"][0, 0] = np.inf
     result.values["steps"][1] = None
 
 
 def raises_in_training(result: JobResult) -> None:
-    """Have the forward pass in training mode fail with markup in the message.
-
-    Parameters
-    ----------
-    result : JobResult
-        The answers.
-    """
+    """Have the forward pass in training mode fail with markup in the message."""
     result.arrays["training"].clear()
     result.errors["training"] = "RuntimeError: <script>alert(1)</script> | *a*"
 
 
 @pytest.fixture(scope="session")
 def passing(judged: Judge) -> Report:
-    """Make a report in which every gate holds.
-
-    Parameters
-    ----------
-    judged : callable
-        What makes it.
-
-    Returns
-    -------
-    Report
-        The report.
-    """
+    """Make a report in which every gate holds."""
     return judged({"mine": unspoiled, "yours": unspoiled})
 
 
 @pytest.fixture(scope="session")
 def failing(judged: Judge) -> Report:
-    """Make a report with all that can go wrong, about backends with awkward names.
-
-    Parameters
-    ----------
-    judged : callable
-        What makes it.
-
-    Returns
-    -------
-    Report
-        The report.
-    """
+    """Make a report with all that can go wrong, about backends with awkward names."""
     return judged({"<b>mine</b>": scaled_pooling, "o|v*r": overflow, "raising": raises_in_training, "fine": unspoiled})

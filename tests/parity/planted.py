@@ -21,20 +21,7 @@ def symmetric_padding() -> None:
     from genrebench_torch import network
 
     def windows(self: Any, size: Any) -> Any:
-        """Say that pooling pads both sides alike.
-
-        Parameters
-        ----------
-        self : MaxPool
-            The layer.
-        size : sequence of int
-            Height and width of the input.
-
-        Returns
-        -------
-        PoolWindows
-            PyTorch's arguments.
-        """
+        """Say that pooling pads both sides alike."""
         pool = self.layer.pool_size
         return network.PoolWindows(pool, self.layer.strides, tuple(each // 2 for each in pool))
 
@@ -42,30 +29,11 @@ def symmetric_padding() -> None:
 
 
 def _batch_norm(**wrong: Any) -> None:
-    """Build batch normalization with other parameters.
-
-    Parameters
-    ----------
-    **wrong : object
-        Arguments of PyTorch's class.
-    """
+    """Build batch normalization with other parameters."""
     from genrebench_torch import network
 
     def build(layer: Any, shape: tuple[int, ...]) -> Any:
-        """Build the layer.
-
-        Parameters
-        ----------
-        layer : BatchNormalization
-            What to build.
-        shape : tuple of int
-            Shape of its input.
-
-        Returns
-        -------
-        Module
-            The layer.
-        """
+        """Build the layer."""
         kind = network.BatchNorm2d if len(shape) == 3 else network.BatchNorm1d
         return kind(shape[-1], **({"eps": layer.epsilon, "momentum": 1 - layer.momentum} | wrong))
 
@@ -96,20 +64,7 @@ def running_statistics_in_training() -> None:
     from genrebench_torch import network
 
     def forward(self: Any, x: Any) -> Any:
-        """Normalize by the running statistics.
-
-        Parameters
-        ----------
-        self : BatchNorm
-            The layer.
-        x : Tensor
-            Input.
-
-        Returns
-        -------
-        Tensor
-            Output.
-        """
+        """Normalize by the running statistics."""
         return torch.nn.functional.batch_norm(
             x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps
         )
@@ -118,13 +73,7 @@ def running_statistics_in_training() -> None:
 
 
 def _flatten(*axes: int) -> None:
-    """Flatten in another order.
-
-    Parameters
-    ----------
-    *axes : int
-        Order of PyTorch's axes.
-    """
+    """Flatten in another order."""
     from genrebench_torch import network
 
     network.ChannelsLastFlatten.forward = lambda self, x: x.permute(0, *axes).flatten(1)
@@ -182,20 +131,7 @@ def softmax_in_network() -> None:
     from genrebench_torch import backend
 
     def build_layers(architecture: Architecture, **options: Any) -> Any:
-        """Build the layers, the last one with a softmax.
-
-        Parameters
-        ----------
-        architecture : Architecture
-            What to build.
-        **options : object
-            As `build_layers` takes them.
-
-        Returns
-        -------
-        Sequential
-            The layers.
-        """
+        """Build the layers, the last one with a softmax."""
         modules = build(architecture, **options)
         if architecture.layers[-1].kind == "Dense":
             modules[-1].register_forward_hook(lambda module, inputs, output: output.softmax(1))
@@ -235,20 +171,7 @@ def relu_after_normalization() -> None:
     build = network.build_layers
 
     def build_layers(architecture: Architecture, **options: Any) -> Any:
-        """Build the layers with linear convolutions, and rectify after normalizing.
-
-        Parameters
-        ----------
-        architecture : Architecture
-            What to build.
-        **options : object
-            As `build_layers` takes them.
-
-        Returns
-        -------
-        Sequential
-            The layers.
-        """
+        """Build the layers with linear convolutions, and rectify after normalizing."""
         layers = tuple(
             replace(layer, activation="linear") if layer.kind == "Conv2D" else layer for layer in architecture.layers
         )
@@ -271,20 +194,7 @@ def dropout_in_evaluation() -> None:
 
 
 def _remembering_rate(layer: Any, shape: tuple[int, ...]) -> Any:
-    """Build dropout that knows its rate even where the backend sets it to 0.
-
-    Parameters
-    ----------
-    layer : Dropout
-        What to build.
-    shape : tuple of int
-        Shape of its input.
-
-    Returns
-    -------
-    Module
-        The layer.
-    """
+    """Build dropout that knows its rate even where the backend sets it to 0."""
     from genrebench_torch import network
 
     module = network.Dropout(layer.rate)
@@ -316,20 +226,7 @@ def same_mask_every_step() -> None:
     forward = network.Dropout.forward
 
     def again(self: Any, x: Any) -> Any:
-        """Drop what was dropped before.
-
-        Parameters
-        ----------
-        self : Dropout
-            The layer.
-        x : Tensor
-            Input.
-
-        Returns
-        -------
-        Tensor
-            Output.
-        """
+        """Drop what was dropped before."""
         if self.generator is not None:
             self.generator.manual_seed(0)
         return forward(self, x)
@@ -342,15 +239,7 @@ def adam_epsilon() -> None:
     from genrebench_torch import backend, optimizer
 
     class Other(optimizer.KerasAdam):
-        """Adam with another epsilon.
-
-        Parameters
-        ----------
-        parameters, config : Any
-            As the parent's.
-        **options : Any
-            As the parent's.
-        """
+        """Adam with another epsilon."""
 
         def __init__(self, parameters: Any, config: Any, **options: Any) -> None:
             """Swap the epsilon."""
@@ -375,17 +264,7 @@ def adam_placement_in_training() -> None:
     start = backend.TorchNetwork.start_training
 
     def start_training(self: Any, optimizer: Any, **options: Any) -> None:
-        """Start with PyTorch's own Adam.
-
-        Parameters
-        ----------
-        self : TorchNetwork
-            The network.
-        optimizer : Adam
-            Hyperparameters.
-        **options : object
-            As `start_training` takes them.
-        """
+        """Start with PyTorch's own Adam."""
         start(self, optimizer, **options)
         self._optimizer = torch.optim.Adam(
             self._modules.parameters(),
@@ -403,15 +282,7 @@ def adam_float32() -> None:
     from genrebench_torch import backend, optimizer
 
     class Other(optimizer.KerasAdam):
-        """Adam with rounded betas.
-
-        Parameters
-        ----------
-        parameters, config : Any
-            As the parent's.
-        **options : Any
-            As the parent's.
-        """
+        """Adam with rounded betas."""
 
         def __init__(self, parameters: Any, config: Any, **options: Any) -> None:
             """Round."""
@@ -429,18 +300,7 @@ def swapped_layers() -> None:
     set_weights, get_weights = backend.set_weights, backend.get_weights
 
     def swap(weights: Mapping[str, Any]) -> Weights:
-        """Exchange the weights.
-
-        Parameters
-        ----------
-        weights : mapping of str to ndarray
-            Canonical weights.
-
-        Returns
-        -------
-        dict of str to ndarray
-            The same, two layers' exchanged.
-        """
+        """Exchange the weights."""
         other = dict(zip(names, reversed(names), strict=True))
         swapped = {}
         for name, value in weights.items():
@@ -458,20 +318,7 @@ def bias_dropped() -> None:
     from torch.nn import functional as F
 
     def forward(self: Any, x: Any) -> Any:
-        """Convolve.
-
-        Parameters
-        ----------
-        self : Conv
-            The layer.
-        x : Tensor
-            Input.
-
-        Returns
-        -------
-        Tensor
-            Output.
-        """
+        """Convolve."""
         padded = network._pad(x, self.layer, self.layer.kernel_size, 0.0)
         return network._activate(F.conv2d(padded, self.conv.weight, None, self.conv.stride) + 0 * self.conv.bias.sum(),
                                  self.activation)  # fmt: skip
@@ -493,20 +340,7 @@ def single_precision_dense() -> None:
     from torch.nn import functional as F
 
     def forward(self: Any, x: Any) -> Any:
-        """Multiply.
-
-        Parameters
-        ----------
-        self : Dense
-            The layer.
-        x : Tensor
-            Input.
-
-        Returns
-        -------
-        Tensor
-            Output.
-        """
+        """Multiply."""
         product = F.linear(x.float(), self.linear.weight.float(), self.linear.bias.float()).to(x.dtype)
         return network._activate(product, self.layer.activation)
 
@@ -530,20 +364,7 @@ def not_a_number() -> None:
     calls = network.Conv.forward
 
     def forward(self: Any, x: Any) -> Any:
-        """Convolve, with NaN where more than one channel comes in.
-
-        Parameters
-        ----------
-        self : Conv
-            The layer.
-        x : Tensor
-            Input.
-
-        Returns
-        -------
-        Tensor
-            Output.
-        """
+        """Convolve, with NaN where more than one channel comes in."""
         return calls(self, x) * (float("nan") if x.shape[1] > 1 else 1.0)
 
     network.Conv.forward = forward
@@ -561,35 +382,14 @@ def nothing() -> None:
 
 
 class Planted:
-    """The PyTorch backend with mistakes.
-
-    Parameters
-    ----------
-    names : str
-        Names of plants, joined by ``+``.
-    """
+    """The PyTorch backend with mistakes."""
 
     def __init__(self, names: str) -> None:
         """Keep the names; the framework is not imported yet."""
         self._names: list[str] = names.split("+")
 
     def build(self, architecture: Architecture, weights: Mapping[str, Any], **options: Any) -> Any:
-        """Plant the mistakes, once, and build a network.
-
-        Parameters
-        ----------
-        architecture : Architecture
-            What to build.
-        weights : mapping of str to ndarray
-            Canonical weights.
-        **options : object
-            As the PyTorch backend takes them.
-
-        Returns
-        -------
-        TorchNetwork
-            The network.
-        """
+        """Plant the mistakes, once, and build a network."""
         from genrebench_torch.backend import TorchBackend
 
         while self._names:
@@ -598,23 +398,7 @@ class Planted:
 
 
 def __getattr__(name: str) -> Any:
-    """Make the objects that entry points name: ``info:a+b`` what is said of a backend, ``backend:a+b`` itself.
-
-    Parameters
-    ----------
-    name : str
-        Name of the attribute.
-
-    Returns
-    -------
-    BackendInfo or Planted
-        The object.
-
-    Raises
-    ------
-    AttributeError
-        For every other name.
-    """
+    """Make the objects that entry points name: ``info:a+b`` what is said of a backend, ``backend:a+b`` itself."""
     kind, _, plants = name.partition("__")
     names = plants.replace("__", "+")
     if kind == "info" and plants:

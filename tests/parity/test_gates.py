@@ -25,40 +25,12 @@ NO_WEIGHTS = Architecture((4, 5, 1), (MaxPooling2D((2, 2), (2, 2)), Flatten()))
 
 
 def ask(probe: Probe, name: str = "numpy") -> JobResult:
-    """Ask a backend in this process.
-
-    Parameters
-    ----------
-    probe : Probe
-        What it is given.
-    name : str
-        The backend.
-
-    Returns
-    -------
-    JobResult
-        What it answered.
-    """
+    """Ask a backend in this process."""
     return execute(Job(name, probe.architecture, probe.weights, calls(probe), keep_going=True))
 
 
 def against(results: dict[str, JobResult], probe: Probe, reference: str) -> Report:
-    """Compare answers with another reference than the referee.
-
-    Parameters
-    ----------
-    results : dict of str to JobResult
-        Answers by backend.
-    probe : Probe
-        What they were given.
-    reference : str
-        With what the others are compared.
-
-    Returns
-    -------
-    Report
-        The report.
-    """
+    """Compare answers with another reference than the referee."""
     others = tuple(name for name in results if name != reference)
     return judge(probe, results, backends=others, reference=reference, description=Description("", "", ""))
 
@@ -88,13 +60,7 @@ def test_too_few_and_too_many_losses_do_not_pass(count: int, judged: Judge) -> N
     """Each step has one; three were asked for."""
 
     def cut(result: JobResult) -> None:
-        """Give out another number of losses.
-
-        Parameters
-        ----------
-        result : JobResult
-            The answers.
-        """
+        """Give out another number of losses."""
         result.values["steps"] = (result.values["steps"] * 2)[:count]
 
     assert judged({"mine": cut}).passed is (count == 3)
@@ -104,13 +70,7 @@ def test_numbers_beyond_all_measure_are_an_error_of_the_backend(judged: Judge, t
     """Their squares overflow, and JSON has no infinity."""
 
     def grow(result: JobResult) -> None:
-        """Make a layer's output enormous.
-
-        Parameters
-        ----------
-        result : JobResult
-            The answers.
-        """
+        """Make a layer's output enormous."""
         result.arrays["evaluation"]["dense_1"] = np.full_like(result.arrays["evaluation"]["dense_1"], 1e300)
         result.arrays["gradients"]["dense_1/bias"] *= 1e250
 
@@ -214,13 +174,7 @@ def test_the_reason_of_what_is_missing_is_told(judged: Judge) -> None:
     """A backend that raises instead of computing says why, and what it says reaches the reader."""
 
     def refuse(result: JobResult) -> None:
-        """Compute nothing, and say why; and fail in Adam for another reason.
-
-        Parameters
-        ----------
-        result : JobResult
-            The answers.
-        """
+        """Compute nothing, and say why; and fail in Adam for another reason."""
         for call in ("evaluation", "training"):
             result.arrays[call].clear()
             result.values[call] = "NotImplementedError: no trace in this backend"

@@ -23,19 +23,8 @@ def layer_case(filters: int, kind: type[Layer], change: str = "") -> tuple[Layer
 
     Parameters
     ----------
-    filters : int
-        Number of channels.
-    kind : type
-        Kind of the layer.
     change : str
         ``negative`` makes the convolution's own output negative in places, as without its rectifier.
-
-    Returns
-    -------
-    LayerCase
-        With the right output as the received one.
-    ndarray
-        The right output.
     """
     layers = (Conv2D(filters, (3, 3), activation="relu"), BatchNormalization(), Dropout(0.3), Flatten(), Dense(3))
     architecture = Architecture((8, 9, 1), layers)
@@ -55,20 +44,7 @@ def layer_case(filters: int, kind: type[Layer], change: str = "") -> tuple[Layer
 
 
 def cause_of(case: LayerCase, received: Array) -> tuple[str, str] | None:
-    """Explain an output.
-
-    Parameters
-    ----------
-    case : LayerCase
-        The case.
-    received : ndarray
-        What the backend gave out.
-
-    Returns
-    -------
-    tuple of str or None
-        Key and explanation of the cause.
-    """
+    """Explain an output."""
     wrong = LayerCase(
         case.architecture, case.index, case.weights, case.x, received, case.expected, case.outputs, case.training
     )

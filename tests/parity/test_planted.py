@@ -104,18 +104,7 @@ def probe_of_planted() -> Probe:
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, JobResult]]:
-    """Install the plugin, and ask all its backends and the referee.
-
-    Parameters
-    ----------
-    tmp_path_factory : TempPathFactory
-        Where it is installed.
-
-    Yields
-    ------
-    dict of str to JobResult
-        What each answered, in a process of its own.
-    """
+    """Install the plugin, and ask all its backends and the referee."""
     site = tmp_path_factory.mktemp("planted") / "site"
     metadata = site / "genrebench_planted-1.0.dist-info"
     metadata.mkdir(parents=True)
@@ -134,28 +123,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, JobR
 def run_command(
     backend: str, answers: dict[str, JobResult], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[int, str, Report]:
-    """Run ``genrebench parity`` on answers that were given before.
-
-    Parameters
-    ----------
-    backend : str
-        What is compared with the referee.
-    answers : dict of str to JobResult
-        What the backends answered.
-    folder : Path
-        Where the report goes.
-    monkeypatch : MonkeyPatch
-        What puts the answers in the place of new ones.
-
-    Returns
-    -------
-    int
-        Exit status.
-    str
-        What was printed.
-    Report
-        The report that was written.
-    """
+    """Run ``genrebench parity`` on answers that were given before."""
     monkeypatch.setattr(command, "ask", lambda probe, names, **options: {name: answers[name] for name in names})
     size = "x".join(map(str, SIZE))
     monkeypatch.setattr(command, "genre_cnn", lambda shape: genre_cnn(shape, GENRES))
@@ -252,22 +220,7 @@ SIZES = ((32, 32), (33, 33), (31, 40), (45, 18), (64, 65))
 
 
 def judged(architecture: Architecture, backends: tuple[str, ...], seed: int) -> Report:
-    """Run the whole report in this process.
-
-    Parameters
-    ----------
-    architecture : Architecture
-        The network.
-    backends : tuple of str
-        What is compared.
-    seed : int
-        Seed of weights and inputs.
-
-    Returns
-    -------
-    Report
-        The report.
-    """
+    """Run the whole report in this process."""
     probe = make_probe(architecture, seed=seed)
     results = {
         name: execute(Job(name, architecture, probe.weights, calls(probe), keep_going=True))

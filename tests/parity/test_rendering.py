@@ -33,15 +33,7 @@ class Elements(HTMLParser):
         self.open: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note a tag.
-
-        Parameters
-        ----------
-        tag : str
-            Its name.
-        attrs : list of tuple
-            Its attributes.
-        """
+        """Note a tag."""
         self.scripts += tag == "script"
         found = dict(attrs)
         self.ids.add(found.get("id") or "")
@@ -50,43 +42,18 @@ class Elements(HTMLParser):
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note a tag that closes itself.
-
-        Parameters
-        ----------
-        tag : str
-            Its name.
-        attrs : list of tuple
-            Its attributes.
-        """
+        """Note a tag that closes itself."""
         self.handle_starttag(tag, attrs)
         if self.open and self.open[-1] == tag:
             self.open.pop()
 
     def handle_endtag(self, tag: str) -> None:
-        """Check that the tag closes the last one that was opened.
-
-        Parameters
-        ----------
-        tag : str
-            Its name.
-        """
+        """Check that the tag closes the last one that was opened."""
         assert self.open.pop() == tag
 
 
 def elements(html: str) -> Elements:
-    """Parse a page.
-
-    Parameters
-    ----------
-    html : str
-        The page.
-
-    Returns
-    -------
-    Elements
-        What is in it.
-    """
+    """Parse a page."""
     parser = Elements()
     parser.feed(html)
     parser.close()
@@ -95,20 +62,7 @@ def elements(html: str) -> Elements:
 
 
 def in_terminal(report: Report, width: int) -> list[str]:
-    """Print a report.
-
-    Parameters
-    ----------
-    report : Report
-        The report.
-    width : int
-        Columns.
-
-    Returns
-    -------
-    list of str
-        Lines.
-    """
+    """Print a report."""
     stream = io.StringIO()
     console = Console(file=stream, width=width, force_terminal=True, color_system=None)
     for stage in report.stages:

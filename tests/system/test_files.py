@@ -14,38 +14,14 @@ from genrebench.system.files import escaped, npz_bytes, read_npz, write_atomical
 
 
 def npy(array: np.ndarray) -> bytes:
-    """Spell an array as ``.npy``.
-
-    Parameters
-    ----------
-    array : ndarray
-        Any array, objects included.
-
-    Returns
-    -------
-    bytes
-        The file's content.
-    """
+    """Spell an array as ``.npy``."""
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=True)
     return buffer.getvalue()
 
 
 def archive(path: Path, members: dict[str, bytes]) -> Path:
-    """Write a zip archive.
-
-    Parameters
-    ----------
-    path : Path
-        File to write.
-    members : dict of str to bytes
-        Content by name.
-
-    Returns
-    -------
-    Path
-        The file.
-    """
+    """Write a zip archive."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         for name, content in members.items():
             file.writestr(name, content)
@@ -61,20 +37,7 @@ def test_a_failed_write_leaves_the_old_content_and_nothing_else(
     real = Path.write_bytes
 
     def half(self: Path, content: bytes) -> int:
-        """Write half of the content, then fail.
-
-        Parameters
-        ----------
-        self : Path
-            File to write.
-        content : bytes
-            What was to be written.
-
-        Raises
-        ------
-        OSError
-            Always.
-        """
+        """Write half of the content, then fail."""
         real(self, content[: len(content) // 2])
         raise OSError(28, "No space left on device")
 

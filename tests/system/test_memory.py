@@ -23,20 +23,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
 def faults(monkeypatch: pytest.MonkeyPatch, switch: str) -> int:
-    """Count page faults in a process of its own.
-
-    Parameters
-    ----------
-    monkeypatch : MonkeyPatch
-        What sets the switch.
-    switch : str
-        Its value.
-
-    Returns
-    -------
-    int
-        Their number.
-    """
+    """Count page faults in a process of its own."""
     monkeypatch.setenv(SWITCH, switch)
     return int(subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True).stdout)
 
@@ -56,18 +43,7 @@ def test_what_an_older_glibc_refuses_is_not_insisted_on(
     calls: list[tuple[int, int]] = []
 
     def mallopt(parameter: int, value: int) -> int:
-        """Refuse thresholds above the largest.
-
-        Parameters
-        ----------
-        parameter, value : int
-            As mallopt(3) takes them.
-
-        Returns
-        -------
-        int
-            1 for success.
-        """
+        """Refuse thresholds above the largest."""
         calls.append((parameter, value))
         return int(parameter != -3 or value <= largest)
 

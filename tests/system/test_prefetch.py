@@ -10,13 +10,7 @@ from genrebench.system.prefetch import ahead
 
 
 def others() -> list[threading.Thread]:
-    """List the threads that work ahead.
-
-    Returns
-    -------
-    list of Thread
-        Those that are alive.
-    """
+    """List the threads that work ahead."""
     return [thread for thread in threading.enumerate() if thread.name == "genrebench-ahead"]
 
 
@@ -36,33 +30,14 @@ def test_no_more_is_made_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch)
         """Room that notes how much was made when it ran out."""
 
         def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
-            """Take room, and note if there is none.
-
-            Parameters
-            ----------
-            blocking : bool
-                As `Semaphore` has it.
-            timeout : float, optional
-                As `Semaphore` has it.
-
-            Returns
-            -------
-            bool
-                Whether there was room.
-            """
+            """Take room, and note if there is none."""
             if super().acquire(blocking=False):
                 return True
             waits.put(len(made))
             return super().acquire(blocking, timeout)
 
     def items() -> Iterator[int]:
-        """Count, and note what was made.
-
-        Yields
-        ------
-        int
-            The next number.
-        """
+        """Count, and note what was made."""
         for number in range(100):
             made.append(number)
             yield number
@@ -81,13 +56,7 @@ def test_an_error_comes_after_the_items_before_it() -> None:
     """It is raised where the items are read."""
 
     def items() -> Iterator[int]:
-        """Fail after one item.
-
-        Yields
-        ------
-        int
-            One number.
-        """
+        """Fail after one item."""
         yield 1
         raise ValueError("broken")
 

@@ -24,45 +24,15 @@ F = torch.nn.functional
 
 
 def subject(name: str = "torch") -> Subject:
-    """Take a backend to be checked.
-
-    Parameters
-    ----------
-    name : str
-        Its name.
-
-    Returns
-    -------
-    Subject
-        The backend and the referee.
-    """
+    """Take a backend to be checked."""
     return Subject(*load_backend(name), load_backend("numpy")[1])
 
 
 def symmetric_padding(patch: pytest.MonkeyPatch) -> None:
-    """Pad pooling on both sides alike, as PyTorch does.
-
-    Parameters
-    ----------
-    patch : MonkeyPatch
-        What plants the mistake.
-    """
+    """Pad pooling on both sides alike, as PyTorch does."""
 
     def windows(self: Any, size: Any) -> Any:
-        """Say that pooling pads both sides alike, the output in the right shape.
-
-        Parameters
-        ----------
-        self : MaxPool
-            The layer.
-        size : sequence of int
-            Height and width of the input.
-
-        Returns
-        -------
-        PoolWindows
-            PyTorch's arguments.
-        """
+        """Say that pooling pads both sides alike, the output in the right shape."""
         pool, same = self.layer.pool_size, self.layer.padding == "same"
         padding = tuple((each - 1) // 2 if same else 0 for each in pool)
         return network.PoolWindows(pool, self.layer.strides, padding, ceil_mode=same and pool == (2, 2))
@@ -71,115 +41,51 @@ def symmetric_padding(patch: pytest.MonkeyPatch) -> None:
 
 
 def padding_with_zeros(patch: pytest.MonkeyPatch) -> None:
-    """Pad pooling with zeros, which win over negative values.
-
-    Parameters
-    ----------
-    patch : MonkeyPatch
-        What plants the mistake.
-    """
+    """Pad pooling with zeros, which win over negative values."""
     pad = network._pad
     patch.setattr(network, "_pad", lambda x, layer, window, value: pad(x, layer, window, 0.0))
 
 
 def masks_in_evaluation(patch: pytest.MonkeyPatch) -> None:
-    """Apply masks whatever the mode.
-
-    Parameters
-    ----------
-    patch : MonkeyPatch
-        What plants the mistake.
-    """
+    """Apply masks whatever the mode."""
     patch.setattr(
         network.Dropout, "forward", lambda self, x: x if self.mask is None else x * (self.mask / (1 - self.p))
     )
 
 
 def default_momentum(patch: pytest.MonkeyPatch) -> None:
-    """Leave the momentum of batch normalization to PyTorch: 0.1 of the new.
-
-    Parameters
-    ----------
-    patch : MonkeyPatch
-        What plants the mistake.
-    """
+    """Leave the momentum of batch normalization to PyTorch: 0.1 of the new."""
     kinds = {3: network.BatchNorm2d, 1: network.BatchNorm1d}
     build = lambda layer, shape: kinds[len(shape)](shape[-1], eps=layer.epsilon)  # noqa: E731
     patch.setitem(network._BUILDERS, "BatchNormalization", build)
 
 
 def default_epsilon(patch: pytest.MonkeyPatch) -> None:
-    """Leave the epsilon of batch normalization to PyTorch: 1e-5.
-
-    Parameters
-    ----------
-    patch : MonkeyPatch
-        What plants the mistake.
-    """
+    """Leave the epsilon of batch normalization to PyTorch: 1e-5."""
     kinds = {3: network.BatchNorm2d, 1: network.BatchNorm1d}
     build = lambda layer, shape: kinds[len(shape)](shape[-1], momentum=1 - layer.momentum)  # noqa: E731
     patch.setitem(network._BUILDERS, "BatchNormalization", build)
 
 
 def unbiased_variance(patch: pytest.MonkeyPatch) -> None:
-    """Let the running variance follow the unbiased batch variance, as PyTorch does.
-
-    Parameters
-    ----------
-    patch : MonkeyPatch
-        What plants the mistake.
-    """
+    """Let the running variance follow the unbiased batch variance, as PyTorch does."""
     patch.setattr(network._BiasedRunningVariance, "forward", torch.nn.BatchNorm2d.forward)
 
 
 def channels_first_flatten(patch: pytest.MonkeyPatch) -> None:
-    """Flatten in PyTorch's order.
-
-    Parameters
-    ----------
-    patch : MonkeyPatch
-        What plants the mistake.
-    """
+    """Flatten in PyTorch's order."""
     patch.setattr(network.ChannelsLastFlatten, "forward", lambda self, x: x.contiguous().flatten(1))
 
 
 def reshaped_kernels(patch: pytest.MonkeyPatch) -> None:
-    """Reshape kernels into PyTorch's layout and back instead of transposing them, so that the round trip still holds.
-
-    Parameters
-    ----------
-    patch : MonkeyPatch
-        What plants the mistake.
-    """
+    """Reshape kernels to PyTorch's layout and back instead of transposing them, so that the round trip holds."""
 
     def there(array: Any, axes: tuple[int, ...], like: Any) -> Any:
-        """Reshape into PyTorch's layout.
-
-        Parameters
-        ----------
-        array, axes, like : object
-            As `from_canonical` takes them.
-
-        Returns
-        -------
-        Tensor
-            In PyTorch's shape.
-        """
+        """Reshape into PyTorch's layout."""
         return torch.from_numpy(array.reshape([array.shape[axis] for axis in axes]).copy()).to(like)
 
     def back(tensor: Any, axes: tuple[int, ...]) -> Any:
-        """Reshape into the canonical layout.
-
-        Parameters
-        ----------
-        tensor, axes : object
-            As `to_canonical` takes them.
-
-        Returns
-        -------
-        ndarray
-            In canonical shape.
-        """
+        """Reshape into the canonical layout."""
         shape = [tensor.shape[axis] for axis in np.argsort(axes)]
         return tensor.detach().contiguous().numpy().reshape(shape).copy()
 
@@ -189,70 +95,34 @@ def reshaped_kernels(patch: pytest.MonkeyPatch) -> None:
 
 
 def own_initial_weights(patch: pytest.MonkeyPatch) -> None:
-    """Keep the weights that PyTorch drew.
-
-    Parameters
-    ----------
-    patch : MonkeyPatch
-        What plants the mistake.
-    """
+    """Keep the weights that PyTorch drew."""
     patch.setattr(backend, "set_weights", lambda architecture, modules, weights: None)
 
 
 def softmax_before_the_loss(patch: pytest.MonkeyPatch) -> None:
-    """Give probabilities to a loss that wants logits.
-
-    Parameters
-    ----------
-    patch : MonkeyPatch
-        What plants the mistake.
-    """
+    """Give probabilities to a loss that wants logits."""
     loss = F.cross_entropy
     patch.setattr(F, "cross_entropy", lambda logits, targets: loss(logits.softmax(1), targets))
 
 
 def probabilities_for_logits(patch: pytest.MonkeyPatch) -> None:
-    """End the network in a softmax.
-
-    Parameters
-    ----------
-    patch : MonkeyPatch
-        What plants the mistake.
-    """
+    """End the network in a softmax."""
     logits = backend.TorchNetwork.logits
     patch.setattr(backend.TorchNetwork, "logits", lambda self, x: torch.from_numpy(logits(self, x)).softmax(1).numpy())
 
 
 def own_dropout(patch: pytest.MonkeyPatch) -> None:
-    """Draw what is dropped instead of taking the mask.
-
-    Parameters
-    ----------
-    patch : MonkeyPatch
-        What plants the mistake.
-    """
+    """Draw what is dropped instead of taking the mask."""
     patch.setattr(network.Dropout, "forward", torch.nn.Dropout.forward)
 
 
 def dropout_in_evaluation(patch: pytest.MonkeyPatch) -> None:
-    """Forget to switch to evaluation mode.
-
-    Parameters
-    ----------
-    patch : MonkeyPatch
-        What plants the mistake.
-    """
+    """Forget to switch to evaluation mode."""
     patch.setattr(torch.nn.Module, "eval", lambda self: self)
 
 
 def default_adam(patch: pytest.MonkeyPatch) -> None:
-    """Leave the place of epsilon to PyTorch's Adam.
-
-    Parameters
-    ----------
-    patch : MonkeyPatch
-        What plants the mistake.
-    """
+    """Leave the place of epsilon to PyTorch's Adam."""
     patch.setattr(optimizer.KerasAdam, "step", torch.optim.Adam.step)
 
 
@@ -349,23 +219,7 @@ def test_an_expected_failure_needs_a_reason_and_must_fail() -> None:
         """A backend that builds nothing."""
 
         def build(self, *arguments: Any, **options: Any) -> Any:
-            """Build nothing.
-
-            Parameters
-            ----------
-            *arguments, **options : object
-                Ignored.
-
-            Returns
-            -------
-            object
-                Never.
-
-            Raises
-            ------
-            RuntimeError
-                Always.
-            """
+            """Build nothing."""
             raise RuntimeError("nothing here")
 
     info = BackendInfo("lazy", "numpy", "builds nothing", ("cpu",), can_train=False, implementation="")

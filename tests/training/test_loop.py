@@ -34,13 +34,6 @@ torch_backend = pytest.importorskip("genrebench_torch.backend")
 def experiment(small_dataset: Path, tmp_path: Path) -> Experiment:
     """Describe a short training on the small dataset.
 
-    Parameters
-    ----------
-    small_dataset : Path
-        The data.
-    tmp_path : Path
-        Where the run goes.
-
     Returns
     -------
     Experiment
@@ -57,20 +50,7 @@ def experiment(small_dataset: Path, tmp_path: Path) -> Experiment:
 
 
 def with_training(experiment: Experiment, **settings: Any) -> Experiment:
-    """Change hyperparameters.
-
-    Parameters
-    ----------
-    experiment : Experiment
-        What to change.
-    **settings : object
-        Attributes of `TrainingSettings`.
-
-    Returns
-    -------
-    Experiment
-        The changed one.
-    """
+    """Change hyperparameters."""
     return experiment.model_copy(update={"training": experiment.training.model_copy(update=settings)})
 
 
@@ -150,18 +130,7 @@ def test_the_order_of_the_batches_differs_from_epoch_to_epoch(
     orders: list[list[int]] = []
 
     def spy(inputs: Any, labels: Any, rows: Any, batch_size: int) -> Any:
-        """Note the rows of an epoch.
-
-        Parameters
-        ----------
-        inputs, labels, rows, batch_size : object
-            As `batches` takes them.
-
-        Returns
-        -------
-        iterator
-            What `batches` gives.
-        """
+        """Note the rows of an epoch."""
         if len(rows) == 24:
             orders.append(list(rows))
         return batches(inputs, labels, rows, batch_size)
@@ -197,18 +166,7 @@ def test_an_old_run_stays_until_the_new_one_has_weights(experiment: Experiment) 
     """A replacement that fails in its first epoch, for whatever reason, costs nothing and leaves nothing."""
 
     def fail(batch: BatchMetrics) -> None:
-        """Fail as a full disk would.
-
-        Parameters
-        ----------
-        batch : BatchMetrics
-            The latest one.
-
-        Raises
-        ------
-        OSError
-            Always.
-        """
+        """Fail as a full disk would."""
         raise OSError(28, "No space left on device")
 
     train(with_training(experiment, epochs=1))
@@ -223,18 +181,7 @@ def test_a_run_that_fails_later_is_not_left_running(experiment: Experiment) -> N
     """Its best weights stay, and its status says how it ended."""
 
     def fail(epoch: Epoch) -> None:
-        """Fail after the first epoch.
-
-        Parameters
-        ----------
-        epoch : Epoch
-            The latest one.
-
-        Raises
-        ------
-        BrokenPipeError
-            Always.
-        """
+        """Fail after the first epoch."""
         raise BrokenPipeError
 
     with pytest.raises(BrokenPipeError):
@@ -246,18 +193,7 @@ def test_ctrl_c_ends_a_run_and_keeps_what_was_learned(experiment: Experiment) ->
     """In the third epoch: two are in the log, the best of them is the model, the status says so."""
 
     def press(epoch: Epoch) -> None:
-        """Press Ctrl-C after the second epoch.
-
-        Parameters
-        ----------
-        epoch : Epoch
-            The latest one.
-
-        Raises
-        ------
-        KeyboardInterrupt
-            After the second epoch.
-        """
+        """Press Ctrl-C after the second epoch."""
         if epoch.epoch == 2:
             raise KeyboardInterrupt
 
@@ -273,18 +209,7 @@ def test_ctrl_c_before_the_first_epoch_leaves_nothing(experiment: Experiment) ->
     """There is no model yet, so there is no run."""
 
     def press(batch: BatchMetrics) -> None:
-        """Press Ctrl-C.
-
-        Parameters
-        ----------
-        batch : BatchMetrics
-            The latest one.
-
-        Raises
-        ------
-        KeyboardInterrupt
-            Always.
-        """
+        """Press Ctrl-C."""
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -23,18 +23,7 @@ from genrebench_keras.network import build_model
 
 
 def _numpy(tensor: Tensor) -> NDArray[Any]:
-    """Copy a tensor; that what Keras gives shares no memory with it is not promised anywhere.
-
-    Parameters
-    ----------
-    tensor : Tensor
-        Tensor or Keras variable.
-
-    Returns
-    -------
-    ndarray
-        Its values.
-    """
+    """Copy a tensor; that what Keras gives shares no memory with it is not promised anywhere."""
     return np.array(keras.ops.convert_to_numpy(tensor))
 
 
@@ -175,11 +164,6 @@ class KerasNetwork:
             def loss(values: list[Tensor]) -> Tensor:
                 """Compute the loss with other values for the trainable weights.
 
-                Parameters
-                ----------
-                values : list of Tensor
-                    The values, in the order of `variables`.
-
                 Returns
                 -------
                 Tensor [shape=()]
@@ -258,15 +242,6 @@ class KerasNetwork:
         ----------
         x : Tensor [shape=(n, height, width, channels)]
             Inputs.
-        training : bool
-            Whether batch normalization uses the batch's statistics.
-        masks : mapping of str to Tensor
-            What dropout layers keep.
-
-        Returns
-        -------
-        dict of str to Tensor
-            Output of every layer by name, in order.
         """
         outputs = {}
         for layer in self._model.layers:
@@ -278,31 +253,9 @@ class KerasNetwork:
         return outputs
 
     def _tensor(self, values: NDArray[Any]) -> Tensor:
-        """Turn an array into a tensor with memory of its own.
-
-        Parameters
-        ----------
-        values : ndarray
-            Any array.
-
-        Returns
-        -------
-        Tensor
-            The values in the network's dtype.
-        """
+        """Turn an array into a tensor with memory of its own."""
         return keras.ops.convert_to_tensor(np.array(values, dtype=self._dtype), dtype=self._dtype)
 
     def _masks(self, masks: Mapping[str, NDArray[Any]] | None) -> dict[str, Tensor]:
-        """Turn dropout masks into tensors.
-
-        Parameters
-        ----------
-        masks : mapping of str to ndarray, optional
-            The masks.
-
-        Returns
-        -------
-        dict of str to Tensor
-            The same in the network's dtype.
-        """
+        """Turn dropout masks into tensors."""
         return {name: self._tensor(mask) for name, mask in (masks or {}).items()}

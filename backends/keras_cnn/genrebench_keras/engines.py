@@ -38,13 +38,7 @@ class Engine:
 
 
 def _load_tensorflow() -> Engine:
-    """Describe TensorFlow.
-
-    Returns
-    -------
-    Engine
-        TensorFlow, differentiating with a tape.
-    """
+    """Describe TensorFlow."""
     import tensorflow as tf
 
     def value_and_gradients(
@@ -52,19 +46,10 @@ def _load_tensorflow() -> Engine:
     ) -> tuple[Tensor, list[Tensor]]:
         """Differentiate a function.
 
-        Parameters
-        ----------
-        function : callable
-            Function of a list of tensors.
-        values : list of tf.Tensor
-            Where to evaluate it.
-
         Returns
         -------
         tf.Tensor [shape=()]
             The function's value.
-        list of tf.Tensor
-            Its gradients.
         """
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(values)
@@ -75,13 +60,7 @@ def _load_tensorflow() -> Engine:
 
 
 def _load_jax() -> Engine:
-    """Describe JAX, and let it compute in float64, which it does not by itself.
-
-    Returns
-    -------
-    Engine
-        JAX, used on the CPU alone.
-    """
+    """Describe JAX, and let it compute in float64, which it does not by itself."""
     import jax
 
     jax.config.update("jax_enable_x64", True)
@@ -89,13 +68,7 @@ def _load_jax() -> Engine:
 
 
 def _load_torch() -> Engine:
-    """Describe PyTorch.
-
-    Returns
-    -------
-    Engine
-        PyTorch, differentiating with autograd.
-    """
+    """Describe PyTorch."""
     import torch
 
     def value_and_gradients(
@@ -103,19 +76,10 @@ def _load_torch() -> Engine:
     ) -> tuple[Tensor, list[Tensor]]:
         """Differentiate a function.
 
-        Parameters
-        ----------
-        function : callable
-            Function of a list of tensors.
-        values : list of torch.Tensor
-            Where to evaluate it.
-
         Returns
         -------
         torch.Tensor [shape=()]
             The function's value.
-        list of torch.Tensor
-            Its gradients.
         """
         leaves = [value.detach().requires_grad_() for value in values]
         value = function(leaves)

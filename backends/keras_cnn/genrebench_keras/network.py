@@ -15,20 +15,7 @@ from genrebench.network.architecture import Architecture
 
 
 def _conv2d(layer: layers.Conv2D, **common: Any) -> keras.layers.Layer:
-    """Build a convolution.
-
-    Parameters
-    ----------
-    layer : Conv2D
-        What to build.
-    **common : Any
-        Name and dtype.
-
-    Returns
-    -------
-    keras.layers.Layer
-        The layer.
-    """
+    """Build a convolution."""
     return keras.layers.Conv2D(
         filters=layer.filters,
         kernel_size=layer.kernel_size,
@@ -46,20 +33,7 @@ def _conv2d(layer: layers.Conv2D, **common: Any) -> keras.layers.Layer:
 
 
 def _max_pooling2d(layer: layers.MaxPooling2D, **common: Any) -> keras.layers.Layer:
-    """Build maximum pooling.
-
-    Parameters
-    ----------
-    layer : MaxPooling2D
-        What to build.
-    **common : Any
-        Name and dtype.
-
-    Returns
-    -------
-    keras.layers.Layer
-        The layer.
-    """
+    """Build maximum pooling."""
     return keras.layers.MaxPooling2D(
         pool_size=layer.pool_size,
         strides=layer.strides,
@@ -70,20 +44,7 @@ def _max_pooling2d(layer: layers.MaxPooling2D, **common: Any) -> keras.layers.La
 
 
 def _batch_normalization(layer: layers.BatchNormalization, **common: Any) -> keras.layers.Layer:
-    """Build batch normalization; Keras' running variance is the biased one, as the architecture wants it.
-
-    Parameters
-    ----------
-    layer : BatchNormalization
-        What to build.
-    **common : Any
-        Name and dtype.
-
-    Returns
-    -------
-    keras.layers.Layer
-        The layer.
-    """
+    """Build batch normalization; Keras' running variance is the biased one, as the architecture wants it."""
     initializers = {f"{spec.name}_initializer": spec.initializer for spec in layer.weight_specs((1,))}
     return keras.layers.BatchNormalization(
         axis=-1,
@@ -97,38 +58,12 @@ def _batch_normalization(layer: layers.BatchNormalization, **common: Any) -> ker
 
 
 def _flatten(layer: layers.Flatten, **common: Any) -> keras.layers.Layer:
-    """Build flattening.
-
-    Parameters
-    ----------
-    layer : Flatten
-        What to build.
-    **common : Any
-        Name and dtype.
-
-    Returns
-    -------
-    keras.layers.Layer
-        The layer.
-    """
+    """Build flattening."""
     return keras.layers.Flatten(data_format=layer.order, **common)
 
 
 def _dense(layer: layers.Dense, **common: Any) -> keras.layers.Layer:
-    """Build a matrix product.
-
-    Parameters
-    ----------
-    layer : Dense
-        What to build.
-    **common : Any
-        Name and dtype.
-
-    Returns
-    -------
-    keras.layers.Layer
-        The layer.
-    """
+    """Build a matrix product."""
     return keras.layers.Dense(
         units=layer.units,
         activation=layer.activation,
@@ -140,20 +75,7 @@ def _dense(layer: layers.Dense, **common: Any) -> keras.layers.Layer:
 
 
 def _dropout(layer: layers.Dropout, **common: Any) -> keras.layers.Layer:
-    """Build dropout.
-
-    Parameters
-    ----------
-    layer : Dropout
-        What to build.
-    **common : Any
-        Name and dtype.
-
-    Returns
-    -------
-    keras.layers.Layer
-        The layer.
-    """
+    """Build dropout."""
     return keras.layers.Dropout(rate=layer.rate, **common)
 
 

@@ -28,11 +28,6 @@ _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 def _room(device: torch.device) -> int:
     """Say how much data a device may keep.
 
-    Parameters
-    ----------
-    device : torch.device
-        The device.
-
     Returns
     -------
     int
@@ -219,15 +214,8 @@ class TorchNetwork:
 
         Parameters
         ----------
-        training : bool
-            Mode of the copy.
         dropout_masks : mapping of str to ndarray, optional
             What its dropout keeps; layers without a mask drop nothing.
-
-        Returns
-        -------
-        Sequential
-            The copy.
         """
         modules = build_layers(self.architecture, fast=False).to(self._device, self._dtype).train(training)
         set_weights(self.architecture, modules, self.weights())
@@ -346,16 +334,6 @@ class TorchNetwork:
             Inputs.
         targets : Tensor of int64 [shape=(n,)]
             True classes.
-
-        Returns
-        -------
-        BatchMetrics
-            As of `train_step`.
-
-        Raises
-        ------
-        BackendError
-            If `start_training` was not called.
         """
         if self._optimizer is None:
             raise BackendError("train_step: expected start_training to be called first")

@@ -67,22 +67,12 @@ class _ConvolveAndPool(torch.autograd.Function):
 
         Parameters
         ----------
-        ctx : FunctionCtx
-            Keeps what the gradients need.
         x : Tensor [shape=(n, channels, height, width)]
             Input.
         weight : Tensor [shape=(filters, channels, height, width)]
             Kernel.
         bias : Tensor [shape=(filters,)]
             Bias.
-        strides : tuple of int
-            Of the convolution.
-        windows : PoolWindows
-            Of the pooling.
-        rectifies : bool
-            Whether a rectifier follows.
-        dtype : torch.dtype
-            Type of the computation.
 
         Returns
         -------
@@ -124,8 +114,6 @@ class _ConvolveAndPool(torch.autograd.Function):
 
         Parameters
         ----------
-        ctx : FunctionCtx
-            What `forward` kept.
         gradient : Tensor [shape=(n, filters, height, width)]
             Gradient of the maxima.
 
@@ -163,13 +151,6 @@ class _ConvolveAndPool(torch.autograd.Function):
 
 def _chunks(count: int, example_bytes: int) -> Iterator[slice]:
     """Cut a batch into parts whose feature maps stay in the cache.
-
-    Parameters
-    ----------
-    count : int
-        Number of examples.
-    example_bytes : int
-        Size of one example's feature maps.
 
     Yields
     ------

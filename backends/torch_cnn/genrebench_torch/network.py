@@ -26,17 +26,6 @@ def _pad(x: Tensor, layer: layers.Conv2D | layers.MaxPooling2D, window: tuple[in
     ----------
     x : Tensor [shape=(n, channels, height, width)]
         Input.
-    layer : Conv2D or MaxPooling2D
-        Layer that says padding and strides.
-    window : tuple of int
-        Size of its window.
-    value : float
-        What to pad with.
-
-    Returns
-    -------
-    Tensor
-        `x` itself if there is nothing to pad.
     """
     if layer.padding == "valid":
         return x
@@ -193,11 +182,6 @@ class _BiasedRunningVariance(nn.modules.batchnorm._BatchNorm):
         ----------
         x : Tensor [shape=(n, channels, ...)]
             Input.
-
-        Returns
-        -------
-        Tensor
-            Output of the same shape.
         """
         if not self.training:
             return super().forward(x)
@@ -304,32 +288,12 @@ class Dropout(nn.Dropout):
 
 
 def _activate(x: Tensor, activation: str) -> Tensor:
-    """Apply an activation.
-
-    Parameters
-    ----------
-    x : Tensor
-        Fresh output of a layer.
-    activation : str
-        ``linear`` or ``relu``.
-
-    Returns
-    -------
-    Tensor
-        The activated output.
-    """
+    """Apply an activation."""
     return F.relu(x) if activation == "relu" else x
 
 
 def _batch_norm(layer: layers.BatchNormalization, input_shape: Shape) -> nn.Module:
     """Build batch normalization for feature maps or vectors.
-
-    Parameters
-    ----------
-    layer : BatchNormalization
-        What to build.
-    input_shape : tuple of int
-        Shape of its input, channels last.
 
     Returns
     -------

@@ -30,20 +30,10 @@ class _Take:
 
     Attributes
     ----------
-    rng : numpy.random.Generator
-        Source of every draw.
-    sample_rate, samples : int
-        Samples a second and in all.
     step, skipped : float
         Seconds in a sixteenth note, and seconds of the first bar that precede the recording.
-    swing : float
-        Delay of the off-beat eighths in beats.
     omitted : float
         Probability that a stroke or note is left out.
-    jitter : float
-        Standard deviation of the timing in seconds.
-    key : int
-        Semitones above C.
     chords : tuple of (int, str)
         Root above the key and kind of chord, a pair a bar, repeated.
     """
@@ -61,11 +51,6 @@ class _Take:
 
     def events(self, patterns: list[str]) -> Iterator[tuple[int, str, int, int]]:
         """Go through the notes or strokes of one instrument.
-
-        Parameters
-        ----------
-        patterns : list of str
-            Bars of 16 characters to draw from.
 
         Yields
         ------
@@ -86,24 +71,7 @@ class _Take:
 
 
 def _tone(timbre: Timbre, pitch: int, samples: int, sample_rate: int) -> Samples:
-    """Render one note.
-
-    Parameters
-    ----------
-    timbre : Timbre
-        The instrument.
-    pitch : int
-        MIDI pitch.
-    samples : int
-        Length, at least 1.
-    sample_rate : int
-        Samples a second.
-
-    Returns
-    -------
-    ndarray of float32, shape [samples]
-        The note, its fade-out included.
-    """
+    """Render one note."""
     frequency = 440 * 2 ** ((pitch - 69) / 12)
     numbers = np.arange(1, _HARMONICS + 1)
     # Harmonics beyond the Nyquist frequency would come back as wrong notes.
@@ -123,20 +91,7 @@ def _tone(timbre: Timbre, pitch: int, samples: int, sample_rate: int) -> Samples
 
 
 def _stroke(drum: Drum, take: _Take) -> Samples:
-    """Render one stroke, tuned and damped a little differently in each recording.
-
-    Parameters
-    ----------
-    drum : Drum
-        The drum or cymbal.
-    take : _Take
-        The recording.
-
-    Returns
-    -------
-    ndarray of float32, shape [length]
-        The stroke until it has died away.
-    """
+    """Render one stroke, tuned and damped a little differently in each recording."""
     tuning, length = take.rng.uniform(0.87, 1.15), take.rng.uniform(0.75, 1.3)
     ring, hiss = drum.ring * length, drum.hiss * length
     time = np.arange(1, 2 + round(5 * max(ring, hiss) * take.sample_rate)) / take.sample_rate
@@ -152,14 +107,8 @@ def _add(bus: Samples, sound: Samples, start: int, gain: float) -> None:
 
     Parameters
     ----------
-    bus : ndarray of float32, shape [samples]
-        Changed in place.
-    sound : ndarray of float32, shape [length]
-        What to add.
     start : int
         Sample of the bus at which the sound starts; may be negative.
-    gain : float
-        Factor for the sound.
     """
     begin, end = max(start, 0), min(start + len(sound), len(bus))
     if begin < end:
@@ -167,20 +116,7 @@ def _add(bus: Samples, sound: Samples, start: int, gain: float) -> None:
 
 
 def _play_drums(beat: str, take: _Take) -> Samples:
-    """Play the drums.
-
-    Parameters
-    ----------
-    beat : str
-        Row of ``drum=pattern``; may be empty.
-    take : _Take
-        The recording.
-
-    Returns
-    -------
-    ndarray of float32, shape [samples]
-        All drums together.
-    """
+    """Play the drums."""
     bus = np.zeros(take.samples, np.float32)
     for name, pattern in (voice.split("=") for voice in beat.split()):
         stroke = _stroke(DRUMS[name], take) * np.float32(take.rng.uniform(0.75, 1.3))
@@ -190,22 +126,7 @@ def _play_drums(beat: str, take: _Take) -> Samples:
 
 
 def _play_part(part: Part, scale: tuple[int, ...], take: _Take) -> Samples:
-    """Play one instrument other than the drums.
-
-    Parameters
-    ----------
-    part : Part
-        What to play.
-    scale : tuple of int
-        Semitones above the key that melodies use.
-    take : _Take
-        The recording.
-
-    Returns
-    -------
-    ndarray of float32, shape [samples]
-        The instrument.
-    """
+    """Play one instrument other than the drums."""
     rng = take.rng
     drawn = TIMBRES[str(rng.choice(part.timbres.split()))]
     timbre = Timbre(**{name: value * rng.uniform(0.85, 1.2) for name, value in vars(drawn).items()})
@@ -238,20 +159,7 @@ def _play_part(part: Part, scale: tuple[int, ...], take: _Take) -> Samples:
 
 
 def _master(mix: Samples, take: _Take) -> Samples:
-    """Put the mix into a room and through a channel: echoes, tone control, noise and gain.
-
-    Parameters
-    ----------
-    mix : ndarray of float32, shape [samples]
-        The dry mix.
-    take : _Take
-        The recording.
-
-    Returns
-    -------
-    ndarray of float32, shape [samples]
-        The recording, its peak from 0.2 to 0.85.
-    """
+    """Put the mix into a room and through a channel: echoes, tone control, noise and gain."""
     rng = take.rng
     wet = mix.copy()
     room, tilt, hiss = rng.uniform(0, 0.35), rng.uniform(-0.3, 0.3), 10 ** (rng.uniform(-55, -28) / 20)
@@ -268,8 +176,6 @@ def _check(seed: int, **positive: float) -> None:
 
     Parameters
     ----------
-    seed : int
-        Must be at least 0.
     **positive : float
         Values by the name that the message gives them.
 

@@ -74,11 +74,6 @@ def is_positive(value: object) -> bool:
 def _is_pair(value: object) -> bool:
     """Return whether a value is two positive whole numbers.
 
-    Parameters
-    ----------
-    value : object
-        Anything.
-
     Returns
     -------
     bool
@@ -88,18 +83,7 @@ def _is_pair(value: object) -> bool:
 
 
 def _in_range(low: float, high: float) -> Callable[[object], bool]:
-    """Make a check for a number at least `low` and below `high`.
-
-    Parameters
-    ----------
-    low, high : float
-        The range.
-
-    Returns
-    -------
-    callable
-        The check.
-    """
+    """Make a check for a number at least `low` and below `high`."""
     return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and low <= value < high
 
 
@@ -198,20 +182,7 @@ class Layer:
         return ()
 
     def _require_rank(self, input_shape: Shape, rank: int) -> None:
-        """Refuse an input with another number of axes than the layer works on.
-
-        Parameters
-        ----------
-        input_shape : tuple of int
-            Shape of the input without the batch axis.
-        rank : int
-            Number of axes that the layer expects.
-
-        Raises
-        ------
-        ConfigError
-            If the input has another number of axes.
-        """
+        """Refuse an input with another number of axes than the layer works on."""
         if len(input_shape) != rank:
             axes = {1: "(features)", 3: "(height, width, channels)"}[rank]
             raise ConfigError(f"{self.name or self.kind}: expected an input of shape {axes}, received {input_shape}")

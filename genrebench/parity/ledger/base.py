@@ -33,24 +33,12 @@ class Case(Protocol):
 
     @property
     def received(self) -> Array:
-        """Return the backend's values.
-
-        Returns
-        -------
-        ndarray
-            The tensor.
-        """
+        """Return the backend's values."""
         ...
 
     @property
     def expected(self) -> Array:
-        """Return the right values.
-
-        Returns
-        -------
-        ndarray
-            The tensor by definition.
-        """
+        """Return the right values."""
         ...
 
 
@@ -93,8 +81,6 @@ def explain(entries: Iterable[Entry[C]], case: C) -> Cause | None:
     ----------
     entries : iterable of Entry
         In the order in which they are tried: special ones before general ones.
-    case : Case
-        What diverges.
 
     Returns
     -------
@@ -119,11 +105,6 @@ def explain(entries: Iterable[Entry[C]], case: C) -> Cause | None:
 def rounded_to_float32(case: Case) -> Iterator[tuple[str, Array]]:
     """Predict single precision: every value is a float32, though the right ones are not.
 
-    Parameters
-    ----------
-    case : Case
-        What diverges.
-
     Yields
     ------
     tuple of (str, ndarray)
@@ -142,11 +123,6 @@ def float32_entry(kinds: tuple[str, ...] = ()) -> Entry[Case]:
     ----------
     kinds : tuple of str
         What it is tried on.
-
-    Returns
-    -------
-    Entry
-        The entry.
     """
     return Entry(
         id="float32",

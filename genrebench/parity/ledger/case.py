@@ -61,13 +61,7 @@ class LayerCase:
 
     @property
     def kind(self) -> str:
-        """Name the layer's kind.
-
-        Returns
-        -------
-        str
-            The kind.
-        """
+        """Name the layer's kind."""
         return str(self.layer.kind)
 
     def run(
@@ -82,19 +76,8 @@ class LayerCase:
 
         Parameters
         ----------
-        x : ndarray, optional
-            Another input.
-        layer : Layer, optional
-            Other parameters.
-        training : bool, optional
-            The other mode.
         weights : mapping of str to ndarray, optional
             Other weights, by their names within the layer.
-
-        Returns
-        -------
-        ndarray
-            The output.
         """
         swapped = self.weights | {f"{self.layer.name}/{name}": value for name, value in (weights or {}).items()}
         return run_layer(
@@ -112,11 +95,6 @@ class LayerCase:
         ----------
         name : str
             Its name within the layer.
-
-        Returns
-        -------
-        ndarray
-            The weight.
         """
         return self.weights[f"{self.layer.name}/{name}"]
 

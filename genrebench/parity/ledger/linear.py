@@ -10,18 +10,7 @@ from genrebench.parity.referee import run_layer, weights_of
 
 
 def rectifier_after_normalization(case: LayerCase) -> Predictions:
-    """Predict a rectifier that was moved behind the next batch normalization.
-
-    Parameters
-    ----------
-    case : LayerCase
-        What diverges.
-
-    Yields
-    ------
-    tuple of (str, ndarray)
-        Explanation and output.
-    """
+    """Predict a rectifier that was moved behind the next batch normalization."""
     if case.kind == "BatchNormalization":
         before = next((each for each in reversed(case.architecture.layers[: case.index]) if hasattr(each, "filters")
                        or hasattr(each, "units")), None)  # fmt: skip
@@ -44,18 +33,7 @@ def rectifier_after_normalization(case: LayerCase) -> Predictions:
 
 
 def activation(case: LayerCase) -> Predictions:
-    """Predict a rectifier that is missing or one too many.
-
-    Parameters
-    ----------
-    case : LayerCase
-        What diverges.
-
-    Yields
-    ------
-    tuple of (str, ndarray)
-        Explanation and output.
-    """
+    """Predict a rectifier that is missing or one too many."""
     if getattr(case.layer, "activation", "linear") == "relu":
         yield "linear output, expected relu", case.run(layer=replace(case.layer, activation="linear"))
     else:
@@ -63,36 +41,14 @@ def activation(case: LayerCase) -> Predictions:
 
 
 def softmax(case: LayerCase) -> Predictions:
-    """Predict a network that ends in probabilities.
-
-    Parameters
-    ----------
-    case : LayerCase
-        What diverges.
-
-    Yields
-    ------
-    tuple of (str, ndarray)
-        Explanation and output.
-    """
+    """Predict a network that ends in probabilities."""
     if case.index == len(case.architecture.layers) - 1:
         yield "gives probabilities, expected logits", np.exp(log_softmax(case.expected))
         yield "gives log-probabilities, expected logits", log_softmax(case.expected)
 
 
 def kernel_layout(case: LayerCase) -> Predictions:
-    """Predict a kernel whose axes were mixed up.
-
-    Parameters
-    ----------
-    case : LayerCase
-        What diverges.
-
-    Yields
-    ------
-    tuple of (str, ndarray)
-        Explanation and output.
-    """
+    """Predict a kernel whose axes were mixed up."""
     kernel = case.weight("kernel")
     for text, other in kernel_layouts(kernel):
         yield text, case.run(weights={"kernel": other})
@@ -105,18 +61,7 @@ def kernel_layout(case: LayerCase) -> Predictions:
 
 
 def bias_dropped(case: LayerCase) -> Predictions:
-    """Predict a layer without its bias, or normalization without its scale or offset.
-
-    Parameters
-    ----------
-    case : LayerCase
-        What diverges.
-
-    Yields
-    ------
-    tuple of (str, ndarray)
-        Explanation and output.
-    """
+    """Predict a layer without its bias, or normalization without its scale or offset."""
     if case.kind in LINEAR_KINDS:
         yield "no bias is added", case.run(weights={"bias": np.zeros_like(case.weight("bias"))})
         return
@@ -131,18 +76,7 @@ def bias_dropped(case: LayerCase) -> Predictions:
 
 
 def weights_swapped(case: LayerCase) -> Predictions:
-    """Predict the weights of another layer of the same shapes.
-
-    Parameters
-    ----------
-    case : LayerCase
-        What diverges.
-
-    Yields
-    ------
-    tuple of (str, ndarray)
-        Explanation and output.
-    """
+    """Predict the weights of another layer of the same shapes."""
     own = {name.split("/")[1]: value for name, value in weights_of(case.layer, case.weights).items()}
     for other in case.architecture.layers:
         theirs = {name.split("/")[1]: value for name, value in weights_of(other, case.weights).items()}
@@ -156,18 +90,7 @@ def weights_swapped(case: LayerCase) -> Predictions:
 
 
 def input_layout(case: LayerCase) -> Predictions:
-    """Predict an input whose axes were mixed up.
-
-    Parameters
-    ----------
-    case : LayerCase
-        What diverges.
-
-    Yields
-    ------
-    tuple of (str, ndarray)
-        Explanation and output.
-    """
+    """Predict an input whose axes were mixed up."""
     if case.index == 0 and case.x.ndim == 4:
         count, height, width, channels = case.x.shape
         yield "reads the input with height and width exchanged", case.run(x=case.x.transpose(0, 2, 1, 3))

@@ -12,18 +12,7 @@ _EPSILONS = {1e-5: "PyTorch's default", 1e-3: "Keras' default", 1e-6: "", 1e-8: 
 
 
 def epsilon(case: LayerCase) -> Predictions:
-    """Predict another epsilon, a usual one or the one that the numbers give.
-
-    Parameters
-    ----------
-    case : LayerCase
-        What diverges.
-
-    Yields
-    ------
-    tuple of (str, ndarray)
-        Explanation and output.
-    """
+    """Predict another epsilon, a usual one or the one that the numbers give."""
     axes = tuple(range(case.x.ndim - 1))
     mean, variance = case.weight("moving_mean"), case.weight("moving_variance")
     if case.training:
@@ -45,18 +34,7 @@ def epsilon(case: LayerCase) -> Predictions:
 
 
 def statistics(case: LayerCase) -> Predictions:
-    """Predict normalization by the other mode's statistics, or by the unbiased variance.
-
-    Parameters
-    ----------
-    case : LayerCase
-        What diverges.
-
-    Yields
-    ------
-    tuple of (str, ndarray)
-        Explanation and output.
-    """
+    """Predict normalization by the other mode's statistics, or by the unbiased variance."""
     if case.training:
         yield "normalizes by running statistics in training, expected the batch's", case.run(training=False)
         axes = tuple(range(case.x.ndim - 1))
@@ -68,35 +46,13 @@ def statistics(case: LayerCase) -> Predictions:
 
 
 def flatten(case: LayerCase) -> Predictions:
-    """Predict another order of the flattened axes.
-
-    Parameters
-    ----------
-    case : LayerCase
-        What diverges.
-
-    Yields
-    ------
-    tuple of (str, ndarray)
-        Explanation and output.
-    """
+    """Predict another order of the flattened axes."""
     for axes, text in flatten_orders(case.x.shape[1:]):
         yield f"flattens {text}", case.x.transpose(0, *(axis + 1 for axis in axes)).reshape(len(case.x), -1)
 
 
 def dropout(case: LayerCase) -> Predictions:
-    """Predict dropout that is active in evaluation, or does something else with its mask.
-
-    Parameters
-    ----------
-    case : LayerCase
-        What diverges.
-
-    Yields
-    ------
-    tuple of (str, ndarray)
-        Explanation and output.
-    """
+    """Predict dropout that is active in evaluation, or does something else with its mask."""
     rate = case.layer.rate
     if case.received.shape != case.x.shape:
         return

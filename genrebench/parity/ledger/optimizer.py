@@ -53,18 +53,11 @@ class AdamCase:
 
         Parameters
         ----------
-        optimizer : Adam, optional
-            Other hyperparameters.
         placement : str
             Where epsilon is added: to the ``uncorrected`` root (Keras), to the ``corrected`` one (PyTorch), or
             ``under`` the root.
         corrected : bool
             Whether the moments' bias is corrected.
-
-        Returns
-        -------
-        ndarray
-            The quantity.
         """
         after = adam_step(
             self.gradient,
@@ -79,29 +72,13 @@ class AdamCase:
 
 
 def _rounded(case: AdamCase) -> Predictions:
-    """Predict hyperparameters that passed through float32.
-
-    Parameters
-    ----------
-    case : AdamCase
-        What diverges.
-
-    Yields
-    ------
-    tuple of (str, ndarray)
-        Explanation and quantity.
-    """
+    """Predict hyperparameters that passed through float32."""
     for names, optimizer in rounded(case.optimizer):
         yield f"{names} rounded to float32", case.predict(optimizer)
 
 
 def rounded(optimizer: Adam) -> Iterator[tuple[str, Adam]]:
     """List hyperparameters some of which passed through float32.
-
-    Parameters
-    ----------
-    optimizer : Adam
-        The right ones.
 
     Yields
     ------
@@ -115,18 +92,7 @@ def rounded(optimizer: Adam) -> Iterator[tuple[str, Adam]]:
 
 
 def _epsilon(case: AdamCase) -> Predictions:
-    """Predict another epsilon, or another place for it.
-
-    Parameters
-    ----------
-    case : AdamCase
-        What diverges.
-
-    Yields
-    ------
-    tuple of (str, ndarray)
-        Explanation and quantity.
-    """
+    """Predict another epsilon, or another place for it."""
     places = {
         "uncorrected": "",
         "corrected": "added after the bias correction, expected before; ",
@@ -142,18 +108,7 @@ def _epsilon(case: AdamCase) -> Predictions:
 
 
 def _other_rules(case: AdamCase) -> Predictions:
-    """Predict what else differs between optimizers.
-
-    Parameters
-    ----------
-    case : AdamCase
-        What diverges.
-
-    Yields
-    ------
-    tuple of (str, ndarray)
-        Explanation and quantity.
-    """
+    """Predict what else differs between optimizers."""
     yield "the moments' bias is not corrected", case.predict(corrected=False)
     if case.quantity == "update":
         yield "plain gradient descent", -case.optimizer.learning_rate * case.gradient

@@ -42,36 +42,14 @@ class WeightCase:
 
 
 def _other_weight(case: WeightCase) -> Predictions:
-    """Predict another weight of the same shape.
-
-    Parameters
-    ----------
-    case : WeightCase
-        What diverges.
-
-    Yields
-    ------
-    tuple of (str, ndarray)
-        Explanation and weight.
-    """
+    """Predict another weight of the same shape."""
     for name, value in case.given.items():
         if name != case.name and value.shape == case.expected.shape:
             yield f"holds {name}", value
 
 
 def _layout(case: WeightCase) -> Predictions:
-    """Predict mixed-up axes.
-
-    Parameters
-    ----------
-    case : WeightCase
-        What diverges.
-
-    Yields
-    ------
-    tuple of (str, ndarray)
-        Explanation and weight.
-    """
+    """Predict mixed-up axes."""
     yield from kernel_layouts(case.expected)
     for axes in permutations(range(case.expected.ndim)):
         if list(axes) != sorted(axes):
@@ -133,18 +111,7 @@ class StatisticCase:
 
 
 def _momentum(case: StatisticCase) -> Predictions:
-    """Predict another momentum, the unbiased variance, or both.
-
-    Parameters
-    ----------
-    case : StatisticCase
-        What diverges.
-
-    Yields
-    ------
-    tuple of (str, ndarray)
-        Explanation and statistic.
-    """
+    """Predict another momentum, the unbiased variance, or both."""
     biased = case.batch
     unbiased = biased * case.count / (case.count - 1) if case.count > 1 else biased
     variances = [("", biased)]
@@ -169,30 +136,12 @@ def _titled(identifier: str, title: str, *, unbiased: bool) -> Entry[Any]:
 
     Parameters
     ----------
-    identifier, title : str
-        Key and title.
     unbiased : bool
         Whether it is the one on the unbiased variance alone.
-
-    Returns
-    -------
-    Entry
-        The entry.
     """
 
     def predict(case: StatisticCase) -> Predictions:
-        """Choose the predictions that the entry is about.
-
-        Parameters
-        ----------
-        case : StatisticCase
-            What diverges.
-
-        Yields
-        ------
-        tuple of (str, ndarray)
-            Explanation and statistic.
-        """
+        """Choose the predictions that the entry is about."""
         for explanation, prediction in _momentum(case):
             if ("keeps" not in explanation) == unbiased:
                 yield explanation, prediction
@@ -234,18 +183,7 @@ class LossCase:
 
 
 def _softmax_place(case: LossCase) -> Predictions:
-    """Predict a softmax too many or too few.
-
-    Parameters
-    ----------
-    case : LossCase
-        What diverges.
-
-    Yields
-    ------
-    tuple of (str, ndarray)
-        Explanation and loss.
-    """
+    """Predict a softmax too many or too few."""
     probabilities = np.exp(log_softmax(case.logits))
     rows = np.arange(len(case.labels))
     yield "softmax twice: probabilities where logits are expected", np.array(cross_entropy(probabilities, case.labels))
@@ -254,18 +192,7 @@ def _softmax_place(case: LossCase) -> Predictions:
 
 
 def _loss_reduction(case: LossCase) -> Predictions:
-    """Predict another reduction over the batch.
-
-    Parameters
-    ----------
-    case : LossCase
-        What diverges.
-
-    Yields
-    ------
-    tuple of (str, ndarray)
-        Explanation and loss.
-    """
+    """Predict another reduction over the batch."""
     yield "sum over the batch, expected the mean", case.expected * len(case.labels)
     yield "divided by batch and classes, expected by the batch", case.expected / case.logits.shape[1]
 
@@ -304,18 +231,7 @@ class GradientCase:
 
 
 def _gradients(case: GradientCase) -> Predictions:
-    """Predict what usually happens to gradients.
-
-    Parameters
-    ----------
-    case : GradientCase
-        What diverges.
-
-    Yields
-    ------
-    tuple of (str, ndarray)
-        Explanation and gradient.
-    """
+    """Predict what usually happens to gradients."""
     yield "is zero: the gradient does not reach it", np.zeros_like(case.expected)
     if case.undropped is not None:
         yield "ignores the dropout masks", case.undropped
@@ -358,18 +274,7 @@ class DrawnCase:
 
 
 def _drawn(case: DrawnCase) -> Predictions:
-    """Predict dropout that drops nothing, another share, or forgets to scale.
-
-    Parameters
-    ----------
-    case : DrawnCase
-        What diverges.
-
-    Yields
-    ------
-    tuple of (str, ndarray)
-        Explanation and values.
-    """
+    """Predict dropout that drops nothing, another share, or forgets to scale."""
     kept = case.received != 0
     share = 1 - float(kept.mean())
     if kept.all():

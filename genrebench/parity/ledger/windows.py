@@ -16,16 +16,6 @@ def padding(case: LayerCase) -> Predictions:
 
     Where the first window begins and how many there are says how the input was padded: for given output sizes only the
     low side is free. One sample is enough to find it.
-
-    Parameters
-    ----------
-    case : LayerCase
-        What diverges.
-
-    Yields
-    ------
-    tuple of (str, ndarray)
-        Explanation and output.
     """
     if case.received.ndim != 4 or case.x.ndim != 4:
         return
@@ -52,19 +42,8 @@ def _run_padded(case: LayerCase, x: Array, padding: list[tuple[int, int]], fill:
 
     Parameters
     ----------
-    case : LayerCase
-        What diverges.
     x : ndarray [shape=(n, height, width, channels)]
         Input.
-    padding : list of tuple of int
-        Elements before and after, along height and width.
-    fill : float
-        What to pad with.
-
-    Returns
-    -------
-    ndarray
-        Output, no larger than the received one.
     """
     padded = np.pad(x, ((0, 0), *padding, (0, 0)), constant_values=fill)
     rows, columns = case.received.shape[1:3]
@@ -73,13 +52,6 @@ def _run_padded(case: LayerCase, x: Array, padding: list[tuple[int, int]], fill:
 
 def _as_framework(used: tuple[int, int], axis: tuple[int, int, int, int]) -> tuple[int, int]:
     """Name a padding as a framework that pads both sides alike would.
-
-    Parameters
-    ----------
-    used : tuple of int
-        Elements before and after that windows reach.
-    axis : tuple of int
-        Input size, window, step, and number of windows.
 
     Returns
     -------

@@ -30,11 +30,6 @@ def number(error: float | None) -> str:
 def state(stage: Stage) -> str:
     """Say how a stage ended.
 
-    Parameters
-    ----------
-    stage : Stage
-        The stage.
-
     Returns
     -------
     str
@@ -47,11 +42,6 @@ def state(stage: Stage) -> str:
 
 def summaries(stage: Stage) -> list[tuple[str, str]]:
     """Summarize each comparison of a stage.
-
-    Parameters
-    ----------
-    stage : Stage
-        The stage.
 
     Returns
     -------
@@ -68,18 +58,7 @@ def summaries(stage: Stage) -> list[tuple[str, str]]:
 
 
 def _sum_up(comparison: Comparison) -> str:
-    """Summarize a comparison.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        The comparison.
-
-    Returns
-    -------
-    str
-        The largest error, ``equal``, ``raised`` or ``not comparable``.
-    """
+    """Summarize a comparison."""
     if comparison.error:
         return "raised"
     if any(row.relative_l2 is None and row.diverges for row in comparison.rows):
@@ -91,13 +70,6 @@ def _sum_up(comparison: Comparison) -> str:
 
 def stage_of(report: Report, identifier: str) -> Stage | None:
     """Look up a stage.
-
-    Parameters
-    ----------
-    report : Report
-        The report.
-    identifier : str
-        Its id.
 
     Returns
     -------
@@ -127,11 +99,6 @@ class Rung:
 def ladder(report: Report) -> list[tuple[str, str, dict[str, Rung]]]:
     """Arrange the forward passes by layer.
 
-    Parameters
-    ----------
-    report : Report
-        The report.
-
     Returns
     -------
     list of tuple
@@ -156,18 +123,7 @@ def ladder(report: Report) -> list[tuple[str, str, dict[str, Rung]]]:
 
 
 def _rung(rows: list[Row]) -> Rung:
-    """Summarize the rows of one layer.
-
-    Parameters
-    ----------
-    rows : list of Row
-        Its rows.
-
-    Returns
-    -------
-    Rung
-        The rung.
-    """
+    """Summarize the rows of one layer."""
     views = {view: [row for row in rows if row.view == view] for view in ("isolated", "cumulative")}
     worst = {
         view: max((row.relative_l2 for row in each if row.relative_l2 is not None), default=None)
@@ -183,18 +139,7 @@ def _rung(rows: list[Row]) -> Rung:
 
 
 def surroundings(report: Report) -> list[tuple[str, str]]:
-    """List in what a report was made.
-
-    Parameters
-    ----------
-    report : Report
-        The report.
-
-    Returns
-    -------
-    list of tuple of str
-        What, and its value.
-    """
+    """List in what a report was made."""
     environment = report.environment
     lines = [
         ("command", report.command),
@@ -220,18 +165,5 @@ def surroundings(report: Report) -> list[tuple[str, str]]:
 
 
 def _joined(values: dict[str, Any], by: str) -> str:
-    """Spell a mapping.
-
-    Parameters
-    ----------
-    values : dict
-        The mapping.
-    by : str
-        What stands between name and value.
-
-    Returns
-    -------
-    str
-        All entries on one line.
-    """
+    """Spell a mapping."""
     return ", ".join(f"{name}{by}{value}" for name, value in values.items())

@@ -16,18 +16,7 @@ _COLORS = ("tab:blue", "tab:orange", "tab:green", "tab:purple", "tab:brown", "ta
 
 
 def errors_by_layer(report: Report) -> str:
-    """Draw the error of every layer, isolated and cumulative, in evaluation and in training.
-
-    Parameters
-    ----------
-    report : Report
-        The report.
-
-    Returns
-    -------
-    str
-        An SVG element.
-    """
+    """Draw the error of every layer, isolated and cumulative, in evaluation and in training."""
     figure, panels = _figure(2)
     layers = report.layers
     for axes, identifier in zip(panels, ("evaluation", "training"), strict=True):
@@ -62,18 +51,7 @@ def errors_by_layer(report: Report) -> str:
 
 
 def errors_by_step(report: Report) -> str:
-    """Draw the error of the loss in every step of the short run.
-
-    Parameters
-    ----------
-    report : Report
-        The report.
-
-    Returns
-    -------
-    str
-        An SVG element.
-    """
+    """Draw the error of the loss in every step of the short run."""
     figure, (axes,) = _figure(1)
     backends = list(report.backends)
     for name, errors in report.losses.items():
@@ -98,20 +76,7 @@ def errors_by_step(report: Report) -> str:
 
 
 def _figure(panels: int) -> "tuple[Figure, list[Any]]":
-    """Make an empty figure.
-
-    Parameters
-    ----------
-    panels : int
-        How many panels side by side.
-
-    Returns
-    -------
-    Figure
-        The figure.
-    list of Axes
-        Its panels.
-    """
+    """Make an empty figure."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11 if panels > 1 else 7, 4.2), layout="constrained")
@@ -119,13 +84,7 @@ def _figure(panels: int) -> "tuple[Figure, list[Any]]":
 
 
 def _finish(axes: Any) -> None:
-    """Give a panel its scale and grid.
-
-    Parameters
-    ----------
-    axes : Axes
-        The panel.
-    """
+    """Give a panel its scale and grid."""
     axes.set_yscale("log")
     axes.grid(alpha=0.3)
 
@@ -135,8 +94,6 @@ def _svg(figure: "Figure", prefix: str) -> str:
 
     Parameters
     ----------
-    figure : Figure
-        The figure.
     prefix : str
         What ids begin with, so that two figures fit into a page.
 

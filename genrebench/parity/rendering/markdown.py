@@ -14,11 +14,6 @@ _LADDER = (
 def markdown(report: Report) -> str:
     """Render a report.
 
-    Parameters
-    ----------
-    report : Report
-        The report.
-
     Returns
     -------
     str
@@ -57,18 +52,7 @@ def markdown(report: Report) -> str:
 
 
 def _findings(report: Report) -> list[str]:
-    """Render what is off.
-
-    Parameters
-    ----------
-    report : Report
-        The report.
-
-    Returns
-    -------
-    list of str
-        Paragraphs; none if nothing is off.
-    """
+    """Render what is off."""
     if not report.findings:
         return []
     items = []
@@ -83,18 +67,7 @@ def _findings(report: Report) -> list[str]:
 
 
 def _ladder(report: Report) -> str:
-    """Render the ladder.
-
-    Parameters
-    ----------
-    report : Report
-        The report.
-
-    Returns
-    -------
-    str
-        A table.
-    """
+    """Render the ladder."""
     titles = [f"{backend} {view}" for backend in report.backends for view in ("", "isolated", "cumulative")]
     rows = [
         (
@@ -111,20 +84,7 @@ def _ladder(report: Report) -> str:
 
 
 def _tensors(report: Report, identifier: str) -> str:
-    """Render a stage tensor by tensor.
-
-    Parameters
-    ----------
-    report : Report
-        The report.
-    identifier : str
-        Id of the stage.
-
-    Returns
-    -------
-    str
-        A table with a column for each backend.
-    """
+    """Render a stage tensor by tensor."""
     stage = stage_of(report, identifier)
     comparisons = [each for each in stage.comparisons if each.against == report.reference] if stage else []
     if not any(comparison.rows for comparison in comparisons):
@@ -139,31 +99,13 @@ def _tensors(report: Report, identifier: str) -> str:
 
 
 def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Render a table.
-
-    Parameters
-    ----------
-    titles : sequence of str
-        Titles of the columns.
-    rows : iterable of sequence of str
-        Rows.
-
-    Returns
-    -------
-    str
-        A table.
-    """
+    """Render a table."""
     lines = [titles, ["---"] * len(titles), *rows]
     return "\n".join(f"| {' | '.join(map(_plain, line))} |" for line in lines)
 
 
 def _plain(text: str) -> str:
     """Spell text so that nothing in it is taken for markup.
-
-    Parameters
-    ----------
-    text : str
-        Any text.
 
     Returns
     -------

@@ -39,11 +39,6 @@ _LADDER = (
 def page(report: Report) -> str:
     """Render a report.
 
-    Parameters
-    ----------
-    report : Report
-        The report.
-
     Returns
     -------
     str
@@ -76,11 +71,6 @@ def page(report: Report) -> str:
 def _findings(report: Report) -> str:
     """Render what is off.
 
-    Parameters
-    ----------
-    report : Report
-        The report.
-
     Returns
     -------
     str
@@ -100,22 +90,7 @@ def _findings(report: Report) -> str:
 
 
 def _table(identifier: str, titles: Iterable[str], rows: Iterable[str]) -> str:
-    """Render a table.
-
-    Parameters
-    ----------
-    identifier : str
-        Id of the element; empty for none.
-    titles : iterable of str
-        Titles of the columns.
-    rows : iterable of str
-        Rows of cells that are HTML.
-
-    Returns
-    -------
-    str
-        The table.
-    """
+    """Render a table."""
     name = f' id="{identifier}"' if identifier else ""
     head = "".join(f"<th>{escape(title)}</th>" for title in titles)
     body = "".join(f"<tr>{row}</tr>" for row in rows)
@@ -123,50 +98,17 @@ def _table(identifier: str, titles: Iterable[str], rows: Iterable[str]) -> str:
 
 
 def _whole(text: str) -> str:
-    """Keep a text on one line, since browsers break 1e-16 behind the hyphen.
-
-    Parameters
-    ----------
-    text : str
-        The text.
-
-    Returns
-    -------
-    str
-        An element.
-    """
+    """Keep a text on one line, since browsers break 1e-16 behind the hyphen."""
     return f'<span class="one">{escape(text)}</span>'
 
 
 def _word(word: str) -> str:
-    """Render a verdict in words and color.
-
-    Parameters
-    ----------
-    word : str
-        The verdict.
-
-    Returns
-    -------
-    str
-        A cell.
-    """
+    """Render a verdict in words and color."""
     return f'<td class="{escape(word.partition(":")[0])}">{escape(word)}</td>'
 
 
 def _stages(report: Report) -> str:
-    """Render the table of stages.
-
-    Parameters
-    ----------
-    report : Report
-        The report.
-
-    Returns
-    -------
-    str
-        The table.
-    """
+    """Render the table of stages."""
     rows = (
         f'<td><a href="#stage-{stage.id}">{escape(stage.title)}</a></td>{_word(state(stage))}<td class="w">'
         f"{escape(stage.skipped) or ', '.join(_whole(f'{who} {largest}') for who, largest in summaries(stage))}</td>"
@@ -177,18 +119,7 @@ def _stages(report: Report) -> str:
 
 
 def _ladder(report: Report) -> str:
-    """Render the ladder.
-
-    Parameters
-    ----------
-    report : Report
-        The report.
-
-    Returns
-    -------
-    str
-        The table.
-    """
+    """Render the ladder."""
     titles = ["layer", "kind"]
     for backend in report.backends:
         titles += [backend, "isolated", "cumulative"]
@@ -205,18 +136,7 @@ def _ladder(report: Report) -> str:
 
 
 def _details(stage: Stage) -> str:
-    """Render all tensors of a stage, folded up unless something diverges.
-
-    Parameters
-    ----------
-    stage : Stage
-        The stage.
-
-    Returns
-    -------
-    str
-        A foldable section.
-    """
+    """Render all tensors of a stage, folded up unless something diverges."""
     tables = "".join(map(_comparison, stage.comparisons)) or f"<p>{escape(stage.skipped)}</p>"
     word = state(stage)
     return (
@@ -227,18 +147,7 @@ def _details(stage: Stage) -> str:
 
 
 def _comparison(comparison: Comparison) -> str:
-    """Render all rows of a comparison.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        The comparison.
-
-    Returns
-    -------
-    str
-        A heading and a table.
-    """
+    """Render all rows of a comparison."""
     titles = "tensor,view,shape,verdict,relative L2,tolerance,scaled max,worst element,ulps,note".split(",")
     heading = f"<h3>{escape(comparison.backend)} against {escape(comparison.against)}</h3>"
     if comparison.error:
@@ -248,18 +157,7 @@ def _comparison(comparison: Comparison) -> str:
 
 
 def _row(row: Row) -> str:
-    """Render one tensor.
-
-    Parameters
-    ----------
-    row : Row
-        The row.
-
-    Returns
-    -------
-    str
-        Its cells.
-    """
+    """Render one tensor."""
     worst = ""
     if row.worst:
         values = (("not finite" if each is None else f"{each:.17g}") for each in (row.worst.value, row.worst.expected))
@@ -276,17 +174,6 @@ def _row(row: Row) -> str:
 
 
 def _environment(report: Report) -> str:
-    """Render where and how the report was made.
-
-    Parameters
-    ----------
-    report : Report
-        The report.
-
-    Returns
-    -------
-    str
-        The table.
-    """
+    """Render where and how the report was made."""
     rows = (f'<td>{escape(what)}</td><td class="w">{escape(value)}</td>' for what, value in surroundings(report))
     return _table("environment", ("what", "value"), rows)

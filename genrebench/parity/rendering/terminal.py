@@ -20,11 +20,6 @@ _VERDICT_WIDTH, _ERROR_WIDTH, _GAP = len("DIVERGES"), len("cumulative"), 2
 def stage_line(stage: Stage) -> Text:
     """Say in one line how a stage ended.
 
-    Parameters
-    ----------
-    stage : Stage
-        The stage.
-
     Returns
     -------
     Text
@@ -40,15 +35,7 @@ def stage_line(stage: Stage) -> Text:
 
 
 def show_report(report: Report, console: Console) -> None:
-    """Print the ladder, what is off, and the verdict.
-
-    Parameters
-    ----------
-    report : Report
-        The report.
-    console : Console
-        Where.
-    """
+    """Print the ladder, what is off, and the verdict."""
     for table in _ladders(report, console):
         console.print()
         console.print(table)
@@ -74,8 +61,6 @@ def _ladders(report: Report, console: Console) -> Iterator[Table]:
 
     Parameters
     ----------
-    report : Report
-        The report.
     console : Console
         Where they are shown, which says how much fits.
 
@@ -99,17 +84,8 @@ def _ladder(rungs: list[tuple[str, str, dict[str, Rung]]], backends: Sequence[st
 
     Parameters
     ----------
-    rungs : list of tuple
-        As `ladder` gives them.
-    backends : sequence of str
-        Who is shown.
     has_room : bool
         Whether there is room for the layer's own error.
-
-    Returns
-    -------
-    Table
-        One row a layer.
     """
     table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
     table.add_column("Layer", no_wrap=True)

@@ -16,18 +16,7 @@ LOSS_TOLERANCE = 1e-12
 
 
 def structure(session: Session) -> Stage:
-    """Compare layers by name, output shape and number of parameters.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
-
-    Returns
-    -------
-    Stage
-        One row a layer.
-    """
+    """Compare layers by name, output shape and number of parameters."""
     architecture = session.probe.architecture
     expected = {row.name: row for row in architecture.summary()}
     comparisons = []
@@ -61,11 +50,6 @@ def structure(session: Session) -> Stage:
 def weights(session: Session) -> Stage:
     """Compare the weights that come back, from the backend and from the backend by way of the referee.
 
-    Parameters
-    ----------
-    session : Session
-        The run.
-
     Returns
     -------
     Stage
@@ -98,13 +82,6 @@ def weights(session: Session) -> Stage:
 def forward(session: Session, call: str) -> Stage:
     """Compare every layer's output, as computed and isolated.
 
-    Parameters
-    ----------
-    session : Session
-        The run.
-    call : str
-        ``evaluation`` or ``training``.
-
     Returns
     -------
     Stage
@@ -120,20 +97,7 @@ def forward(session: Session, call: str) -> Stage:
 
 
 def forward_stage(call: str, comparisons: tuple[Comparison, ...]) -> Stage:
-    """Describe a forward pass.
-
-    Parameters
-    ----------
-    call : str
-        ``evaluation`` or ``training``.
-    comparisons : tuple of Comparison
-        What was compared.
-
-    Returns
-    -------
-    Stage
-        The stage.
-    """
+    """Describe a forward pass."""
     asks = {
         "evaluation": "output of every layer, relative L2",
         "training": "output of every layer by batch statistics, updated running statistics, relative L2",
@@ -143,18 +107,7 @@ def forward_stage(call: str, comparisons: tuple[Comparison, ...]) -> Stage:
 
 
 def loss(session: Session) -> Stage:
-    """Compare the loss in training mode.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
-
-    Returns
-    -------
-    Stage
-        One row.
-    """
+    """Compare the loss in training mode."""
     comparisons = []
     for backend, against in session.pairs():
         ours, theirs = (session.answers[each] for each in (backend, against))
@@ -173,8 +126,6 @@ def loss_of(answers: Answers, call: str) -> dict[str, Array]:
 
     Parameters
     ----------
-    answers : Answers
-        A backend's answers.
     call : str
         A call that returned a loss, or a list with one.
 
@@ -191,18 +142,7 @@ def loss_of(answers: Answers, call: str) -> dict[str, Array]:
 
 
 def gradients(session: Session) -> Stage:
-    """Compare the gradient of every trainable weight.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
-
-    Returns
-    -------
-    Stage
-        One row a weight.
-    """
+    """Compare the gradient of every trainable weight."""
     asks = (
         f"every tensor, relative L2 <= {GRADIENT_TOLERANCE:g}, or {CONTROL_FACTOR:g} times what one ulp in the weights "
         "does"

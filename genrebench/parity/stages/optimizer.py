@@ -24,13 +24,6 @@ STEPS_LOSS_TOLERANCE = 1e-9
 def adam_tensors(session: Session, answers: Answers) -> dict[str, Array]:
     """Turn an answer of Adam's into what is compared.
 
-    Parameters
-    ----------
-    session : Session
-        The run.
-    answers : Answers
-        A backend's answers.
-
     Returns
     -------
     dict of str to ndarray
@@ -51,17 +44,8 @@ def adam_case(session: Session, backend: str, name: str) -> AdamCase:
 
     Parameters
     ----------
-    session : Session
-        The run.
-    backend : str
-        The backend.
     name : str
         A row of the stage.
-
-    Returns
-    -------
-    AdamCase
-        The case.
     """
     kind, _, rest = name.rpartition(": ")
     weight = rest or name
@@ -75,11 +59,6 @@ def adam(session: Session) -> Stage:
     """Compare one update of the optimizer from equal gradients and an equal state.
 
     A difference that an accepted entry of the ledger predicts passes as ``known:<id>``.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
 
     Returns
     -------
@@ -106,13 +85,6 @@ def adam(session: Session) -> Stage:
 def _rounded_hyperparameters(session: Session, backend: str) -> Adam | None:
     """Find out whether a backend's Adam differs only by hyperparameters that passed through float32.
 
-    Parameters
-    ----------
-    session : Session
-        The run.
-    backend : str
-        The backend.
-
     Returns
     -------
     Adam or None
@@ -134,8 +106,6 @@ def excused(row: Row, case: Callable[[str], AdamCase]) -> Row:
 
     Parameters
     ----------
-    row : Row
-        A row.
     case : callable
         From the row's name: what is needed to explain it.
 
@@ -155,11 +125,6 @@ def excused(row: Row, case: Callable[[str], AdamCase]) -> Row:
 
 def steps(session: Session) -> Stage:
     """Compare a short run from an equal state with a control run that began one ulp away.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
 
     Returns
     -------
@@ -210,22 +175,7 @@ def steps(session: Session) -> Stage:
 
 
 def _steps_with(session: Session, optimizer: Adam) -> tuple[list[float], Array]:
-    """Run the short run by definition with other hyperparameters.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
-    optimizer : Adam
-        Hyperparameters.
-
-    Returns
-    -------
-    list of float
-        The loss of every step.
-    ndarray
-        All weights after the last.
-    """
+    """Run the short run by definition with other hyperparameters."""
     probe = session.probe
     asked = next(call for call in calls(probe) if call.name == "steps")
     call = replace(asked, options=asked.options | {"adam": asdict(optimizer)})
@@ -235,13 +185,6 @@ def _steps_with(session: Session, optimizer: Adam) -> tuple[list[float], Array]:
 
 def _joined(tensors: Mapping[str, Array], like: Mapping[str, Array]) -> Array:
     """Join tensors to one vector.
-
-    Parameters
-    ----------
-    tensors : mapping of str to ndarray
-        Tensors by name.
-    like : mapping of str to ndarray
-        What says names and order.
 
     Returns
     -------
@@ -260,13 +203,6 @@ def _rounding_in_ulps(session: Session, backend: str) -> float:
     however small it is; Adam, which divides by the gradient's size, makes an update of it that is up to learning rate
     over epsilon, ten thousand, times as large. So the control is scaled by what was seen at an equal state, in the
     gradients and in the first update that they make.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
-    backend : str
-        The backend.
 
     Returns
     -------
@@ -292,11 +228,6 @@ def _rounding_in_ulps(session: Session, backend: str) -> float:
 def _difference(tensors: Mapping[str, Array], others: Mapping[str, Array]) -> dict[str, Array]:
     """Subtract tensors by name.
 
-    Parameters
-    ----------
-    tensors, others : mapping of str to ndarray
-        Tensors of equal names and shapes.
-
     Returns
     -------
     dict of str to ndarray
@@ -307,11 +238,6 @@ def _difference(tensors: Mapping[str, Array], others: Mapping[str, Array]) -> di
 
 def losses_by_step(session: Session) -> dict[str, list[float | None]]:
     """List the relative errors of the losses in the short run.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
 
     Returns
     -------

@@ -23,11 +23,6 @@ TRAINED_TOLERANCE = 1e-5
 def fast_path(session: Session) -> Stage:
     """Compare the network as training runs it with the same backend's traced one.
 
-    Parameters
-    ----------
-    session : Session
-        The run.
-
     Returns
     -------
     Stage
@@ -53,19 +48,10 @@ def fast_path(session: Session) -> Stage:
 def fast_statistics(session: Session, backend: str) -> tuple[dict[str, Array], dict[str, Array]]:
     """Look up the running statistics after one step.
 
-    Parameters
-    ----------
-    session : Session
-        The run.
-    backend : str
-        A backend that trains.
-
     Returns
     -------
     dict of str to ndarray
         By the path that training takes.
-    dict of str to ndarray
-        By the traced network.
     """
     names = [name for name, spec in session.probe.architecture.weight_specs().items() if not spec.trainable]
     answers = session.answers[backend]
@@ -75,13 +61,6 @@ def fast_statistics(session: Session, backend: str) -> tuple[dict[str, Array], d
 
 def fast_updates(session: Session, backend: str) -> tuple[dict[str, Array], dict[str, Array]]:
     """Compute Adam's first update on the path that training takes, and what it should be.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
-    backend : str
-        A backend that trains.
 
     Returns
     -------
@@ -98,20 +77,7 @@ def fast_updates(session: Session, backend: str) -> tuple[dict[str, Array], dict
 
 
 def _fast_rows(session: Session, backend: str) -> Iterable[Row]:
-    """Compare the two paths of one backend.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
-    backend : str
-        The backend.
-
-    Yields
-    ------
-    Row
-        The rows.
-    """
+    """Compare the two paths of one backend."""
     answers = session.answers[backend]
     last = session.probe.architecture.layers[-1].name
     logits, traced = answers.arrays("logits").get("value"), answers.arrays("evaluation").get(last)
@@ -140,8 +106,6 @@ def drawn_as_it_should_be(layer: Dropout, received: Array) -> Array:
 
     Parameters
     ----------
-    layer : Dropout
-        The layer.
     received : ndarray
         What it made of ones.
 
@@ -158,8 +122,6 @@ def _dropout_row(layer: Dropout, received: Array | None) -> Row:
 
     Parameters
     ----------
-    layer : Dropout
-        The layer.
     received : ndarray [shape=(2, values)] or None
         What it made of ones in two steps.
 
@@ -184,15 +146,6 @@ def _dropout_row(layer: Dropout, received: Array | None) -> Row:
 def _hidden(session: Session, gradients: Mapping[str, Array], name: str) -> float:
     """Say how much of a gradient cannot be seen in a weight that moved by it.
 
-    Parameters
-    ----------
-    session : Session
-        The run.
-    gradients : mapping of str to ndarray
-        Gradients of the traced network.
-    name : str
-        Canonical name of the weight.
-
     Returns
     -------
     float
@@ -207,17 +160,8 @@ def fast_adam_case(session: Session, backend: str, name: str) -> AdamCase:
 
     Parameters
     ----------
-    session : Session
-        The run.
-    backend : str
-        The backend.
     name : str
         Canonical name of a weight.
-
-    Returns
-    -------
-    AdamCase
-        The case.
     """
     received, expected = fast_updates(session, backend)
     gradient = session.answers[backend].arrays("undropped")[name]
@@ -228,13 +172,6 @@ def fast_adam_case(session: Session, backend: str, name: str) -> AdamCase:
 
 def trained(session: Session, genres: Mapping[int, str]) -> Stage:
     """Compare a trained model's probabilities, in float32.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
-    genres : mapping of int to str
-        Name of each logit.
 
     Returns
     -------
@@ -263,13 +200,6 @@ def _trained_rows(ours: Array | None, theirs: Array | None, genres: Mapping[int,
     ----------
     ours, theirs : ndarray [shape=(n, classes)] or None
         Logits.
-    genres : mapping of int to str
-        Name of each logit.
-
-    Yields
-    ------
-    Row
-        Probabilities, whose largest difference counts, and genres.
     """
     if ours is None or theirs is None or ours.shape != theirs.shape:
         yield compare("logits", ours, theirs, tolerance=TRAINED_TOLERANCE)
@@ -292,11 +222,6 @@ def _trained_rows(ours: Array | None, theirs: Array | None, genres: Mapping[int,
 
 def single_precision(session: Session) -> Stage:
     """Show the ladder in float32, next to what the reference itself loses in float32.
-
-    Parameters
-    ----------
-    session : Session
-        The run.
 
     Returns
     -------

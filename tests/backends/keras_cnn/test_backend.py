@@ -57,18 +57,10 @@ class Case:
 
     Attributes
     ----------
-    weights : dict of str to ndarray of float64
-        Canonical weights.
     x : ndarray of float64 [shape=(n, height, width, channels)]
         Inputs.
     labels : ndarray of int64 [shape=(n,)]
         True classes.
-    masks : dict of str to ndarray of float64
-        Dropout masks.
-    gradients : list of dict of str to ndarray of float64
-        Gradients of three updates.
-    states : dict of str to AdamState
-        Where Adam is started: ``new`` and ``old``.
     """
 
     weights: Weights
@@ -80,18 +72,7 @@ class Case:
 
 
 def make_case(name: str) -> Case:
-    """Draw a case; any process draws the same.
-
-    Parameters
-    ----------
-    name : str
-        Key of `ARCHITECTURES`.
-
-    Returns
-    -------
-    Case
-        The case.
-    """
+    """Draw a case; any process draws the same."""
     architecture, size = ARCHITECTURES[name], SIZES[name]
     rng = np.random.default_rng(7)
     weights = {
@@ -121,32 +102,12 @@ def make_case(name: str) -> Case:
 
 
 def measure_case(backend: Any, name: str, arrays: Weights, facts: dict[str, Any]) -> None:
-    """Put a network through every method of the protocol in float64.
-
-    Parameters
-    ----------
-    backend : KerasBackend
-        What builds it.
-    name : str
-        Key of `ARCHITECTURES`.
-    arrays : dict of str to ndarray
-        Where arrays go.
-    facts : dict
-        Where the rest goes.
-    """
+    """Put a network through every method of the protocol in float64."""
     case = make_case(name)
     network = backend.build(ARCHITECTURES[name], case.weights, dtype="float64", device="cpu")
 
     def keep(kind: str, tensors: Weights) -> None:
-        """Keep tensors under a kind.
-
-        Parameters
-        ----------
-        kind : str
-            What they are.
-        tensors : dict of str to ndarray
-            The tensors.
-        """
+        """Keep tensors under a kind."""
         arrays.update({f"{name}|{kind}|{key}": value for key, value in tensors.items()})
 
     keep("weights", network.weights())
@@ -179,13 +140,7 @@ def measure_case(backend: Any, name: str, arrays: Weights, facts: dict[str, Any]
 
 
 def build_snippet() -> Any:
-    """Build the model that the network is specified by, with Keras' own defaults.
-
-    Returns
-    -------
-    keras.Sequential
-        The model, which ends in probabilities.
-    """
+    """Build the model that the network is specified by, with Keras' own defaults."""
     import keras
 
     keras.backend.clear_session()
@@ -212,17 +167,7 @@ def build_snippet() -> Any:
 
 
 def measure_specification(backend: Any, arrays: Weights, facts: dict[str, Any]) -> None:
-    """Set the built model beside the snippet's: configurations, weights, outputs in both dtypes.
-
-    Parameters
-    ----------
-    backend : KerasBackend
-        What builds it.
-    arrays : dict of str to ndarray
-        Where arrays go.
-    facts : dict
-        Where the rest goes.
-    """
+    """Set the built model beside the snippet's: configurations, weights, outputs in both dtypes."""
     import keras
     from genrebench_keras.engines import float64_kept
     from genrebench_keras.network import build_model
@@ -257,17 +202,7 @@ def measure_specification(backend: Any, arrays: Weights, facts: dict[str, Any]) 
 
 
 def measure_refusals(engine: str, arrays: Weights, facts: dict[str, Any]) -> None:
-    """Ask for what cannot be had, and keep the messages.
-
-    Parameters
-    ----------
-    engine : str
-        Key of `ENGINES`.
-    arrays : dict of str to ndarray
-        Where arrays go.
-    facts : dict
-        Where the rest goes.
-    """
+    """Ask for what cannot be had, and keep the messages."""
     from genrebench_keras import backend as module
 
     backend, case = getattr(module, ENGINES[engine]), make_case("odd")
@@ -298,13 +233,7 @@ def measure_refusals(engine: str, arrays: Weights, facts: dict[str, Any]) -> Non
 
 
 def measure_plain_adam(arrays: Weights) -> None:
-    """Run Keras' Adam in float64 with plain numbers, as everybody does.
-
-    Parameters
-    ----------
-    arrays : dict of str to ndarray
-        Where the updated weights go.
-    """
+    """Run Keras' Adam in float64 with plain numbers, as everybody does."""
     import keras
 
     case = make_case("odd")
@@ -319,15 +248,7 @@ def measure_plain_adam(arrays: Weights) -> None:
 
 
 def measure(engine: str, folder: Path) -> None:
-    """Do in this process everything that needs an engine.
-
-    Parameters
-    ----------
-    engine : str
-        Key of `ENGINES`.
-    folder : Path
-        Where the results go.
-    """
+    """Do in this process everything that needs an engine."""
     arrays: Weights = {}
     facts: dict[str, Any] = {}
     from genrebench_keras import backend as module
@@ -352,55 +273,21 @@ def measure(engine: str, folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Results:
-    """What an engine left.
-
-    Attributes
-    ----------
-    engine : str
-        Key of `ENGINES`.
-    arrays : dict of str to ndarray
-        Arrays by ``|``-separated keys.
-    facts : dict
-        All the rest.
-    """
+    """What an engine left."""
 
     engine: str
     arrays: Weights
     facts: dict[str, Any]
 
     def get(self, prefix: str) -> Weights:
-        """Pick the arrays of one kind.
-
-        Parameters
-        ----------
-        prefix : str
-            Beginning of their keys.
-
-        Returns
-        -------
-        dict of str to ndarray
-            Arrays by the rest of the keys.
-        """
+        """Pick the arrays of one kind."""
         start = f"{prefix}|"
         return {key.removeprefix(start): value for key, value in self.arrays.items() if key.startswith(start)}
 
 
 @pytest.fixture(scope="module", params=ENGINES)
 def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """Let an engine do its work in a process of its own, whose environment asks for another engine.
-
-    Parameters
-    ----------
-    request : FixtureRequest
-        Names the engine.
-    tmp_path_factory : TempPathFactory
-        Gives the folder of the results.
-
-    Returns
-    -------
-    Results
-        The results.
-    """
+    """Let an engine do its work in a process of its own, whose environment asks for another engine."""
     engine = request.param
     for module in ("keras", engine):
         if importlib.util.find_spec(module) is None:
@@ -425,10 +312,6 @@ def run_windows(layer: layers.Conv2D | layers.MaxPooling2D, weights: dict[str, A
 
     Parameters
     ----------
-    layer : Conv2D or MaxPooling2D
-        What to run.
-    weights : dict of str to Tensor
-        The layer's weights.
     x : Tensor [shape=(n, height, width, channels)]
         Input.
 
@@ -458,16 +341,8 @@ def run_reference(
 
     Parameters
     ----------
-    architecture : Architecture
-        What to run.
-    weights : dict of str to Tensor
-        Canonical weights.
     x : Tensor [shape=(n, height, width, channels)]
         Inputs.
-    training : bool
-        Whether normalization uses the batch's statistics.
-    masks : dict of str to ndarray
-        Dropout masks.
 
     Returns
     -------
@@ -502,26 +377,7 @@ def run_reference(
 
 
 def reference(name: str, *, training: bool, masks: Weights | None = None) -> tuple[Weights, float, Weights]:
-    """Run a case in PyTorch's functions.
-
-    Parameters
-    ----------
-    name : str
-        Key of `ARCHITECTURES`.
-    training : bool
-        Whether normalization uses the batch's statistics.
-    masks : dict of str to ndarray, optional
-        Dropout masks.
-
-    Returns
-    -------
-    dict of str to ndarray
-        What `Network.trace` gives.
-    float
-        The loss.
-    dict of str to ndarray
-        Gradients of the trainable weights.
-    """
+    """Run a case in PyTorch's functions."""
     torch = pytest.importorskip("torch")
     case, specs = make_case(name), ARCHITECTURES[name].weight_specs()
     weights = {key: torch.from_numpy(value).requires_grad_(specs[key].trainable) for key, value in case.weights.items()}
@@ -536,22 +392,7 @@ def reference(name: str, *, training: bool, masks: Weights | None = None) -> tup
 
 
 def adam_formula(weights: Weights, gradients: Weights, state: AdamState) -> tuple[Weights, AdamState]:
-    """Do one update by the formula of `Adam`.
-
-    Parameters
-    ----------
-    weights, gradients : dict of str to ndarray
-        Trainable weights and their gradients.
-    state : AdamState
-        Moments before the update.
-
-    Returns
-    -------
-    dict of str to ndarray
-        Weights after the update.
-    AdamState
-        Moments after the update.
-    """
+    """Do one update by the formula of `Adam`."""
     step = state.step + 1
     m = {key: ADAM.beta_1 * state.m[key] + (1 - ADAM.beta_1) * g for key, g in gradients.items()}
     v = {key: ADAM.beta_2 * state.v[key] + (1 - ADAM.beta_2) * g**2 for key, g in gradients.items()}
@@ -563,18 +404,7 @@ def adam_formula(weights: Weights, gradients: Weights, state: AdamState) -> tupl
 
 
 def worst(received: Weights, expected: Weights) -> float:
-    """Measure how far tensors are apart.
-
-    Parameters
-    ----------
-    received, expected : dict of str to ndarray
-        Tensors by name; the names and shapes must be the same.
-
-    Returns
-    -------
-    float
-        Largest relative error in the L2 norm of any tensor.
-    """
+    """Measure how far tensors are apart."""
     assert received.keys() == expected.keys()
     for key, value in expected.items():
         assert (received[key].shape, received[key].dtype) == (value.shape, value.dtype), key

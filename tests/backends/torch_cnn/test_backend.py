@@ -33,22 +33,7 @@ RNG = np.random.default_rng(0)
 
 
 def build(architecture: Architecture, *, dtype: str = "float64", seed: int = 0) -> Any:
-    """Build a network on the CPU, its running statistics and offsets no longer trivial.
-
-    Parameters
-    ----------
-    architecture : Architecture
-        What to build.
-    dtype : str
-        Type of the computation.
-    seed : int
-        Seed of the weights.
-
-    Returns
-    -------
-    TorchNetwork
-        The network.
-    """
+    """Build a network on the CPU, its running statistics and offsets no longer trivial."""
     rng = np.random.default_rng(seed)
     weights = architecture.initial_weights(seed)
     for name, value in weights.items():
@@ -64,8 +49,6 @@ def pool_by_definition(x: NDArray[Any], pool: tuple[int, int], strides: tuple[in
     ----------
     x : ndarray [shape=(height, width)]
         Input.
-    pool, strides : tuple of int
-        Window and step.
 
     Returns
     -------
