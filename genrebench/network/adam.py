@@ -1,6 +1,7 @@
 """Adam as Keras defines it."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +48,17 @@ class AdamState:
     step: int
     m: Weights
     v: Weights
+
+    @classmethod
+    def zeros(cls, weights: Mapping[str, Array]) -> "AdamState":
+        """Begin: no update done, moments of zero.
+
+        Parameters
+        ----------
+        weights : mapping of str to ndarray
+            Trainable weights or their gradients, by canonical name.
+        """
+        return cls(0, *({name: np.zeros_like(value) for name, value in weights.items()} for _ in range(2)))
 
 
 def adam_step(

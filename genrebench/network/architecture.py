@@ -68,6 +68,40 @@ class LayerSummary:
     trainable: int
 
 
+# What nodes read that are given the network's own input.
+INPUT = "input"
+
+
+@dataclass(frozen=True)
+class Node:
+    """One layer in its place in the network.
+
+    Attributes
+    ----------
+    layer : Layer
+        What is computed.
+    inputs : tuple of str
+        Names of the nodes whose outputs it reads, in order; `INPUT` is the network's own input.
+    input_shapes : tuple of tuple of int
+        Their shapes, without the batch axis.
+    output_shape : tuple of int
+        Shape of the output, without the batch axis.
+    weights : dict of str to WeightSpec
+        Its weights by canonical name, in Keras' order.
+    """
+
+    layer: Layer
+    inputs: tuple[str, ...]
+    input_shapes: tuple[Shape, ...]
+    output_shape: Shape
+    weights: dict[str, WeightSpec]
+
+    @property
+    def name(self) -> str:
+        """Name the node, as its layer is named."""
+        return self.layer.name
+
+
 @dataclass(frozen=True)
 class Architecture:
     """A sequential network, from the input's shape to logits.
@@ -131,6 +165,54 @@ class Architecture:
             shapes.append(layer.output_shape(shapes[-1]))
         return tuple(shapes)
 
+    def walk(self) -> tuple[Node, ...]:
+        """List the layers in their places, each after those that it reads.
+
+        Whoever goes through a network goes this way; nobody else knows that it is a sequence.
+
+        Returns
+        -------
+        tuple of Node
+            One node per layer.
+        """
+        shapes = self.shapes()
+        names = (INPUT, *(layer.name for layer in self.layers))
+        return tuple(
+            Node(
+                layer,
+                (names[index],),
+                (shapes[index],),
+                shapes[index + 1],
+                {f"{layer.name}/{spec.name}": spec for spec in layer.weight_specs(shapes[index])},
+            )
+            for index, layer in enumerate(self.layers)
+        )
+
+    def node(self, name: str) -> Node:
+        """Look up a node by its layer's name.
+
+        Raises
+        ------
+        KeyError
+            If no layer has that name.
+        """
+        return {node.name: node for node in self.walk()}[name]
+
+    @property
+    def output(self) -> str:
+        """Name the node whose output is the network's: the logits."""
+        return self.layers[-1].name
+
+    @property
+    def trainable(self) -> tuple[str, ...]:
+        """Name the weights that the optimizer moves, in the network's order."""
+        return tuple(name for name, spec in self.weight_specs().items() if spec.trainable)
+
+    @property
+    def statistics(self) -> tuple[str, ...]:
+        """Name the weights that are not trained: the running statistics, in the network's order."""
+        return tuple(name for name, spec in self.weight_specs().items() if not spec.trainable)
+
     def weight_specs(self) -> dict[str, WeightSpec]:
         """List every weight of the network.
 
@@ -139,11 +221,7 @@ class Architecture:
         dict of str to WeightSpec
             Keys are canonical names such as ``dense/kernel``, in the network's order.
         """
-        return {
-            f"{layer.name}/{spec.name}": spec
-            for layer, shape in zip(self.layers, self.shapes()[:-1], strict=True)
-            for spec in layer.weight_specs(shape)
-        }
+        return {name: spec for node in self.walk() for name, spec in node.weights.items()}
 
     def prefix(self, count: int) -> tuple["Architecture", str]:
         """Take the first layers alone.

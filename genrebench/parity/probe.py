@@ -13,9 +13,9 @@ from genrebench.backend.jobs import Call, Job, JobResult, start_job
 from genrebench.network.adam import Adam
 from genrebench.network.architecture import Architecture
 from genrebench.network.layers import Conv2D, Dense
+from genrebench.network.reference import run_layer
 from genrebench.network.sampling import random_inputs, random_masks, random_weights
 from genrebench.network.types import Array, Weights
-from genrebench.parity.referee import run_layer
 from genrebench.system.files import sha256
 
 # With these, one step of Adam moves a weight by g / (|g| + 1), which gives the gradient g back.

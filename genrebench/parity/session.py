@@ -14,10 +14,10 @@ from genrebench.errors import BackendError, GenrebenchError
 from genrebench.network.adam import Adam, adam_step
 from genrebench.network.layers import Layer
 from genrebench.network.numerics import GRADIENT_TOLERANCE
+from genrebench.network.reference import run_layer
 from genrebench.network.types import Array
 from genrebench.parity.compare import View, compare_all
 from genrebench.parity.probe import Answers, Probe
-from genrebench.parity.referee import run_layer
 from genrebench.parity.report import Comparison
 
 REFEREE = "numpy"

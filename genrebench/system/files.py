@@ -12,10 +12,12 @@ from typing import Any
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from genrebench.errors import DatasetError
+from genrebench.errors import DatasetError, GenrebenchError
 
 # Far above any spectrogram segment; an archive that claims more is refused before anything is unpacked.
 MAX_ARRAY_BYTES = 256 * 2**20
+# The largest document of ours, a parity report of a deep network, is some 10 MB.
+MAX_JSON_BYTES = 64 * 2**20
 
 
 def escaped(path: Path | str) -> str:
@@ -70,6 +72,60 @@ def write_json(path: Path, document: Any) -> None:
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     # File names may hold bytes that are no UTF-8; JSON spells them as \udc.. and reads them back.
     write_atomically(path, text.encode(errors="backslashreplace"))
+
+
+def read_json(path: Path, *, expected: str, error: type[GenrebenchError], max_bytes: int = MAX_JSON_BYTES) -> Any:
+    """Read a JSON document without trusting the file.
+
+    Parameters
+    ----------
+    path : Path
+        File to read.
+    expected : str
+        What it should be, for the message: ``a parity report``.
+    error : type of GenrebenchError
+        What to raise.
+    max_bytes : int
+        Largest file that is read.
+
+    Returns
+    -------
+    object
+        Plain JSON types; NaN, infinities and repeated keys are refused.
+
+    Raises
+    ------
+    GenrebenchError
+        Of the given type, if the file cannot be read or is no such JSON; the message names it.
+    """
+    where = escaped(path)
+    try:
+        if path.exists() and not path.is_file():
+            raise error(f"{where}: expected {expected}, received something that is no file")
+        with path.open("rb") as file:
+            content = file.read(max_bytes + 1)
+    except OSError as problem:
+        raise error(f"{where}: expected {expected}, cannot be read ({problem.strerror})") from problem
+    if len(content) > max_bytes:
+        raise error(f"{where}: expected {expected} of at most {max_bytes // 2**20} MiB, received a larger file")
+    try:
+        return json.loads(content, object_pairs_hook=_without_repeats, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as problem:
+        raise error(f"{where}: expected the JSON of {expected} ({problem})") from problem
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object, in which no key may stand twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        repeated = next(key for index, (key, _) in enumerate(pairs) if key in dict(pairs[:index]))
+        raise ValueError(f"the key {repeated!r} stands twice")
+    return found
+
+
+def _refuse_constant(name: str) -> Any:
+    """Refuse what JSON does not have."""
+    raise ValueError(f"{name} is no JSON")
 
 
 def npz_bytes(key: str, array: NDArray[Any]) -> bytes:

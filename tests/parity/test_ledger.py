@@ -6,6 +6,7 @@ import pytest
 from genrebench.network.adam import Adam
 from genrebench.network.architecture import Architecture
 from genrebench.network.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, Layer
+from genrebench.network.reference import run_layer
 from genrebench.network.types import Array
 from genrebench.parity.ledger.base import explain
 from genrebench.parity.ledger.case import LayerCase
@@ -13,7 +14,6 @@ from genrebench.parity.ledger.layers import LAYER_ENTRIES
 from genrebench.parity.ledger.optimizer import ADAM_ENTRIES, AdamCase
 from genrebench.parity.ledger.tensors import GRADIENT_ENTRIES, STATISTIC_ENTRIES, GradientCase, StatisticCase
 from genrebench.parity.probe import make_probe
-from genrebench.parity.referee import run_layer
 
 RNG = np.random.default_rng(0)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from genrebench.network.architecture import Architecture
 from genrebench.network.layers import Layer
+from genrebench.network.reference import run_layer
 from genrebench.network.types import Array, Weights
-from genrebench.parity.referee import run_layer
 
 Predictions = Iterator[tuple[str, Array]]
 LINEAR_KINDS = ("Conv2D", "Dense")

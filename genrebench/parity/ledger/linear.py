@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from genrebench.network.numerics import FORWARD_TOLERANCE, log_softmax, relative_error
+from genrebench.network.reference import run_layer, weights_of
 from genrebench.parity.ledger.case import LINEAR_KINDS, LayerCase, Predictions, flatten_orders, kernel_layouts
-from genrebench.parity.referee import run_layer, weights_of
 
 
 def rectifier_after_normalization(case: LayerCase) -> Predictions:
