@@ -1,4 +1,4 @@
-"""Plugins of other people's, made for tests: distributions that exist as files in a folder, installed by no installer."""
+"""Plugins of other people, made for tests: distributions that exist as files in a folder, which no installer wrote."""
 
 import os
 from collections.abc import Mapping
