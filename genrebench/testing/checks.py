@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genrebench.backend.protocol import BackendInfo, KeepsData, Network, Trainable
+from genrebench.backend.protocol import BackendInfo, DeviceResident, Network, Trainable
 from genrebench.errors import BackendError, ConfigError
 from genrebench.network.adam import Adam, AdamState
 from genrebench.network.architecture import Architecture
@@ -438,11 +438,11 @@ def training(subject: Subject) -> None:
     compare(network.weights(), expected | moving, 1e-8)
     rows = np.array([4, 0, 2])
     kept, gathered = subject.build(architecture), subject.build(architecture)
-    if isinstance(kept, KeepsData) and kept.keep_data(x.astype(np.float32), labels):
+    if isinstance(kept, DeviceResident) and kept.load_data(x.astype(np.float32), labels):
         assert isinstance(gathered, Trainable)
         for each in (kept, gathered):
             each.start_training(Adam(), seed=0)
-        kept.train_rows(rows)
+        kept.train_on(rows)
         gathered.train_step(x.astype(np.float32)[rows], labels[rows])
         compare(kept.weights(), gathered.weights(), 1e-8)
     for precision in subject.info.precisions:
