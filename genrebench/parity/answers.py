@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from genrebench.backend.jobs import Arrays
+from genrebench.backend.worker import Arrays
 from genrebench.backend.protocol import Backend, Network, Trainable
 from genrebench.network.adam import Adam, AdamState
 from genrebench.network.architecture import Architecture

@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genrebench.backend.jobs import THREAD_VARIABLES, Call, Job, run_check, run_job, start_job
+from genrebench.backend.jobs import Call, Job, execute, run_check, run_job, start_job
 from genrebench.backend.registry import load_backend
-from genrebench.backend.worker import execute
 from genrebench.errors import GenrebenchError, WorkerError
 from genrebench.network.adam import Adam, AdamState
 from genrebench.network.architecture import Architecture
 from genrebench.network.genre_cnn import genre_cnn
 from genrebench.network.layers import Dense, Flatten
 from genrebench.network.sampling import random_inputs, random_masks, random_weights
+from genrebench.system.process import THREAD_VARIABLES
 
 TINY = Architecture((2, 2, 1), (Flatten(), Dense(2)))
 GENRE = genre_cnn((33, 20), 4)
