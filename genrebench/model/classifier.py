@@ -16,7 +16,7 @@ from genrebench.model.saved import SavedModel
 from genrebench.network.numerics import aggregate_segments, log_softmax
 from genrebench.system.files import escaped
 from genrebench.system.memory import keep_freed_memory
-from genrebench.system.prefetch import ahead
+from genrebench.system.prefetch import prefetch
 
 # Segments that go through the network at a time: bounds the memory of a long recording.
 _BATCH = 32
@@ -123,7 +123,7 @@ class GenreClassifier:
             recordings nor with their length.
         """
         rows: list[NDArray[np.float64]] = []
-        with closing(ahead(self._listen(paths))) as heard:
+        with closing(prefetch(self._listen(paths))) as heard:
             for path, batch in heard:
                 if isinstance(batch, AudioError):
                     yield batch

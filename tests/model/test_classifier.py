@@ -111,11 +111,11 @@ def test_a_recording_that_cannot_be_heard_does_not_disturb_the_others(record: Re
 
 
 def test_a_reader_may_leave_early(record: Recorder) -> None:
-    """The thread that decodes ahead ends with the generator."""
+    """The thread that decodes in advance ends with the generator."""
     answers = GenreClassifier(model(), device="cpu").predict_all([record("a.wav")] * 50)
     next(answers)
     answers.close()
-    assert not [thread for thread in threading.enumerate() if thread.name == "genrebench-ahead"]
+    assert not [thread for thread in threading.enumerate() if thread.name == "genrebench-prefetch"]
 
 
 def test_a_model_without_mel_settings_hears_nothing() -> None:
