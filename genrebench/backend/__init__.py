@@ -5,8 +5,8 @@ What a plugin needs can be imported from here, and the rest from `genrebench.net
     from genrebench.backend import Adam, AdamState, BackendInfo, BatchMetrics, check_inputs
 """
 
+from genrebench.backend.border import check_layer_kinds, pack_training_state, unpack_training_state
 from genrebench.backend.protocol import Backend, BackendInfo, BatchMetrics, DeviceResident, Network, Trainable
-from genrebench.backend.training_state import pack_training_state, unpack_training_state
 from genrebench.network.adam import Adam, AdamState
 from genrebench.network.inputs import check_inputs
 
@@ -20,6 +20,7 @@ __all__ = [
     "Network",
     "Trainable",
     "check_inputs",
+    "check_layer_kinds",
     "pack_training_state",
     "unpack_training_state",
 ]

@@ -36,9 +36,14 @@ def pad(x: Tensor, layer: layers.Conv2D | layers.MaxPooling2D, window: tuple[int
     return F.pad(x, (left, right, top, bottom), value=value) if top or bottom or left or right else x
 
 
-def activate(x: Tensor, activation: str) -> Tensor:
-    """Apply an activation."""
-    return F.relu(x) if activation == "relu" else x
+# Channels and features are the second axis here.
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "linear": lambda x: x,
+    "relu": F.relu,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "softmax": lambda x: x.softmax(1),
+}
 
 
 class Conv(nn.Module):
@@ -54,7 +59,7 @@ class Conv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Pad, convolve and activate: (n, channels, height, width) to (n, filters, height, width)."""
-        return activate(self.conv(pad(x, self.layer, self.layer.kernel_size, 0.0)), self.layer.activation)
+        return ACTIVATIONS[self.layer.activation](self.conv(pad(x, self.layer, self.layer.kernel_size, 0.0)))
 
 
 class MaxPool(nn.Module):
@@ -119,7 +124,7 @@ class ConvPool(nn.Module):
         size = [1 + (n - k) // stride for n, k, stride in zip(x.shape[2:], kernel, strides, strict=True)]
         windows = self.pool.windows(size)
         if windows is None or x.device.type != "cpu" or self.conv.bias is None:
-            return activate(self.pool(self.conv(x)), activation)
+            return ACTIVATIONS[activation](self.pool(self.conv(x)))
         rectifies = activation == "relu"
         return convolve_and_pool(x, self.conv.weight, self.conv.bias, strides, windows, rectifies=rectifies)
 
@@ -159,6 +164,31 @@ class BatchNorm(nn.modules.batchnorm._BatchNorm):
         return y
 
 
+class GlobalAveragePool(nn.Module):
+    """Mean of each channel over height and width."""
+
+    def __init__(self, layer: layers.GlobalAveragePooling2D, shape: Shape) -> None:
+        """Keep nothing."""
+        super().__init__()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Average: (n, channels, height, width) to (n, channels)."""
+        return x.mean((2, 3))
+
+
+class Activation(nn.Module):
+    """An activation alone."""
+
+    def __init__(self, layer: layers.Activation, shape: Shape) -> None:
+        """Keep the activation."""
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Activate (n, channels, ...)."""
+        return ACTIVATIONS[self.layer.activation](x)
+
+
 class ChannelsLastFlatten(nn.Module):
     """Flatten in Keras' order, the channel running fastest; in channels-last memory nothing is copied."""
 
@@ -184,7 +214,7 @@ class Dense(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Multiply (n, features) and activate."""
-        return activate(self.linear(x), self.layer.activation)
+        return ACTIVATIONS[self.layer.activation](self.linear(x))
 
 
 class Dropout(nn.Dropout):
@@ -217,10 +247,12 @@ class Dropout(nn.Dropout):
 BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "Conv2D": Conv,
     "MaxPooling2D": MaxPool,
+    "GlobalAveragePooling2D": GlobalAveragePool,
     "BatchNormalization": BatchNorm,
     "Flatten": ChannelsLastFlatten,
     "Dense": Dense,
     "Dropout": Dropout,
+    "Activation": Activation,
 }
 
 

@@ -10,11 +10,19 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from genrebench.backend import Adam, AdamState, BatchMetrics, check_inputs, pack_training_state, unpack_training_state
+from genrebench.backend import (
+    Adam,
+    AdamState,
+    BatchMetrics,
+    check_inputs,
+    check_layer_kinds,
+    pack_training_state,
+    unpack_training_state,
+)
 from genrebench.errors import BackendError
 from genrebench.network import Architecture, Weights
 from genrebench_torch.info import INFO
-from genrebench_torch.layers import Dropout, Layers
+from genrebench_torch.layers import BUILDERS, Dropout, Layers
 from genrebench_torch.optimizer import KerasAdam
 from genrebench_torch.weights import Located, from_canonical, get_weights, locate, set_weights, to_canonical
 
@@ -50,6 +58,7 @@ class TorchNetwork:
         device: torch.device,
     ) -> None:
         """Build the layers and copy the weights."""
+        check_layer_kinds(architecture, BUILDERS)
         architecture.check_weights(weights)
         self.architecture = architecture
         self._dtype, self._device = dtype, device

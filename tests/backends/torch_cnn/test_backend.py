@@ -5,6 +5,8 @@ import pytest
 from genrebench.backend import Trainable
 from genrebench.backend.registry import load_backend
 from genrebench.errors import BackendError, ConfigError
+from genrebench.network import Architecture
+from genrebench.network.layers import Flatten
 from tests.backends.torch_cnn.networks import SMALL, build
 
 backend = pytest.importorskip("genrebench_torch.backend")
@@ -27,3 +29,13 @@ def test_what_cannot_be_built_is_refused() -> None:
         backend.TorchBackend.build(SMALL, weights, device="tpu")
     with pytest.raises(ConfigError, match="missing"):
         backend.TorchBackend.build(SMALL, {})
+
+
+def test_layers_of_a_kind_that_is_not_known_are_refused() -> None:
+    """They are named; anybody may define one."""
+
+    class Unknown(Flatten):
+        """A layer without a builder."""
+
+    with pytest.raises(BackendError, match="expected layers that this backend builds, received Unknown"):
+        backend.TorchBackend.build(Architecture((1, 1, 3), (Unknown(),)), {})

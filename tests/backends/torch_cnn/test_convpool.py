@@ -1,5 +1,7 @@
 """Convolution and pooling together on the CPU: what the two give apart."""
 
+from typing import Literal
+
 import numpy as np
 import pytest
 
@@ -24,7 +26,11 @@ POOLED = {
 @pytest.mark.parametrize("activation", ["relu", "linear"])
 @pytest.mark.parametrize("is_first", [True, False], ids=["first", "behind others"])
 def test_convolution_and_pooling_together_are_the_two_apart(
-    pool: MaxPooling2D, activation: str, is_first: bool, cached: int, monkeypatch: pytest.MonkeyPatch
+    pool: MaxPooling2D,
+    activation: Literal["relu", "linear"],
+    is_first: bool,
+    cached: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Outputs and all gradients, for batches that do not divide evenly, with ties and with all-negative maps."""
     monkeypatch.setattr("genrebench_torch.convpool._CACHED_BYTES", cached)

@@ -1,6 +1,6 @@
-"""The form of what resumed training needs beside the weights: Adam's state and others, as arrays by name."""
+"""What backends share at their border: refusals of what they cannot build, and the form of the training state."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,24 @@ from numpy.typing import NDArray
 from genrebench.errors import BackendError
 from genrebench.network.adam import AdamState
 from genrebench.network.architecture import Architecture
+
+
+def check_layer_kinds(architecture: Architecture, known: Container[str]) -> None:
+    """Refuse an architecture with layers that a backend does not build; for backends to call in ``build``.
+
+    Parameters
+    ----------
+    known : container of str
+        Layer kinds that the backend builds, such as the keys of its table of builders.
+
+    Raises
+    ------
+    BackendError
+        If there are others; they are named.
+    """
+    unknown = sorted({node.layer.kind for node in architecture.walk() if node.layer.kind not in known})
+    if unknown:
+        raise BackendError(f"expected layers that this backend builds, received {', '.join(unknown)}")
 
 
 def pack_training_state(adam: AdamState, others: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
