@@ -5,14 +5,15 @@ import functools
 import numpy as np
 import pytest
 
-from genrebench.backend.jobs import Call, Job, JobResult, run_check, run_job
+from genrebench.backend.jobs import Call, Job, JobResult, run_job
 from genrebench.backend.registry import list_backends
 from genrebench.network.architecture import Architecture
 from genrebench.network.genre_cnn import genre_cnn
 from genrebench.network.numerics import FORWARD_TOLERANCE, GRADIENT_TOLERANCE
 from genrebench.network.sampling import random_inputs, random_masks, random_weights
-from genrebench.testing import tally
-from genrebench.testing.examples import MIXED, compare
+from genrebench.testing import summarize
+from genrebench.testing.job import run_check
+from genrebench.testing.under_test import MIXED, compare
 
 ARCHITECTURES = {"genre": genre_cnn(), "mixed": MIXED}
 ENTRIES = list_backends()
@@ -61,23 +62,23 @@ def result(backend: str, architecture: str) -> JobResult:
         ("adam", GRADIENT_TOLERANCE),
     ],
 )
-def test_every_tensor_is_the_referee_s(backend: str, architecture: str, call: str, tolerance: float) -> None:
+def test_every_tensor_is_the_reference_s(backend: str, architecture: str, call: str, tolerance: float) -> None:
     """In float64 within 1e-11 (1e-10 for Adam) of each tensor's norm; weights bit for bit."""
     compare(result(backend, architecture).arrays[call], result("numpy", architecture).arrays[call], tolerance)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_loss_and_gradients_are_the_referee_s(backend: str, architecture: str) -> None:
+def test_loss_and_gradients_are_the_reference_s(backend: str, architecture: str) -> None:
     """Within 1e-10 of each tensor's norm."""
-    mine, referee = result(backend, architecture), result("numpy", architecture)
-    assert mine.values["gradients"] == pytest.approx(referee.values["gradients"], rel=1e-12)
-    compare(mine.arrays["gradients"], referee.arrays["gradients"], GRADIENT_TOLERANCE)
+    mine, reference = result(backend, architecture), result("numpy", architecture)
+    assert mine.values["gradients"] == pytest.approx(reference.values["gradients"], rel=1e-12)
+    compare(mine.arrays["gradients"], reference.arrays["gradients"], GRADIENT_TOLERANCE)
 
 
 def test_every_backend_conforms(backend: str) -> None:
     """The whole kit passes in a process of its own, and no required check is skipped."""
-    outcomes, report = run_check(backend, {})
-    line, passed = tally(outcomes)
-    assert passed, [outcome for outcome in outcomes if outcome.is_fault]
+    run = run_check(backend)
+    line, passed = summarize(run.results)
+    assert passed, [result for result in run.results if result.is_fault]
     assert "0 failed" in line
-    assert report["backend"] == backend
+    assert run.backend["name"] == backend
