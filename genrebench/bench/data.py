@@ -1,4 +1,4 @@
-"""What the contenders work on: spectrograms, recordings and a model, made for the occasion or taken from a dataset."""
+"""What the candidates work on: spectrograms, recordings and a model, made for the occasion or taken from a dataset."""
 
 import itertools
 import shutil
@@ -14,9 +14,12 @@ from genrebench.audio.mel import MelConfig
 from genrebench.audio.recordings import dataset_recordings
 from genrebench.audio.standardize import Standardizer
 from genrebench.audio.synthesis.render import GENRES, write_recordings
+from genrebench.bench.request import BenchRequest
 from genrebench.errors import ConfigError
 from genrebench.model.saved import ModelSpec, save_document, save_weights
+from genrebench.network.architecture import Architecture
 from genrebench.network.genre_cnn import genre_cnn
+from genrebench.network.load import load_architecture
 from genrebench.system.files import escaped, npz_bytes
 
 # Four fifths of the segments, which train, are eight batches of 64.
@@ -26,53 +29,74 @@ _SYNTHESIZED = 3
 
 
 @dataclass(frozen=True)
-class Workshop:
-    """Where a benchmark runs, and with what.
+class BenchData:
+    """Where a suite works, and with what.
 
     Attributes
     ----------
     folder : Path
         Folder for everything, removed afterwards.
-    dataset : Path or None
-        Folder with ``genres_original/`` whose recordings are used.
-    backends : tuple of str
-        Backends to time; empty for all that train.
-    rounds : int
-        How often each contender runs.
+    request : BenchRequest
+        What was asked for.
     on_run : callable
         Called with what is run next.
-    device : str
-        Where training is timed.
     """
 
     folder: Path
-    dataset: Path | None
-    backends: tuple[str, ...]
-    rounds: int
+    request: BenchRequest
     on_run: Callable[[str], None]
-    device: str = "cpu"
+
+    @cached_property
+    def architecture(self) -> Architecture:
+        """Read the network whose training is timed.
+
+        Raises
+        ------
+        ConfigError
+            If it takes more than one channel, or tells no genres apart.
+        """
+        if self.request.architecture is None:
+            return genre_cnn(MelConfig().shape, len(GENRES))
+        found = load_architecture(self.request.architecture)
+        if found.input_shape[-1] != 1 or found.classes < 2:
+            raise ConfigError(
+                f"{escaped(self.request.architecture)}: expected a network for one channel and at least two genres, "
+                f"received one for {found.input_shape[-1]} and {found.classes}"
+            )
+        return found
 
     @cached_property
     def tree(self) -> Path:
-        """Write spectrograms as preprocessing writes them.
+        """Write random spectrograms that the network fits, as preprocessing writes them.
 
         Returns
         -------
         Path
-            Tree of `SEGMENTS` random spectrograms of 128 x 130 in ten genres.
+            Tree of `SEGMENTS` spectrograms, as many of each genre.
         """
         tree, rng = self.folder / "tree", np.random.default_rng(0)
-        for path in _segment_paths(tree, SEGMENTS):
-            path.write_bytes(npz_bytes("spectrogram", rng.normal(-40, 15, MelConfig().shape).astype(np.float32)))
+        for path in self._segment_paths(tree, SEGMENTS):
+            spectrogram = rng.normal(-40, 15, self.architecture.input_shape[:2]).astype(np.float32)
+            path.write_bytes(npz_bytes("spectrogram", spectrogram))
         return tree
 
     def linked_tree(self, count: int) -> Path:
         """Make a tree of links to the spectrograms, as often as it takes."""
         tree = self.folder / f"tree-{count}"
         if not tree.exists():
-            for path, source in zip(_segment_paths(tree, count), itertools.cycle(_segment_paths(self.tree, SEGMENTS))):
+            sources = itertools.cycle(self._segment_paths(self.tree, SEGMENTS))
+            for path, source in zip(self._segment_paths(tree, count), sources):
                 _link(path, source)
         return tree
+
+    def _segment_paths(self, tree: Path, count: int) -> Iterator[Path]:
+        """Name the files of a spectrogram tree, and make its folders."""
+        genres = [f"genre{number:03d}" for number in range(self.architecture.classes)]
+        for genre in genres:
+            (tree / genre).mkdir(parents=True, exist_ok=True)
+        for index in range(count):
+            track, number = divmod(index // len(genres), 10)
+            yield tree / genres[index % len(genres)] / f"track.{track:05d}-{number}.npz"
 
     @cached_property
     def recordings(self) -> list[Path]:
@@ -83,13 +107,13 @@ class Workshop:
         list of Path
             WAV files of 30 s: those of the dataset, or made.
         """
-        if self.dataset is None:
+        if self.request.dataset is None:
             self.on_run("synthesizing recordings")
             return write_recordings(self.folder / "originals", tracks_per_genre=_SYNTHESIZED, duration=30.0, seed=0)
-        found = [each.path for each in dataset_recordings(self.dataset) if _is_wav(each.path)]
+        found = [each.path for each in dataset_recordings(self.request.dataset) if _is_wav(each.path)]
         if not found:
             raise ConfigError(
-                f"{escaped(self.dataset)}: expected WAV recordings, which the plain contender reads, found none"
+                f"{escaped(self.request.dataset)}: expected WAV recordings, which the plain script reads, found none"
             )
         return found
 
@@ -139,15 +163,6 @@ class Workshop:
         so thousands of removed files make each new one take half a millisecond longer.
         """
         return next(path for number in itertools.count() if not (path := self.folder / f"{name}-{number}").exists())
-
-
-def _segment_paths(tree: Path, count: int) -> Iterator[Path]:
-    """Name the files of a spectrogram tree, and make its folders."""
-    for genre in GENRES:
-        (tree / genre).mkdir(parents=True, exist_ok=True)
-    for index in range(count):
-        track, number = divmod(index // len(GENRES), 10)
-        yield tree / GENRES[index % len(GENRES)] / f"track.{track:05d}-{number}.npz"
 
 
 def _link(path: Path, source: Path) -> None:
