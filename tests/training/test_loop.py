@@ -330,7 +330,7 @@ def test_a_path_and_keywords_say_the_same_as_an_experiment(experiment: Experimen
 
 def test_the_state_has_all_that_resuming_needs(experiment: Experiment) -> None:
     """The history and the generator of the order, set as they were, choose what the uninterrupted run chose."""
-    orders: list[dict[str, Any]] = []
+    orders: list[Any] = []
 
     class Keep(Callback):
         """Keeps the generator's state after each epoch."""
