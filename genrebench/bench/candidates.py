@@ -1,4 +1,7 @@
-"""What genrebench itself does when it is timed: functions that run as jobs, see `genrebench.backend.worker`."""
+"""What genrebench itself does when it is timed: functions that run as jobs, see `genrebench.backend.worker`.
+
+Words in double backquotes are their options.
+"""
 
 import itertools
 import time
@@ -9,53 +12,40 @@ from genrebench.backend.worker import Arrays
 
 
 def train(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
-    """Train, and note when each step and each epoch is done.
-
-    Parameters
-    ----------
-    options : dict
-        ``experiment``, as `Experiment` takes it.
-
-    Returns
-    -------
-    dict
-        Nothing.
-    dict
-        Steps of an epoch, seconds that these take in each epoch, seconds from the reading of the data to the end of the
-        last epoch, bytes of data.
-    """
+    """Train as ``experiment`` says; note seconds per epoch, steps in each, and seconds from reading the data to the end."""
     from genrebench.backend.protocol import BatchMetrics
     from genrebench.backend.registry import load_backend
-    from genrebench.training.checkpoint import Epoch
-    from genrebench.training.config import Experiment
-    from genrebench.training.loop import TrainingData
-    from genrebench.training.loop import train as run
+    from genrebench.training import Callback, EpochMetrics, Experiment, LoopState
+    from genrebench.training import train as run
 
     experiment = Experiment(**options["experiment"])
     load_backend(experiment.backend)  # importing its framework is not training
-    steps: list[float] = []
     epoch_seconds: list[float] = []
-    began = epoch_began = time.perf_counter()
-    data_bytes = 0
+    began = epoch_began = step_ended = time.perf_counter()
+    steps = data_bytes = 0
 
-    def on_start(data: TrainingData) -> None:
-        """Note when the first epoch begins."""
-        nonlocal epoch_began, data_bytes
-        epoch_began, data_bytes = time.perf_counter(), data.dataset.spectrograms.nbytes
+    class Clock(Callback):
+        """Notes when things are done."""
 
-    def on_batch(_metrics: BatchMetrics) -> None:
-        """Note when a step is done."""
-        steps.append(time.perf_counter())
+        def on_start(self, state: LoopState) -> None:
+            """Note when the first epoch begins."""
+            nonlocal epoch_began, data_bytes
+            epoch_began, data_bytes = time.perf_counter(), state.data.dataset.spectrograms.nbytes
 
-    def on_epoch(_epoch: Epoch) -> None:
-        """Summarize an epoch's steps, validation and log left out."""
-        nonlocal epoch_began
-        epoch_seconds.append(steps[-1] - epoch_began)
-        epoch_began = time.perf_counter()
+        def on_step(self, state: LoopState, metrics: BatchMetrics) -> None:
+            """Note when a step is done."""
+            nonlocal step_ended, steps
+            step_ended, steps = time.perf_counter(), steps + 1
 
-    run(experiment, on_start=on_start, on_batch=on_batch, on_epoch=on_epoch)
+        def on_epoch(self, state: LoopState, metrics: EpochMetrics) -> None:
+            """Summarize an epoch's steps, validation and log left out."""
+            nonlocal epoch_began
+            epoch_seconds.append(step_ended - epoch_began)
+            epoch_began = time.perf_counter()
+
+    run(experiment, callbacks=[Clock()])
     return {}, {
-        "steps": len(steps) // len(epoch_seconds),
+        "steps": steps // len(epoch_seconds),
         "epoch_seconds": epoch_seconds,
         "seconds": epoch_began - began,
         "data_bytes": data_bytes,
@@ -63,20 +53,7 @@ def train(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, A
 
 
 def matrix_product(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
-    """Measure the machine's rate of float32 matrix products, by NumPy's BLAS.
-
-    Parameters
-    ----------
-    options : dict
-        ``size`` of the matrices, and ``seconds`` to go on for.
-
-    Returns
-    -------
-    dict
-        Nothing.
-    dict
-        The median rate in GFLOP/s, as steps are summarized by their median.
-    """
+    """Measure the rate of float32 products of ``size`` x ``size`` by NumPy's BLAS, for some ``seconds``: the median."""
     import numpy as np
 
     size, seconds = options["size"], options["seconds"]
@@ -91,20 +68,7 @@ def matrix_product(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, di
 
 
 def preprocess(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
-    """Preprocess, and note when each track is done.
-
-    Parameters
-    ----------
-    options : dict
-        ``dataset`` and ``output``.
-
-    Returns
-    -------
-    dict
-        Nothing.
-    dict
-        Tracks done, and seconds for all of them at the rate after start-up.
-    """
+    """Preprocess ``dataset`` into ``output``; note tracks done, and seconds for all at the rate after start-up."""
     from genrebench.audio.mel import MelConfig
     from genrebench.data.preprocess import preprocess as run
 
@@ -122,20 +86,7 @@ def preprocess(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[s
 
 
 def preprocess_parts(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
-    """Measure decoding, Mel spectrograms and writing apart, in one process.
-
-    Parameters
-    ----------
-    options : dict
-        ``dataset``, ``output``, and how many ``tracks`` to take.
-
-    Returns
-    -------
-    dict
-        Nothing.
-    dict
-        Seconds per track for each part.
-    """
+    """Measure decoding, Mel spectrograms and writing apart, in one process: seconds per track, on so many ``tracks``."""
     from genrebench.audio.mel import MelConfig, cut_segments, mel_spectrogram
     from genrebench.audio.recordings import dataset_recordings
     from genrebench.system.files import npz_bytes
@@ -161,20 +112,7 @@ def preprocess_parts(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, 
 
 
 def infer(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
-    """Classify recordings after start-up.
-
-    Parameters
-    ----------
-    options : dict
-        ``model`` and ``recordings``.
-
-    Returns
-    -------
-    dict
-        Nothing.
-    dict
-        Seconds, number of files, and by file the probabilities of the genres.
-    """
+    """Classify ``recordings`` with ``model`` after start-up; note seconds, and the probabilities of each file."""
     from genrebench.model.classifier import GenreClassifier, Prediction
     from genrebench.model.saved import load_model
 

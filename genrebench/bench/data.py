@@ -85,7 +85,7 @@ class BenchData:
         tree = self.folder / f"tree-{count}"
         if not tree.exists():
             sources = itertools.cycle(self._segment_paths(self.tree, SEGMENTS))
-            for path, source in zip(self._segment_paths(tree, count), sources):
+            for path, source in zip(self._segment_paths(tree, count), sources, strict=False):
                 _link(path, source)
         return tree
 

@@ -89,7 +89,7 @@ class Curve:
 
     @property
     def growth(self) -> float:
-        """Compare the cost of the largest size with linear growth from the smallest: 1 if it is that, more if faster."""
+        """Compare the cost of the largest size with linear growth from the smallest: 1 if it is linear."""
         (small, cheap), (large, dear) = self.points[0], self.points[-1]
         return (dear / large) / (cheap / small)
 

@@ -13,7 +13,10 @@ _ROUNDS = 15
 
 def startup_suite(data: BenchData) -> SuiteResult:
     """Time the command line's help."""
-    commands = {CLICK: partial(run_python, "-c", "import click"), HELP: partial(run_python, "-m", "genrebench", "--help")}
+    commands = {
+        CLICK: partial(run_python, "-c", "import click"),
+        HELP: partial(run_python, "-m", "genrebench", "--help"),
+    }
     runs = take_turns(commands, _ROUNDS, on_run=data.on_run)
     timed = {name: Candidate(name, "s", tuple(run.seconds for run in found)) for name, found in runs.items()}
     slow, quick = timed[HELP].median, timed[CLICK].median

@@ -212,8 +212,9 @@ def _cost_targets(largest: list[Measurement], curve: Curve) -> Iterator[Target]:
     """Limit what training may keep in memory, and cost with more data."""
     data_bytes, used = largest[0].report["data_bytes"], max(run.peak_memory_bytes for run in largest)
     if used:
-        yield Target(f"peak memory beyond the data, {SIZES[-1]:,} segments", (used - data_bytes) / 1e6, _LIMIT / 1e6,
-                     at_least=False, unit="MB", note=f"{used / 1e6:.0f} MB with {data_bytes / 1e6:.0f} MB of data")  # fmt: skip
+        what = f"peak memory beyond the data, {SIZES[-1]:,} segments"
+        note = f"{used / 1e6:.0f} MB with {data_bytes / 1e6:.0f} MB of data"
+        yield Target(what, (used - data_bytes) / 1e6, _LIMIT / 1e6, at_least=False, unit="MB", note=note)
     note = f"{curve.points[0][1]:.2f} s to {curve.points[-1][1]:.2f} s, {curve.cost}"
     yield Target("cost of 8 times the data, against linear growth", curve.growth, 1.15, at_least=False, note=note)
 
