@@ -12,7 +12,7 @@ from genrebench.backend.worker import Arrays
 
 
 def train(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
-    """Train as ``experiment`` says; note seconds per epoch, steps in each, and seconds from reading the data to the end."""
+    """Train as ``experiment`` says; note seconds and steps of each epoch, and seconds from reading to the end."""
     from genrebench.backend.protocol import BatchMetrics
     from genrebench.backend.registry import load_backend
     from genrebench.training import Callback, EpochMetrics, Experiment, LoopState
@@ -86,7 +86,7 @@ def preprocess(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[s
 
 
 def preprocess_parts(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
-    """Measure decoding, Mel spectrograms and writing apart, in one process: seconds per track, on so many ``tracks``."""
+    """Measure decoding, Mel spectrograms and writing apart, in one process, on so many ``tracks``."""
     from genrebench.audio.mel import MelConfig, cut_segments, mel_spectrogram
     from genrebench.audio.recordings import dataset_recordings
     from genrebench.system.files import npz_bytes

@@ -1,15 +1,14 @@
 """A benchmark as a document and as pictures."""
 
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from genrebench.bench.results import BenchReport, Candidate, SuiteResult, Target
 from genrebench.report.document import Block, Cell, Document, Heading, Table, Text
+from genrebench.report.figures import png
 
 if TYPE_CHECKING:
     from matplotlib.axis import Axis
-    from matplotlib.figure import Figure
 
 _NO_VERSIONS = frozenset({"processor", "cores", "memory_bytes", "device", "gpus"})
 _METHOD = (
@@ -37,7 +36,7 @@ def suite_document(name: str, suite: SuiteResult) -> Document:
     blocks: list[Block] = [Table((name, "median", "+-", ""), tuple(map(_candidate_row, suite.candidates)))]
     if suite.targets:
         blocks.append(Table(("target", "measured", "asked", "", ""), tuple(map(_target_row, suite.targets))))
-    return Document("", (*blocks, *map(Text, suite.notes)))
+    return Document("", (*blocks, *(Text(note, "quiet") for note in suite.notes)))
 
 
 def _candidate_row(candidate: Candidate) -> tuple[str | Cell, ...]:
@@ -107,7 +106,7 @@ def targets_picture(report: BenchReport) -> bytes:
     _plain_ticks(axes.xaxis, [tick for tick in (0.5, 1, 2, 4, 8, 16) if tick < axes.get_xlim()[1]])
     axes.set_yticks(range(len(targets)), [f"{name}: {target.what}" for name, target in targets], fontsize=8)
     figure.suptitle(_machine(report), fontsize=10)
-    return _png(figure)
+    return png(figure)
 
 
 def cost_picture(report: BenchReport) -> bytes | None:
@@ -127,17 +126,10 @@ def cost_picture(report: BenchReport) -> bytes | None:
         _plain_ticks(axes.yaxis, seconds)
         axes.grid(alpha=0.3)
         axes.legend()
-    return _png(figure)
+    return png(figure)
 
 
 def _plain_ticks(axis: "Axis", places: Sequence[float]) -> None:
     """Label a logarithmic axis at some places only, and without powers of ten."""
     axis.set_ticks(list(places), [f"{place:.2g}" if place < 10 else f"{place:.0f}" for place in places])
     axis.set_ticks([], minor=True)
-
-
-def _png(figure: "Figure") -> bytes:
-    """Save a figure."""
-    content = io.BytesIO()
-    figure.savefig(content, format="png")
-    return content.getvalue()

@@ -1,6 +1,5 @@
 """``genrebench bench``: how fast it is, beside plain ways of doing the same."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
 
 # Not results/bench, which holds this repository's recorded run.
 _OUTPUT = Path("bench-report")
-_PIPE_WIDTH = 160
 
 
 @click.command(
@@ -70,7 +68,7 @@ def bench(context: click.Context, /, *, suite: str, output: Path, **options: Any
     check_output(output)
     request = BenchRequest(suites=SUITES if suite == "all" else (suite,), **options)
     command = typed_command(context, without={"output"})
-    console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
+    console = Console()
     with console.status("starting") as status:
         for report in run_bench(request, command=command, on_run=status.update):
             show(suite_document(*list(report.suites.items())[-1]), console)

@@ -12,9 +12,16 @@ from genrebench.bench import data as data_module
 from genrebench.bench.data import BenchData
 from genrebench.bench.measure import Measurement
 from genrebench.bench.request import BenchRequest
+from genrebench.bench.results import BenchReport, Candidate, Curve, SuiteResult, Target
 
 Answer = Callable[[str, dict[str, Any]], Measurement]
 StandIn = Callable[[Any, Answer], list[str]]
+
+
+def target(suite: SuiteResult, words: str) -> Target:
+    """Find a suite's target by some of its words."""
+    (found,) = [each for each in suite.targets if words in each.what]
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -63,3 +70,23 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> StandIn:
         return order
 
     return install
+
+
+@pytest.fixture
+def bench_report() -> BenchReport:
+    """Make a report with a target that is missed, some that are met, and a curve."""
+    details = {"examples_per_second": 640.0, "gflops": 168.0, "share_of_peak": 0.62, "peak_memory_bytes": 7e8}
+    candidates = (
+        Candidate("torch", "s/step", (0.1, 0.12, 0.1), details),
+        Candidate("many", "s", (2.0,), {"files": 60}),
+    )
+    targets = (
+        Target("step, against a plain loop", 5.5, 3.5, note="550 ms / 100 ms"),
+        Target("of the machine's rate", 50.0, 60.0, unit="%"),
+        Target("largest difference", 2.13e-5, 1e-3, at_least=False, unit=""),
+        Target("peak memory", 732.1, 1000.0, at_least=False, unit="MB"),
+    )
+    curve = Curve("segments", "reading and an epoch", ((64, 0.1), (512, 0.8)))
+    suite = SuiteResult(candidates, targets, curve, ("Keras: left out | not installed",))
+    environment = {"processor": "A processor", "cores": 2, "memory_bytes": 2**33, "device": "cpu", "python": "3.12"}
+    return BenchReport("2026-01-01T00:00:00", "genrebench bench", 61.4, environment, {"training": suite})

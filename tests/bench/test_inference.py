@@ -7,17 +7,12 @@ import pytest
 from genrebench.bench import inference
 from genrebench.bench.data import BenchData
 from genrebench.bench.measure import Measurement
-from genrebench.bench.results import SuiteResult, Target
-from tests.bench.conftest import StandIn
+from tests.bench.conftest import StandIn, target
 
 
-def target(suite: SuiteResult, words: str) -> Target:
-    """Find a target."""
-    (found,) = [each for each in suite.targets if words in each.what]
-    return found
-
-
-def test_inference_is_held_to_imports_and_a_plain_loop(bench_data: BenchData, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inference_is_compared_with_imports_and_a_plain_loop(
+    bench_data: BenchData, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Cold start by the clock on the wall, many files after start-up, disagreement and memory."""
     monkeypatch.setattr(inference, "installed_version", lambda name: "1")
     monkeypatch.setattr(inference, "_LONG", 20)
@@ -44,17 +39,25 @@ def test_inference_is_held_to_imports_and_a_plain_loop(bench_data: BenchData, st
     assert target(suite, "60 files, against 6").measured == 1
 
 
-def test_a_file_that_was_not_answered_counts_as_different(bench_data: BenchData, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_was_not_answered_counts_as_different(
+    bench_data: BenchData, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Wherever it stands among the others."""
     monkeypatch.setattr(inference, "installed_version", lambda name: "1")
     monkeypatch.setattr(inference, "_LONG", 20)
     monkeypatch.setattr(inference, "_SHORT", 10)
-    heard = {"a": {"rock": 0.5}, "b": {"jazz": 0.5}}
+    both = {"a": {"rock": 0.5}, "b": {"jazz": 0.5}}
 
     def answer(name: str, arguments: dict[str, Any]) -> Measurement:
         """Answer without the second file."""
-        found = {"a": heard["a"]} if name == "infer" and "words" not in arguments else heard
+        found = {"a": both["a"]} if name == "infer" and "words" not in arguments else both
         return Measurement(1.0, 100, {"seconds": 1.0, "probabilities": found})
 
     stand_in(inference, answer)
-    assert not bar(inference.inference_suite(bench_data), "largest difference").met
+    assert not target(inference.inference_suite(bench_data), "largest difference").met
+
+
+def test_without_torch_nothing_is_timed(bench_data: BenchData, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which is said."""
+    monkeypatch.setattr(inference, "installed_version", lambda name: None)
+    assert inference.inference_suite(bench_data).notes == ("inference: left out, torch is not installed",)

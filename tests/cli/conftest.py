@@ -1,6 +1,5 @@
-"""Reports of parity, and what benchmarks work on: the fixtures of those rooms."""
+"""Reports of parity: the fixtures of that room."""
 
-from tests.bench.conftest import workshop
 from tests.parity.conftest import failing, judged, passing
 
-__all__ = ["failing", "judged", "passing", "workshop"]
+__all__ = ["failing", "judged", "passing"]
