@@ -71,7 +71,7 @@ class MelConfig:
     (64, 65)
     >>> gb.MelConfig(n_mels=0)
     Traceback (most recent call last):
-    genrebench.errors.ConfigError: n_mels: expected a number above 0, received 0
+    genrebench.errors.ConfigError: n_mels: expected a positive whole number, received 0
     """
 
     sample_rate: int = Field(default=22050, ge=SAMPLE_RATES[0], le=SAMPLE_RATES[1])

@@ -19,10 +19,10 @@ _EXPECTED = {
     "int_type": "a whole number",
     "float_type": "a number",
     "finite_number": "a finite number",
-    "greater_than": "a number above {gt}",
-    "greater_than_equal": "a number of at least {ge}",
-    "less_than": "a number below {lt}",
-    "less_than_equal": "a number of at most {le}",
+    "greater_than": "a {number} above {gt:.16g}",
+    "greater_than_equal": "a {number} of at least {ge:.16g}",
+    "less_than": "a {number} below {lt:.16g}",
+    "less_than_equal": "a {number} of at most {le:.16g}",
     "string_type": "text",
     "bool_type": "true or false",
 }
@@ -54,7 +54,10 @@ def _line(problem: Any) -> str:
     if kind in {"extra_forbidden", "unexpected_keyword_argument"}:
         return f"{prefix}unknown key"
     if kind in _EXPECTED:
-        message = f"expected {_EXPECTED[kind].format(**context)}"
+        # Bounds have the type of the values that they bound.
+        number = "whole number" if any(isinstance(bound, int) for bound in context.values()) else "number"
+        expected = _EXPECTED[kind].format(number=number, **context)
+        message = f"expected {expected.replace(f'a {number} above 0', f'a positive {number}')}"
     else:
         message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
     return f"{prefix}{message}, received {problem['input']!r}"

@@ -206,7 +206,7 @@ def test_settings_are_checked() -> None:
                 dataclasses.replace(DEFAULT, **change)
     with pytest.raises(ConfigError, match="n_fft"):
         MelConfig(segments=1000)
-    with pytest.raises(ConfigError, match="sample_rate: expected a number of at most 1000000, received"):
+    with pytest.raises(ConfigError, match="sample_rate: expected a whole number of at most 1000000, received"):
         MelConfig(sample_rate=10**12)
     with pytest.raises(ConfigError, match="track_duration: expected a number of at most 86400"):
         MelConfig(track_duration=1e308)
