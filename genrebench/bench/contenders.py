@@ -185,7 +185,8 @@ def preprocess_parts(dataset: str, output: str, *, tracks: int) -> dict[str, Any
     """
     import itertools
 
-    from genrebench.audio.mel import MelConfig, cut_segments, mel_spectrogram
+    from genrebench.audio.decode import cut_segments
+    from genrebench.audio.mel import MelConfig, mel_spectrogram
     from genrebench.audio.recordings import dataset_recordings
     from genrebench.system.files import npz_bytes
     from genrebench.system.memory import keep_freed_memory
@@ -198,7 +199,8 @@ def preprocess_parts(dataset: str, output: str, *, tracks: int) -> dict[str, Any
     parts = {"decode": 0.0, "mel": 0.0, "write": 0.0}
     for index, recording in enumerate([recordings[0], *recordings]):
         times = [time.perf_counter()]
-        segments = list(itertools.islice(cut_segments(recording.path, config), config.segments))
+        cut = cut_segments(recording.path, sample_rate=config.sample_rate, samples=config.segment_samples)
+        segments = list(itertools.islice(cut, config.segments))
         times.append(time.perf_counter())
         spectrograms = [mel_spectrogram(segment, config) for segment in segments]
         times.append(time.perf_counter())
