@@ -1,4 +1,23 @@
-"""Recordings and small datasets that the tests make themselves."""
+"""How the tests run, and the recordings and small datasets that they make themselves."""
+
+import os
+import signal
+import sys
+
+# One thread per process, set before NumPy or a framework is imported and inherited by every process that a test starts:
+# the networks are so small that threads would only wait for each other, and several test processes share the cores.
+for _name in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "TF_NUM_INTRAOP", "TF_NUM_INTEROP"):
+    os.environ[f"{_name}_THREADS"] = "1"
+# GENREBENCH_TEST_BACKENDS=torch tests PyTorch alone: what no selected backend needs is as good as not installed.
+_NEEDS = {"torch": {"torch"}, "keras": {"keras", "tensorflow"}, "keras-jax": {"keras", "jax"},
+          "keras-torch": {"keras", "torch"}, "numpy": set()}  # fmt: skip
+SELECTED = set(filter(None, os.environ.get("GENREBENCH_TEST_BACKENDS", ",".join(_NEEDS)).split(",")))
+assert SELECTED <= _NEEDS.keys(), f"GENREBENCH_TEST_BACKENDS: expected names among {', '.join(_NEEDS)}"
+for _absent in {"torch", "keras", "tensorflow", "jax"} - set().union(*(_NEEDS[name] for name in SELECTED)):
+    sys.modules[_absent] = None  # type: ignore[assignment]  # what Python documents for "cannot be imported"
+# A run in the background of a script ignores Ctrl-C, and so would every process that a test starts and interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,10 +25,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from click.testing import CliRunner
 from numpy.typing import NDArray
 
 from genrebench.audio.mel import MelConfig
 from genrebench.audio.synthesis.render import synthesize
+from genrebench.cli.main import main
 from genrebench.data.preprocess import preprocess
 
 # Small spectrograms, 32 x 16, that the genre network can still take.
@@ -73,3 +94,14 @@ def small_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_originals(dataset, tracks=4)
     preprocess(dataset, SMALL, jobs=1)
     return dataset
+
+
+@pytest.fixture(scope="session")
+def small_model(small_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Train a model on the small dataset that mostly knows its recordings; tests must not change its folder."""
+    pytest.importorskip("torch")
+    results = tmp_path_factory.mktemp("results")
+    options = f"--dataset {small_dataset} --results {results} --name small --epochs 40 --batch-size 6 --device cpu"
+    done = CliRunner().invoke(main, ["train", "--backend", "torch", *options.split()])
+    assert done.exit_code == 0, done.output
+    return results / "small"
