@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import SMALL_OPTIONS
+
 ROOT = Path(__file__).parent.parent
 FRAMEWORKS = {"torch", "tensorflow", "keras", "jax"}
 
@@ -30,8 +32,9 @@ def blocked(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_core_runs_without_any_framework(small_dataset: Path, tmp_path: Path) -> None:
     """Preprocessing, the layer table, the list of backends; training and inference say in a line what is missing."""
     output = tmp_path / "tree"
-    settings = "--sample-rate 8000 --n-fft 512 --hop-length 256 --n-mels 32 --segments 4 --track-duration 2".split()
-    done = blocked("preprocess", "--dataset", str(small_dataset), "--output", str(output), "--jobs", "1", *settings)
+    done = blocked(
+        "preprocess", "--dataset", str(small_dataset), "--output", str(output), "--jobs", "1", *SMALL_OPTIONS
+    )
     assert done.returncode == 0, done.stderr
     assert "48 segments of 32 x 16" in done.stdout.replace("\n", " ")
     assert "475,594" in blocked("summary").stdout
