@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import SMALL_OPTIONS
+from tests.test_rows import MODULES
 
 ROOT = Path(__file__).parent.parent
 FRAMEWORKS = {"torch", "tensorflow", "keras", "jax"}
@@ -67,3 +68,18 @@ def test_imports_stay_light(code: str, absent: set[str]) -> None:
     """Help answers at once, and what takes seconds to import waits until it is needed."""
     check = f"import sys; {code}; found = {absent | FRAMEWORKS!r} & set(sys.modules); assert not found, found"
     subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_nothing_grows_too_large() -> None:
+    """No module over 400 lines, no function over 60 after its docstring, and all of it under 15,500."""
+    modules = {path: path.read_text(encoding="utf-8") for path in (*MODULES, *(ROOT / "experiments").rglob("*.py"))}
+    lengths = {str(path.relative_to(ROOT)): text.count("\n") for path, text in modules.items()}
+    functions = {
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}": (node.end_lineno or 0) - (node.body[0].end_lineno or 0)
+        for path, text in modules.items()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert {name: lines for name, lines in lengths.items() if lines > 400} == {}
+    assert {name: lines for name, lines in functions.items() if lines > 60} == {}
+    assert sum(lines for name, lines in lengths.items() if not name.startswith("experiments")) < 15_500
