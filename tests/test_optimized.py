@@ -68,23 +68,35 @@ def test_a_command_says_the_same(command: str, tmp_path: Path, monkeypatch: pyte
 def test_recordings_become_the_same_genres(small_dataset: Path, tmp_path: Path) -> None:
     """Preprocessing, training and inference give the same segments, weights and probabilities, bit for bit."""
     pytest.importorskip("torch")
-    tree, recordings = tmp_path / "tree", small_dataset / "genres_original" / "disco"
-    status, output = run("preprocess", "--dataset", small_dataset, "--output", tree, "--jobs", 1, *SMALL_OPTIONS)
-    assert status == 0, output
-    assert len(list(tree.rglob("*.npz"))) == 48
-    for path in tree.rglob("*.npz"):
-        assert path.read_bytes() == (small_dataset / "genres_mel_npz" / path.relative_to(tree)).read_bytes()
-    options = f"--backend torch --dataset {tree} --results {tmp_path} --epochs 2 --device cpu --name".split()
-    status, output = run("train", *options, "optimized")
-    assert status == 0, output
-    assert CliRunner().invoke(main, ["train", *options, "normal"]).exit_code == 0
-    models = [tmp_path / "optimized", tmp_path / "normal"]
-    weights, expected = (load_file(model / "weights_last.safetensors") for model in models)
+
+    def commands(folder: Path) -> list[list[str]]:
+        """List the whole way from recordings to genres."""
+        preprocess = f"preprocess --dataset {small_dataset} --output {folder}/tree --jobs 1".split()
+        train = f"train --backend torch --dataset {folder}/tree --results {folder} --name run --epochs 2 --device cpu"
+        infer = f"infer {small_dataset}/genres_original/disco --model {folder}/run --json"
+        return [preprocess + SMALL_OPTIONS, train.split(), infer.split()]
+
+    # All three in one process, which imports PyTorch once.
+    code = (
+        "import sys; from genrebench.cli.main import main\n"
+        "for words in sys.argv[1:]: main(words.split(), 'genrebench', standalone_mode=False)"
+    )
+    words = [" ".join(command) for command in commands(tmp_path / "optimized")]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, env=os.environ | OPTIMIZED, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    normal = [CliRunner().invoke(main, command) for command in commands(tmp_path / "normal")]
+    assert [each.exit_code for each in normal] == [0, 0, 0]
+    assert json.loads(done.stdout[done.stdout.index("\n[") :]) == json.loads(normal[2].stdout)
+    segments = list((tmp_path / "normal" / "tree").rglob("*.npz"))
+    assert len(segments) == 48
+    for path in segments:
+        assert path.read_bytes() == (tmp_path / "optimized" / path.relative_to(tmp_path / "normal")).read_bytes()
+    weights, expected = (
+        load_file(tmp_path / each / "run" / "weights_last.safetensors") for each in ("optimized", "normal")
+    )
     assert all((weights[name] == expected[name]).all() for name in expected)
-    status, output = run("infer", recordings, "--model", models[0], "--json")
-    assert status == 0, output
-    normal = CliRunner().invoke(main, ["infer", str(recordings), "--model", str(models[0]), "--json"])
-    assert json.loads(output) == json.loads(normal.stdout)
 
 
 def test_parity_says_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
