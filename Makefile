@@ -6,8 +6,8 @@ JOBS ?= 2
 VENV := .venv
 INSTALLED := $(VENV)/.installed
 SOURCES := genrebench backends experiments tests
-# A file's tests stay in one process, for what they share.
-PYTEST := $(VENV)/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile
+# A file's tests stay in one process, for what they share; tests/conftest.py has put the slow ones first.
+PYTEST := $(VENV)/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup demo check test coverage soak lint style types format clean
 
