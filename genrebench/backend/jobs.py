@@ -16,7 +16,7 @@ from genrebench.network.numerics import perturb_by_ulp
 from genrebench.network.types import Weights
 from genrebench.parity.answers import METHODS, Bench, nested
 from genrebench.system.environment import versions
-from genrebench.testing import Outcome, check_backend
+from genrebench.testing import CheckResult, check_backend
 
 
 @dataclass(frozen=True)
@@ -267,7 +267,7 @@ def run_check(
     python: str | Path | None = None,
     timeout: float = 600.0,
     threads: int | None = 1,
-) -> tuple[list[Outcome], dict[str, Any]]:
+) -> tuple[list[CheckResult], dict[str, Any]]:
     """Run the conformance kit in a process of its own.
 
     Parameters
@@ -286,7 +286,7 @@ def run_check(
 
     Returns
     -------
-    list of Outcome
+    list of CheckResult
         What each check found.
     dict
         The worker's report: versions, threads, seconds, peak memory.
@@ -306,7 +306,7 @@ def run_check(
         threads=threads,
     )
     report = found.report | found.value["report"] | {"seconds": {"check": found.report["seconds"]}}
-    return [Outcome(**outcome) for outcome in found.value["outcomes"]], report
+    return [CheckResult(**outcome) for outcome in found.value["outcomes"]], report
 
 
 def check(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, Any]:

@@ -87,7 +87,8 @@ def preprocess(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[s
 
 def preprocess_parts(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
     """Measure decoding, Mel spectrograms and writing apart, in one process, on so many ``tracks``."""
-    from genrebench.audio.mel import MelConfig, cut_segments, mel_spectrogram
+    from genrebench.audio.decode import cut_segments
+    from genrebench.audio.mel import MelConfig, mel_spectrogram
     from genrebench.audio.recordings import dataset_recordings
     from genrebench.system.files import npz_bytes
 
@@ -98,7 +99,8 @@ def preprocess_parts(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, 
     parts = {"decode": 0.0, "mel": 0.0, "write": 0.0}
     for index, recording in enumerate([recordings[0], *recordings]):
         times = [time.perf_counter()]
-        segments = list(itertools.islice(cut_segments(recording.path, config), config.segments))
+        cut = cut_segments(recording.path, sample_rate=config.sample_rate, samples=config.segment_samples)
+        segments = list(itertools.islice(cut, config.segments))
         times.append(time.perf_counter())
         spectrograms = [mel_spectrogram(segment, config) for segment in segments]
         times.append(time.perf_counter())
@@ -113,13 +115,12 @@ def preprocess_parts(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, 
 
 def infer(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
     """Classify ``recordings`` with ``model`` after start-up; note seconds, and the probabilities of each file."""
-    from genrebench.model.classifier import GenreClassifier, Prediction
-    from genrebench.model.saved import load_model
+    from genrebench.model.model import Model, Prediction
 
-    classifier = GenreClassifier(load_model(Path(options["model"])))
-    classifier.predict(Path(options["recordings"][0]))
+    model = Model.load(options["model"])
+    model.predict(options["recordings"][0])
     began = time.perf_counter()
-    found = list(classifier.predict_all(map(Path, options["recordings"])))
+    found = list(model.predict_many(options["recordings"]))
     seconds = time.perf_counter() - began
     probabilities = {str(each.path): each.probabilities for each in found if isinstance(each, Prediction)}
     return {}, {"seconds": seconds, "files": len(found), "probabilities": probabilities}

@@ -16,7 +16,7 @@ from genrebench.audio.standardize import Standardizer
 from genrebench.audio.synthesis.render import GENRES, write_recordings
 from genrebench.bench.request import BenchRequest
 from genrebench.errors import ConfigError
-from genrebench.model.saved import ModelSpec, save_document, save_weights
+from genrebench.model.model import Model
 from genrebench.network.architecture import Architecture
 from genrebench.network.genre_cnn import genre_cnn
 from genrebench.network.load import load_architecture
@@ -130,13 +130,15 @@ class BenchData:
     @cached_property
     def model(self) -> Path:
         """Save a model with initial weights."""
-        folder = self.folder / "model"
-        folder.mkdir()
-        network = genre_cnn(MelConfig().shape, len(GENRES))
-        digest = save_weights(folder / "weights.safetensors", network.initial_weights(0))
-        spec = ModelSpec(network, MelConfig(), Standardizer(-40.0, 15.0), GENRES)
-        weights = {"epoch": 1, "sha256": digest}
-        save_document(folder, spec, {"created": "2026-01-01", "status": "finished", "weights": weights})
+        mel, folder = MelConfig(), self.folder / "model"
+        network = genre_cnn(mel.shape, len(GENRES))
+        Model(
+            architecture=network,
+            weights=network.initial_weights(0),
+            mel=mel,
+            standardizer=Standardizer(-40.0, 15.0),
+            genres=GENRES,
+        ).save(folder)
         return folder
 
     def long_recording(self, seconds: int) -> Path:
