@@ -62,9 +62,9 @@ def summary(
     if architecture is not None:
         network = load_architecture(architecture)
     elif model is not None:
-        from genrebench.model.saved import load_model
+        from genrebench.model.model import Model
 
-        network = load_model(model).spec.architecture
+        network = Model.load(model).architecture
     else:
         network = genre_cnn(input_shape, genres)
     show_summary(network)
