@@ -13,7 +13,7 @@ from rich.text import Text
 from genrebench.backend.registry import BackendEntry
 from genrebench.network.architecture import Architecture
 from genrebench.system.files import escaped
-from genrebench.testing import Outcome, tally
+from genrebench.testing import CheckResult, summarize
 
 
 def echo(line: str, *, to: Console | None = None) -> None:
@@ -51,7 +51,7 @@ def show_summary(architecture: Architecture) -> None:
     echo(f"Non-trainable params: {total - trainable:,}")
 
 
-def show_outcomes(outcomes: Sequence[Outcome], report: Mapping[str, Any]) -> bool:
+def show_outcomes(outcomes: Sequence[CheckResult], report: Mapping[str, Any]) -> bool:
     """Print what the conformance kit found.
 
     Parameters
@@ -64,7 +64,7 @@ def show_outcomes(outcomes: Sequence[Outcome], report: Mapping[str, Any]) -> boo
     width = max(len(outcome.name) for outcome in outcomes)
     for outcome in outcomes:
         echo(f"  {outcome.name:<{width}}  {outcome.status:<8}  {escaped(outcome.message)}".rstrip())
-    line, passed = tally(outcomes)
+    line, passed = summarize(outcomes)
     echo(f"{line}; {report['seconds']['check']:.1f} s")
     if not passed:
         names = ", ".join(outcome.name for outcome in outcomes if outcome.is_fault)

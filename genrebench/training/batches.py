@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from genrebench.backend.protocol import BatchMetrics, KeepsData, Network, Trainable
+from genrebench.backend.protocol import BatchMetrics, DeviceResident, Network, Trainable
 
 
 def train_steps(
@@ -35,9 +35,9 @@ def train_steps(
     BatchMetrics
         After each step.
     """
-    if isinstance(network, KeepsData) and network.keep_data(inputs, labels):  # which copies them once
+    if isinstance(network, DeviceResident) and network.load_data(inputs, labels):  # which copies them once
         for start in range(0, len(indices), batch_size):
-            yield network.train_rows(indices[start : start + batch_size])
+            yield network.train_on(indices[start : start + batch_size])
     else:
         for x, y in batches(inputs, labels, indices, batch_size):
             yield network.train_step(x, y)  # x: (batch, n_mels, frames, 1)
