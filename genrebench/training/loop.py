@@ -19,13 +19,13 @@ from genrebench.backend.protocol import Backend, BackendInfo, BatchMetrics, Trai
 from genrebench.backend.registry import load_backend
 from genrebench.errors import BackendError, ConfigError, TrainingError
 from genrebench.evaluation.metrics import scores
-from genrebench.model.saved import ModelSpec, load_model
+from genrebench.model.model import Model
 from genrebench.network.adam import Adam
 from genrebench.network.architecture import Architecture
 from genrebench.network.genre_cnn import genre_cnn
 from genrebench.network.load import load_architecture
 from genrebench.system.environment import versions
-from genrebench.system.files import escaped
+from genrebench.system.files import StrPath, escaped
 from genrebench.system.interrupts import interrupts_ignored
 from genrebench.training.batches import predict, train_steps
 from genrebench.training.checkpoint import RUN_FILES, BestCheckpoint, Log, RunDirectory, reserved
@@ -57,13 +57,13 @@ class TrainingRun:
 
 
 def train(
-    dataset: str | os.PathLike[str] | Experiment,
+    dataset: StrPath | Experiment,
     *,
     name: str | None = None,
-    architecture: str | os.PathLike[str] | None = None,
+    architecture: StrPath | None = None,
     backend: str | None = None,
     device: str | None = None,
-    results: str | os.PathLike[str] | None = None,
+    results: StrPath | None = None,
     seed: int | None = None,
     split: str | None = None,
     validation: float | None = None,
@@ -168,9 +168,8 @@ def _run(experiment: Experiment, overwrite: bool, others: Sequence[Callback]) ->
     data = load_training_data(experiment)
     inputs, labels, split = data.inputs, data.dataset.labels, data.split
     architecture = _architecture(experiment, data)
-    network = backend.build(
-        architecture, architecture.initial_weights(experiment.seed), dtype="float32", device=experiment.device
-    )
+    weights = architecture.initial_weights(experiment.seed)
+    network = backend.build(architecture, weights, dtype="float32", device=experiment.device)
     if not isinstance(network, Trainable):
         raise BackendError(
             f"backend {info.name}: expected a network that trains, as announced; {type(network).__name__} lacks what "
@@ -181,8 +180,15 @@ def _run(experiment: Experiment, overwrite: bool, others: Sequence[Callback]) ->
     state = LoopState(experiment, data, architecture, network, order=np.random.default_rng([experiment.seed, 1]))
 
     run = RunDirectory(experiment.folder)
-    spec = ModelSpec(architecture, data.dataset.mel, data.standardizer, data.dataset.genres)
-    callbacks = (Log(run), BestCheckpoint(run, spec, _record(state, info, optimizer)), *others)
+    model = Model(
+        architecture=architecture,
+        weights=weights,
+        mel=data.dataset.mel,
+        standardizer=data.standardizer,
+        genres=data.dataset.genres,
+        document=_record(state, info, optimizer),
+    )
+    callbacks = (Log(run), BestCheckpoint(run, model), *others)
     status = "finished"
     try:
         run.begin()
@@ -214,7 +220,7 @@ def _run(experiment: Experiment, overwrite: bool, others: Sequence[Callback]) ->
             raise
         status = "interrupted"
     with interrupts_ignored():  # a second Ctrl-C would lose the end of what the first one asked to keep
-        metrics = _score_saved_model(experiment, backend, data)
+        metrics = _score_saved_model(experiment, data)
         for each in callbacks:
             each.on_end(state, status, metrics)
     best = state.best
@@ -263,10 +269,9 @@ def _require_finite(loss: float, epoch: int, learning_rate: float) -> None:
         )
 
 
-def _score_saved_model(experiment: Experiment, backend: Backend, data: TrainingData) -> dict[str, Any]:
+def _score_saved_model(experiment: Experiment, data: TrainingData) -> dict[str, Any]:
     """Score the model as it lies on disk, so that what is reported is what will be served."""
-    model = load_model(experiment.folder)
-    network = backend.build(model.spec.architecture, model.weights, dtype="float32", device=experiment.device)
+    network = Model.load(experiment.folder, backend=experiment.backend, device=experiment.device).network
     metrics = {}
     for part in ("validation", "test"):
         indices = getattr(data.split, part)
