@@ -4,20 +4,39 @@ JSON has no NaN and no infinity; an error that cannot be measured, since a tenso
 holds NaN, is None, and the row's note says why.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from genrebench.errors import ConfigError
-from genrebench.system.files import escaped, write_json
+from genrebench.system.files import escaped, read_json, write_json
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
-EQUAL, ROUNDING, DIVERGES, INFORMATION = "equal", "rounding", "DIVERGES", "info"
+Verdict = Literal["equal", "rounding", "known", "DIVERGES", "info"]
+View = Literal["cumulative", "isolated"]
+EQUAL: Final = "equal"
+DIVERGES: Final = "DIVERGES"
+Quantity = Literal[
+    "structure",
+    "weight",
+    "output",
+    "statistic",
+    "loss",
+    "gradient",
+    "update",
+    "m",
+    "v",
+    "weights",
+    "logits",
+    "mask",
+    "probabilities",
+    "genres",
+]
 
 
 @dataclass(frozen=True)
@@ -43,8 +62,11 @@ class Row:
 
     Attributes
     ----------
-    name : str
-        Layer, canonical weight, or quantity.
+    tensor : str
+        Name of a layer, for what it computes, or canonical name of a weight; empty for what belongs to the network.
+    quantity : str
+        What is compared: ``output``, ``weight``, ``gradient``, ``update`` and moments ``m`` and ``v`` of Adam,
+        ``statistic``, ``loss``, ...
     view : str
         ``cumulative``: as the network computed it; ``isolated``: against the reference layer that was fed with this
         backend's own input, which leaves out what the layer inherited.
@@ -61,26 +83,64 @@ class Row:
     tolerance : float or None
         Largest `relative_l2` that passes; 0 asks for equal bits, None for nothing.
     verdict : str
-        ``equal``, ``rounding``, ``known:<id>``, ``DIVERGES``, or ``info`` where nothing is asked.
+        ``equal``, ``rounding``, ``known``, ``DIVERGES``, or ``info`` where nothing is asked.
+    known : str
+        Where the verdict is ``known``: id of the ledger's entry that predicts the difference, which is expected.
     note : str
         What else is to be said, such as why nothing could be compared.
+    mode : str
+        What sets it apart from others of its tensor and quantity: the pass, the type, where a weight was sent.
+    step : int or None
+        Number of the step in the short run.
+    case : object
+        What the ledger needs to explain the row; only while a run lasts, never stored.
     """
 
-    name: str
-    view: Literal["cumulative", "isolated"]
+    tensor: str
+    quantity: Quantity
+    view: View
     shape: tuple[int, ...]
     relative_l2: float | None
     scaled_max: float | None
     worst: Worst | None
     ulps: int | None
     tolerance: float | None
-    verdict: str
+    verdict: Verdict
+    known: str = ""
     note: str = ""
+    mode: str = ""
+    step: int | None = None
+    case: Annotated[Any, Field(exclude=True)] = field(default=None, compare=False, repr=False)
 
     @property
     def diverges(self) -> bool:
-        """Return whether the tensors differ by more than rounding and no accepted entry of the ledger says how."""
+        """Return whether the tensors differ by more than rounding, and not as expected."""
         return self.verdict == DIVERGES
+
+    @property
+    def node(self) -> str:
+        """Name the layer that the tensor belongs to."""
+        return self.tensor.partition("/")[0]
+
+    @property
+    def label(self) -> str:
+        """Name the row for people."""
+        if self.quantity in ("update", "m", "v"):
+            label = f"Adam's {self.quantity} of {self.tensor}"
+        elif self.quantity == "mask":
+            label = f"random masks of {self.tensor}"
+        elif self.quantity == "weights":
+            label = f"weights after step {self.step}"
+        elif self.quantity == "loss" and self.step:
+            label = f"loss of step {self.step}"
+        else:
+            label = self.tensor or self.quantity
+        return f"{label} ({self.mode})" if self.mode else label
+
+    @property
+    def verdict_label(self) -> str:
+        """Format the verdict for people, such as ``known:adam-float32``."""
+        return f"{self.verdict}:{self.known}" if self.known else self.verdict
 
 
 @dataclass(frozen=True)
@@ -90,9 +150,9 @@ class Comparison:
     Attributes
     ----------
     backend, against : str
-        Names of the two.
+        Names of the two; equal where what training runs is compared with the same backend's traced network.
     rows : tuple of Row
-        One a tensor, in the network's order.
+        One per tensor, in the network's order.
     error : str
         What the backend answered instead of tensors; empty if it computed.
     """
@@ -104,24 +164,12 @@ class Comparison:
 
     @property
     def passed(self) -> bool:
-        """Return whether nothing diverges.
-
-        Returns
-        -------
-        bool
-            True if the backend computed and every row passes.
-        """
+        """Return whether the backend computed and no row diverges."""
         return not self.error and not any(row.diverges for row in self.rows)
 
     @property
     def largest(self) -> float | None:
-        """Find the largest error.
-
-        Returns
-        -------
-        float or None
-            None if nothing was measured.
-        """
+        """Find the largest error; None if nothing was measured."""
         return max((row.relative_l2 for row in self.rows if row.relative_l2 is not None), default=None)
 
 
@@ -133,7 +181,7 @@ class Stage:
     ----------
     id, title : str
         Short name and heading.
-    asks : str
+    criterion : str
         In words, what is compared and what passes.
     dtype : str
         Type of the computation.
@@ -147,7 +195,7 @@ class Stage:
 
     id: str
     title: str
-    asks: str
+    criterion: str
     dtype: str
     gate: float | None
     comparisons: tuple[Comparison, ...]
@@ -155,13 +203,7 @@ class Stage:
 
     @property
     def passed(self) -> bool | None:
-        """Return whether the gate holds.
-
-        Returns
-        -------
-        bool or None
-            None for a stage that has no gate or did not run.
-        """
+        """Return whether the gate holds; None for a stage that has no gate or did not run."""
         if self.gate is None or self.skipped:
             return None
         return all(comparison.passed for comparison in self.comparisons)
@@ -174,11 +216,13 @@ class Cause:
     Attributes
     ----------
     id : str
-        Its key, such as ``pool-padding``.
+        Its key, such as ``batch-norm-epsilon``.
+    parameters : dict of str to float or str
+        What it is here, such as ``{"epsilon": 1e-05}``.
     title : str
         What it is, in general.
     explanation : str
-        What it is here, such as ``pads (1,1)(1,1), expected (0,1)(0,1)``.
+        What it is here, in words, such as ``epsilon 1e-05 (PyTorch's default), expected 0.001``.
     residual : float
         What remains of the difference when the reference does the same.
     citation : str
@@ -186,6 +230,7 @@ class Cause:
     """
 
     id: str
+    parameters: dict[str, float | str]
     title: str
     explanation: str
     residual: float
@@ -202,10 +247,8 @@ class Finding:
         Who is off.
     stage : str
         Id of the stage.
-    name : str
-        First diverging layer or tensor.
-    relative_l2 : float or None
-        How far off.
+    row : Row or None
+        The diverging row; None if the backend raised instead of computing.
     tolerance : float or None
         The smallest tolerance with which the whole stage would pass; None if none would.
     cause : Cause or None
@@ -216,11 +259,15 @@ class Finding:
 
     backend: str
     stage: str
-    name: str
-    relative_l2: float | None
+    row: Row | None
     tolerance: float | None
     cause: Cause | None
     message: str
+
+    @property
+    def label(self) -> str:
+        """Name for people what is off: the row, or the stage that could not be computed."""
+        return self.row.label if self.row else self.stage
 
 
 @dataclass(frozen=True)
@@ -242,7 +289,7 @@ class Report:
     reference : str
         With what.
     inputs : str
-        What they were, such as ``4 random inputs of 128 x 130 x 1, seed 0``.
+        What they were, such as ``4 random inputs, 128 x 130 x 1, seed 0``.
     weights : str
         What they were.
     architecture : dict
@@ -260,7 +307,7 @@ class Report:
     verdict : str
         One or two sentences.
     losses : dict of str to list of float
-        Relative error of the loss by step, by backend; ``control`` is the reference moved by 1 ulp.
+        Relative error of the loss by step, by backend; ``control`` is the reference one ulp away.
     """
 
     schema: int
@@ -282,30 +329,40 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Return whether every gate holds.
-
-        Returns
-        -------
-        bool
-            True if no stage failed.
-        """
+        """Return whether every gate holds."""
         return all(stage.passed is not False for stage in self.stages)
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """List the network's layers."""
+        """Name the network's layers."""
         return tuple(layer["name"] for layer in self.architecture["layers"])
+
+    def stage(self, identifier: str) -> Stage:
+        """Look up a stage by its id.
+
+        Raises
+        ------
+        KeyError
+            If the report has no such stage.
+        """
+        return {stage.id: stage for stage in self.stages}[identifier]
 
 
 _ADAPTER = TypeAdapter(Report)
 
 
-def save_report(path: Path, report: Report) -> None:
-    """Write a report as JSON."""
-    write_json(path, {**_ADAPTER.dump_python(report, mode="json"), "passed": report.passed})
+def save_report(path: str | PathLike[str], report: Report) -> None:
+    """Write a report as JSON.
+
+    Parameters
+    ----------
+    path : path
+        File to write; its folder must exist.
+    """
+    write_json(Path(path), {**_ADAPTER.dump_python(report, mode="json"), "passed": report.passed})
 
 
-def load_report(path: Path) -> Report:
+def load_report(path: str | PathLike[str]) -> Report:
     """Read a report that `save_report` wrote.
 
     Raises
@@ -313,13 +370,8 @@ def load_report(path: Path) -> Report:
     ConfigError
         If it cannot be read, is no report, or is another version's.
     """
-    where = escaped(path)
-    try:
-        document = json.loads(path.read_bytes())
-    except OSError as error:
-        raise ConfigError(f"{where}: expected a parity report, cannot be read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{where}: expected the JSON of a parity report ({error})") from error
+    where = escaped(Path(path))
+    document = read_json(Path(path), expected="a parity report", error=ConfigError)
     version = document.get("schema") if isinstance(document, dict) else None
     if version != SCHEMA_VERSION:
         raise ConfigError(
@@ -345,12 +397,8 @@ def smallest_tolerance(comparisons: Iterable[Comparison]) -> float | None:
         The largest error; None if something cannot be measured, which no tolerance lets pass.
     """
     comparisons = list(comparisons)
-    errors = [row.relative_l2 for comparison in comparisons for row in comparison.rows if not _excused(row)]
+    # What is known passes whatever the tolerance.
+    errors = [row.relative_l2 for each in comparisons for row in each.rows if row.verdict != "known"]
     if any(comparison.error for comparison in comparisons) or None in errors:
         return None
     return max((error for error in errors if error is not None), default=0.0)
-
-
-def _excused(row: Row) -> bool:
-    """Return whether a row passes by an accepted entry of the ledger."""
-    return row.verdict.startswith("known:")

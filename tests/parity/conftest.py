@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from genrebench.parity.probe import calls, make_probe
 
 from genrebench.backend.jobs import Job, JobResult, execute
 from genrebench.network.architecture import Architecture
 from genrebench.network.genre_cnn import genre_cnn
-from genrebench.parity.probe import calls, make_probe
 from genrebench.parity.report import Report
 from genrebench.parity.run import Description, judge
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from genrebench.parity.probe import Probe, calls, make_probe
 
 from genrebench.backend.jobs import Job, JobResult, execute
 from genrebench.errors import BackendError
@@ -13,7 +14,6 @@ from genrebench.network.layers import BatchNormalization, Conv2D, Dense, Dropout
 from genrebench.parity.compare import compare
 from genrebench.parity.ledger.base import explain
 from genrebench.parity.ledger.tensors import DRAWN_ENTRIES, DrawnCase
-from genrebench.parity.probe import Probe, calls, make_probe
 from genrebench.parity.report import Report, save_report
 from genrebench.parity.run import Description, judge
 from genrebench.parity.stages.paths import _dropout_row, drawn_as_it_should_be

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from genrebench.parity.probe import make_probe
 
 from genrebench.network.adam import Adam
 from genrebench.network.architecture import Architecture
@@ -13,7 +14,6 @@ from genrebench.parity.ledger.case import LayerCase
 from genrebench.parity.ledger.layers import LAYER_ENTRIES
 from genrebench.parity.ledger.optimizer import ADAM_ENTRIES, AdamCase
 from genrebench.parity.ledger.tensors import GRADIENT_ENTRIES, STATISTIC_ENTRIES, GradientCase, StatisticCase
-from genrebench.parity.probe import make_probe
 
 RNG = np.random.default_rng(0)
 

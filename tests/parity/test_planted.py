@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from genrebench.parity.probe import Probe, ask, calls, make_probe
 
 from genrebench.backend.jobs import Job, JobResult, execute
 from genrebench.cli.main import main
@@ -14,7 +15,6 @@ from genrebench.network.architecture import Architecture
 from genrebench.network.genre_cnn import genre_cnn
 from genrebench.network.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 from genrebench.parity import request as command
-from genrebench.parity.probe import Probe, ask, calls, make_probe
 from genrebench.parity.report import Report, load_report
 from genrebench.parity.run import Description, judge
 

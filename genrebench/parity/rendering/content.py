@@ -51,7 +51,7 @@ def summaries(stage: Stage) -> list[tuple[str, str]]:
     reference = stage.comparisons[0].against if stage.comparisons else ""
     sums = []
     for comparison in stage.comparisons:
-        is_plain = comparison.against == reference or "traced" in comparison.against
+        is_plain = comparison.against == reference or comparison.against == comparison.backend
         who = comparison.backend if is_plain else f"{comparison.backend}/{comparison.against}"
         sums.append((who, _sum_up(comparison)))
     return sums
@@ -115,7 +115,7 @@ def ladder(report: Report) -> list[tuple[str, str, dict[str, Rung]]]:
                 for comparison in stage.comparisons
                 if comparison.backend == backend and comparison.against == report.reference
                 for row in comparison.rows
-                if row.name.partition("/")[0] == layer["name"]
+                if row.node == layer["name"]
             ]
             found[backend] = _rung(rows)
         rungs.append((layer["name"], layer["kind"], found))
@@ -134,7 +134,7 @@ def _rung(rows: list[Row]) -> Rung:
     elif any(row.diverges for row in views["cumulative"]):
         verdict = "inherits" if views["isolated"] else DIVERGES
     else:
-        verdict = max((row.verdict for row in rows), key=lambda each: _RANK.get(each, 2))
+        verdict = max((row.verdict_label for row in rows), key=lambda each: _RANK.get(each, 2))
     return Rung(worst["isolated"], worst["cumulative"], verdict)
 
 

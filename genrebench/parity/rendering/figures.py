@@ -24,11 +24,11 @@ def errors_by_layer(report: Report) -> str:
         for index, backend in enumerate(report.backends):
             for view, line, marker in (("cumulative", "-", "o"), ("isolated", ":", "x")):
                 errors = {
-                    row.name: row.relative_l2
+                    row.tensor: row.relative_l2
                     for comparison in (stage.comparisons if stage else ())
                     if comparison.backend == backend and (view == "isolated" or comparison.against == report.reference)
                     for row in comparison.rows
-                    if row.view == view and row.name in layers and row.relative_l2 is not None
+                    if row.view == view and row.tensor in layers and row.relative_l2 is not None
                 }
                 axes.plot(
                     [layers.index(name) for name in errors],

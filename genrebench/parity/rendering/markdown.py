@@ -32,7 +32,7 @@ def markdown(report: Report) -> str:
                     stage.title,
                     state(stage),
                     stage.skipped or ", ".join(f"{who} {largest}" for who, largest in summaries(stage)),
-                    stage.asks,
+                    stage.criterion,
                 )
                 for stage in report.stages
             ),
@@ -89,10 +89,10 @@ def _tensors(report: Report, identifier: str) -> str:
     comparisons = [each for each in stage.comparisons if each.against == report.reference] if stage else []
     if not any(comparison.rows for comparison in comparisons):
         return "Not computed."
-    names = list(dict.fromkeys(row.name for comparison in comparisons for row in comparison.rows))
-    by_name = [{row.name: row for row in comparison.rows} for comparison in comparisons]
+    names = list(dict.fromkeys(row.label for comparison in comparisons for row in comparison.rows))
+    by_name = [{row.label: row for row in comparison.rows} for comparison in comparisons]
     rows = (
-        (name, *(f"{number(row.relative_l2)} {row.verdict}" if row else "-" for row in found))
+        (name, *(f"{number(row.relative_l2)} {row.verdict_label}" if row else "-" for row in found))
         for name, found in ((name, [each.get(name) for each in by_name]) for name in names)
     )
     return _table(("tensor", *(comparison.backend for comparison in comparisons)), rows)

@@ -112,7 +112,7 @@ def _stages(report: Report) -> str:
     rows = (
         f'<td><a href="#stage-{stage.id}">{escape(stage.title)}</a></td>{_word(state(stage))}<td class="w">'
         f"{escape(stage.skipped) or ', '.join(_whole(f'{who} {largest}') for who, largest in summaries(stage))}</td>"
-        f"<td>{escape(stage.asks)}</td>"
+        f"<td>{escape(stage.criterion)}</td>"
         for stage in report.stages
     )
     return _table("stages", ("stage", "result", "largest error", "what passes"), rows)
@@ -141,7 +141,7 @@ def _details(stage: Stage) -> str:
     word = state(stage)
     return (
         f'<details id="stage-{stage.id}"{" open" if stage.passed is False else ""}><summary>{escape(stage.title)} '
-        f'({stage.dtype}): <span class="{word}">{word}</span></summary><p class="quiet">{escape(stage.asks)}</p>'
+        f'({stage.dtype}): <span class="{word}">{word}</span></summary><p class="quiet">{escape(stage.criterion)}</p>'
         f"{tables}</details>"
     )
 
@@ -166,7 +166,7 @@ def _row(row: Row) -> str:
     asked = "" if row.tolerance is None else number(row.tolerance)
     ulps = "" if row.ulps is None else f"{row.ulps:,}"
     return (
-        f"<td>{escape(row.name)}</td><td>{row.view}</td><td>{shape}</td>{_word(row.verdict)}"
+        f"<td>{escape(row.label)}</td><td>{row.view}</td><td>{shape}</td>{_word(row.verdict_label)}"
         f'<td class="n">{number(row.relative_l2)}</td><td class="n">{asked}</td>'
         f'<td class="n">{number(row.scaled_max)}</td><td class="n">{escape(worst)}</td><td class="n">{ulps}</td>'
         f"<td>{escape(row.note)}</td>"
