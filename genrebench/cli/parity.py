@@ -64,7 +64,7 @@ def parity(*, source: Path | None, output: Path | None, **options: Any) -> None:
     """
     from rich.console import Console
 
-    from genrebench.parity.rendering.terminal import show_report
+    from genrebench.parity.document import show_report
     from genrebench.parity.report import load_report, save_report
     from genrebench.system.files import write_atomically
 
@@ -99,10 +99,14 @@ def parity(*, source: Path | None, output: Path | None, **options: Any) -> None:
 
 def _rendered(report: Any) -> dict[str, bytes]:
     """Make the readable forms of a report, before any of its files is written."""
-    from genrebench.parity.rendering.markdown import markdown
-    from genrebench.parity.rendering.page import page
+    from genrebench.parity.document import parity_document
+    from genrebench.report.html import page
+    from genrebench.report.markdown import markdown
 
-    return {"parity.md": markdown(report).encode(), "parity.html": page(report).encode()}
+    return {
+        "parity.md": markdown(parity_document(report)).encode(),
+        "parity.html": page(parity_document(report, every_row=True)).encode(),
+    }
 
 
 def _say_where(folder: Path) -> None:

@@ -17,8 +17,8 @@ from genrebench.network.architecture import Architecture
 from genrebench.network.genre_cnn import genre_cnn
 from genrebench.network.sampling import random_inputs
 from genrebench.network.types import Array
+from genrebench.parity.document import stage_line
 from genrebench.parity.probe import Probe, ask, make_probe
-from genrebench.parity.rendering.terminal import stage_line
 from genrebench.parity.report import Report
 from genrebench.parity.run import Description, check_backends, judge
 from genrebench.system.files import escaped

@@ -83,26 +83,34 @@ def _show_table(table: Table, console: Console) -> None:
 
 
 def _parts(table: Table, width: int) -> Iterator[Table]:
-    """Split a table that is too wide.
+    """Fit a table into a terminal.
 
     Yields
     ------
     Table
-        The table if it fits; otherwise, if it has optional columns or groups, without the optional columns and with as
-        many groups beside each other as fit, each time behind the columns that are in no group.
+        The table, without those of its optional columns for which there is no room, first come, first gone; if that is
+        not enough, as many groups beside each other as fit, each time behind the columns that are in no group.
     """
     columns = table.columns
     texts = [[column.title, *(row[index].text for row in table.cells)] for index, column in enumerate(columns)]
     widths = [max(cell_len(escaped(text)) for text in each) + _GAP for each in texts]
-    if sum(widths) - _GAP <= width:
-        yield table
+
+    def fits(indices: Sequence[int]) -> bool:
+        """Return whether columns fit beside each other."""
+        return sum(widths[index] for index in indices) - _GAP <= width
+
+    kept = list(range(len(columns)))
+    for title in dict.fromkeys(column.title for column in columns if column.optional):
+        if not fits(kept):
+            kept = [index for index in kept if not (columns[index].optional and columns[index].title == title)]
+    if fits(kept):
+        yield table.select(kept)
         return
-    kept = [index for index, column in enumerate(columns) if not column.optional]
     common = [index for index in kept if not columns[index].group]
     chosen = list(common)
     for group in dict.fromkeys(columns[index].group for index in kept if columns[index].group):
         members = [index for index in kept if columns[index].group == group]
-        if len(chosen) > len(common) and sum(widths[index] for index in chosen + members) - _GAP > width:
+        if len(chosen) > len(common) and not fits(chosen + members):
             yield table.select(sorted(chosen))
             chosen = list(common)
         chosen += members

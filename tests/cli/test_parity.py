@@ -20,7 +20,7 @@ from genrebench.network.architecture import Architecture
 from genrebench.network.genre_cnn import genre_cnn
 from genrebench.network.layers import Dense, Flatten, MaxPooling2D
 from genrebench.network.sampling import random_weights
-from genrebench.parity.rendering.content import stage_of
+from genrebench.parity.figures import stage_of
 from genrebench.parity.report import Report, load_report, save_report
 
 FILES = ["parity.html", "parity.json", "parity.md"]

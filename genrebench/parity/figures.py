@@ -1,11 +1,9 @@
 """The plots of a report, as SVG that stands in a page."""
 
-import io
-import re
 from typing import TYPE_CHECKING, Any
 
-from genrebench.parity.rendering.content import stage_of
-from genrebench.parity.report import Report
+from genrebench.parity.report import Report, Stage
+from genrebench.report.figures import label, svg
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -13,6 +11,11 @@ if TYPE_CHECKING:
 # Where an error of exactly zero is drawn, below everything that float64 can show.
 _FLOOR = 1e-18
 _COLORS = ("tab:blue", "tab:orange", "tab:green", "tab:purple", "tab:brown", "tab:cyan")
+
+
+def stage_of(report: Report, identifier: str) -> Stage | None:
+    """Look up a stage; None if the report does not have it."""
+    return next((stage for stage in report.stages if stage.id == identifier), None)
 
 
 def errors_by_layer(report: Report) -> str:
@@ -36,18 +39,18 @@ def errors_by_layer(report: Report) -> str:
                     line,
                     marker=marker,
                     color=_COLORS[index % len(_COLORS)],
-                    label=f"{backend} {view}",
+                    label=label(f"{backend} {view}"),
                     linewidth=1.2,
                     markersize=5,
                 )
         if stage and stage.gate:
             axes.axhline(stage.gate, color="tab:red", linewidth=1, label=f"gate {stage.gate:g}")
-        axes.set_xticks(range(len(layers)), layers, rotation=45, ha="right", fontsize=8)
+        axes.set_xticks(range(len(layers)), list(map(label, layers)), rotation=45, ha="right", fontsize=8)
         axes.set_title(f"{identifier} forward", fontsize=10)
         _finish(axes)
     panels[0].set_ylabel(f"relative L2 error ({_FLOOR:g}: equal bits)")
     panels[0].legend(fontsize=8)
-    return _svg(figure, "layer")
+    return svg(figure, "layer")
 
 
 def errors_by_step(report: Report) -> str:
@@ -63,7 +66,7 @@ def errors_by_step(report: Report) -> str:
             marker="o",
             markersize=4,
             color=_COLORS[backends.index(name) % len(_COLORS)] if name in backends else "gray",
-            label="control, one ulp away at the start" if name == "control" else name,
+            label="control, one ulp away at the start" if name == "control" else label(name),
         )
     stage = stage_of(report, "steps")
     if stage and stage.gate:
@@ -72,7 +75,7 @@ def errors_by_step(report: Report) -> str:
     axes.xaxis.get_major_locator().set_params(integer=True)
     _finish(axes)
     axes.legend(fontsize=8)
-    return _svg(figure, "step")
+    return svg(figure, "step")
 
 
 def _figure(panels: int) -> "tuple[Figure, list[Any]]":
@@ -87,27 +90,3 @@ def _finish(axes: Any) -> None:
     """Give a panel its scale and grid."""
     axes.set_yscale("log")
     axes.grid(alpha=0.3)
-
-
-def _svg(figure: "Figure", prefix: str) -> str:
-    """Render a figure.
-
-    Parameters
-    ----------
-    prefix : str
-        What ids begin with, so that two figures fit into a page.
-
-    Returns
-    -------
-    str
-        The SVG element, the same for the same report.
-    """
-    import matplotlib
-
-    content = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": "genrebench", "svg.fonttype": "path"}):
-        figure.savefig(content, format="svg", metadata={"Date": None})
-    svg = content.getvalue()
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", svg)
-    return re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
