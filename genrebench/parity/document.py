@@ -43,9 +43,10 @@ _LAYERS = (
 def show_report(report: Report, console: "Console") -> None:
     """Print the layer table, what is off, and the verdict."""
     verdict = Text(report.verdict, "good" if report.passed else "bad")
-    findings = [Items([item]) for item in _findings(report)]
+    findings = _findings(report)
+    blocks: list[Block] = [_layer_table(report), *([Items(findings, numbered=True)] if findings else []), verdict]
     console.print()
-    terminal.show(Document("", [_layer_table(report, caption=""), *findings, verdict]), console)
+    terminal.show(Document("", blocks), console)
 
 
 def stage_line(stage: Stage) -> "Line":
@@ -74,7 +75,7 @@ def parity_document(report: Report, *, every_row: bool = False) -> Document:
             Heading("Stages"),
             _stage_table(report),
             Heading("Layer by layer"),
-            _layer_table(report, caption=_LAYERS),
+            _layer_table(report, _LAYERS),
             *(_every_row(report) if every_row else _telling_rows(report)),
             Heading("Where and how"),
             Table(("what", "value"), _environment_rows(report), "environment"),
@@ -220,7 +221,7 @@ def _largest(rows: list[Row]) -> float | None:
     return max((row.relative_l2 for row in rows if row.relative_l2 is not None), default=None)
 
 
-def _layer_table(report: Report, *, caption: str) -> Table:
+def _layer_table(report: Report, caption: str = "") -> Table:
     """Arrange the layers, one per row, and for each backend its verdict, the layer's own error, and all up to it."""
     found = [layer_errors(report, backend) for backend in report.backends]
     titles: list[Column] = [Column("layer"), Column("kind", optional=True)]

@@ -39,10 +39,7 @@ def show(what: Document | Block, console: Console | None = None) -> None:
     elif isinstance(what, Text):
         _print(line(Cell(what.text, what.style)), console)
     elif isinstance(what, Items):
-        for number, item in enumerate(what.items, 1):
-            _print(line(f"{number}. " if what.numbered else "- ", item.text), console)
-            for fact in item.facts:
-                _print(line(Cell(f"  {fact}", "quiet")), console)
+        _show_items(what, console)
     elif isinstance(what, Table):
         if what.caption:
             _print(line(Cell(what.caption, "quiet")), console)
@@ -60,9 +57,23 @@ def _show_all(blocks: Sequence[Block], console: Console) -> None:
         show(block, console)
 
 
-def _print(text: RichText, console: Console) -> None:
-    """Print a paragraph, broken into lines in a terminal only."""
-    console.print(text, soft_wrap=not console.is_terminal)
+def _show_items(block: Items, console: Console) -> None:
+    """Print a list, with empty lines between items that have facts."""
+    is_loose = any(item.facts for item in block.items)
+    for number, item in enumerate(block.items, 1):
+        if number > 1 and is_loose:
+            console.print()
+        mark = f"{number}. " if block.numbered else "- "
+        _print(line(item.text), console, mark)
+        for fact in item.facts:
+            _print(line(Cell(fact, "quiet")), console, " " * len(mark))
+
+
+def _print(text: RichText, console: Console, mark: str = "") -> None:
+    """Print a paragraph behind a mark, broken into lines in a terminal only."""
+    lines = text.wrap(console, max(1, console.width - len(mark))) if console.is_terminal else [text]
+    for index, each in enumerate(lines):
+        console.print(RichText(" " * len(mark) if index else mark) + each, soft_wrap=True)
 
 
 def _show_table(table: Table, console: Console) -> None:
