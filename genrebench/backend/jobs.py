@@ -9,7 +9,7 @@ from genrebench.backend import worker
 from genrebench.backend.registry import load_backend
 from genrebench.backend.worker import Arrays
 from genrebench.system.environment import versions
-from genrebench.testing import Outcome, check_backend
+from genrebench.testing import CheckResult, check_backend
 
 
 def _surroundings(name: str) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def run_check(
     python: str | Path | None = None,
     timeout: float = 600.0,
     threads: int | None = 1,
-) -> tuple[list[Outcome], dict[str, Any]]:
+) -> tuple[list[CheckResult], dict[str, Any]]:
     """Run the conformance kit in a process of its own.
 
     Parameters
@@ -44,7 +44,7 @@ def run_check(
 
     Returns
     -------
-    list of Outcome
+    list of CheckResult
         What each check found.
     dict
         The worker's report: versions, threads, seconds, peak memory.
@@ -64,7 +64,7 @@ def run_check(
         threads=threads,
     )
     report = found.report | found.value["report"] | {"seconds": {"check": found.report["seconds"]}}
-    return [Outcome(**outcome) for outcome in found.value["outcomes"]], report
+    return [CheckResult(**outcome) for outcome in found.value["outcomes"]], report
 
 
 def check(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, Any]:

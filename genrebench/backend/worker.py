@@ -146,7 +146,7 @@ def start_job(
     WorkerError
         If the worker cannot be started.
     """
-    where = f"worker of {name or function}"
+    where = f"worker of {name}" if name else f"worker: job {function}"
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="genrebench-job-")))
         document = {"format": JOB_FORMAT, "function": function, "options": dict(options or {})}
@@ -234,12 +234,11 @@ def main(folder: Path) -> int:
     _events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     try:
-        report = _work(folder)
+        write_json(folder / "report.json", _work(folder))
     except Exception as error:
         traceback.print_exc()
         write_json(folder / "report.json", {"error": one_line(error)})
         return 1
-    write_json(folder / "report.json", report)
     return 0
 
 

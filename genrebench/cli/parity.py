@@ -1,6 +1,5 @@
 """``genrebench parity``: the proof that backends build the same network, or the first layer where they do not."""
 
-import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -101,10 +100,13 @@ def parity(ctx: click.Context, /, *, source: Path | None, output: Path | None, *
     source : Path, optional
         A report to render again.
     """
-    from genrebench.parity.rendering.terminal import show_report
+    from rich.console import Console
+
+    from genrebench.parity.document import show_report
     from genrebench.parity.report import load_report
 
-    console = _console()
+    # A pipe has no width; whatever reads it wants whole lines.
+    console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
     if source is not None:
         others = [param.opts[0] for param in _given(ctx) if param.name not in ("source", "output")]
         if others:
@@ -126,26 +128,10 @@ def parity(ctx: click.Context, /, *, source: Path | None, output: Path | None, *
         raise click.exceptions.Exit(1)
 
 
-def _console() -> "Console":
-    """Make a console that goes on in silence when nobody reads on, as behind ``| head -1``."""
-    from rich.console import Console
-
-    class Quiet(Console):
-        """A console that a closed pipe does not end."""
-
-        def on_broken_pipe(self) -> None:
-            """Send what is yet to be printed nowhere."""
-            self.quiet = True
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-    # A pipe has no width; whatever reads it wants whole lines.
-    return Quiet() if sys.stdout.isatty() else Quiet(width=_PIPE_WIDTH)
-
-
 @contextmanager
 def _shown(console: "Console") -> "Iterator[Progress]":
     """Show how far a run is, and each stage as it is known."""
-    from genrebench.parity.rendering.terminal import stage_line
+    from genrebench.parity.document import stage_line
     from genrebench.parity.run import Progress
 
     waiting: list[str] = []
@@ -171,12 +157,16 @@ def _shown(console: "Console") -> "Iterator[Progress]":
 
 def _write(report: "Report", folder: Path, source: Path | None) -> None:
     """Write all forms of a report, made before any of its files is written."""
-    from genrebench.parity.rendering.markdown import markdown
-    from genrebench.parity.rendering.page import page
+    from genrebench.parity.document import parity_document
     from genrebench.parity.report import save_report
+    from genrebench.report.html import page
+    from genrebench.report.markdown import markdown
     from genrebench.system.files import write_atomically
 
-    rendered = {"parity.md": markdown(report).encode(), "parity.html": page(report).encode()}
+    rendered = {
+        "parity.md": markdown(parity_document(report)).encode(),
+        "parity.html": page(parity_document(report, every_row=True)).encode(),
+    }
     folder.mkdir(parents=True, exist_ok=True)
     if source is None or (folder / "parity.json").resolve() != source.resolve():
         save_report(folder / "parity.json", report)
@@ -186,6 +176,6 @@ def _write(report: "Report", folder: Path, source: Path | None) -> None:
 
 def _say_where(folder: Path) -> None:
     """Print what was written."""
-    from genrebench.cli.output import note
+    from genrebench.cli.output import echo_err
 
-    note(f"{folder}: parity.json, parity.md, parity.html")
+    echo_err(f"{folder}: parity.json, parity.md, parity.html")

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import cycle, islice
-from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -37,6 +36,7 @@ from genrebench.parity.outputs import (
     answer_types,
 )
 from genrebench.system.environment import versions
+from genrebench.system.files import StrPath
 
 # With these, one step of Adam moves a weight by g / (|g| + 1), which gives the gradient g back.
 GRADIENT_PROBE_ADAM = Adam(learning_rate=1.0, beta_1=0.0, beta_2=0.0, epsilon=1.0)
@@ -50,7 +50,7 @@ def run_backends(
     inputs: ParityInputs,
     backends: Iterable[str],
     *,
-    pythons: Mapping[str, str | PathLike[str]] | None = None,
+    pythons: Mapping[str, StrPath] | None = None,
     threads: int = 1,
     on_done: Callable[[str, float], None] = lambda backend, seconds: None,
 ) -> dict[str, Outputs]:

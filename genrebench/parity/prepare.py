@@ -1,25 +1,21 @@
 """From a request to the inputs that all backends are given."""
 
 from dataclasses import dataclass
-from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from genrebench.audio.standardize import Standardizer
 from genrebench.data.dataset import Dataset, load_dataset
 from genrebench.errors import ConfigError
+from genrebench.model.model import Model
 from genrebench.network.architecture import Architecture
 from genrebench.network.genre_cnn import genre_cnn
+from genrebench.network.load import load_architecture
 from genrebench.network.sampling import random_inputs
 from genrebench.network.types import Array
 from genrebench.parity.inputs import ParityInputs, make_inputs
 from genrebench.parity.request import ParityRequest
-from genrebench.system.files import escaped, read_json
-
-if TYPE_CHECKING:
-    from genrebench.model.saved import SavedModel
+from genrebench.system.files import escaped
 
 # Spectrograms that a trained model is tried on.
 _TRIED = 64
@@ -64,9 +60,9 @@ def prepare(request: ParityRequest) -> tuple[ParityInputs, Description]:
     given = [name for name, value in origins.items() if value]
     if len(given) > 1:
         raise ConfigError(f"expected one of {', '.join(given)}, received several; each says what the network is")
-    saved = _model(request)
-    tree = load_dataset(Path(request.data)) if request.data else None
-    network = saved.spec.architecture if saved else _network(request, tree)
+    saved = request.model if request.model is None or isinstance(request.model, Model) else Model.load(request.model)
+    tree = load_dataset(request.data) if request.data else None
+    network = saved.architecture if saved else _network(request, tree)
     if not network.trainable or network.classes < 2:
         raise ConfigError(
             "expected a network with weights to train and at least two logits, without which loss and gradients say "
@@ -88,7 +84,7 @@ def prepare(request: ParityRequest) -> tuple[ParityInputs, Description]:
     return inputs, _describe(request, network, saved)
 
 
-def _describe(request: ParityRequest, network: Architecture, saved: "SavedModel | None") -> Description:
+def _describe(request: ParityRequest, network: Architecture, saved: Model | None) -> Description:
     """Describe the inputs and the weights."""
     origin = f"spectrograms from {escaped(str(request.data))}" if request.data else "random inputs"
     size = " x ".join(map(str, network.input_shape))
@@ -102,17 +98,8 @@ def _describe(request: ParityRequest, network: Architecture, saved: "SavedModel 
         command=request.command,
         inputs=f"{request.batch_size} {origin}, {size}, seed {request.seed}{tried}",
         weights=weights,
-        genres=saved.spec.genres if saved else (),
+        genres=saved.genres if saved else (),
     )
-
-
-def _model(request: ParityRequest) -> "SavedModel | None":
-    """Load the model that the request names, unless it is one already."""
-    if request.model is None or not isinstance(request.model, str | PathLike):
-        return request.model
-    from genrebench.model.saved import load_model
-
-    return load_model(Path(request.model))
 
 
 def _network(request: ParityRequest, tree: Dataset | None) -> Architecture:
@@ -120,7 +107,7 @@ def _network(request: ParityRequest, tree: Dataset | None) -> Architecture:
     if isinstance(request.architecture, Architecture):
         return request.architecture
     if request.architecture is not None:
-        return read_architecture(request.architecture)
+        return load_architecture(request.architecture)
     if request.input_shape:
         return genre_cnn(request.input_shape)
     if tree:
@@ -129,24 +116,7 @@ def _network(request: ParityRequest, tree: Dataset | None) -> Architecture:
     return genre_cnn()
 
 
-def read_architecture(path: str | PathLike[str]) -> Architecture:
-    """Read an architecture, or the one in a model's description.
-
-    Raises
-    ------
-    ConfigError
-        If the file cannot be read or holds none.
-    """
-    document = read_json(Path(path), expected="an architecture", error=ConfigError)
-    if isinstance(document, dict) and "architecture" in document:
-        document = document["architecture"]
-    try:
-        return Architecture.from_json(document)
-    except ConfigError as error:
-        raise ConfigError(f"{escaped(Path(path))}: {error}") from error
-
-
-def _standardized(tree: Dataset, network: Architecture, saved: "SavedModel | None") -> Array:
+def _standardized(tree: Dataset, network: Architecture, saved: Model | None) -> Array:
     """Standardize the spectrograms of a tree.
 
     Returns
@@ -160,7 +130,7 @@ def _standardized(tree: Dataset, network: Architecture, saved: "SavedModel | Non
             f"{tree.spectrograms.shape[1:]}"
         )
     everything = np.arange(len(tree.spectrograms))
-    standardizer = saved.spec.standardizer if saved else Standardizer.fit(tree.spectrograms, everything)
+    standardizer = saved.standardizer if saved else Standardizer.fit(tree.spectrograms, everything)
     inputs: Array = standardizer.apply(tree.spectrograms)[..., None]
     return inputs
 

@@ -6,14 +6,13 @@ holds NaN, is None, and the row's note says why.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from genrebench.errors import ConfigError
-from genrebench.system.files import escaped, read_json, write_json
+from genrebench.system.files import StrPath, escaped, read_json, write_json
 
 SCHEMA_VERSION = 2
 
@@ -161,6 +160,11 @@ class Comparison:
     against: str
     rows: tuple[Row, ...]
     error: str = ""
+
+    @property
+    def title(self) -> str:
+        """Name the two for people."""
+        return f"{self.backend} against {'itself, traced' if self.against == self.backend else self.against}"
 
     @property
     def passed(self) -> bool:
@@ -351,7 +355,7 @@ class Report:
 _ADAPTER = TypeAdapter(Report)
 
 
-def save_report(path: str | PathLike[str], report: Report) -> None:
+def save_report(path: StrPath, report: Report) -> None:
     """Write a report as JSON.
 
     Parameters
@@ -362,7 +366,7 @@ def save_report(path: str | PathLike[str], report: Report) -> None:
     write_json(Path(path), {**_ADAPTER.dump_python(report, mode="json"), "passed": report.passed})
 
 
-def load_report(path: str | PathLike[str]) -> Report:
+def load_report(path: StrPath) -> Report:
     """Read a report that `save_report` wrote.
 
     Raises

@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from os import PathLike
 from typing import TYPE_CHECKING
 
+from genrebench.system.files import StrPath
+
 if TYPE_CHECKING:
-    from genrebench.model.saved import SavedModel
+    from genrebench.model.model import Model
     from genrebench.network.architecture import Architecture
     from genrebench.network.types import Array
-
-AnyPath = str | PathLike[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,14 +48,14 @@ class ParityRequest:
 
     backends: tuple[str, ...] = ("torch", "keras")
     reference: str = "numpy"
-    model: "AnyPath | SavedModel | None" = None
-    architecture: "AnyPath | Architecture | None" = None
+    model: "StrPath | Model | None" = None
+    architecture: "StrPath | Architecture | None" = None
     input_shape: tuple[int, int] | None = None
     weights: "Mapping[str, Array] | None" = None
-    data: AnyPath | None = None
+    data: StrPath | None = None
     steps: int = 12
     batch_size: int = 4
     seed: int = 0
     threads: int = 1
-    pythons: Mapping[str, AnyPath] = field(default_factory=dict)
+    pythons: Mapping[str, StrPath] = field(default_factory=dict)
     command: str = "genrebench.compare"

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from os import PathLike
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,9 +22,10 @@ from genrebench.parity.request import ParityRequest
 from genrebench.parity.stages import run_stages
 from genrebench.parity.stages.optimizer import losses_by_step
 from genrebench.system.environment import processor, versions
+from genrebench.system.files import StrPath
 
 if TYPE_CHECKING:
-    from genrebench.model.saved import SavedModel
+    from genrebench.model.model import Model
     from genrebench.network.architecture import Architecture
     from genrebench.network.types import Array
 
@@ -59,16 +59,16 @@ class Progress:
 def compare_backends(
     *backends: str,
     reference: str = ParityRequest.reference,
-    model: "str | PathLike[str] | SavedModel | None" = None,
-    architecture: "str | PathLike[str] | Architecture | None" = None,
+    model: "StrPath | Model | None" = None,
+    architecture: "StrPath | Architecture | None" = None,
     input_shape: tuple[int, int] | None = None,
     weights: "Mapping[str, Array] | None" = None,
-    data: str | PathLike[str] | None = None,
+    data: StrPath | None = None,
     steps: int = ParityRequest.steps,
     batch_size: int = ParityRequest.batch_size,
     seed: int = ParityRequest.seed,
     threads: int = ParityRequest.threads,
-    pythons: Mapping[str, str | PathLike[str]] | None = None,
+    pythons: Mapping[str, StrPath] | None = None,
 ) -> Report:
     """Compare the networks that backends build, layer by layer, gradient by gradient, step by step, in float64.
 

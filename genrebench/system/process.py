@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from genrebench.system.memory import peak_memory_bytes
+
 # Read by numerical libraries while they are imported, so they are set before a process starts.
 THREAD_VARIABLES = (
     *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"),
@@ -41,8 +43,8 @@ class ProcessResult:
     seconds : float
         Wall-clock time from its start to its end.
     peak_memory_bytes : int
-        Largest resident memory of it and of what it started and waited for; 0 where the system does not tell. Linux
-        counts what this process had when it started the other, too.
+        Largest resident memory of it and of what it started and waited for; 0 where that cannot be known: Linux counts
+        what this process had when it started the other, too, so that a smaller process hides behind it.
     stdout, stderr : str
         All that it wrote; standard output is empty if `start_process` was given ``on_line``.
     time_limit : float, optional
@@ -187,7 +189,7 @@ class _Running:
     def __init__(self, process: subprocess.Popen[bytes], began: float) -> None:
         """Begin to wait."""
         self.seconds, self.peak_memory_bytes = 0.0, 0
-        self._process, self._began = process, began
+        self._process, self._began, self._own_peak = process, began, peak_memory_bytes() or 0
         self._ended = threading.Event()
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -205,7 +207,8 @@ class _Running:
         if hasattr(os, "wait4"):
             _, status, usage = os.wait4(self._process.pid, 0)
             self._process.returncode = os.waitstatus_to_exitcode(status)
-            self.peak_memory_bytes = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+            peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+            self.peak_memory_bytes = peak if sys.platform != "linux" or peak > 1.05 * self._own_peak else 0
         else:
             self._process.wait()
         self.seconds = time.perf_counter() - self._began

@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 import pytest
+from genrebench.testing.examples import MIXED, compare
 
 from genrebench.backend.jobs import Call, Job, JobResult, run_check, run_job
 from genrebench.backend.registry import list_backends
@@ -12,7 +13,6 @@ from genrebench.network.genre_cnn import genre_cnn
 from genrebench.network.numerics import FORWARD_TOLERANCE, GRADIENT_TOLERANCE
 from genrebench.network.sampling import random_inputs, random_masks, random_weights
 from genrebench.testing import tally
-from genrebench.testing.examples import MIXED, compare
 
 ARCHITECTURES = {"genre": genre_cnn(), "mixed": MIXED}
 ENTRIES = list_backends()

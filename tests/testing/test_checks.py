@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from genrebench.testing.examples import CheckFailure, Subject, compare
 
 from genrebench.backend.protocol import BackendInfo
 from genrebench.backend.registry import load_backend
@@ -13,7 +14,6 @@ from genrebench.errors import ConfigError
 from genrebench.network.numerics import relative_error
 from genrebench.testing import Outcome, check_backend, check_names, tally
 from genrebench.testing.checks import CHECKS
-from genrebench.testing.examples import CheckFailure, Subject, compare
 
 torch = pytest.importorskip("torch")
 network = pytest.importorskip("genrebench_torch.network")
