@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from genrebench.backend.numpy_info import INFO as NUMPY
 from genrebench.backend.protocol import Network, Trainable
 from genrebench.backend.registry import load_backend
 from genrebench.backend.worker import JobResult, one_line, start_job
@@ -60,8 +59,6 @@ def run_backends(
     ----------
     pythons : mapping of str to path, optional
         Interpreters of other environments, by backend.
-    threads : int
-        Number of threads of each.
     on_done : callable
         Called with the name of each backend that has answered, and the seconds that it computed.
 
@@ -101,11 +98,6 @@ def run_here(inputs: ParityInputs, backend: str) -> Outputs:
     return Outputs.from_job(*answer(arrays, options | {"backend": backend}), {})
 
 
-def run_definitions(inputs: ParityInputs) -> Outputs:
-    """Compute by definition, in this process, what backends are asked."""
-    return run_here(inputs, NUMPY.name)
-
-
 def answer(arrays: dict[str, Array], options: dict[str, Any]) -> tuple[dict[str, Array], Any]:
     """Ask a backend everything: the function of the job.
 
@@ -116,10 +108,8 @@ def answer(arrays: dict[str, Array], options: dict[str, Any]) -> tuple[dict[str,
 
     Returns
     -------
-    dict of str to ndarray
-        The answers of `Outputs`, packed; one that could not be computed says why.
-    dict
-        ``info`` of the backend, versions, device and seconds by question.
+    dict of str to ndarray, dict
+        What `Outputs.from_job` reads: answers, and the backend's account of itself.
     """
     info, backend = load_backend(options["backend"])
     inputs = ParityInputs.unpack(arrays, options)

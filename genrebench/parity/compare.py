@@ -13,17 +13,7 @@ from genrebench.parity.report import DIVERGES, EQUAL, Quantity, Row, Verdict, Vi
 
 
 def _verdict(error: float | None, tolerance: float | None, *, is_equal: bool, holds: bool) -> Verdict:
-    """Decide on a row: the one place that does, but for `mark_known`.
-
-    Parameters
-    ----------
-    error : float or None
-        Relative error; None for what cannot be measured.
-    tolerance : float or None
-        Largest error that passes; None if nothing is asked.
-    holds : bool
-        Whether all else holds that is asked of the row.
-    """
+    """Decide on a row: the one place that does, but for `mark_known`; see `compare`."""
     if tolerance is not None and not holds:
         return DIVERGES
     if is_equal:
@@ -48,7 +38,7 @@ def compare(
     step: int | None = None,
     case: Any = None,
 ) -> Row:
-    """Compare one tensor.
+    """Compare one tensor; what cannot be compared diverges.
 
     Parameters
     ----------
@@ -63,11 +53,6 @@ def compare(
         numbers.
     note, mode, step, case : str, int or object
         As of `Row`.
-
-    Returns
-    -------
-    Row
-        The comparison; what cannot be compared diverges.
     """
     shape = () if value is None else value.shape
     relative_l2: float | None = 0.0
@@ -91,22 +76,9 @@ def compare(
         scaled_max = float(difference[index]) / (largest or 1.0)
         scaled_max = scaled_max if np.isfinite(scaled_max) else None
         worst, ulps = Worst(tuple(map(int, index)), *pair), ulps_between(*pair, np.result_type(value, np.float32))
-    return Row(
-        tensor=tensor,
-        quantity=quantity,
-        view=view,
-        shape=shape,
-        relative_l2=relative_l2,
-        scaled_max=scaled_max,
-        worst=worst,
-        ulps=ulps,
-        tolerance=tolerance,
-        verdict=_verdict(relative_l2, tolerance, is_equal=ulps == 0 and worst is None, holds=holds),
-        note=note,
-        mode=mode,
-        step=step,
-        case=case,
-    )
+    verdict = _verdict(relative_l2, tolerance, is_equal=ulps == 0 and worst is None, holds=holds)
+    numbers = (relative_l2, scaled_max, worst, ulps, tolerance)
+    return Row(tensor, quantity, view, shape, *numbers, verdict, note=note, mode=mode, step=step, case=case)
 
 
 def state(
@@ -119,13 +91,7 @@ def state(
     relative_l2: float | None = None,
     case: Any = None,
 ) -> Row:
-    """State what is right or wrong without a measure.
-
-    Parameters
-    ----------
-    relative_l2 : float, optional
-        A number to be shown all the same.
-    """
+    """State what is right or wrong without a measure; a number may be shown all the same."""
     verdict = _verdict(0.0, 0.0, is_equal=True, holds=holds)
     return Row(tensor, quantity, "cumulative", shape, relative_l2, None, None, None, 0.0, verdict, note=note, case=case)
 
@@ -173,18 +139,7 @@ def compare_all(
 
 
 def expect_known(rows: list[Row], entries: tuple[Entry[Any], ...]) -> list[Row]:
-    """Let pass the divergences that an entry of the ledger predicts and that are a property of a framework.
-
-    Parameters
-    ----------
-    entries : tuple of Entry
-        Those which are tried, if they are `Entry.accepted`.
-
-    Returns
-    -------
-    list of Row
-        The same, or ones with the verdict ``known``, and the residual in the note.
-    """
+    """Let pass, as ``known``, the divergences that an accepted entry of the ledger predicts."""
     accepted = [entry for entry in entries if entry.accepted]
     found = []
     for row in rows:

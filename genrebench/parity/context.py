@@ -1,10 +1,11 @@
 """What the stages look at: the inputs, the outputs of all backends, and what follows from them by definition."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, product
+from typing import TypeVar
 
 import numpy as np
 
@@ -22,22 +23,12 @@ from genrebench.parity.outputs import Answer, Outputs, Trace
 # How much further than a step of one ulp moves a result two right computations may be apart.
 CONTROL_FACTOR = 10.0
 
+A = TypeVar("A", bound=Answer)
+
 
 @dataclass(frozen=True)
 class Context:
-    """One comparison.
-
-    Attributes
-    ----------
-    inputs : ParityInputs
-        What the backends were given.
-    outputs : dict of str to Outputs
-        What each returned, the reference included.
-    backends : tuple of str
-        What is compared.
-    reference : str
-        With what.
-    """
+    """What backends were given, what each returned, and who is compared with which reference."""
 
     inputs: ParityInputs
     outputs: Mapping[str, Outputs]
@@ -102,10 +93,17 @@ class Context:
         """Look up the reference's outputs."""
         return self.outputs[self.reference]
 
-    def pairs(self) -> Iterator[tuple[str, str]]:
-        """List who is compared with whom: each backend and the reference, then the backends with each other."""
-        yield from ((backend, self.reference) for backend in self.backends)
-        yield from combinations(self.backends, 2)
+    def pairs(self, pick: Callable[[Outputs], A]) -> Iterator[tuple[str, str, A, A, str]]:
+        """List who is compared with whom: each backend and the reference, then the backends with each other.
+
+        Yields
+        ------
+        tuple of (str, str, Answer, Answer, str)
+            Both names, their answers, and why these cannot be compared as a whole; empty if they can.
+        """
+        for backend, against in (*product(self.backends, [self.reference]), *combinations(self.backends, 2)):
+            ours, theirs = pick(self.outputs[backend]), pick(self.outputs[against])
+            yield backend, against, ours, theirs, ours.error or (theirs.error and f"{against}: {theirs.error}")
 
     @property
     def uniform_loss(self) -> float:
@@ -118,13 +116,10 @@ class Context:
 
     @cached_property
     def gradient_tolerances(self) -> dict[str, float]:
-        """Measure how far one ulp in each weight moves the gradients.
+        """Choose the largest relative error of each gradient.
 
-        Returns
-        -------
-        dict of str to float
-            Largest relative error that a gradient may have, by canonical name: the gate, or, where the terms of a
-            gradient cancel and leave fewer digits than that, a multiple of what one ulp does.
+        That is the gate, or, where the terms of a gradient cancel and leave fewer digits, a multiple of what one ulp in
+        each weight does.
         """
         perturbed = self.right.perturbed.gradients
         tolerances = {}
@@ -189,8 +184,3 @@ class Context:
         count = len(self.inputs.x) * math.prod(node.input_shapes[0][:-1])
         old = self.inputs.weights[name]
         return StatisticCase(received, expected, name.rpartition("/")[2], layer.momentum, count, old)
-
-
-def reason(ours: Answer, theirs: Answer, against: str) -> str:
-    """Tell why two answers cannot be compared as a whole: the reason of this backend, or else of the other."""
-    return ours.error or (f"{against}: {theirs.error}" if theirs.error else "")

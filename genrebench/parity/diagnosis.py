@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from genrebench.backend.numpy_info import INFO as NUMPY
-from genrebench.parity.answers import run_definitions
+from genrebench.parity.answers import run_here
 from genrebench.parity.context import Context
 from genrebench.parity.ledger.base import explain
 from genrebench.parity.ledger.entries import entries_for
@@ -18,19 +18,14 @@ _FOLLOWING = ("loss", "gradients", "steps", "trained")
 
 
 def diagnose(context: Context, stages: tuple[Stage, ...]) -> tuple[Finding, ...]:
-    """Explain what diverges.
+    """Explain what diverges, by backend in order of the stages; the first of a backend is where it goes wrong.
 
-    A reference other than the definitions is held to these itself; if it is off, so is everybody else.
-
-    Returns
-    -------
-    tuple of Finding
-        By backend in order of the stages; the first of a backend is where it goes wrong.
+    A reference other than the definitions is held to these itself; if it is off, everybody is held to them.
     """
     own: list[Finding] = []
     if context.reference != NUMPY.name:
         outputs = dict(context.outputs)
-        outputs.setdefault(NUMPY.name, run_definitions(context.inputs))
+        outputs.setdefault(NUMPY.name, run_here(context.inputs, NUMPY.name))
         defined = Context(context.inputs, outputs, (context.reference,), NUMPY.name)
         own = _of_backend(defined, tuple(run_computed(defined)), context.reference)
         if own:
@@ -42,13 +37,7 @@ def diagnose(context: Context, stages: tuple[Stage, ...]) -> tuple[Finding, ...]
 
 
 def _of_backend(context: Context, stages: Iterable[Stage], backend: str) -> list[Finding]:
-    """Explain what diverges in one backend.
-
-    Returns
-    -------
-    list of Finding
-        One per diverging layer, tensor or quantity with an error of its own, the first one first.
-    """
+    """Explain each layer, tensor or quantity of one backend that has an error of its own, the first one first."""
     found: list[Finding] = []
     # A short run goes astray if training does; the fast path says where.
     for stage in sorted(stages, key=lambda stage: stage.id == "steps"):
@@ -73,10 +62,7 @@ def _of_backend(context: Context, stages: Iterable[Stage], backend: str) -> list
 def _follows(finding: Finding, row: Row, found: list[Finding]) -> bool:
     """Return whether a finding adds nothing to those before.
 
-    Returns
-    -------
-    bool
-        True for a layer whose output was named before, and for what nothing explains while something else is off.
+    So does a layer whose output was named before, and what nothing explains while something else is off.
     """
     seen = {each.row.node for each in found if each.row}
     if finding.stage in _FORWARD and row.node in seen and (row.quantity == "output" or finding.cause is None):
@@ -85,14 +71,7 @@ def _follows(finding: Finding, row: Row, found: list[Finding]) -> bool:
 
 
 def _place(context: Context, finding: Finding) -> tuple[int, int]:
-    """Find where in the order of things a finding stands.
-
-    Returns
-    -------
-    tuple of int
-        First the weights, then layer outputs in evaluation, whose shape is part of the structure, in the network's
-        order; then everything else.
-    """
+    """Order findings: weights, then layer outputs in evaluation, whose shape is the structure, then everything else."""
     if finding.stage == "weights":
         return 0, 0
     if finding.stage not in ("structure", "evaluation"):
@@ -116,13 +95,7 @@ def _joined(findings: list[Finding]) -> list[Finding]:
 
 
 def _has_own_error(stage: Stage, comparison: Comparison) -> bool:
-    """Return whether a stage that builds on the forward pass adds an error of its own.
-
-    Returns
-    -------
-    bool
-        True for a loss that is not the cross-entropy of the backend's own logits.
-    """
+    """Return whether a loss is not the cross-entropy of the backend's own logits."""
     cases = [row.case for row in comparison.rows if isinstance(row.case, LossCase)]
     return any(abs(case.received - case.expected) > (stage.gate or 0) * abs(case.expected) for case in cases)
 
@@ -130,10 +103,7 @@ def _has_own_error(stage: Stage, comparison: Comparison) -> bool:
 def _own_errors(stage: Stage, comparison: Comparison) -> list[Row]:
     """Choose the rows that have errors of their own.
 
-    Returns
-    -------
-    list of Row
-        In a forward pass all isolated rows that diverge, or the first cumulative one if none does; else the first row.
+    In a forward pass these are all isolated rows that diverge, or the first cumulative one; else the first row.
     """
     diverging = [row for row in comparison.rows if row.diverges]
     if stage.id in _FORWARD:

@@ -23,17 +23,7 @@ _TRIED = 64
 
 @dataclass(frozen=True)
 class Description:
-    """How a run is described in its report.
-
-    Attributes
-    ----------
-    command : str
-        What was asked, as one would type it.
-    inputs, weights : str
-        What they are.
-    genres : tuple of str
-        Names of the logits, if the model has any.
-    """
+    """How a run is described in its report; `genres` are the names of the logits, if the model has any."""
 
     command: str = ""
     inputs: str = ""
@@ -43,13 +33,6 @@ class Description:
 
 def prepare(request: ParityRequest) -> tuple[ParityInputs, Description]:
     """Load the network, its weights and the inputs.
-
-    Returns
-    -------
-    ParityInputs
-        What all backends are given.
-    Description
-        How the run is described.
 
     Raises
     ------
@@ -117,13 +100,7 @@ def _network(request: ParityRequest, tree: Dataset | None) -> Architecture:
 
 
 def _standardized(tree: Dataset, network: Architecture, saved: Model | None) -> Array:
-    """Standardize the spectrograms of a tree.
-
-    Returns
-    -------
-    ndarray of float32 [shape=(segments, n_mels, frames, 1)]
-        Inputs.
-    """
+    """Standardize the spectrograms of a tree: float32 [shape=(segments, n_mels, frames, 1)]."""
     if tree.spectrograms.shape[1:] != network.input_shape[:2] or network.input_shape[2] != 1:
         raise ConfigError(
             f"{escaped(tree.tree)}: expected spectrograms of {network.input_shape}, the network's input, received "
@@ -136,13 +113,7 @@ def _standardized(tree: Dataset, network: Architecture, saved: Model | None) -> 
 
 
 def _tried(network: Architecture, inputs: Array | None, seed: int) -> Array:
-    """Choose what a trained model is tried on.
-
-    Returns
-    -------
-    ndarray [shape=(n, height, width, channels)]
-        Spectrograms, evenly spread over the tree; random ones without a tree.
-    """
+    """Choose what a trained model is tried on, evenly spread over the tree; random inputs without a tree."""
     if inputs is None:
         return random_inputs(network, _TRIED, seed)[0]
     chosen: Array = inputs[np.linspace(0, len(inputs) - 1, min(_TRIED, len(inputs))).astype(int)]

@@ -20,35 +20,14 @@ Verdict = Literal["equal", "rounding", "known", "DIVERGES", "info"]
 View = Literal["cumulative", "isolated"]
 EQUAL: Final = "equal"
 DIVERGES: Final = "DIVERGES"
-Quantity = Literal[
-    "structure",
-    "weight",
-    "output",
-    "statistic",
-    "loss",
-    "gradient",
-    "update",
-    "m",
-    "v",
-    "weights",
-    "logits",
-    "mask",
-    "probabilities",
-    "genres",
-]
+_OfTensors = Literal["structure", "weight", "output", "statistic", "gradient", "update", "m", "v", "mask"]
+_OfNetworks = Literal["loss", "weights", "logits", "probabilities", "genres"]
+Quantity = _OfTensors | _OfNetworks
 
 
 @dataclass(frozen=True)
 class Worst:
-    """The element of a tensor with the largest difference.
-
-    Attributes
-    ----------
-    index : tuple of int
-        Where it stands.
-    value, expected : float or None
-        What the backend and the other side have there; None for NaN and infinity.
-    """
+    """The element of a tensor with the largest difference; NaN and infinity are None."""
 
     index: tuple[int, ...]
     value: float | None
@@ -69,8 +48,6 @@ class Row:
     view : str
         ``cumulative``: as the network computed it; ``isolated``: against the reference layer that was fed with this
         backend's own input, which leaves out what the layer inherited.
-    shape : tuple of int
-        Shape of the tensor.
     relative_l2 : float or None
         ``|value - expected| / |expected|``, over the whole tensor.
     scaled_max : float or None
@@ -89,8 +66,6 @@ class Row:
         What else is to be said, such as why nothing could be compared.
     mode : str
         What sets it apart from others of its tensor and quantity: the pass, the type, where a weight was sent.
-    step : int or None
-        Number of the step in the short run.
     case : object
         What the ledger needs to explain the row; only while a run lasts, never stored.
     """
@@ -144,16 +119,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All tensors of one backend against another in one stage.
+    """All tensors of one backend against another in one stage, in the network's order.
 
-    Attributes
-    ----------
-    backend, against : str
-        Names of the two; equal where what training runs is compared with the same backend's traced network.
-    rows : tuple of Row
-        One per tensor, in the network's order.
-    error : str
-        What the backend answered instead of tensors; empty if it computed.
+    A backend against itself: what training runs, against its traced network. `error` is what the backend answered
+    instead of tensors; empty if it computed.
     """
 
     backend: str
@@ -183,12 +152,8 @@ class Stage:
 
     Attributes
     ----------
-    id, title : str
-        Short name and heading.
     criterion : str
         In words, what is compared and what passes.
-    dtype : str
-        Type of the computation.
     gate : float or None
         Largest relative error that passes; None for a stage that informs only.
     comparisons : tuple of Comparison
@@ -219,14 +184,8 @@ class Cause:
 
     Attributes
     ----------
-    id : str
-        Its key, such as ``batch-norm-epsilon``.
     parameters : dict of str to float or str
-        What it is here, such as ``{"epsilon": 1e-05}``.
-    title : str
-        What it is, in general.
-    explanation : str
-        What it is here, in words, such as ``epsilon 1e-05 (PyTorch's default), expected 0.001``.
+        What it is here, such as ``{"epsilon": 1e-05}``; `explanation` says the same in words.
     residual : float
         What remains of the difference when the reference does the same.
     citation : str
@@ -247,10 +206,6 @@ class Finding:
 
     Attributes
     ----------
-    backend : str
-        Who is off.
-    stage : str
-        Id of the stage.
     row : Row or None
         The diverging row; None if the backend raised instead of computing.
     tolerance : float or None
@@ -280,36 +235,22 @@ class Report:
 
     Attributes
     ----------
-    schema : int
-        Version of this form.
     created : str
         Date and time (ISO 8601, UTC).
-    seconds : float
-        How long the run took.
     command : str
         What was asked, as one would type it.
-    backends : tuple of str
-        What was compared.
-    reference : str
-        With what.
-    inputs : str
+    inputs, weights : str
         What they were, such as ``4 random inputs, 128 x 130 x 1, seed 0``.
-    weights : str
-        What they were.
-    architecture : dict
-        The network.
     hashes : dict of str to str
         SHA-256 of architecture, weights and inputs.
     environment : dict
         Platform, processor, flags.
     workers : dict of str to dict
         What each backend's process says of itself: versions, threads, device, seconds, peak memory.
-    stages : tuple of Stage
-        In order.
     findings : tuple of Finding
         What is off, the first one first.
     verdict : str
-        One or two sentences.
+        What was found, in a few sentences.
     losses : dict of str to list of float
         Relative error of the loss by step, by backend; ``control`` is the reference one ulp away.
     """
@@ -356,13 +297,7 @@ _ADAPTER = TypeAdapter(Report)
 
 
 def save_report(path: StrPath, report: Report) -> None:
-    """Write a report as JSON.
-
-    Parameters
-    ----------
-    path : path
-        File to write; its folder must exist.
-    """
+    """Write a report as JSON, into a folder that exists."""
     write_json(Path(path), {**_ADAPTER.dump_python(report, mode="json"), "passed": report.passed})
 
 

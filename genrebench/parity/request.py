@@ -14,36 +14,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ParityRequest:
-    """What is compared, and on what.
+    """What is compared, and on what; `genrebench.parity.compare_backends` explains it.
 
-    Attributes
-    ----------
-    backends : tuple of str
-        What is compared.
-    reference : str
-        With what.
-    model : path or model, optional
-        A trained model, whose network and weights are compared.
-    architecture : path or Architecture, optional
-        The network, or a JSON file of one; by default the genre network.
-    input_shape : tuple of int, optional
-        (n_mels, frames) of the genre network; by default those of `data`, or else the usual ones.
-    weights : mapping of str to ndarray, optional
-        Canonical weights; by default the model's, or else random ones.
-    data : path, optional
-        Spectrogram tree from which inputs are taken; by default they are random.
-    steps : int
-        Steps of the short training run.
-    batch_size : int
-        Inputs in a batch.
-    seed : int
-        Seed of all that is random.
-    threads : int
-        Threads of each backend.
-    pythons : mapping of str to path
-        By backend, the interpreter of the environment that has it.
-    command : str
-        What was asked, as one would type it.
+    `command` is what was asked, as one would type it.
     """
 
     backends: tuple[str, ...] = ("torch", "keras")

@@ -39,17 +39,7 @@ _FLAGS = (
 
 @dataclass(frozen=True)
 class Progress:
-    """Whom a run tells how far it is.
-
-    Attributes
-    ----------
-    on_start : callable
-        Called with the names of all backends that are asked.
-    on_answer : callable
-        Called with the name of each backend that has answered, and the seconds that it computed.
-    on_stage : callable
-        Called with each stage as soon as it is known.
-    """
+    """Whom a run tells how far it is: who is asked, who has answered after how many seconds, and each stage."""
 
     on_start: Callable[[Sequence[str]], None] = lambda names: None
     on_answer: Callable[[str, float], None] = lambda name, seconds: None
@@ -134,15 +124,8 @@ def compare_backends(
     return run_parity(request)
 
 
-def run_parity(request: ParityRequest, progress: Progress | None = None) -> Report:
-    """Run what was asked for.
-
-    Raises
-    ------
-    ConfigError, BackendError, WorkerError
-        If the comparison cannot be run.
-    """
-    progress = progress or Progress()
+def run_parity(request: ParityRequest, progress: Progress = Progress()) -> Report:
+    """Run what was asked for."""
     chosen = check_backends(request)
     inputs, description = prepare(request)
     began = time.perf_counter()
@@ -198,7 +181,7 @@ def compare_outputs(
     *,
     backends: Sequence[str],
     reference: str,
-    description: Description | None = None,
+    description: Description = Description(),  # noqa: B008 - frozen
     seconds: float = 0.0,
     on_stage: Callable[[Stage], None] = lambda stage: None,
 ) -> Report:
@@ -206,8 +189,6 @@ def compare_outputs(
 
     Parameters
     ----------
-    description : Description, optional
-        How the run is described.
     seconds : float
         How long the backends took.
     on_stage : callable
@@ -218,7 +199,6 @@ def compare_outputs(
     BackendError
         If the reference could not compute.
     """
-    description = description or Description()
     began = time.perf_counter()
     context = Context(inputs, outputs, tuple(backends), reference)
     found = []

@@ -116,7 +116,7 @@ def test_a_report_that_fails_has_status_1_again(failing: Report, tmp_path: Path)
         ("--model nothing", r"nothing/model\.json: expected a model"),
         ("--model {model} --input-shape 17x20", "expected one of --model, --input-shape, received several"),
         ("--architecture nothing.json", r"nothing\.json: expected an architecture, cannot be read"),
-        ("--architecture {folder}/text.json", r"text\.json: expected an architecture in JSON"),
+        ("--architecture {folder}/text.json", r"text\.json: expected the JSON of an architecture"),
         ("--architecture {folder}/list.json", r"list\.json: "),
         ("--data nowhere", "nowhere: expected"),
         ("--model {model} --data {other}", r"expected spectrograms of \(17, 20, 1\), the network's input, received"),
@@ -163,9 +163,9 @@ def test_ctrl_c_ends_the_workers_and_writes_nothing(tmp_path: Path) -> None:
     """SIGINT while the backends compute: status 130, one line, no process left, no file."""
     witness, temporary = Witness(tmp_path / "pipe"), tmp_path / "tmp"
     temporary.mkdir()
-    # An interpreter that keeps the pipe open and never answers.
+    # An interpreter that keeps the pipe open, never answers, and ends with its parent as workers do.
     python = tmp_path / "python"
-    python.write_text(f"#!/bin/sh\nexec 3> {witness.path}\necho here >&3\nexec tail -f /dev/null\n")
+    python.write_text(f"#!/bin/sh\nexec 3> {witness.path}\necho here >&3\nexec cat\n")
     python.chmod(0o755)
     options = ["--backend", "torch", "--python", f"torch={python}", "--output", str(tmp_path / "out")]
     with subprocess.Popen(

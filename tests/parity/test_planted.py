@@ -150,12 +150,7 @@ def test_a_planted_mistake_is_found(
     ],
 )
 def test_the_second_of_two_mistakes_is_named_too(
-    plants: str,
-    tensor: str,
-    cause: str,
-    answers: dict[str, Outputs],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    plants: str, tensor: str, cause: str, answers: dict[str, Outputs], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each layer is held to its definition on its own input, so the causes do not hide each other."""
     _, _, report = run_command(f"planted-{plants}", answers, tmp_path, monkeypatch)

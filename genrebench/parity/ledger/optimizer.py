@@ -16,7 +16,7 @@ _KERAS = "https://keras.io/api/optimizers/adam/"
 _TORCH = "https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class AdamCase(Case):
     """An update, or a moment, though gradients and state were equal.
 

@@ -10,7 +10,7 @@ from genrebench.network.numerics import FORWARD_TOLERANCE, GRADIENT_TOLERANCE, c
 from genrebench.network.reference import ReferenceNetwork
 from genrebench.network.types import Array, Weights
 from genrebench.parity.compare import compare, compare_all, state
-from genrebench.parity.context import CONTROL_FACTOR, Context, reason
+from genrebench.parity.context import CONTROL_FACTOR, Context
 from genrebench.parity.ledger.tensors import GradientCase, LossCase, WeightCase
 from genrebench.parity.report import Comparison, Row, Stage
 
@@ -48,13 +48,7 @@ def structure(context: Context) -> Stage:
 
 
 def weights(context: Context) -> Stage:
-    """Compare the weights that come back, from the backend and from the backend by way of the reference.
-
-    Returns
-    -------
-    Stage
-        Rows for what came back, for what the reference makes of that, and for what came back in float32.
-    """
+    """Compare the weights that come back, what the reference makes of these, and those that come back in float32."""
     given = context.inputs.weights
     single = {name: value.astype(np.float32) for name, value in given.items()}
     comparisons = []
@@ -77,17 +71,10 @@ def _weight_rows(received: Weights, given: Weights, *, mode: str = "") -> list[R
 
 
 def forward(context: Context, *, training: bool) -> Stage:
-    """Compare every layer's output, as computed and isolated.
-
-    Returns
-    -------
-    Stage
-        Cumulative and isolated rows, in training also for running statistics.
-    """
+    """Compare every layer's output, and in training running statistics, as computed and isolated."""
     comparisons = []
-    for backend, against in context.pairs():
-        ours, theirs = (context.trace(each, training=training) for each in (backend, against))
-        error = reason(ours, theirs, against)
+    traces = context.pairs(lambda outputs: outputs.training if training else outputs.evaluation)
+    for backend, against, ours, theirs, error in traces:
         cases = context.cases(backend, training=training) if against == context.reference else {}
         rows: list[Row] = []
         if not error or ours.outputs:  # a network of which a part runs gives what that part gives
@@ -125,9 +112,7 @@ def isolated_rows(context: Context, cases: Mapping[str, Any]) -> list[Row]:
 def loss(context: Context) -> Stage:
     """Compare the loss in training mode."""
     comparisons = []
-    for backend, against in context.pairs():
-        ours, theirs = (context.outputs[each].gradients for each in (backend, against))
-        error = reason(ours, theirs, against)
+    for backend, against, ours, theirs, error in context.pairs(lambda outputs: outputs.gradients):
         row = compare(
             "",
             ours.loss,
@@ -160,9 +145,7 @@ def gradients(context: Context) -> Stage:
     has_dropout = any(isinstance(node.layer, Dropout) for node in architecture.walk())
     undropped = right.undropped.gradients if has_dropout else {}
     comparisons = []
-    for backend, against in context.pairs():
-        ours, theirs = (context.outputs[each].gradients for each in (backend, against))
-        error = reason(ours, theirs, against)
+    for backend, against, ours, theirs, error in context.pairs(lambda outputs: outputs.gradients):
         expected = theirs.gradients
         cases = {
             name: GradientCase(value, expected[name], context.inputs.weights[name], undropped.get(name), expected)

@@ -10,7 +10,7 @@ from genrebench.network.numerics import GRADIENT_TOLERANCE, relative_error
 from genrebench.network.types import Array, Weights
 from genrebench.parity.answers import train_by_definition
 from genrebench.parity.compare import compare, compare_all, expect_known, mark_known
-from genrebench.parity.context import CONTROL_FACTOR, Context, reason
+from genrebench.parity.context import CONTROL_FACTOR, Context
 from genrebench.parity.ledger.optimizer import ADAM_ENTRIES, ROUNDED_ID, AdamCase, rounded
 from genrebench.parity.outputs import AdamUpdate, Training
 from genrebench.parity.report import Comparison, Quantity, Row, Stage
@@ -19,19 +19,12 @@ STEPS_LOSS_TOLERANCE = 1e-9
 
 
 def adam(context: Context) -> Stage:
-    """Compare one update of the optimizer from equal gradients and an equal state.
+    """Compare one update of the optimizer from equal gradients and an equal state: updates and both moments.
 
     A difference that an accepted entry of the ledger predicts is known and passes.
-
-    Returns
-    -------
-    Stage
-        For each trainable weight the update and both moments.
     """
     comparisons = []
-    for backend, against in context.pairs():
-        ours, theirs = (context.outputs[each].adam for each in (backend, against))
-        error = reason(ours, theirs, against)
+    for backend, against, ours, _, error in context.pairs(lambda outputs: outputs.adam):
         rows = [] if error and not ours.weights else _adam_rows(context, backend, against)
         if against == context.reference:
             rows = expect_known(rows, ADAM_ENTRIES)
@@ -73,34 +66,18 @@ def _adam_tensors(context: Context, answer: AdamUpdate) -> dict[Quantity, Weight
 def adam_case(
     context: Context, quantity: str, name: str, received: Array, expected: Array, gradient: Array, state: AdamState
 ) -> AdamCase:
-    """Collect what is needed to explain an update or a moment.
-
-    Parameters
-    ----------
-    name : str
-        Canonical name of the weight.
-    state : AdamState
-        Before the update.
-    """
-    return AdamCase(
-        received,
-        expected,
-        quantity=quantity,
-        weight=context.inputs.weights[name],
-        gradient=gradient,
-        m=state.m[name],
-        v=state.v[name],
-        step=state.step,
-    )
+    """Collect what is needed to explain an update or a moment of a weight; `state` is that before the update."""
+    weight, m, v = context.inputs.weights[name], state.m[name], state.v[name]
+    return AdamCase(received, expected, quantity, weight, gradient, m, v, state.step)
 
 
 def _rounded_hyperparameters(context: Context, backend: str) -> Adam | None:
-    """Find out whether a backend's Adam differs only by hyperparameters that passed through float32.
+    """Find the rounded hyperparameters by which alone a backend's Adam differs.
 
     Returns
     -------
     Adam or None
-        The rounded hyperparameters; None if the update is right, or off for another reason.
+        What passed through float32; None if the update is right, or off for another reason.
     """
     diverging = [row for row in _adam_rows(context, backend, context.reference) if row.diverges]
     cases = [row.case for row in diverging if isinstance(row.case, AdamCase)]
@@ -113,13 +90,7 @@ def _rounded_hyperparameters(context: Context, backend: str) -> Adam | None:
 
 
 def steps(context: Context) -> Stage:
-    """Compare a short run from an equal state with a control run that began one ulp away.
-
-    Returns
-    -------
-    Stage
-        A row for the loss of each step, and one for all weights after the last.
-    """
+    """Compare a short run by the loss of each step and the weights after the last, with a control one ulp away."""
     comparisons = []
     for backend in context.backends:
         answer = context.outputs[backend].steps

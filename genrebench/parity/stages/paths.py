@@ -23,14 +23,7 @@ TRAINED_TOLERANCE = 1e-5
 
 
 def fast_path(context: Context) -> Stage:
-    """Compare the network as training runs it with the same backend's traced one.
-
-    Returns
-    -------
-    Stage
-        For each backend that trains: logits, loss, gradients, running statistics, Adam's first update, and the masks
-        that dropout samples.
-    """
+    """Compare the network as training runs it with the same backend's traced one; and dropout's random masks."""
     comparisons = []
     for backend in context.backends:
         outputs = context.outputs[backend]
@@ -58,8 +51,8 @@ def _fast_rows(context: Context, backend: str) -> Iterator[Row]:
     expected_loss, floor = outputs.undropped.loss, context.uniform_loss
     yield compare("", loss, expected_loss, quantity="loss", tolerance=LOSS_TOLERANCE, floor=floor)
 
-    fast, right = ({name: each[name] for name in architecture.statistics if name in each}
-                   for each in (outputs.fast.weights, outputs.undropped_training.statistics))  # fmt: skip
+    after, right = outputs.fast.weights, outputs.undropped_training.statistics
+    fast = {name: after[name] for name in architecture.statistics if name in after}
     nodes = {name: node for node in architecture.walk() for name in node.weights}
     statistics = {
         name: context.statistic_case(nodes[name], name, fast[name], right[name]) for name in fast if name in right
@@ -74,7 +67,7 @@ def _fast_rows(context: Context, backend: str) -> Iterator[Row]:
     yield from compare_all(_fast_gradients(context, outputs.fast), gradients, tolerances, quantity="gradient")
 
     after = outputs.fast_adam.weights
-    received = {name: after[name] - weights[name] for name in gradients if name in after}
+    received = {name: after[name] - weights[name] for name in gradients if name in after and name in weights}
     expected, start = first_update(gradients), AdamState.zeros(gradients)
     cases = {
         name: adam_case(context, "update", name, received[name], expected[name], gradients[name], start)
@@ -93,13 +86,7 @@ def _fast_gradients(context: Context, training: Training) -> Weights:
 
 
 def _hidden(weight: Array, gradient: Array | None) -> float:
-    """Compute how much of a gradient cannot be seen in a weight that moved by it.
-
-    Returns
-    -------
-    float
-        The rounding of the weight before and after, relative to the gradient.
-    """
+    """Compute how much of a gradient a weight that moved by it hides: its rounding, relative to the gradient."""
     size = 0.0 if gradient is None else float(np.linalg.norm(gradient))
     return 2 * float(np.finfo(np.float64).eps) * float(np.linalg.norm(weight)) / size if 0 < size < np.inf else 0.0
 
@@ -138,24 +125,11 @@ def mask_row(layer: Dropout, received: Array | None) -> Row:
 
 
 def trained(context: Context, genres: Sequence[str]) -> Stage:
-    """Compare a trained model's probabilities, in float32.
-
-    Parameters
-    ----------
-    genres : sequence of str
-        Names of the logits.
-
-    Returns
-    -------
-    Stage
-        A row for the probabilities, and one for the genres.
-    """
+    """Compare a trained model's probabilities, in float32, and the genres that they name."""
     criterion = f"probabilities of the trained model, in float32: difference <= {TRAINED_TOLERANCE:g}, and equal genres"
     comparisons = []
     skipped = "needs --model" if context.inputs.spectrograms is None else ""
-    for backend, against in () if skipped else context.pairs():
-        ours, theirs = (context.outputs[each].trained for each in (backend, against))
-        error = ours.error or theirs.error
+    for backend, against, ours, theirs, error in () if skipped else context.pairs(lambda outputs: outputs.trained):
         rows = () if error else tuple(_trained_rows(ours.values, theirs.values, genres))
         comparisons.append(Comparison(backend, against, rows, error))
     gate = TRAINED_TOLERANCE
@@ -163,24 +137,14 @@ def trained(context: Context, genres: Sequence[str]) -> Stage:
 
 
 def _trained_rows(ours: Array | None, theirs: Array | None, genres: Sequence[str]) -> Iterator[Row]:
-    """Compare two backends' predictions.
-
-    Parameters
-    ----------
-    ours, theirs : ndarray [shape=(n, classes)] or None
-        Logits.
-    """
+    """Compare two backends' predictions by their logits."""
     if ours is None or theirs is None or ours.shape != theirs.shape:
         yield compare("", ours, theirs, quantity="logits", tolerance=TRAINED_TOLERANCE)
         return
     probabilities = [np.exp(log_softmax(each)) for each in (ours, theirs)]
     largest = float(np.abs(probabilities[0] - probabilities[1]).max())
     row = compare(
-        "",
-        *probabilities,
-        quantity="probabilities",
-        tolerance=TRAINED_TOLERANCE,
-        holds=largest <= TRAINED_TOLERANCE,
+        "", *probabilities, quantity="probabilities", tolerance=TRAINED_TOLERANCE, holds=largest <= TRAINED_TOLERANCE
     )
     yield replace(row, note=f"largest difference {largest:.1e}")
     chosen = [each.argmax(1) for each in probabilities]
@@ -194,13 +158,7 @@ def _trained_rows(ours: Array | None, theirs: Array | None, genres: Sequence[str
 
 
 def single_precision(context: Context) -> Stage:
-    """Show outputs and gradients in float32, next to what the reference itself loses in float32.
-
-    Returns
-    -------
-    Stage
-        Rows without a gate, against the reference in float64.
-    """
+    """Show outputs and gradients in float32 against float64, next to what the reference itself loses there."""
     comparisons = []
     for backend in context.backends:
         outputs = context.outputs[backend]

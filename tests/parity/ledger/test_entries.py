@@ -42,14 +42,7 @@ def layer_case(filters: int, kind: type[Layer], change: str = "") -> LayerCase:
     node = next(node for node in architecture.walk() if isinstance(node.layer, kind))
     right = outputs[node.name]
     return LayerCase(
-        right,
-        right,
-        architecture=architecture,
-        node=node,
-        weights=inputs.weights,
-        x=x,
-        outputs=outputs,
-        training=False,
+        right, right, architecture=architecture, node=node, weights=inputs.weights, x=x, outputs=outputs, training=False
     )
 
 
