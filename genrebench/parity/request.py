@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from genrebench.errors import ConfigError
 from genrebench.system.files import StrPath
 
 if TYPE_CHECKING:
@@ -32,3 +33,9 @@ class ParityRequest:
     threads: int = 1
     pythons: Mapping[str, StrPath] = field(default_factory=dict)
     command: str = "genrebench.compare"
+
+    def __post_init__(self) -> None:
+        """Refuse numbers with which nothing can be compared."""
+        for name, least in (("steps", 1), ("batch_size", 2), ("seed", 0), ("threads", 1)):
+            if (value := getattr(self, name)) < least:
+                raise ConfigError(f"{name}: expected a whole number of at least {least}, received {value!r}")

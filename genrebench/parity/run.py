@@ -103,9 +103,10 @@ def compare_backends(
 
     Examples
     --------
-    >>> report = compare_backends("numpy", reference="torch", input_shape=(17, 20))  # doctest: +SKIP
-    >>> report.passed  # doctest: +SKIP
-    True
+    >>> import genrebench as gb
+    >>> report = gb.compare("torch", input_shape=(17, 20), steps=2)
+    >>> report.passed, report.verdict
+    (True, 'torch builds the same network as numpy: all 9 gates hold.')
     """
     request = ParityRequest(
         backends=backends or ParityRequest.backends,

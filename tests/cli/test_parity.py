@@ -57,7 +57,7 @@ def save_model(folder: Path) -> Path:
 
 
 def test_a_model_on_a_tree_and_rendered_again(tmp_path: Path) -> None:
-    """Status 0, all stages, three files; ``--from`` writes the same pages elsewhere without running anything."""
+    """The status is 0, there are all stages and three files; ``--from`` writes the same elsewhere and runs nothing."""
     pytest.importorskip("torch")
     model, tree, output = save_model(tmp_path / "model"), save_tree(tmp_path / "tree"), tmp_path / "out"
     done = run("--backend", "torch", "--model", model, "--data", tree, "--steps", 3, "--output", output)

@@ -97,7 +97,7 @@ def test_the_terminal_shows_stages_layers_and_verdict(kind: str, width: int, req
 
 
 def test_markdown_shows_what_the_terminal_shows(passing: Report, failing: Report) -> None:
-    """Findings with their tolerance, one row per layer and a gradient; tables have as many cells in every row."""
+    """There are findings with tolerances, one row per layer, a gradient; tables have as many cells in every row."""
     text = markdown(parity_document(failing))
     assert text.startswith("# Parity of <b>") is False
     assert "smallest tolerance with which the stage would pass: 1.0e-03" in text

@@ -37,7 +37,7 @@ def test_equal_inputs_leave_random_weights_what_they_are() -> None:
 
 
 def test_inputs_are_the_same_behind_a_file() -> None:
-    """Arrays and options of a job make them again, to the last bit."""
+    """From arrays and options of a job they are made again, to the last bit."""
     inputs = make_inputs(SMALL, steps=3, seed=7, spectrograms=np.ones((2, *SMALL.input_shape), np.float32))
     again = ParityInputs.unpack(*inputs.pack())
     assert (again.architecture, again.steps, again.seed) == (SMALL, 3, 7)

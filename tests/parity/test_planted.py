@@ -20,10 +20,12 @@ from genrebench.parity.inputs import ParityInputs, make_inputs
 from genrebench.parity.outputs import Outputs
 from genrebench.parity.report import Report, load_report
 from tests.parity.conftest import against
-from tests.plugins import use_plugins, write_plugin
+from tests.parity.planted import write_planted
+from tests.plugins import use_plugins
 
 pytest.importorskip("torch")
 
+ROOT = Path(__file__).parents[2]
 SIZE, GENRES = (33, 20), 4
 # Plant, stage, first diverging layer or weight and its quantity, id and parameters of the cause.
 PLANTED: list[tuple[str, str, str, str, str | None, dict[str, Any]]] = [
@@ -83,16 +85,10 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Outp
     The network is the genre network on small inputs of odd and even size, of which PyTorch's padding makes another
     size.
     """
-    attributes = {name: name.removeprefix("planted-").replace("+", "__") for name in NAMES}
-    source = (Path(__file__).parent / "planted.py").read_text(encoding="utf-8")
-    site = write_plugin(
-        tmp_path_factory.mktemp("planted") / "site",
-        "genrebench-planted",
-        {name: f"genrebench_planted:info__{attribute}" for name, attribute in attributes.items()},
-        {"genrebench_planted": source},
-    )
+    site = write_planted(tmp_path_factory.mktemp("planted") / "site", NAMES)
     with pytest.MonkeyPatch.context() as patch:
         use_plugins(patch, site, here=True)
+        use_plugins(patch, ROOT)  # where the mistakes are
         yield run_backends(make_inputs(genre_cnn(SIZE, GENRES), steps=4), [*NAMES, "numpy"])
 
 
@@ -182,14 +178,9 @@ def test_what_is_right_passes(
 
 def test_a_backend_of_another_interpreter_needs_no_entry_in_this_one(tmp_path: Path) -> None:
     """The worker says what it is, and whether it trains: its fast path is compared, too."""
-    site = write_plugin(
-        tmp_path / "site",
-        "genrebench-planted",
-        {"planted-nothing": "genrebench_planted:info__nothing"},
-        {"genrebench_planted": (Path(__file__).parent / "planted.py").read_text(encoding="utf-8")},
-    )
+    site = write_planted(tmp_path / "site", ["planted-nothing"])
     python = tmp_path / "python"
-    python.write_text(f'#!/bin/sh\nPYTHONPATH={site} exec {sys.executable} "$@"\n')
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={site}:{ROOT} exec {sys.executable} "$@"\n')
     python.chmod(0o755)
     report = compare_backends(
         "planted-nothing", input_shape=(17, 20), steps=2, pythons={"planted-nothing": str(python)}
