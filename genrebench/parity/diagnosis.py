@@ -24,8 +24,8 @@ def diagnose(context: Context, stages: tuple[Stage, ...]) -> tuple[Finding, ...]
     """
     own: list[Finding] = []
     if context.reference != NUMPY.name:
-        outputs = dict(context.outputs)
-        outputs.setdefault(NUMPY.name, run_here(context.inputs, NUMPY.name))
+        definitions = context.outputs.get(NUMPY.name) or run_here(context.inputs, NUMPY.name)
+        outputs = {**context.outputs, NUMPY.name: definitions}
         defined = Context(context.inputs, outputs, (context.reference,), NUMPY.name)
         own = _of_backend(defined, tuple(run_computed(defined)), context.reference)
         if own:

@@ -178,17 +178,18 @@ def test_what_is_right_passes(
 
 def test_a_backend_of_another_interpreter_needs_no_entry_in_this_one(tmp_path: Path) -> None:
     """The worker says what it is, and whether it trains: its fast path is compared, too."""
-    site = write_planted(tmp_path / "site", ["planted-nothing"])
+    name = "planted-nothing+nothing"  # none of those that this process has
+    site = write_planted(tmp_path / "site", [name])
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\nPYTHONPATH={site}:{ROOT} exec {sys.executable} "$@"\n')
     python.chmod(0o755)
     report = compare_backends(
-        "planted-nothing", input_shape=(17, 20), steps=2, pythons={"planted-nothing": str(python)}
+        name, input_shape=(17, 20), steps=2, pythons={name: str(python)}
     )
     assert report.passed
     assert report.stage("fast-path").passed
-    with pytest.raises(BackendError, match=r"expected a backend of .*torch.*, received 'planted-nothing'"):
-        compare_backends("planted-nothing")
+    with pytest.raises(BackendError, match=r"expected a backend of .*torch.*, received 'planted-nothing.nothing'"):
+        compare_backends(name)
 
 
 ONE_CONVOLUTION = Architecture((9, 11, 1), (Conv2D(3, (3, 3), activation="relu"), Flatten(), Dense(3)))

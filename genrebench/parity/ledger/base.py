@@ -45,8 +45,9 @@ class Prediction:
     """
 
     def __init__(self, explanation: str, value: Array, **parameters: float | str) -> None:
-        """Keep them."""
-        self.explanation, self.value, self.parameters = explanation, value, parameters
+        """Keep them; numbers are floats, as they will be when read from a report."""
+        self.explanation, self.value = explanation, value
+        self.parameters = {name: each if isinstance(each, str) else float(each) for name, each in parameters.items()}
 
 
 Predictions = Iterator[Prediction]
