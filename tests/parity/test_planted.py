@@ -183,9 +183,7 @@ def test_a_backend_of_another_interpreter_needs_no_entry_in_this_one(tmp_path: P
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\nPYTHONPATH={site}:{ROOT} exec {sys.executable} "$@"\n')
     python.chmod(0o755)
-    report = compare_backends(
-        name, input_shape=(17, 20), steps=2, pythons={name: str(python)}
-    )
+    report = compare_backends(name, input_shape=(17, 20), steps=2, pythons={name: str(python)})
     assert report.passed
     assert report.stage("fast-path").passed
     with pytest.raises(BackendError, match=r"expected a backend of .*torch.*, received 'planted-nothing.nothing'"):
