@@ -7,7 +7,7 @@ from genrebench.system.files import escaped
 
 _URL = re.compile(r"(https?://[\w./#?=%~+,:;@!()-]+)")
 # A column is padded up to this width, so that tables can be read as they stand.
-_WIDEST = 40
+_WIDEST = 60
 
 
 def markdown(document: Document) -> str:

@@ -6,9 +6,9 @@ import pytest
 
 from tests.cli.commands import SETTINGS, run
 from tests.conftest import write_originals
-from tests.parity.conftest import failing, judged, passing
+from tests.parity.conftest import compare_copies, failing, passing
 
-__all__ = ["failing", "judged", "passing", "trained"]
+__all__ = ["compare_copies", "failing", "passing", "trained"]
 
 
 @pytest.fixture(scope="session")

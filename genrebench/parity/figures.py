@@ -1,11 +1,9 @@
 """The plots of a report, as SVG that stands in a page."""
 
-import io
-import re
 from typing import TYPE_CHECKING, Any
 
-from genrebench.parity.rendering.content import stage_of
 from genrebench.parity.report import Report
+from genrebench.report.figures import label, svg
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,15 +18,15 @@ def errors_by_layer(report: Report) -> str:
     figure, panels = _figure(2)
     layers = report.layers
     for axes, identifier in zip(panels, ("evaluation", "training"), strict=True):
-        stage = stage_of(report, identifier)
+        stage = report.stage(identifier)
         for index, backend in enumerate(report.backends):
             for view, line, marker in (("cumulative", "-", "o"), ("isolated", ":", "x")):
                 errors = {
-                    row.name: row.relative_l2
-                    for comparison in (stage.comparisons if stage else ())
+                    row.tensor: row.relative_l2
+                    for comparison in stage.comparisons
                     if comparison.backend == backend and (view == "isolated" or comparison.against == report.reference)
                     for row in comparison.rows
-                    if row.view == view and row.name in layers and row.relative_l2 is not None
+                    if row.view == view and row.tensor in layers and row.relative_l2 is not None
                 }
                 axes.plot(
                     [layers.index(name) for name in errors],
@@ -36,18 +34,18 @@ def errors_by_layer(report: Report) -> str:
                     line,
                     marker=marker,
                     color=_COLORS[index % len(_COLORS)],
-                    label=f"{backend} {view}",
+                    label=label(f"{backend} {view}"),
                     linewidth=1.2,
                     markersize=5,
                 )
-        if stage and stage.gate:
+        if stage.gate:
             axes.axhline(stage.gate, color="tab:red", linewidth=1, label=f"gate {stage.gate:g}")
-        axes.set_xticks(range(len(layers)), layers, rotation=45, ha="right", fontsize=8)
+        axes.set_xticks(range(len(layers)), list(map(label, layers)), rotation=45, ha="right", fontsize=8)
         axes.set_title(f"{identifier} forward", fontsize=10)
         _finish(axes)
     panels[0].set_ylabel(f"relative L2 error ({_FLOOR:g}: equal bits)")
     panels[0].legend(fontsize=8)
-    return _svg(figure, "layer")
+    return svg(figure, "layer")
 
 
 def errors_by_step(report: Report) -> str:
@@ -63,16 +61,16 @@ def errors_by_step(report: Report) -> str:
             marker="o",
             markersize=4,
             color=_COLORS[backends.index(name) % len(_COLORS)] if name in backends else "gray",
-            label="control, one ulp away at the start" if name == "control" else name,
+            label="control, one ulp away at the start" if name == "control" else label(name),
         )
-    stage = stage_of(report, "steps")
-    if stage and stage.gate:
+    stage = report.stage("steps")
+    if stage.gate:
         axes.axhline(stage.gate, color="tab:red", linewidth=1, label=f"gate {stage.gate:g}")
     axes.set(xlabel="step", ylabel=f"relative error of the loss ({_FLOOR:g}: equal)")
     axes.xaxis.get_major_locator().set_params(integer=True)
     _finish(axes)
     axes.legend(fontsize=8)
-    return _svg(figure, "step")
+    return svg(figure, "step")
 
 
 def _figure(panels: int) -> "tuple[Figure, list[Any]]":
@@ -87,27 +85,3 @@ def _finish(axes: Any) -> None:
     """Give a panel its scale and grid."""
     axes.set_yscale("log")
     axes.grid(alpha=0.3)
-
-
-def _svg(figure: "Figure", prefix: str) -> str:
-    """Render a figure.
-
-    Parameters
-    ----------
-    prefix : str
-        What ids begin with, so that two figures fit into a page.
-
-    Returns
-    -------
-    str
-        The SVG element, the same for the same report.
-    """
-    import matplotlib
-
-    content = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": "genrebench", "svg.fonttype": "path"}):
-        figure.savefig(content, format="svg", metadata={"Date": None})
-    svg = content.getvalue()
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", svg)
-    return re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
