@@ -28,7 +28,8 @@ def bench_document(report: BenchReport) -> Document:
     ]
     for name, suite in report.suites.items():
         blocks += [Heading(name.capitalize()), *suite_document(name, suite).blocks]
-    return Document(f"Benchmark: {met} of {len(report.targets)} targets met", (*blocks, Text(f"Versions: {known}.")))
+    verdict = f": {met} of {len(report.targets)} targets met" if report.targets else ""
+    return Document(f"Benchmark{verdict}", (*blocks, Text(f"Versions: {known}.")))
 
 
 def suite_document(name: str, suite: SuiteResult) -> Document:

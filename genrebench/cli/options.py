@@ -63,7 +63,7 @@ def typed_command(context: click.Context, *, without: Collection[str]) -> str:
     words = ["genrebench", str(context.info_name)]
     for param in context.command.params:
         name = str(param.name)
-        if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE or name in without:
+        if context.get_parameter_source(name) is ParameterSource.DEFAULT or name in without:
             continue
         value = context.params[name]
         for each in value if param.multiple or param.nargs == -1 else (value,):

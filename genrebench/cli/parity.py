@@ -1,6 +1,5 @@
 """``genrebench parity``: the proof that backends build the same network, or the first layer where they do not."""
 
-import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from genrebench.cli.options import COUNT, PATH, Size, check_output, examples
+from genrebench.cli.options import COUNT, PATH, Size, check_output, examples, typed_command
 from genrebench.errors import ConfigError
 from genrebench.parity.request import ParityRequest
 
@@ -43,19 +42,6 @@ def _given(ctx: click.Context) -> list[click.Parameter]:
     """List the options that were typed."""
     sources = {param: ctx.get_parameter_source(param.name or "") for param in ctx.command.params}
     return [param for param, source in sources.items() if source is not ParameterSource.DEFAULT]
-
-
-def _command_line(ctx: click.Context) -> str:
-    """Format what was typed, for the report."""
-    from genrebench.system.files import escaped
-
-    words = ["genrebench", ctx.info_name or ""]
-    for param in _given(ctx):
-        if param.name not in _NOT_RECORDED:
-            value = ctx.params[param.name or ""]
-            values = value if param.multiple else ["x".join(map(str, value)) if isinstance(value, tuple) else value]
-            words += [word for each in values for word in (param.opts[0], escaped(str(each)))]
-    return shlex.join(words)
 
 
 @click.command(
@@ -120,7 +106,7 @@ def parity(ctx: click.Context, /, *, source: Path | None, output: Path | None, *
         output = output or _OUTPUT
         check_output(output)
         with _shown(console) as progress:
-            report = run_parity(ParityRequest(**options, command=_command_line(ctx)), progress)
+            report = run_parity(ParityRequest(**options, command=typed_command(ctx, without=_NOT_RECORDED)), progress)
     _write(report, output, source)
     show_report(report, console)
     _say_where(output)

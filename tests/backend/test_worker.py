@@ -77,7 +77,7 @@ def witness(tmp_path: Path) -> Iterator[Witness]:
 
 
 def test_arrays_and_values_come_back() -> None:
-    """Arrays to the last bit and in their dtype, values as JSON has them; the report is complete."""
+    """Every array does to the last bit and in its dtype, values as JSON has them; the report is complete."""
     arrays = {"layer/kernel": np.array([0.1, np.nan], np.float32), "n": np.array(3)}
     found = run_job("odd_jobs:double", arrays=arrays, options={"a": [1, "b"]}, threads=1)
     assert found.arrays.keys() == arrays.keys()

@@ -45,7 +45,7 @@ def test_the_parts_of_preprocessing_are_measured_apart(bench_data: BenchData, tm
 
 
 def test_it_is_genrebench_s_own_training_that_is_timed(bench_data: BenchData, tmp_path: Path) -> None:
-    """Its epochs take less than the whole, and the run is saved."""
+    """The epochs take less than the whole, and the run is saved."""
     pytest.importorskip("torch")
     experiment = {
         "name": "run", "dataset": str(bench_data.tree), "results": str(tmp_path / "runs"),

@@ -33,7 +33,7 @@ def test_spectrograms_fit_the_network(bench_data: BenchData) -> None:
 
 
 def test_spectrograms_fit_a_given_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its input's size, as many genres as it has outputs; one that takes no spectrograms is refused."""
+    """The size of its input, as many genres as it has outputs; one that takes no spectrograms is refused."""
     monkeypatch.setattr(data_module, "SEGMENTS", 12)
     for channels, classes in ((1, 3), (2, 3), (1, 1)):
         network = Architecture((6, 5, channels), (Flatten(), Dense(classes)))

@@ -29,7 +29,7 @@ def test_operations_are_those_of_the_products() -> None:
 def test_training_is_compared_with_plain_loops_and_with_the_machine(
     bench_data: BenchData, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Medians without the first two epochs; the share of the peak; memory beyond the data; growth."""
+    """The medians leave out the first two epochs; the share of the peak; memory beyond the data; growth."""
     monkeypatch.setattr(training, "installed_version", lambda name: "1")
     monkeypatch.setattr(training, "_has_bfloat16", lambda: True)
     monkeypatch.setattr(training, "SIZES", (10, 20, 40, 80))
@@ -149,7 +149,7 @@ def test_what_fails_late_costs_no_times(
 def test_without_frameworks_what_is_left_out_is_said(
     bench_data: BenchData, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Notes in place of candidates."""
+    """There are notes in place of candidates."""
     monkeypatch.setattr(training, "installed_version", lambda name: None)
     monkeypatch.setattr(training, "list_backends", list)
     stand_in(training, lambda name, arguments: Measurement(1.0, 0, {"gflops": 200.0}))
@@ -161,7 +161,7 @@ def test_without_frameworks_what_is_left_out_is_said(
 def test_another_network_is_timed_without_targets(
     bench_data: BenchData, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its backends train it; plain loops and targets are the genre network's."""
+    """The backends train it; plain loops and targets are the genre network's."""
     path = bench_data.folder / "mine.json"
     network = Architecture((6, 5, 1), (Flatten(), Dense(3)))
     write_json(path, network.to_json())
