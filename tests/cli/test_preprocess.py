@@ -21,7 +21,7 @@ def test_recordings_become_spectrograms_once(tmp_path: Path) -> None:
 
 
 def test_failures_are_reported_at_the_end_and_the_rest_is_done(tmp_path: Path) -> None:
-    """Status 0, since the job was done; with nothing but failures, status 1."""
+    """The status is 0, since the job was done; with nothing but failures, status 1."""
     write_originals(tmp_path, tracks=1)
     (tmp_path / "genres_original" / "metal" / "x\n.wav").write_bytes(b"no music")
     result = run("preprocess", "--dataset", tmp_path, "--jobs", 1, *SETTINGS)
