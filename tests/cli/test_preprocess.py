@@ -41,7 +41,9 @@ def test_every_setting_is_an_option_whose_default_is_the_configuration_s() -> No
     text = " ".join(run("preprocess", "--help").stdout.split())
     for field in fields(MelConfig):
         option = "--" + field.name.replace("_", "-")
-        assert re.search(rf"{option} \w+ [^-]*\[default: {re.escape(str(field.default))}\]", text), option
+        assert re.search(rf"{option} \w+ [^-]*\[default: {re.escape(str(getattr(MelConfig, field.name)))}\]", text), (
+            option
+        )
 
 
 def test_what_cannot_be_done_is_one_line(tmp_path: Path) -> None:

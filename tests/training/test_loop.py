@@ -243,7 +243,7 @@ def test_a_backend_that_cannot_train_is_refused_before_anything_is_written(
 
 
 def test_the_precision_is_recorded_and_changes_the_weights_a_little(experiment: Experiment) -> None:
-    """The word bfloat16 is in the model's document; its float32 weights differ from those of float32, but not by much."""
+    """The word bfloat16 is in the model's document; its float32 weights differ from those of float32, but by little."""
     weights = {}
     for precision in ("float32", "bfloat16"):
         run = train(experiment.override({"name": precision}).override({"training.precision": precision}))
