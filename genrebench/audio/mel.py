@@ -42,7 +42,7 @@ class MelConfig:
 
     The defaults cut GTZAN's tracks of 30 seconds into ten segments of 128 Mel bands and 130 frames each.
 
-    Parameters
+    Attributes
     ----------
     sample_rate : int
         Samples per second that every recording is resampled to, from 1,000 to 1,000,000.
@@ -101,7 +101,7 @@ class MelConfig:
 
     @property
     def segment_samples(self) -> int:
-        """Samples of one segment at `sample_rate`, rounded down."""
+        """Number of samples in one segment at `sample_rate`, rounded down."""
         return int(self.sample_rate * self.track_duration / self.segments + 1e-6)
 
     @property

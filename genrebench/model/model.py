@@ -81,7 +81,7 @@ class Model:
     Reading a model imports no framework. The network is built by `backend` when the first prediction asks for it, and
     then kept; ``dataclasses.replace(model, backend="keras")`` is the same model on another one.
 
-    Parameters
+    Attributes
     ----------
     architecture : Architecture
         The network.
