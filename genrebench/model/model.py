@@ -30,7 +30,7 @@ from genrebench.network.architecture import Architecture
 from genrebench.network.numerics import aggregate_segments, log_softmax
 from genrebench.network.types import Weights
 from genrebench.system.files import StrPath, escaped
-from genrebench.system.prefetch import ahead
+from genrebench.system.prefetch import prefetch
 
 # Segments that go through the network at a time: bounds the memory of a long recording.
 _BATCH = 32
@@ -389,7 +389,7 @@ class Model:
     ) -> Generator[Prediction | AudioError, None, None]:
         """Classify recordings, whose spectrograms are made ahead."""
         segments: list[NDArray[np.float64]] = []
-        with closing(ahead(batches)) as prepared:
+        with closing(prefetch(batches)) as prepared:
             for path, batch in prepared:
                 if isinstance(batch, AudioError):
                     yield batch
