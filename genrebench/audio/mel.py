@@ -18,7 +18,7 @@ from pydantic import Field
 
 from genrebench.audio.decode import SAMPLE_RATES, cut_segments
 from genrebench.errors import AudioError, ConfigError
-from genrebench.system.files import StrPath, escaped
+from genrebench.system.files import StrPath
 from genrebench.system.validation import settings
 
 if TYPE_CHECKING:
@@ -272,4 +272,4 @@ def segment_spectrograms(
         loudest = max(loudest, float(np.abs(segment).max()))
         yield mel_spectrogram(segment, config)
     if loudest <= SILENCE:
-        raise AudioError(f"{escaped(path)}: expected music, received silence; remove the recording")
+        raise AudioError("expected music, received silence; remove the recording", path=path)
