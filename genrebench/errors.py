@@ -16,11 +16,11 @@
 Each message is one line that names the file or key, what was expected, what was received, and what to do.
 """
 
-from os import PathLike
-from pathlib import Path
+import os
+import pathlib
 
 
-def escaped(path: str | PathLike[str]) -> str:
+def escaped(path: str | os.PathLike[str]) -> str:
     """Format a path so that it fits on one line of a terminal.
 
     Parameters
@@ -61,10 +61,10 @@ class GenrebenchError(Exception):
     results/absent/model.json
     """
 
-    def __init__(self, message: str, *, path: str | PathLike[str] | None = None) -> None:
+    def __init__(self, message: str, *, path: str | os.PathLike[str] | None = None) -> None:
         """Keep the path, and put it in front of the message."""
         super().__init__(message if path is None else f"{escaped(path)}: {message}")
-        self.path = None if path is None else Path(path)
+        self.path = None if path is None else pathlib.Path(path)
 
 
 class ConfigError(GenrebenchError):

@@ -1,9 +1,34 @@
-"""Errors: one line, and the path that it is about."""
+"""The tree of exceptions."""
 
+import inspect
 import pickle
 from pathlib import Path
 
+from genrebench import errors
 from genrebench.errors import AudioError, GenrebenchError, WorkerError, escaped
+
+
+def test_the_tree_is_drawn_whole() -> None:
+    """Every exception stands in the docstring, below its parent."""
+    drawn = [
+        (line.index("-") // 2, line.split("`")[1])
+        for line in inspect.getdoc(errors).splitlines()  # type: ignore[union-attr]
+        if line.lstrip().startswith("- `")
+    ]
+    kinds = {name: kind for name, kind in vars(errors).items() if inspect.isclass(kind)}
+    assert [name for _, name in drawn] == list(kinds)
+    path: list[str] = []
+    for depth, name in drawn:
+        path[depth:] = [name]
+        assert kinds[name].__bases__ == (kinds[path[-2]] if depth else Exception,)
+
+
+def test_a_worker_s_words_are_kept() -> None:
+    """They show in a traceback, and not in the message."""
+    error = errors.WorkerError("worker: broken", "Traceback of the worker")
+    assert (str(error), error.stderr) == ("worker: broken", "Traceback of the worker")
+    assert "Traceback of the worker" in error.__notes__[0]
+    assert not hasattr(errors.WorkerError("worker: broken"), "__notes__")
 
 
 def test_an_error_knows_its_path() -> None:
