@@ -29,7 +29,7 @@ from genrebench.model.storage import (
 from genrebench.network.architecture import Architecture
 from genrebench.network.numerics import aggregate_segments, log_softmax
 from genrebench.network.types import Weights
-from genrebench.system.files import StrPath, escaped
+from genrebench.system.files import StrPath
 from genrebench.system.prefetch import prefetch
 
 # Segments that go through the network at a time: bounds the memory of a long recording.
@@ -81,7 +81,7 @@ class Model:
     Reading a model imports no framework. The network is built by `backend` when the first prediction asks for it, and
     then kept; ``dataclasses.replace(model, backend="keras")`` is the same model on another one.
 
-    Parameters
+    Attributes
     ----------
     architecture : Architecture
         The network.
@@ -189,7 +189,6 @@ class Model:
         'hiphop'
         """
         folder = Path(path)
-        where = escaped(folder)
         document = read_document(folder)
         try:
             mel = document["mel"]
@@ -213,22 +212,23 @@ class Model:
             finished = document["status"] != "running"
         except (KeyError, TypeError) as error:
             raise ModelError(
-                f"{where}/{MODEL_FILE}: expected a complete model description, found none of {error}"
+                f"expected a complete model description, found none of {error}", path=folder / MODEL_FILE
             ) from error
         except ConfigError as error:
-            raise ModelError(f"{where}/{MODEL_FILE}: {error}") from error
+            raise ModelError(str(error), path=folder / MODEL_FILE) from error
         weights, received_hash = read_weights(folder / WEIGHTS_FILE)
         try:
             model.architecture.check_weights(weights)
         except ConfigError as error:
             raise ModelError(
-                f"{where}/{WEIGHTS_FILE}: {error}; it does not belong to the model.json beside it"
+                f"{error}; it does not belong to the model.json beside it", path=folder / WEIGHTS_FILE
             ) from error
         # A run that still goes on may replace the weights a moment before it says so in model.json.
         if finished and received_hash != expected_hash:
             raise ModelError(
-                f"{where}/{WEIGHTS_FILE}: expected the weights that model.json was written for (SHA-256 "
-                f"{str(expected_hash)[:12]}...), received others; restore the folder or train again"
+                "expected the weights that model.json was written for (SHA-256 "
+                f"{str(expected_hash)[:12]}...), received others; restore the folder or train again",
+                path=folder / WEIGHTS_FILE,
             )
         return dataclasses.replace(model, weights=weights)
 
@@ -336,10 +336,10 @@ class Model:
         ['hiphop', 'hiphop']
         """
         if self.mel is None:
-            where = escaped(self.folder or "model")
             raise ModelError(
-                f"{where}: expected a model that knows its Mel settings; this one was trained on a tree without a "
-                "manifest, so recordings cannot be prepared for it"
+                "expected a model that knows its Mel settings; this one was trained on a tree without a "
+                "manifest, so recordings cannot be prepared for it",
+                path=self.folder or "model",
             )
         _ = self.network  # an unavailable backend is known before anything is decoded
         return self._predictions(_batches(map(Path, paths), self.mel))
@@ -455,4 +455,4 @@ def newest_model(results: StrPath) -> Path:
         with contextlib.suppress(ModelError):
             if Model.load(folder).mel is not None:
                 return folder
-    raise ModelError(f"{escaped(results)}: expected a trained model, found none; run genrebench train, or give --model")
+    raise ModelError("expected a trained model, found none; run genrebench train, or give --model", path=results)

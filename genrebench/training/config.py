@@ -160,7 +160,13 @@ class Experiment(_Settings):
         return self.results / self.name
 
     def to_toml(self) -> str:
-        """Format the settings as an experiment file, with every key that has a value."""
+        """Format the settings as an experiment file.
+
+        Returns
+        -------
+        str
+            TOML with every key that has a value.
+        """
         return tomli_w.dumps(self._document())
 
     def override(self, settings: Mapping[str, Any]) -> "Experiment":

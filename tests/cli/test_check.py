@@ -42,7 +42,7 @@ def test_one_check_alone_is_run_if_that_is_asked() -> None:
 
 
 def test_a_finding_is_status_1_and_a_kit_that_cannot_run_2() -> None:
-    """As for parity; the names of checks are those that there are."""
+    """The same as for parity; the names of checks are those that there are."""
     refused(run("check", "numpy", "--only", "adam", "--expect", "adam=no idea"), "numpy does not conform: adam$")
     refused(run("check", "numpy", "--expect", "adam"), "adam: expected a failure with a reason", status=2)
     refused(run("check", "numpy", "--only", "taste"), "expected one of the checks info, .*'taste'", status=2)

@@ -185,7 +185,7 @@ def test_an_old_run_stays_until_the_new_one_has_weights(experiment: Experiment) 
 
 
 def test_a_run_that_fails_later_is_not_left_running(experiment: Experiment) -> None:
-    """Its best weights stay, and its status says how it ended."""
+    """The best weights stay, and the status says how it ended."""
 
     def fail(epoch: EpochMetrics) -> None:
         """Fail after the first epoch."""
@@ -243,7 +243,7 @@ def test_a_backend_that_cannot_train_is_refused_before_anything_is_written(
 
 
 def test_the_precision_is_recorded_and_changes_the_weights_a_little(experiment: Experiment) -> None:
-    """bfloat16 is in the model's document; its float32 weights differ from those of float32, but not by much."""
+    """The word bfloat16 is in the model's document; its float32 weights differ from those of float32, but by little."""
     weights = {}
     for precision in ("float32", "bfloat16"):
         run = train(experiment.override({"name": precision}).override({"training.precision": precision}))
