@@ -10,17 +10,9 @@ from genrebench.network.types import Array
 
 
 def pack(value: Any, path: str = "") -> dict[str, Array]:
-    """Flatten dataclasses and dictionaries of arrays, numbers and texts.
+    """Flatten dataclasses and dictionaries of arrays, numbers and texts, under names such as ``steps/weights/dense/bias``.
 
-    Parameters
-    ----------
-    path : str
-        What the names begin with.
-
-    Returns
-    -------
-    dict of str to ndarray
-        By names such as ``gradients/loss`` and ``weights/conv2d/kernel``; None and empty texts are left out.
+    None and empty texts are left out; `path` is what the names begin with.
     """
     if is_dataclass(value):
         value = {each.name: getattr(value, each.name) for each in fields(value)}
@@ -39,8 +31,6 @@ def unpack(kind: Any, arrays: Mapping[str, Array], path: str) -> Any:
     ----------
     kind : type
         A dataclass, ``dict[str, ndarray]``, ``ndarray | None``, int or str.
-    path : str
-        What its names begin with.
     """
     if isinstance(kind, type) and is_dataclass(kind):
         return kind(**{name: unpack(hint, arrays, f"{path}/{name}") for name, hint in get_type_hints(kind).items()})

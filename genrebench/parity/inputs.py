@@ -29,26 +29,16 @@ class ParityInputs:
 
     Attributes
     ----------
-    architecture : Architecture
-        The network.
-    weights : dict of str to ndarray of float64
-        Canonical weights.
-    x : ndarray of float64 [shape=(n, height, width, channels)]
-        Inputs.
-    labels : ndarray of int64 [shape=(n,)]
-        Labels.
+    x, labels : ndarray of float64 [shape=(n, height, width, channels)], ndarray of int64 [shape=(n,)]
+        Inputs and labels.
     masks : dict of str to ndarray [shape=(n, ...)]
         What each dropout layer keeps (1) and drops (0).
-    batches : ndarray of float64 [shape=(batches, n, height, width, channels)]
-        Inputs of the short run.
-    batch_labels : ndarray of int64 [shape=(batches, n)]
-        Their labels.
+    batches, batch_labels : ndarray
+        The same for the short run, with an axis of batches in front.
     gradients, adam : dict of str to ndarray, AdamState
         Gradients and moments from which Adam is asked for one update; so small that epsilon counts.
     steps : int
         Steps of the short run.
-    seed : int
-        Seed of all that is random.
     spectrograms : ndarray or None
         What a trained model is tried on, standardized; None without a model.
     """
@@ -121,12 +111,6 @@ def make_inputs(
         Canonical weights; by default random.
     data : ndarray, optional
         Standardized inputs to choose from; by default random.
-    steps : int
-        Steps of the short run.
-    seed : int
-        Seed of all that is random.
-    spectrograms : ndarray, optional
-        What a trained model is tried on.
     """
     count = batch_size * (1 + _BATCHES)
     x, labels = random_inputs(architecture, count, seed)
@@ -157,16 +141,6 @@ def live_random_weights(architecture: Architecture, x: Array, seed: int) -> Weig
 
     A layer whose rectifier would let through next to nothing gets biases with which it cuts off somewhat more than half
     of what it is given: one whose output is nothing but zeros would hide all that comes before it.
-
-    Parameters
-    ----------
-    x : ndarray of float64 [shape=(n, height, width, channels)]
-        Inputs.
-
-    Returns
-    -------
-    dict of str to ndarray of float64
-        Canonical weights; stored in float32, they would change.
     """
     rng = np.random.default_rng([seed, 3])
     weights = random_weights(architecture, seed)

@@ -19,30 +19,14 @@ FITTED_VALUES = 3
 
 @dataclass(frozen=True)
 class Case:
-    """A tensor that may diverge, with what is needed to recompute it.
-
-    Attributes
-    ----------
-    received, expected : ndarray
-        The backend's values, and the right ones.
-    """
+    """A tensor that may diverge: what was received, what is right, and, in subclasses, what is needed to recompute it."""
 
     received: Array
     expected: Array
 
 
 class Prediction:
-    """What a hypothesis gives.
-
-    Parameters
-    ----------
-    explanation : str
-        The hypothesis in words.
-    value : ndarray
-        The tensor that it gives.
-    **parameters : float or str
-        The hypothesis as data.
-    """
+    """What a hypothesis gives: in words, as a tensor, and its parameters as data."""
 
     def __init__(self, explanation: str, value: Array, **parameters: float | str) -> None:
         """Keep them; numbers are floats, as they will be when read from a report."""
@@ -56,16 +40,10 @@ C = TypeVar("C", bound=Case)
 
 @dataclass(frozen=True)
 class Entry(Generic[C]):
-    """A known divergence.
+    """A known divergence, with a citation of where the semantic is documented.
 
     Attributes
     ----------
-    id, title : str
-        Its key, and what it is.
-    citation : str
-        Where the semantic is documented.
-    predict : callable
-        From a case to predictions.
     kinds : tuple of str
         Layer kinds that it touches; empty for all.
     tolerance : float
@@ -84,17 +62,12 @@ class Entry(Generic[C]):
 
 
 def explain(entries: Iterable[Entry[C]], case: C) -> Cause | None:
-    """Find the entry that explains a difference to rounding.
+    """Find the first entry whose prediction is, to rounding, what was received.
 
     Parameters
     ----------
     entries : iterable of Entry
         In the order in which they are tried: special ones before general ones.
-
-    Returns
-    -------
-    Cause or None
-        The first entry whose prediction is the received tensor; None if there is none.
     """
     for entry in entries:
         predictions = entry.predict(case)

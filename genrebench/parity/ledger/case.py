@@ -20,18 +20,10 @@ class LayerCase(Case):
 
     Attributes
     ----------
-    architecture : Architecture
-        The network.
-    node : Node
-        The layer in its place.
-    weights : dict of str to ndarray
-        Canonical weights that the backend was given.
     x : ndarray
         The layer's input, as the backend computed it.
     outputs : dict of str to ndarray
         All outputs of the backend in this pass.
-    training : bool
-        Mode of the pass.
     mask : ndarray or None
         What dropout was to keep.
     """
@@ -95,17 +87,12 @@ class LayerCase(Case):
 
 
 def kernel_layouts(kernel: Array) -> Iterator[tuple[str, str, Array]]:
-    """List what people make of a kernel's layout.
+    """List what people make of a kernel's layout, in one word, in words, and as a kernel of the same shape.
 
     Parameters
     ----------
     kernel : ndarray [shape=(height, width, in, out)] or [shape=(in, out)]
         The right kernel.
-
-    Yields
-    ------
-    tuple of (str, str, ndarray)
-        What was done in one word, an explanation, and a kernel of the same shape that is another.
     """
     if kernel.ndim == 4:
         height, width, channels, filters = kernel.shape
@@ -124,18 +111,7 @@ def kernel_layouts(kernel: Array) -> Iterator[tuple[str, str, Array]]:
 
 
 def flatten_orders(shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], str, str]]:
-    """List the wrong orders of flattening a feature map.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Its shape without the batch axis.
-
-    Yields
-    ------
-    tuple of (tuple of int, str, str)
-        Order of the axes, their names, and how to say it.
-    """
+    """List the wrong orders of flattening a feature map: the axes, their names, and how to say it."""
     names = ("height", "width", "channels")
     if len(shape) == 3:
         for axes in permutations(range(3)):

@@ -18,18 +18,9 @@ _TORCH = "https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html"
 
 @dataclass(frozen=True)
 class AdamCase(Case):
-    """An update, or a moment, though gradients and state were equal.
+    """An update, or a moment (`quantity` is ``update``, ``m`` or ``v``), and what it started from.
 
-    Attributes
-    ----------
-    quantity : str
-        ``update``, ``m`` or ``v``.
-    weight, gradient, m, v : ndarray
-        What the update started from.
-    step : int
-        Updates done before.
-    optimizer : Adam
-        Hyperparameters.
+    `step` is the number of updates done before.
     """
 
     quantity: str
@@ -62,13 +53,7 @@ class AdamCase(Case):
 
 
 def rounded(optimizer: Adam) -> Iterator[tuple[str, Adam]]:
-    """List hyperparameters some of which passed through float32.
-
-    Yields
-    ------
-    tuple of (str, Adam)
-        Names of the rounded ones, and all hyperparameters.
-    """
+    """List hyperparameters some of which passed through float32, with the names of these."""
     names = ("beta_1", "beta_2", "learning_rate", "epsilon")
     for chosen in (names[:2], names[2:3], names[:3], names):
         single = {name: float(np.float32(getattr(optimizer, name))) for name in chosen}

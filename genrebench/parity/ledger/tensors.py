@@ -22,15 +22,7 @@ _LAYER = "https://keras.io/api/layers/base_layer/"
 
 @dataclass(frozen=True)
 class WeightCase(Case):
-    """A weight that was read back, and as it was given.
-
-    Attributes
-    ----------
-    name : str
-        Its canonical name.
-    given : dict of str to ndarray
-        All weights that were given.
-    """
+    """A weight that was read back, and as it was given; `given` are all weights."""
 
     name: str
     given: Weights
@@ -71,18 +63,9 @@ WEIGHT_ENTRIES: tuple[Entry[Any], ...] = (
 
 @dataclass(frozen=True)
 class StatisticCase(Case):
-    """A running statistic after an update.
+    """A running statistic (``moving_mean`` or ``moving_variance``) after an update.
 
-    Attributes
-    ----------
-    name : str
-        ``moving_mean`` or ``moving_variance``.
-    momentum : float
-        Weight of the old value.
-    count : int
-        Number of values that the batch statistic is taken over.
-    old : ndarray [shape=(channels,)]
-        Before the update.
+    `count` is the number of values that the batch statistic is taken over, `momentum` the weight of the old value.
     """
 
     name: str
@@ -147,16 +130,9 @@ STATISTIC_ENTRIES: tuple[Entry[Any], ...] = (
 
 @dataclass(frozen=True)
 class LossCase(Case):
-    """A loss, and the mean cross-entropy of the backend's own logits.
+    """A loss, and the mean cross-entropy of the backend's own logits [shape=(n, classes)] in training mode.
 
-    Attributes
-    ----------
-    logits : ndarray [shape=(n, classes)]
-        The backend's logits in training mode.
-    labels : ndarray of int [shape=(n,)]
-        Labels.
-    others : dict of str to ndarray
-        Logits of other modes: ``evaluation``, and ``undropped``, in training without dropout masks.
+    `others` are the logits of ``evaluation``, and of training without dropout masks (``undropped``).
     """
 
     logits: Array
@@ -202,14 +178,7 @@ LOSS_ENTRIES: tuple[Entry[Any], ...] = (
 class GradientCase(Case):
     """A gradient, with the right one.
 
-    Attributes
-    ----------
-    weight : ndarray
-        The weight.
-    undropped : ndarray or None
-        The right gradient without dropout masks; None without dropout.
-    others : dict of str to ndarray
-        The right gradients of all weights.
+    `undropped` is the right one without dropout masks, None without dropout; `others` are those of all weights.
     """
 
     weight: Array
@@ -252,15 +221,7 @@ GRADIENT_ENTRIES: tuple[Entry[Any], ...] = (
 
 @dataclass(frozen=True)
 class MaskCase(Case):
-    """The masks that dropout samples in training.
-
-    `received` and `expected` [shape=(2, values)] are what it made of ones in two steps, and what it may make of them.
-
-    Attributes
-    ----------
-    rate : float
-        Share that is dropped.
-    """
+    """What dropout made of ones in two steps of training [shape=(2, values)], and what it may make of them."""
 
     rate: float
 
