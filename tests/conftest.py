@@ -51,7 +51,7 @@ SLOW = (
     "cli/test_parity",
     "cli/test_demo",
     "cli/test_bench",
-    "parity/test_rendering",
+    "parity/test_document",
     "backend/",
     "test_wheel",
 )
