@@ -11,10 +11,11 @@ for _name in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "TF_NUM_INTRAOP", "TF_NUM_IN
 # GENREBENCH_TEST_BACKENDS=torch tests PyTorch alone: what no selected backend needs is as good as not installed.
 _NEEDS = {"torch": {"torch"}, "keras": {"keras", "tensorflow"}, "keras-jax": {"keras", "jax"},
           "keras-torch": {"keras", "torch"}, "numpy": set()}  # fmt: skip
-SELECTED = set(filter(None, os.environ.get("GENREBENCH_TEST_BACKENDS", ",".join(_NEEDS)).split(",")))
+SELECTED = frozenset(filter(None, os.environ.get("GENREBENCH_TEST_BACKENDS", "").split(",")))
 assert _NEEDS.keys() >= SELECTED, f"GENREBENCH_TEST_BACKENDS: expected names among {', '.join(_NEEDS)}"
-for _absent in {"torch", "keras", "tensorflow", "jax"} - set().union(*(_NEEDS[name] for name in SELECTED)):
-    sys.modules[_absent] = None  # type: ignore[assignment]  # what Python documents for "cannot be imported"
+if SELECTED:
+    for _framework in {"torch", "keras", "tensorflow", "jax"}.difference(*(_NEEDS[name] for name in SELECTED)):
+        sys.modules[_framework] = None  # type: ignore[assignment]  # Python's own way to say that it cannot be imported
 # Where it is set, every process would compile genrebench and its own modules again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # A run in the background of a script ignores Ctrl-C, and so would every process that a test starts and interrupts.
