@@ -71,7 +71,10 @@ def adam_step(
     placement: str = "uncorrected",
     corrected: bool = True,
 ) -> dict[str, Array]:
-    """Compute one step of Adam (Kingma and Ba, 2015, algorithm 1), with epsilon in one of three places.
+    """Compute one step of Adam; by default as Keras does.
+
+    Kingma and Ba, "Adam" (2015), algorithm 1 in the order of computation given at the end of section 2, which is Keras'
+    (https://keras.io/api/optimizers/adam/). The hyperparameters stay Python floats, of double precision.
 
     Parameters
     ----------
@@ -82,7 +85,8 @@ def adam_step(
     optimizer : Adam
         Hyperparameters.
     placement : str
-        ``uncorrected``, ``corrected`` or ``under``, as in `AdamCase.predict`.
+        Where epsilon is added: to the ``uncorrected`` root of the second moment, to the ``corrected`` one, or ``under``
+        the root of the corrected one.
     corrected : bool
         Whether the moments' bias is corrected.
 
@@ -90,14 +94,24 @@ def adam_step(
     -------
     dict of str to ndarray
         ``update``, which is added to the weight, and the moments ``m`` and ``v`` after the step.
+
+    Examples
+    --------
+    The first step moves a weight by the learning rate against the sign of its gradient, whatever its size:
+
+    >>> gradient = np.array([0.5, -20.0])
+    >>> adam_step(gradient, np.zeros(2), np.zeros(2), 1, Adam(learning_rate=0.1))["update"].round(4)
+    array([-0.1,  0.1])
     """
     m = optimizer.beta_1 * m + (1 - optimizer.beta_1) * gradient
     v = optimizer.beta_2 * v + (1 - optimizer.beta_2) * gradient**2
     first = 1 - optimizer.beta_1**step if corrected else 1.0
     second = math.sqrt(1 - optimizer.beta_2**step) if corrected else 1.0
+    # Fraction and epsilon are multiplied by the correction of the root.
     root = {
-        "uncorrected": (np.sqrt(v) + optimizer.epsilon) / second,
-        "corrected": np.sqrt(v) / second + optimizer.epsilon,
-        "under": np.sqrt(v / second**2 + optimizer.epsilon),
+        "uncorrected": np.sqrt(v) + optimizer.epsilon,
+        "corrected": np.sqrt(v) + optimizer.epsilon * second,
+        "under": np.sqrt(v + optimizer.epsilon * second**2),
     }[placement]
-    return {"update": -optimizer.learning_rate * (m / first) / root, "m": m, "v": v}
+    rate = optimizer.learning_rate * second / first
+    return {"update": -(rate * m / root), "m": m, "v": v}

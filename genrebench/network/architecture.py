@@ -12,14 +12,17 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BeforeValidator, Field, InstanceOf, Strict
+from pydantic.dataclasses import dataclass
 
 from genrebench.errors import ConfigError
-from genrebench.network.layers import LAYER_KINDS, Dropout, Flatten, Layer, WeightSpec, is_positive
+from genrebench.network.fields import Checked, Count, from_list
+from genrebench.network.layers import Dropout, Flatten, Layer, WeightSpec
+from genrebench.network.layers.base import layer_from_json
 from genrebench.network.types import Shape, Weights
 
 
@@ -43,7 +46,7 @@ _INITIALIZERS: dict[str, Callable[[Shape, np.random.Generator], NDArray[np.float
 }
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class LayerSummary:
     """One row of the parameter table.
 
@@ -68,11 +71,16 @@ class LayerSummary:
     trainable: int
 
 
+def _layer(value: object) -> object:
+    """Read a layer from its JSON, if that is what is given."""
+    return layer_from_json(value) if isinstance(value, Mapping) else value
+
+
 # What nodes read that are given the network's own input.
 INPUT = "input"
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Node:
     """One layer in its place in the network.
 
@@ -101,9 +109,19 @@ class Node:
         """Name the node, as its layer is named."""
         return self.layer.name
 
+    @property
+    def input_shape(self) -> Shape:
+        """Give the shape of the only input, without the batch axis."""
+        (shape,) = self.input_shapes
+        return shape
+
+    def own(self, weights: Mapping[str, NDArray[Any]]) -> Weights:
+        """Pick the layer's weights from the network's, by their names within the layer."""
+        return {spec.name: weights[name] for name, spec in self.weights.items()}
+
 
 @dataclass(frozen=True)
-class Architecture:
+class Architecture(Checked):
     """A sequential network, from the input's shape to logits.
 
     Attributes
@@ -116,9 +134,16 @@ class Architecture:
         What turns the network's logits into probabilities: ``softmax`` over the last axis, outside the network.
     """
 
-    input_shape: Shape
-    layers: tuple[Layer, ...]
-    prediction: str = "softmax"
+    input_shape: Annotated[
+        tuple[Count, Count, Count], Strict(), from_list, Field(description="an input shape (height, width, channels)")
+    ]
+    layers: Annotated[
+        tuple[Annotated[InstanceOf[Layer], BeforeValidator(_layer)], ...],
+        Strict(),
+        from_list,
+        Field(description="a list of layers, at least one layer", min_length=1),
+    ]
+    prediction: Annotated[Literal["softmax"], Field(description="softmax")] = "softmax"
 
     def __post_init__(self) -> None:
         """Number the layers and check that each fits the one before.
@@ -126,16 +151,8 @@ class Architecture:
         Raises
         ------
         ConfigError
-            If a shape does not fit, a name stands twice, or there is no layer.
+            If a shape does not fit, or a name stands twice.
         """
-        shape = self.input_shape
-        if not (isinstance(shape, tuple | list) and len(shape) == 3 and all(map(is_positive, shape))):
-            raise ConfigError(f"expected an input shape (height, width, channels), received {shape!r}")
-        object.__setattr__(self, "input_shape", tuple(shape))
-        if not self.layers:
-            raise ConfigError("expected an architecture with at least one layer, received none")
-        if self.prediction != "softmax":
-            raise ConfigError(f"expected prediction to be softmax, received {self.prediction!r}")
         object.__setattr__(self, "layers", _named(self.layers))
         output = self.shapes()[-1]
         if len(output) != 1:
@@ -160,7 +177,7 @@ class Architecture:
         tuple of tuple of int
             The input's shape, then each layer's output shape, without the batch axis.
         """
-        shapes = [self.input_shape]
+        shapes: list[Shape] = [self.input_shape]
         for layer in self.layers:
             shapes.append(layer.output_shape(shapes[-1]))
         return tuple(shapes)
@@ -359,13 +376,7 @@ class Architecture:
         if not isinstance(document, Mapping) or document.keys() != expected:
             received = sorted(document) if isinstance(document, Mapping) else type(document).__name__
             raise ConfigError(f"architecture: expected the keys {sorted(expected)}, received {received}")
-        if not isinstance(document["layers"], list):
-            raise ConfigError(f"architecture: expected a list of layers, received {document['layers']!r}")
-        return cls(
-            input_shape=document["input_shape"],
-            layers=tuple(map(_layer_from_json, document["layers"])),
-            prediction=document["prediction"],
-        )
+        return cls(**document)
 
     def fingerprint(self) -> str:
         """Hash the architecture.
@@ -391,20 +402,3 @@ def _named(layers: Sequence[Layer]) -> tuple[Layer, ...]:
     if repeated:
         raise ConfigError(f"expected every layer to have a name of its own, received {', '.join(repeated)} twice")
     return tuple(named)
-
-
-def _layer_from_json(document: object) -> Layer:
-    """Build one layer from its JSON.
-
-    Raises
-    ------
-    ConfigError
-        If the kind is unknown or the parameters are not the kind's.
-    """
-    if not isinstance(document, Mapping) or document.get("kind") not in LAYER_KINDS:
-        raise ConfigError(f"expected a layer with a kind of {', '.join(LAYER_KINDS)}, received {document!r}")
-    parameters = {key: value for key, value in document.items() if key != "kind"}
-    try:
-        return LAYER_KINDS[document["kind"]](**parameters)
-    except TypeError as error:
-        raise ConfigError(f"{document['kind']}: {error}") from error

@@ -43,6 +43,29 @@ def cross_entropy(logits: NDArray[Any], labels: NDArray[np.int64]) -> float:
     return float(-log_softmax(logits)[np.arange(len(labels)), labels].mean())
 
 
+def cross_entropy_gradient(logits: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[Any]:
+    """Compute the gradient of `cross_entropy` with respect to the logits.
+
+    That of a sample's loss is its probabilities less the one-hot label (Bishop, "Pattern recognition and machine
+    learning", 2006, equation 4.109).
+
+    Parameters
+    ----------
+    logits : ndarray [shape=(n, classes)]
+        What the network returns, not probabilities.
+    labels : ndarray of int64 [shape=(n,)]
+        True classes.
+
+    Returns
+    -------
+    ndarray [shape=(n, classes)]
+        The gradient, in the logits' dtype.
+    """
+    one_hot = np.eye(logits.shape[-1])[labels]
+    gradient = (np.exp(log_softmax(logits)) - one_hot) / len(logits)
+    return gradient.astype(logits.dtype)
+
+
 def accuracy(logits: NDArray[Any], labels: NDArray[np.int64]) -> float:
     """Compute the share of rows whose largest logit is the true class.
 

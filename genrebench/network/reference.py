@@ -1,7 +1,6 @@
 """The definitions, run: a whole network forward and backward, or one layer, in plain NumPy."""
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,12 +8,11 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from genrebench.errors import BackendError
-from genrebench.network.adam import Adam, AdamState
-from genrebench.network.architecture import Architecture
+from genrebench.network.adam import Adam, AdamState, adam_step
+from genrebench.network.architecture import INPUT, Architecture
 from genrebench.network.inputs import check_inputs
-from genrebench.network.layers import Layer
-from genrebench.network.operation import Operation
-from genrebench.network.operations import OPERATIONS
+from genrebench.network.layers import Forward, Layer
+from genrebench.network.numerics import cross_entropy, cross_entropy_gradient
 from genrebench.network.types import Array, Weights
 
 # Networks run in one thread: their sums then do not depend on the number of cores, and OpenBLAS splits the long and
@@ -23,7 +21,7 @@ _THREADS = ThreadpoolController()
 
 
 class ReferenceNetwork:
-    """A network in plain NumPy.
+    """A network in plain NumPy, every layer by its definition.
 
     Parameters
     ----------
@@ -32,24 +30,20 @@ class ReferenceNetwork:
     weights : mapping of str to ndarray
         Canonical weights.
     dtype : str
-        Type of weights and computation.
+        Type of weights and computation: ``float32`` or ``float64``.
 
     Raises
     ------
-    BackendError
-        If the architecture has a layer kind without a definition here.
+    ConfigError
+        If the weights are not this network's.
     """
 
     def __init__(self, architecture: Architecture, weights: Mapping[str, NDArray[Any]], *, dtype: str) -> None:
         """Copy the weights."""
-        undefined = sorted({layer.kind for layer in architecture.layers} - OPERATIONS.keys())
-        if undefined:
-            raise BackendError(f"expected layers of kind {', '.join(OPERATIONS)}, received {', '.join(undefined)}")
         architecture.check_weights(weights)
         self.architecture = architecture
         self._dtype = np.dtype(dtype)
-        self._specs = architecture.weight_specs()
-        self._weights: Weights = {name: np.array(weights[name], self._dtype) for name in self._specs}
+        self._weights: Weights = {name: np.array(weights[name], self._dtype) for name in architecture.weight_specs()}
 
     def weights(self) -> Weights:
         """Read the weights.
@@ -75,16 +69,12 @@ class ReferenceNetwork:
             Logits in the network's dtype.
         """
         check_inputs(self.architecture, x)
-        values = x.astype(self._dtype)
-        with _THREADS.limit(limits=1, user_api="blas"):
-            for operation in self._operations(training=False):
-                values = operation.forward(values)
-        return values
+        return self._forward(x, training=False)[self.architecture.output].y
 
     def trace(
         self, x: NDArray[Any], *, training: bool, dropout_masks: Mapping[str, NDArray[Any]] | None = None
     ) -> dict[str, NDArray[Any]]:
-        """Run the network and keep what every layer gives out; the network itself is left as it was.
+        """Run the network and keep every layer's output; the network itself is left as it was.
 
         Parameters
         ----------
@@ -101,16 +91,14 @@ class ReferenceNetwork:
             Output of every layer, channels-last; in training also the updated running statistics.
         """
         check_inputs(self.architecture, x, dropout_masks=dropout_masks)
-        values = x.astype(self._dtype)
-        outputs: dict[str, NDArray[Any]] = {}
-        statistics: dict[str, NDArray[Any]] = {}
-        with _THREADS.limit(limits=1, user_api="blas"):
-            for operation in self._operations(training=training, dropout_masks=dropout_masks):
-                values = operation.forward(values)
-                # A reshaped output shares its input's memory; what the caller gets is independent of all else.
-                outputs[operation.layer.name] = values.copy()
-                statistics |= {f"{operation.layer.name}/{name}": each for name, each in operation.statistics.items()}
-        return outputs | statistics
+        passes = self._forward(x, training=training, dropout_masks=dropout_masks)
+        # A reshaped output shares its input's memory; what the caller gets is independent of all else.
+        outputs = {name: forward.y.copy() for name, forward in passes.items()}
+        return outputs | {
+            f"{name}/{statistic}": value
+            for name, forward in passes.items()
+            for statistic, value in forward.statistics.items()
+        }
 
     def loss_and_gradients(
         self, x: NDArray[Any], labels: NDArray[np.int64], *, dropout_masks: Mapping[str, NDArray[Any]] | None = None
@@ -134,23 +122,52 @@ class ReferenceNetwork:
             Gradient of every trainable weight, by canonical name and in its layout.
         """
         check_inputs(self.architecture, x, labels=labels, dropout_masks=dropout_masks)
-        values = x.astype(self._dtype)
-        gradients: Weights = {}
-        with _THREADS.limit(limits=1, user_api="blas"):
-            operations = list(self._operations(training=True, dropout_masks=dropout_masks))
-            for operation in operations:
-                values = operation.forward(values)
-            loss, gradient = cross_entropy_and_gradient(values, labels)
-            for operation in reversed(operations):
-                gradient, of_weights = operation.backward(gradient)
-                gradients |= {f"{operation.layer.name}/{name}": each for name, each in of_weights.items()}
-        return loss, {name: gradients[name] for name in self._trainable()}
+        passes = self._forward(x, training=True, dropout_masks=dropout_masks)
+        logits = passes[self.architecture.output].y
+        return cross_entropy(logits, labels), self._backward(passes, cross_entropy_gradient(logits, labels))[1]
+
+    def vjp(
+        self,
+        x: NDArray[Any],
+        cotangent: NDArray[Any],
+        *,
+        training: bool = True,
+        dropout_masks: Mapping[str, NDArray[Any]] | None = None,
+    ) -> tuple[Array, Weights]:
+        """Compute the vector-Jacobian product: the gradients of ``(cotangent * logits).sum()``.
+
+        Parameters
+        ----------
+        x : ndarray [shape=(n, height, width, channels)]
+            Inputs, standardized.
+        cotangent : ndarray [shape=(n, classes)]
+            What is the gradient with respect to the output.
+        training : bool
+            Whether batch normalization uses the batch's statistics.
+        dropout_masks : mapping of str to ndarray, optional
+            As in `trace`.
+
+        Returns
+        -------
+        ndarray [shape=(n, height, width, channels)]
+            Gradient with respect to the inputs.
+        dict of str to ndarray
+            Gradient of every trainable weight, by canonical name and in its layout.
+
+        Raises
+        ------
+        BackendError
+            If the cotangent has not the shape of the output.
+        """
+        check_inputs(self.architecture, x, dropout_masks=dropout_masks)
+        passes = self._forward(x, training=training, dropout_masks=dropout_masks)
+        expected = passes[self.architecture.output].y.shape
+        if cotangent.shape != expected:
+            raise BackendError(f"expected a cotangent of shape {expected}, received {cotangent.shape}")
+        return self._backward(passes, cotangent.astype(self._dtype))
 
     def adam_update(self, gradients: Weights, state: AdamState, optimizer: Adam) -> tuple[Weights, AdamState]:
         """Compute one update of Adam from given gradients; the network is left as it was.
-
-        Kingma and Ba, "Adam" (2015), algorithm 1 in the order of computation given at the end of section 2, which is
-        Keras' (https://keras.io/api/optimizers/adam/). The hyperparameters stay Python floats, of double precision.
 
         Parameters
         ----------
@@ -173,62 +190,42 @@ class ReferenceNetwork:
         BackendError
             If gradients or moments are not those of the trainable weights.
         """
-        names = self._trainable()
+        names = self.architecture.trainable
         if not (set(names) == gradients.keys() == state.m.keys() == state.v.keys()):
             raise BackendError(f"expected gradients and moments of {', '.join(names)}, received {', '.join(gradients)}")
-        beta_1, beta_2 = optimizer.beta_1, optimizer.beta_2
-        step = state.step + 1
-        rate = optimizer.learning_rate * math.sqrt(1 - beta_2**step) / (1 - beta_1**step)
         weights: Weights = {}
-        after = AdamState(step, {}, {})
+        after = AdamState(state.step + 1, {}, {})
         for name in names:
             gradient, m, v = (each[name].astype(self._dtype) for each in (gradients, state.m, state.v))
-            m = beta_1 * m + (1 - beta_1) * gradient
-            v = beta_2 * v + (1 - beta_2) * gradient**2
-            weights[name] = self._weights[name] - rate * m / (np.sqrt(v) + optimizer.epsilon)
-            after.m[name], after.v[name] = m, v
+            done = adam_step(gradient, m, v, after.step, optimizer)
+            weights[name] = self._weights[name] + done["update"]
+            after.m[name], after.v[name] = done["m"], done["v"]
         return weights, after
 
-    def _trainable(self) -> list[str]:
-        """List the weights that have gradients."""
-        return [name for name, spec in self._specs.items() if spec.trainable]
-
-    def _operations(
-        self, *, training: bool, dropout_masks: Mapping[str, NDArray[Any]] | None = None
-    ) -> Iterator[Operation]:
-        """Make the operations of one pass."""
+    def _forward(
+        self, x: Array, *, training: bool, dropout_masks: Mapping[str, NDArray[Any]] | None = None
+    ) -> dict[str, Forward]:
+        """Run every layer; by its name, what it makes of the batch."""
+        values, passes = {INPUT: x.astype(self._dtype)}, {}
         masks = dropout_masks or {}
-        for layer, shape in zip(self.architecture.layers, self.architecture.shapes()[:-1], strict=True):
-            weights = {spec.name: self._weights[f"{layer.name}/{spec.name}"] for spec in layer.weight_specs(shape)}
-            yield OPERATIONS[layer.kind](layer, weights, training=training, mask=masks.get(layer.name))
+        with _THREADS.limit(limits=1, user_api="blas"):
+            for node in self.architecture.walk():
+                weights = node.own(self._weights)
+                (source,) = node.inputs
+                forward = node.layer.forward(values[source], weights, training=training, mask=masks.get(node.name))
+                passes[node.name], values[node.name] = forward, forward.y
+        return passes
 
-
-def cross_entropy_and_gradient(logits: Array, labels: NDArray[np.int64]) -> tuple[float, Array]:
-    """Compute the mean cross-entropy ``-log softmax(logits)[label]``, and its gradient.
-
-    The gradient of a sample's loss is its probabilities less the one-hot label (Bishop, "Pattern recognition and
-    machine learning", 2006, equation 4.109).
-
-    Parameters
-    ----------
-    logits : ndarray [shape=(n, classes)]
-        Logits.
-    labels : ndarray of int64 [shape=(n,)]
-        True classes.
-
-    Returns
-    -------
-    float
-        The loss in nats.
-    ndarray [shape=(n, classes)]
-        Its gradient with respect to the logits.
-    """
-    # The softmax stays the same when all logits of a sample move alike; with the largest at 0 no exponential overflows.
-    shifted = logits - logits.max(1, keepdims=True)
-    log_probabilities = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
-    one_hot = np.eye(logits.shape[1], dtype=logits.dtype)[labels]
-    loss = -(one_hot * log_probabilities).sum(1).mean()
-    return float(loss), (np.exp(log_probabilities) - one_hot) / len(logits)
+    def _backward(self, passes: Mapping[str, Forward], cotangent: Array) -> tuple[Array, Weights]:
+        """Take a gradient with respect to the output back to the input and to all trainable weights."""
+        cotangents = {self.architecture.output: cotangent}
+        gradients: Weights = {}
+        with _THREADS.limit(limits=1, user_api="blas"):
+            for node in reversed(self.architecture.walk()):
+                (source,) = node.inputs
+                cotangents[source], of_weights = passes[node.name].vjp(cotangents.pop(node.name))
+                gradients |= {f"{node.name}/{name}": value for name, value in of_weights.items()}
+        return cotangents[INPUT], {name: gradients[name] for name in self.architecture.trainable}
 
 
 def weights_of(layer: Layer, weights: Mapping[str, Array]) -> Weights:
@@ -276,8 +273,7 @@ def run_layer(
         If the layer cannot follow such an input.
     """
     own = {name.rpartition("/")[2]: np.asarray(value, dtype) for name, value in weights_of(layer, weights).items()}
-    operation = OPERATIONS[layer.kind](layer, own, training=training, mask=mask)
     layer.output_shape(x.shape[1:])  # refuses an input that the layer cannot follow
     with _THREADS.limit(limits=1, user_api="blas"):
-        output = operation.forward(x.astype(dtype))
-    return {layer.name: output} | {f"{layer.name}/{name}": value for name, value in operation.statistics.items()}
+        forward = layer.forward(x.astype(dtype), own, training=training, mask=mask)
+    return {layer.name: forward.y} | {f"{layer.name}/{name}": value for name, value in forward.statistics.items()}

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from genrebench.network.operation import channel_sums
+from genrebench.network.operations import OPERATIONS
 from numpy.typing import NDArray
 
 from genrebench.backend.numpy_info import INFO
@@ -28,8 +30,6 @@ from genrebench.network.layers import (
     MaxPooling2D,
     same_padding,
 )
-from genrebench.network.operation import channel_sums
-from genrebench.network.operations import OPERATIONS
 from genrebench.network.reference import ReferenceNetwork, cross_entropy_and_gradient
 from genrebench.network.types import Weights
 

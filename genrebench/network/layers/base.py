@@ -1,14 +1,21 @@
-"""What all layer kinds share: checked parameters, shapes, weights, and how windows are laid over an input."""
+"""What all layer kinds share: a name, shapes, weights, and the form of their definition."""
 
 import dataclasses
-from collections.abc import Callable
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from pydantic.dataclasses import dataclass
 
 from genrebench.errors import ConfigError
-from genrebench.network.types import Shape
+from genrebench.network.fields import Checked, Word
+from genrebench.network.types import Array, Shape, Weights
+
+__all__ = ["LAYER_KINDS", "Forward", "Layer", "WeightSpec"]
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class WeightSpec:
     """One weight tensor of a layer.
 
@@ -30,86 +37,35 @@ class WeightSpec:
     trainable: bool = True
 
 
-def same_padding(size: int, window: int, stride: int) -> tuple[int, int]:
-    """Compute TensorFlow's ``same`` padding along one axis.
+class Forward(NamedTuple):
+    """What one layer makes of one batch.
 
-    As little as is needed for ``ceil(size / stride)`` windows, the odd element at the high end
-    (https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2).
-
-    Parameters
+    Attributes
     ----------
-    size : int
-        Input size along the axis.
-    window : int
-        Kernel or pool size.
-    stride : int
-        Step between windows.
-
-    Returns
-    -------
-    tuple of int
-        Elements added before and after the input.
+    y : ndarray [shape=(n, ...)]
+        Output, after the activation.
+    vjp : callable
+        The vector-Jacobian product: from the gradient with respect to the output, those with respect to the input and
+        to the trainable weights, the latter by their names within the layer.
+    statistics : dict of str to ndarray
+        Running statistics after a pass in training, by their names within the layer.
     """
-    outputs = -(-size // stride)
-    total = max((outputs - 1) * stride + window - size, 0)
-    return total // 2, total - total // 2
+
+    y: Array
+    vjp: Callable[[Array], tuple[Array, Weights]]
+    statistics: Mapping[str, Array] = {}
 
 
-def is_positive(value: object) -> bool:
-    """Return whether a value is a positive whole number.
-
-    Parameters
-    ----------
-    value : object
-        Anything.
-
-    Returns
-    -------
-    bool
-        True for an int above zero; False for everything else, booleans included.
-    """
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
-
-
-def _is_pair(value: object) -> bool:
-    """Return whether a value is two positive whole numbers.
-
-    Returns
-    -------
-    bool
-        True for a tuple or a list of two positive ints.
-    """
-    return isinstance(value, tuple | list) and len(value) == 2 and all(map(is_positive, value))
-
-
-def _in_range(low: float, high: float) -> Callable[[object], bool]:
-    """Make a check for a number at least `low` and below `high`."""
-    return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and low <= value < high
-
-
-# What each parameter of any layer kind must be, in words and as a check.
-_EXPECTED: dict[str, tuple[str, Callable[[object], bool]]] = {
-    "name": ("a word without '/'", lambda value: isinstance(value, str) and "/" not in value),
-    "filters": ("a positive whole number", is_positive),
-    "units": ("a positive whole number", is_positive),
-    "kernel_size": ("two positive whole numbers", _is_pair),
-    "pool_size": ("two positive whole numbers", _is_pair),
-    "strides": ("two positive whole numbers", _is_pair),
-    "padding": ("valid or same", {"valid", "same"}.__contains__),
-    "activation": ("linear or relu", {"linear", "relu"}.__contains__),
-    "kernel_initializer": ("glorot_uniform", {"glorot_uniform"}.__contains__),
-    "bias_initializer": ("zeros", {"zeros"}.__contains__),
-    "momentum": ("at least 0 and below 1", _in_range(0, 1)),
-    "epsilon": ("at least 0", _in_range(0, float("inf"))),
-    "running_variance": ("biased", {"biased"}.__contains__),
-    "order": ("channels_last", {"channels_last"}.__contains__),
-    "rate": ("at least 0 and below 1", _in_range(0, 1)),
-}
+# Every layer kind by name; a class is entered here when it is defined.
+LAYER_KINDS: dict[str, type["Layer"]] = {}
 
 
 @dataclass(frozen=True)
-class Layer:
+class Layer(Checked, ABC):
     """Base of all layer kinds.
+
+    A kind is a direct subclass: a frozen pydantic dataclass whose fields are its parameters, with its output's shape,
+    its weights, and its definition. Defining the class registers the kind.
 
     Attributes
     ----------
@@ -117,23 +73,16 @@ class Layer:
         Unique name in the network; left empty, the architecture numbers the layers as Keras does.
     """
 
-    name: str = dataclasses.field(default="", kw_only=True)
+    name: Word = dataclasses.field(default="", kw_only=True)
 
-    def __post_init__(self) -> None:
-        """Check every parameter; turn lists, as JSON gives them, into tuples.
+    # Whether it multiplies by a kernel, adds a bias, and applies an activation.
+    is_linear: ClassVar[bool] = False
 
-        Raises
-        ------
-        ConfigError
-            If a parameter is not what its kind expects.
-        """
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            expected, is_right = _EXPECTED[field.name]
-            hashable = tuple(value) if isinstance(value, list) else value
-            if isinstance(hashable, dict) or not is_right(hashable):
-                raise ConfigError(f"{self.kind}: expected {field.name} to be {expected}, received {value!r}")
-            object.__setattr__(self, field.name, hashable)
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Register the kind; what derives from a kind is that kind with something changed, and no kind of its own."""
+        super().__init_subclass__(**options)
+        if Layer in cls.__bases__:
+            LAYER_KINDS[cls.__name__] = cls
 
     @property
     def kind(self) -> str:
@@ -145,6 +94,44 @@ class Layer:
             Name of the class, which is that of the Keras class.
         """
         return type(self).__name__
+
+    @classmethod
+    @abstractmethod
+    def examples(cls) -> tuple[tuple["Layer", Shape], ...]:
+        """List layers of this kind, each with the shape of an input; whoever checks layers checks these.
+
+        Returns
+        -------
+        tuple of (Layer, tuple of int)
+            As many as it takes to use every parameter in every way.
+        """
+
+    @abstractmethod
+    def forward(
+        self, x: Array, weights: Mapping[str, Array], *, training: bool = False, mask: Array | None = None
+    ) -> Forward:
+        """Compute the output, and how to take gradients back: the kind's definition.
+
+        Everything is computed in the dtype of the input. The letters in formulas are the same throughout: ``n`` sample,
+        ``h w`` input position, ``p q`` output position, ``i j`` position in the window, ``c`` input channel, ``f``
+        filter or unit.
+
+        Parameters
+        ----------
+        x : ndarray [shape=(n, ...)]
+            Input, channels last.
+        weights : mapping of str to ndarray
+            Weights by their names within the layer, in Keras' layouts.
+        training : bool
+            Whether the pass is one of training.
+        mask : ndarray, optional
+            What dropout keeps (1) and drops (0), in the shape of its input.
+
+        Returns
+        -------
+        Forward
+            Output, vector-Jacobian product, and running statistics.
+        """
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Infer the shape of the output; most layers keep their input's.
@@ -181,6 +168,32 @@ class Layer:
         """
         return ()
 
+    def flops(self, input_shape: Shape) -> int:
+        """Count the floating-point operations of one example in matrix products, forward.
+
+        Parameters
+        ----------
+        input_shape : tuple of int
+            Shape of the input without the batch axis.
+
+        Returns
+        -------
+        int
+            Two for each multiplication and addition; 0 for layers without a kernel.
+        """
+        return 0
+
+    def without_activation(self) -> "Layer":
+        """Leave the activation out.
+
+        Returns
+        -------
+        Layer
+            The same layer with a linear activation; itself if it has no activation.
+        """
+        changes: dict[str, Any] = {"activation": "linear"} if hasattr(self, "activation") else {}
+        return dataclasses.replace(self, **changes)
+
     def _require_rank(self, input_shape: Shape, rank: int) -> None:
         """Refuse an input with another number of axes than the layer works on."""
         if len(input_shape) != rank:
@@ -188,38 +201,35 @@ class Layer:
             raise ConfigError(f"{self.name or self.kind}: expected an input of shape {axes}, received {input_shape}")
 
 
-def window_output(layer: Layer, input_shape: Shape, window: Shape, strides: Shape, padding: str) -> Shape:
-    """Compute how many windows fit along height and width.
-
-    Parameters
-    ----------
-    layer : Layer
-        The layer, for the error message.
-    input_shape : tuple of int
-        (height, width, channels).
-    window : tuple of int
-        Size of the window along height and width.
-    strides : tuple of int
-        Step between windows along height and width.
-    padding : str
-        ``valid`` or ``same``.
-
-    Returns
-    -------
-    tuple of int
-        (height, width) of the output.
+def layer_from_json(document: object) -> Layer:
+    """Build one layer from its JSON.
 
     Raises
     ------
     ConfigError
-        If the window is larger than the unpadded input.
+        If the kind is unknown or the parameters are not the kind's.
     """
-    sizes = input_shape[:2]
-    if padding == "same":
-        return tuple(-(-size // stride) for size, stride in zip(sizes, strides, strict=True))
-    if any(size < extent for size, extent in zip(sizes, window, strict=True)):
-        raise ConfigError(
-            f"{layer.name or layer.kind}: expected an input of at least {window[0]} x {window[1]}, received "
-            f"{sizes[0]} x {sizes[1]}; use larger spectrograms or fewer layers"
-        )
-    return tuple((size - extent) // stride + 1 for size, extent, stride in zip(sizes, window, strides, strict=True))
+    kind = document.get("kind") if isinstance(document, Mapping) else None
+    if not isinstance(document, Mapping) or not isinstance(kind, str) or kind not in LAYER_KINDS:
+        raise ConfigError(f"expected a layer with a kind of {', '.join(LAYER_KINDS)}, received {document!r}")
+    return LAYER_KINDS[kind](**{key: value for key, value in document.items() if key != "kind"})
+
+
+def channel_sums(x: Array) -> Array:
+    """Sum over all axes but the last.
+
+    NumPy adds pairwise along the axis that is contiguous in memory, and one by one along others, which loses three
+    digits on the feature maps of a spectrogram (https://numpy.org/doc/stable/reference/generated/numpy.sum.html). So
+    the channels are put first.
+
+    Parameters
+    ----------
+    x : ndarray [shape=(n, ..., c)]
+        Values.
+
+    Returns
+    -------
+    ndarray [shape=(c,)]
+        Their sum in each channel.
+    """
+    return np.asarray(np.ascontiguousarray(x.reshape(-1, x.shape[-1]).T).sum(1))
