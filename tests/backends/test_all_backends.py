@@ -13,14 +13,13 @@ from genrebench.network.numerics import FORWARD_TOLERANCE, GRADIENT_TOLERANCE
 from genrebench.network.sampling import random_inputs, random_masks, random_weights
 from genrebench.testing import tally
 from genrebench.testing.examples import MIXED, compare
-from tests.conftest import SELECTED
 
 ARCHITECTURES = {"genre": genre_cnn(), "mixed": MIXED}
 ENTRIES = list_backends()
 BACKENDS = [
     pytest.param(entry.name, marks=pytest.mark.skipif(entry.problem is not None, reason=str(entry.problem)))
     for entry in ENTRIES
-    if entry.name != "numpy" and (not SELECTED or entry.name in SELECTED)
+    if entry.name != "numpy"
 ]
 pytestmark = pytest.mark.parametrize("backend", BACKENDS)
 
