@@ -3,6 +3,8 @@
 import os
 import signal
 import sys
+from importlib.machinery import PathFinder
+from typing import Any
 
 # One thread per process, set before NumPy or a framework is imported and inherited by every process that a test starts:
 # the networks are so small that threads would only wait for each other, and several test processes share the cores.
@@ -11,10 +13,21 @@ for _name in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "TF_NUM_INTRAOP", "TF_NUM_IN
 # GENREBENCH_TEST_BACKENDS=torch tests PyTorch alone: what no selected backend needs is as good as not installed.
 _NEEDS = {"torch": {"torch"}, "keras": {"keras", "tensorflow"}, "keras-jax": {"keras", "jax"},
           "keras-torch": {"keras", "torch"}, "numpy": set()}  # fmt: skip
-SELECTED = set(filter(None, os.environ.get("GENREBENCH_TEST_BACKENDS", ",".join(_NEEDS)).split(",")))
+SELECTED = set(filter(None, os.environ.get("GENREBENCH_TEST_BACKENDS", ",".join(_NEEDS)).split(","))) | {"numpy"}
 assert _NEEDS.keys() >= SELECTED, f"GENREBENCH_TEST_BACKENDS: expected names among {', '.join(_NEEDS)}"
-for _absent in {"torch", "keras", "tensorflow", "jax"} - set().union(*(_NEEDS[name] for name in SELECTED)):
-    sys.modules[_absent] = None  # type: ignore[assignment]  # what Python documents for "cannot be imported"
+_ABSENT = {"torch", "keras", "tensorflow", "jax"}.difference(*(_NEEDS[name] for name in SELECTED))
+
+
+class _WithoutSomeFrameworks(PathFinder):
+    """Finds what is installed, but for some frameworks."""
+
+    @classmethod
+    def find_spec(cls, fullname: str, path: Any = None, target: Any = None) -> Any:
+        """Find a module."""
+        return None if fullname.partition(".")[0] in _ABSENT else super().find_spec(fullname, path, target)
+
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = _WithoutSomeFrameworks
 # Where it is set, every process would compile genrebench and its own modules again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # A run in the background of a script ignores Ctrl-C, and so would every process that a test starts and interrupts.
@@ -58,7 +71,7 @@ SLOW = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of slow files and put them first."""
+    """Mark the tests of slow files and put them first; skip those of a backend that is not selected."""
 
     def place(item: pytest.Item) -> int:
         """Find a test's place among the slow ones."""
@@ -69,6 +82,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if place(item) < len(SLOW):
             item.add_marker("slow")
+        parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        if parameters.get("backend") in _NEEDS.keys() - SELECTED:
+            item.add_marker(pytest.mark.skip(reason="not among GENREBENCH_TEST_BACKENDS"))
 
 
 @pytest.fixture(scope="session")

@@ -47,7 +47,7 @@ def run(*arguments: object, optimized: bool = True) -> tuple[int, str]:
     return done.returncode, re.sub(r"\d+\.\d+ s\b", "_ s", done.stdout + done.stderr)
 
 
-def test_asserts_are_off_where_this_file_wants_it() -> None:
+def test_no_assert_runs_where_this_file_wants_none() -> None:
     """Otherwise the other tests here would say nothing."""
     command = [sys.executable, "-c", "assert False"]
     subprocess.run(command, env=os.environ | OPTIMIZED, check=True)
@@ -56,7 +56,7 @@ def test_asserts_are_off_where_this_file_wants_it() -> None:
 
 @pytest.mark.parametrize("command", ["summary", "backends", "check numpy", "check wrong"])
 def test_a_command_says_the_same(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Status and output, but for the seconds; the conformance kit finds the same faults."""
+    """The status and the output are equal, but for the seconds; the conformance kit finds the same faults."""
     write_plugin(tmp_path, "wrong", {"wrong": "wrong:INFO"}, {"wrong": WRONG})
     use_plugins(monkeypatch, tmp_path)
     status, output = run(*command.split())
