@@ -38,11 +38,11 @@ def show_summary(architecture: Architecture) -> None:
     table.add_column("Layer (type)", no_wrap=True)
     table.add_column("Output Shape", no_wrap=True)
     table.add_column("Param #", justify="right", no_wrap=True)
-    rows = architecture.summary()
+    rows = architecture.walk()
     for row in rows:
         shape = ", ".join(map(str, ("None", *row.output_shape)))
         table.add_row(Text(f"{row.name} ({row.kind})"), Text(f"({shape})"), f"{row.parameters:,}")
-    total, trainable = sum(row.parameters for row in rows), sum(row.trainable for row in rows)
+    total, trainable = sum(row.parameters for row in rows), sum(row.trainable_parameters for row in rows)
     height, width, channels = architecture.input_shape
     write(f"Input: (None, {height}, {width}, {channels})")
     Console().print(table)

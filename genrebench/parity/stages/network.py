@@ -18,7 +18,7 @@ LOSS_TOLERANCE = 1e-12
 def structure(session: Session) -> Stage:
     """Compare layers by name, output shape and number of parameters."""
     architecture = session.probe.architecture
-    expected = {row.name: row for row in architecture.summary()}
+    expected = {row.name: row for row in architecture.walk()}
     comparisons = []
     for backend in session.backends:
         answers = session.answers[backend]
