@@ -1,44 +1,22 @@
-"""Jobs for backends: one process each, files in and files out.
+"""Questions to a backend's network, several in one job; on its way out: `genrebench.parity.answers` takes its place."""
 
-Frameworks do not share a process well (threads, allocators, import order), and may not even share an environment. So
-the parent writes a job, starts ``python -m genrebench.backend.worker FOLDER``, and reads what the worker wrote; it
-imports no framework itself. A job is a folder:
-
-- ``job.json``: backend, architecture, dtype, device, and the calls to make, in order;
-- ``input.npz``: arrays, ``weights/<canonical name>`` and ``<call>/<argument>[/<name>]``;
-- ``output.npz``: what the calls returned, ``<call>/<name>``;
-- ``report.json``: versions, threads, device, seconds, peak memory, plain results, or the error.
-"""
-
-import json
-import os
-import signal
-import subprocess
-import sys
-import tempfile
+import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from genrebench.errors import WorkerError
+from genrebench.backend import worker
+from genrebench.backend.registry import load_backend
+from genrebench.backend.worker import Arrays
 from genrebench.network.architecture import Architecture
+from genrebench.network.numerics import perturb_by_ulp
 from genrebench.network.types import Weights
-from genrebench.system.files import write_json
-from genrebench.testing import Outcome
-
-JOB_FORMAT = 2
-# Read by the frameworks while they are imported, so they are set before the worker starts.
-THREAD_VARIABLES = (
-    *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"),
-    *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
-)
-
-Arrays = dict[str, NDArray[Any]]
+from genrebench.parity.answers import METHODS, Bench, nested
+from genrebench.system.environment import versions
+from genrebench.testing import CheckResult, check_backend
 
 
 @dataclass(frozen=True)
@@ -176,22 +154,110 @@ def start_job(
     WorkerError
         If the worker cannot be started.
     """
-    document = {
+    calls = [
+        {each: getattr(call, each) for each in ("name", "method", "options", "dtype", "moved")} for call in job.calls
+    ]
+    options = {
         "backend": job.backend,
         "architecture": job.architecture.to_json(),
         "dtype": job.dtype,
         "device": job.device,
         "keep_going": job.keep_going,
-        "calls": [
-            {each: getattr(call, each) for each in ("name", "method", "options", "dtype", "moved")}
-            for call in job.calls
-        ],
+        "calls": calls,
     }
     arrays = {f"weights/{name}": value for name, value in job.weights.items()}
     for call in job.calls:
         arrays |= {f"{call.name}/{name}": value for name, value in call.arrays.items()}
-    with _started(document, arrays, python, timeout, threads) as result:
+    with worker.start_job(
+        "genrebench.backend.jobs:work",
+        arrays=arrays,
+        options=options,
+        name=f"backend {job.backend}",
+        python=python,
+        timeout=timeout,
+        threads=threads,
+    ) as wait:
+
+        def result() -> JobResult:
+            """Wait for the worker and sort what it returned."""
+            found = wait()
+            report, values = found.value["report"], found.value["values"]
+            by_call: dict[str, Arrays] = {name: {} for name in values}
+            for key, value in found.arrays.items():
+                call, _, name = key.partition("/")
+                by_call[call][name] = value
+            return JobResult(by_call, values, found.report | report, found.value["errors"])
+
         yield result
+
+
+def work(arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, Any]:
+    """Do a job in its worker."""
+    calls = tuple(Call(arrays=nested(arrays, call["name"]) or {}, **call) for call in options["calls"])
+    result = execute(
+        Job(
+            backend=options["backend"],
+            architecture=Architecture.from_json(options["architecture"]),
+            weights=nested(arrays, "weights") or {},
+            calls=calls,
+            dtype=options["dtype"],
+            device=options["device"],
+            keep_going=options["keep_going"],
+        )
+    )
+    outputs = {f"{call}/{name}": value for call, found in result.arrays.items() for name, value in found.items()}
+    report = _surroundings(options["backend"]) | result.report
+    return outputs, {"values": result.values, "errors": result.errors, "report": report}
+
+
+def execute(job: Job) -> JobResult:
+    """Do a job in this process.
+
+    Parameters
+    ----------
+    job : Job
+        What to do.
+
+    Returns
+    -------
+    JobResult
+        What the calls returned, and the report without versions.
+
+    Raises
+    ------
+    Exception
+        Whatever the backend raises, unless the job keeps going.
+    """
+    began = time.perf_counter()
+    benches: dict[tuple[str, bool], Bench] = {}
+    result = JobResult({}, {}, {"device": job.device, "dtype": job.dtype, "seconds": {}})
+    backend = load_backend(job.backend)[1]
+    bench = benches[job.dtype, False] = Bench(backend, job.architecture, job.weights, job.dtype, job.device)
+    _ = bench.network  # a network that cannot be built fails the job, whatever the calls are
+    result.report["seconds"]["build"] = time.perf_counter() - began
+    for call in job.calls:
+        began = time.perf_counter()
+        key = (call.dtype or job.dtype, call.moved)
+        if key not in benches:
+            weights = perturb_by_ulp(job.weights) if call.moved else job.weights
+            benches[key] = Bench(backend, job.architecture, weights, key[0], job.device)
+        try:
+            arrays, value = METHODS[call.method](benches[key], call.arrays, call.options)
+        except Exception as error:
+            if not job.keep_going:
+                raise
+            traceback.print_exc()
+            result.errors[call.name] = worker.one_line(error)
+        else:
+            result.arrays[call.name], result.values[call.name] = arrays, worker.plain(value)
+        result.report["seconds"][call.name] = time.perf_counter() - began
+    return result
+
+
+def _surroundings(name: str) -> dict[str, Any]:
+    """Describe the backend in its worker."""
+    info = load_backend(name)[0]
+    return {"backend": name, "versions": versions(("genrebench", "numpy", info.framework, *info.requires))}
 
 
 def run_check(
@@ -201,7 +267,7 @@ def run_check(
     python: str | Path | None = None,
     timeout: float = 600.0,
     threads: int | None = 1,
-) -> tuple[list[Outcome], dict[str, Any]]:
+) -> tuple[list[CheckResult], dict[str, Any]]:
     """Run the conformance kit in a process of its own.
 
     Parameters
@@ -220,7 +286,7 @@ def run_check(
 
     Returns
     -------
-    list of Outcome
+    list of CheckResult
         What each check found.
     dict
         The worker's report: versions, threads, seconds, peak memory.
@@ -230,125 +296,20 @@ def run_check(
     WorkerError
         If the worker fails; a failed check is an outcome.
     """
-    document = {"backend": backend, "expected_failures": dict(expected_failures)}
-    with _started(document, {}, python, timeout, threads) as wait:
-        result = wait()
-    return [Outcome(**outcome) for outcome in result.values["check"]], result.report
+    options = {"backend": backend, "expected_failures": dict(expected_failures)}
+    found = worker.run_job(
+        "genrebench.backend.jobs:check",
+        options=options,
+        name=f"backend {backend}",
+        python=python,
+        timeout=timeout,
+        threads=threads,
+    )
+    report = found.report | found.value["report"] | {"seconds": {"check": found.report["seconds"]}}
+    return [CheckResult(**outcome) for outcome in found.value["outcomes"]], report
 
 
-@contextmanager
-def _started(
-    document: dict[str, Any], arrays: Arrays, python: str | Path | None, timeout: float, threads: int | None
-) -> Iterator[Callable[[], JobResult]]:
-    """Write a job and start its worker, which ends with the context at the latest.
-
-    Parameters
-    ----------
-    timeout : float
-        Seconds of waiting after which the worker is ended.
-
-    Yields
-    ------
-    callable
-        Waits for the worker and reads what it wrote.
-    """
-    with tempfile.TemporaryDirectory(prefix="genrebench-job-") as name:
-        folder = Path(name)
-        write_json(folder / "job.json", {"format": JOB_FORMAT, **document})
-        np.savez(folder / "input.npz", allow_pickle=False, **arrays)
-        command = [str(python or sys.executable), "-m", "genrebench.backend.worker", str(folder)]
-        log = folder / "stderr.txt"
-        with _process(command, log, threads) as process:
-
-            def result() -> JobResult:
-                """Wait for the worker and read what it wrote."""
-                try:
-                    code = process.wait(timeout)
-                except subprocess.TimeoutExpired as error:
-                    _end(process)
-                    raise WorkerError(
-                        f"worker of {document['backend']}: expected an end within {timeout:g} s, ended it", _text(log)
-                    ) from error
-                return _read_result(document["backend"], folder, code, _text(log))
-
-            yield result
-
-
-@contextmanager
-def _process(command: list[str], log: Path, threads: int | None) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a process, and make sure that it ends with the context."""
-    environment = os.environ | ({name: str(threads) for name in THREAD_VARIABLES} if threads else {})
-    with log.open("wb") as stderr:
-        try:
-            # A session of its own, so that whatever the worker starts can be ended with it. Its standard input is a
-            # pipe that nothing is written to: when the parent dies, however it dies, the worker sees its end.
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=stderr,
-                env=environment,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise WorkerError(
-                f"{command[0]}: expected a Python interpreter, cannot be started ({error.strerror})"
-            ) from error
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            _end(process)
-        if process.stdin:
-            process.stdin.close()
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a worker and everything it started.
-
-    Parameters
-    ----------
-    process : Popen
-        The worker, leader of a session of its own.
-    """
-    if hasattr(os, "killpg"):
-        os.killpg(process.pid, signal.SIGKILL)
-    else:
-        process.kill()
-    process.wait()
-
-
-def _text(log: Path) -> str:
-    """Read what a worker wrote to standard error."""
-    return log.read_text(encoding="utf-8", errors="replace").strip()
-
-
-def _read_result(backend: str, folder: Path, code: int, stderr: str) -> JobResult:
-    """Read what a worker wrote.
-
-    Raises
-    ------
-    WorkerError
-        If it failed, or its files cannot be read.
-    """
-    where = f"worker of backend {backend}"
-    last_line = stderr.splitlines()[-1] if stderr else "no message"
-    if code < 0:
-        raise WorkerError(f"{where}: ended by signal {-code} ({signal.strsignal(-code)}); {last_line}", stderr)
-    try:
-        report = json.loads((folder / "report.json").read_bytes())
-        error = report.get("error")
-    except (OSError, ValueError, AttributeError) as problem:
-        raise WorkerError(f"{where}: exit status {code} and no report; {last_line}", stderr) from problem
-    if error is not None:
-        raise WorkerError(f"{where}: {error}", stderr)
-    try:
-        arrays: dict[str, Arrays] = {name: {} for name in report["values"]}
-        if (folder / "output.npz").exists():
-            with np.load(folder / "output.npz", allow_pickle=False) as file:
-                for key in file.files:
-                    call, _, name = key.partition("/")
-                    arrays[call][name] = file[key]
-    except Exception as problem:  # a broken archive fails in many ways
-        raise WorkerError(f"{where}: expected results, cannot be read ({problem}); {last_line}", stderr) from problem
-    return JobResult(arrays, report.pop("values"), report, report.pop("errors", {}))
+def check(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, Any]:
+    """Run the conformance kit in its worker."""
+    outcomes = check_backend(options["backend"], expected_failures=options["expected_failures"])
+    return {}, {"outcomes": [asdict(each) for each in outcomes], "report": _surroundings(options["backend"])}

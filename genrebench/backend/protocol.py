@@ -2,7 +2,19 @@
 
 A backend builds the network of an `Architecture` in one framework. It is announced by an entry point of group
 ``genrebench.backends`` that names a `BackendInfo` in a module which does not import the framework;
-`genrebench.backend.registry` finds it.
+`genrebench.backend.registry` finds it. The rules that hold for all methods:
+
+- Arrays are NumPy's, channels last: ``(n, height, width, channels)`` or ``(n, features)``. A backend converts at this
+  border, to whatever its framework likes, and nowhere else.
+- Weights, gradients, moments and running statistics go by canonical names, ``<layer>/<weight>``, in Keras' layouts;
+  layer outputs by the layer's name.
+- What is returned is the caller's: a copy, in the network's dtype. What is given stays the caller's: it is not changed,
+  and not looked at after the call.
+- `Network`'s methods leave the network as it was: weights, running statistics, moments, random streams, mode. Only
+  `Trainable`'s change it. Equal calls to networks that were built alike give equal bits.
+- A network of dtype ``float64`` computes in float64 throughout; there two frameworks agree to rounding, which is how
+  they are compared. Nothing is left to a framework's defaults.
+- What cannot be done is refused with a `BackendError` of one line: what was expected, and what was received.
 """
 
 from collections.abc import Mapping
@@ -101,16 +113,16 @@ class Network(Protocol):
     def trace(
         self, x: NDArray[Any], *, training: bool, dropout_masks: Mapping[str, NDArray[Any]] | None = None
     ) -> dict[str, NDArray[Any]]:
-        """Run the network and keep what every layer gives out; the network itself is left as it was.
+        """Run the network and keep the output of every layer.
 
         Parameters
         ----------
         x : ndarray [shape=(n, height, width, channels)]
             Inputs, standardized.
         training : bool
-            Whether batch normalization uses the batch's statistics.
+            Whether batch normalization uses the batch's statistics, and dropout its masks.
         dropout_masks : mapping of str to ndarray, optional
-            For a dropout layer's name, what it keeps (1) and drops (0), in the shape of its input; in training a given
+            For a dropout layer's name, what it keeps (1) and drops (0), in the shape of its input. In training a given
             mask is always applied, and a layer without one drops nothing; in evaluation masks have no effect.
 
         Returns
@@ -124,7 +136,7 @@ class Network(Protocol):
     def loss_and_gradients(
         self, x: NDArray[Any], labels: NDArray[np.int64], *, dropout_masks: Mapping[str, NDArray[Any]] | None = None
     ) -> tuple[float, Weights]:
-        """Compute the mean cross-entropy in training mode, and its gradients; the network is left as it was.
+        """Compute the mean cross-entropy in training mode, and its gradients.
 
         Parameters
         ----------
@@ -145,7 +157,7 @@ class Network(Protocol):
         ...
 
     def adam_update(self, gradients: Weights, state: AdamState, optimizer: Adam) -> tuple[Weights, AdamState]:
-        """Compute one update of Adam from given gradients; the network is left as it was.
+        """Compute one update of Adam from given gradients.
 
         Parameters
         ----------
@@ -180,8 +192,9 @@ class Trainable(Network, Protocol):
         seed : int
             Seed of dropout.
         precision : str
-            One of the backend's `BackendInfo.precisions`: ``float32`` stands for the network's dtype, ``bfloat16`` for
-            products of matrices and convolutions in it, with weights, sums and loss in the network's dtype.
+            One of the backend's `BackendInfo.precisions`, another is refused: ``float32`` stands for the network's
+            dtype, ``bfloat16`` for products of matrices and convolutions in it, with weights, sums and loss in the
+            network's dtype.
         """
         ...
 
@@ -202,13 +215,37 @@ class Trainable(Network, Protocol):
         """
         ...
 
+    def training_state(self) -> dict[str, NDArray[Any]]:
+        """Read all that the next step depends on beside the weights, which is how training is resumed.
+
+        Returns
+        -------
+        dict of str to ndarray
+            ``adam/step``, the number of updates done; ``adam/m/<weight>`` and ``adam/v/<weight>``, the moments of every
+            trainable weight by its canonical name and in its layout; ``dropout/generator``, the random stream of
+            dropout as uint8 in a form of the framework's own; and what else a backend needs. All copied.
+        """
+        ...
+
+    def load_training_state(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on where `training_state` was read, after `start_training` with the same optimizer and precision.
+
+        With the weights of that moment, the steps that follow have the bits that they would have had.
+
+        Parameters
+        ----------
+        state : mapping of str to ndarray
+            What `training_state` returned, in any process; one that lacks an entry, or has another shape, is refused.
+        """
+        ...
+
 
 @runtime_checkable
-class KeepsData(Trainable, Protocol):
-    """A network that can keep the training data where it computes; for devices with memory of their own."""
+class DeviceResident(Trainable, Protocol):
+    """A network that can hold the training data where it computes; for devices with memory of their own."""
 
-    def keep_data(self, inputs: NDArray[np.float32], labels: NDArray[np.int64]) -> bool:
-        """Copy the data to the device, if it has one of its own and room for them; asked before every epoch.
+    def load_data(self, inputs: NDArray[np.float32], labels: NDArray[np.int64]) -> bool:
+        """Copy the data to the device, if it has one of its own and room for them; called before every epoch.
 
         Parameters
         ----------
@@ -220,18 +257,18 @@ class KeepsData(Trainable, Protocol):
         Returns
         -------
         bool
-            Whether these data are kept, now or since an earlier call, which copied them; if not, the caller gathers
-            batches for `train_step`.
+            Whether these data are on the device, now or since an earlier call, which copied them; if not, the caller
+            gathers batches for `train_step`.
         """
         ...
 
-    def train_rows(self, rows: NDArray[np.int64]) -> BatchMetrics:
-        """Do one step on some of the segments that are kept.
+    def train_on(self, indices: NDArray[np.int64]) -> BatchMetrics:
+        """Do one step on some of the segments that were loaded, as `train_step` does.
 
         Parameters
         ----------
-        rows : ndarray of int64 [shape=(n,)]
-            Which.
+        indices : ndarray of int64 [shape=(n,)]
+            Which of the loaded segments.
 
         Returns
         -------
@@ -254,15 +291,22 @@ class Backend(Protocol):
         architecture : Architecture
             What to build.
         weights : mapping of str to ndarray
-            Canonical weights.
+            Canonical weights, all of them; they are copied.
         dtype : str
-            ``float32`` or ``float64``.
+            ``float32`` or ``float64``: in what weights are kept and everything is computed.
         device : str
-            ``auto``, or one of the backend's devices.
+            ``auto``, which takes the fastest that is certain to compute the same, or one of the backend's devices.
 
         Returns
         -------
         Network
-            The network; a `Trainable` if the backend can train.
+            The network; a `Trainable` exactly if the backend can train.
+
+        Raises
+        ------
+        BackendError
+            If the dtype, the device or a layer kind is unavailable.
+        ConfigError
+            If the weights are not the architecture's.
         """
         ...

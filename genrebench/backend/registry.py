@@ -27,7 +27,7 @@ class BackendEntry:
         Installed version of the framework; None if it is not installed.
     problem : str, optional
         Why the backend cannot be used; None if nothing is known to stand against it.
-    cause : Exception, optional
+    cause : BaseException, optional
         What a broken plugin raised, with its traceback.
     """
 
@@ -36,7 +36,7 @@ class BackendEntry:
     info: BackendInfo | None
     framework_version: str | None
     problem: str | None
-    cause: Exception | None = None
+    cause: BaseException | None = None
 
 
 def list_backends() -> list[BackendEntry]:
@@ -47,10 +47,7 @@ def list_backends() -> list[BackendEntry]:
     list of BackendEntry
         Sorted by name; broken ones are there with their reason.
     """
-    claims: dict[str, list[metadata.EntryPoint]] = defaultdict(list)
-    for entry_point in metadata.entry_points(group=GROUP):
-        claims[entry_point.name].append(entry_point)
-    return [_describe(name, _distinct(entry_points)) for name, entry_points in sorted(claims.items())]
+    return [_describe(name, entry_points) for name, entry_points in sorted(_claims().items())]
 
 
 def load_backend(name: str) -> tuple[BackendInfo, Backend]:
@@ -73,19 +70,28 @@ def load_backend(name: str) -> tuple[BackendInfo, Backend]:
     BackendError
         If no plugin has that name, two have it, its framework is missing, or it fails to import.
     """
-    entries = {entry.name: entry for entry in list_backends()}
-    if name not in entries:
-        raise BackendError(
-            f"expected one of the installed backends ({', '.join(entries) or 'none'}), received {name!r}"
-        )
-    entry = entries[name]
+    claims = _claims()
+    if name not in claims:
+        there = ", ".join(sorted(claims)) or "none"
+        raise BackendError(f"expected one of the installed backends ({there}), received {name!r}")
+    entry = _describe(name, claims[name])
     if entry.problem is not None or entry.info is None:
         raise BackendError(f"backend {name}: {entry.problem}") from entry.cause
     module, _, attribute = entry.info.implementation.partition(":")
     try:
         return entry.info, getattr(import_module(module), attribute)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a framework that ends the program, too
         raise BackendError(f"backend {name}: cannot be imported ({type(error).__name__}: {error})") from error
+
+
+def _claims() -> dict[str, list[metadata.EntryPoint]]:
+    """Find the entry points that claim each name, without importing what they name."""
+    claims: dict[str, list[metadata.EntryPoint]] = defaultdict(list)
+    for entry_point in metadata.entry_points(group=GROUP):
+        claims[entry_point.name].append(entry_point)
+    return {name: _distinct(entry_points) for name, entry_points in claims.items()}
 
 
 def _distinct(entry_points: list[metadata.EntryPoint]) -> list[metadata.EntryPoint]:
@@ -111,7 +117,9 @@ def _describe(name: str, entry_points: list[metadata.EntryPoint]) -> BackendEntr
         return BackendEntry(name, distributions, None, None, problem)
     try:
         info = entry_points[0].load()
-    except Exception as error:  # whatever a stranger's module raises must not end the list
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a stranger's module raises, SystemExit too, must not end the list
         problem = f"broken plugin of {distributions[0]} ({type(error).__name__}: {error})"
         return BackendEntry(name, distributions, None, None, problem, error)
     if not isinstance(info, BackendInfo) or info.name != name:

@@ -1,99 +1,209 @@
-"""The process in which one backend works: reads a job's folder, does its calls, writes what they returned.
+"""A job is a function in another interpreter: arrays and options in, arrays and JSON out, through files.
 
-Started as ``python -m genrebench.backend.worker FOLDER``; `genrebench.backend.jobs` says what a job is.
+Frameworks do not share a process well (threads, allocators, import order), and may not even share an environment. So
+the parent names a function, ``"module:function"``, and starts ``python -m genrebench.backend.worker FOLDER``, which
+imports and calls it; the parent imports no framework itself. The function has the form ::
+
+    def f(arrays: dict[str, NDArray[Any]], options: dict[str, Any]) -> tuple[dict[str, NDArray[Any]], Any]
+
+The folder has ``job.json`` (function and options), ``input.npz``, and in the end ``output.npz`` and ``report.json``
+(value, seconds, versions, or the error). Nothing is pickled.
 """
 
 import json
 import math
 import os
 import sys
-import threading
+import tempfile
 import time
 import traceback
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from genrebench.backend.jobs import JOB_FORMAT, THREAD_VARIABLES, Call, Job, JobResult
-from genrebench.backend.protocol import BackendInfo
-from genrebench.backend.registry import load_backend
-from genrebench.errors import BackendError, GenrebenchError
-from genrebench.network.architecture import Architecture
-from genrebench.network.numerics import perturb_by_ulp
-from genrebench.parity.answers import METHODS, Bench, nested
+from genrebench.errors import BackendError, GenrebenchError, WorkerError
 from genrebench.system.environment import versions
 from genrebench.system.files import write_json
-from genrebench.testing import check_backend
+from genrebench.system.memory import keep_freed_memory, peak_memory_bytes
+from genrebench.system.process import THREAD_VARIABLES, ProcessResult, end_with_parent, start_process
+
+JOB_FORMAT = 3
+Arrays = dict[str, NDArray[Any]]
+JobFunction = Callable[[Arrays, dict[str, Any]], tuple[Arrays, Any]]
+# Where a worker writes the events of its job; None in any other process.
+_events: IO[str] | None = None
 
 
-def execute(job: Job) -> JobResult:
-    """Do a job in this process.
+@dataclass(frozen=True)
+class JobResult:
+    """What a job gave back.
+
+    Attributes
+    ----------
+    arrays : dict of str to ndarray
+        The arrays that the function returned.
+    value : object
+        What else it returned, of plain JSON types; NaN and infinities have become None.
+    report : dict
+        ``seconds`` that the function took, ``peak_memory_bytes`` of the process, ``threads`` as the environment sets
+        them, ``versions`` of Python, genrebench and NumPy.
+    """
+
+    arrays: Arrays
+    value: Any
+    report: dict[str, Any]
+
+
+def run_job(
+    function: str,
+    *,
+    arrays: Mapping[str, NDArray[Any]] | None = None,
+    options: Mapping[str, Any] | None = None,
+    name: str | None = None,
+    python: str | Path | None = None,
+    threads: int | None = None,
+    timeout: float = 300.0,
+    on_event: Callable[[dict[str, Any]], None] | None = None,
+) -> JobResult:
+    """Run a function in a process of its own, to its end.
 
     Parameters
     ----------
-    job : Job
-        What to do.
+    function : str
+        ``module:function``.
+    arrays, options, name, python, threads, timeout, on_event : object, optional
+        As for `start_job`.
 
     Returns
     -------
     JobResult
-        What the calls returned, and the report without versions.
+        What the function returned.
 
     Raises
     ------
-    Exception
-        Whatever the backend raises, unless the job keeps going.
+    WorkerError
+        If the worker cannot be started, fails, crashes, takes too long, or writes what cannot be read.
     """
-    began = time.perf_counter()
-    benches: dict[tuple[str, bool], Bench] = {}
-    result = JobResult({}, {}, {"device": job.device, "dtype": job.dtype, "seconds": {}})
-    backend = load_backend(job.backend)[1]
-    bench = benches[job.dtype, False] = Bench(backend, job.architecture, job.weights, job.dtype, job.device)
-    assert bench.network is not None  # a network that cannot be built fails the job, whatever the calls are
-    result.report["seconds"]["build"] = time.perf_counter() - began
-    for call in job.calls:
-        began = time.perf_counter()
-        key = (call.dtype or job.dtype, call.moved)
-        if key not in benches:
-            weights = perturb_by_ulp(job.weights) if call.moved else job.weights
-            benches[key] = Bench(backend, job.architecture, weights, key[0], job.device)
-        try:
-            arrays, value = METHODS[call.method](benches[key], call.arrays, call.options)
-        except Exception as error:
-            if not job.keep_going:
-                raise
-            traceback.print_exc()
-            result.errors[call.name] = _reason(error)
-        else:
-            result.arrays[call.name], result.values[call.name] = arrays, _plain(value)
-        result.report["seconds"][call.name] = time.perf_counter() - began
-    return result
+    with start_job(
+        function,
+        arrays=arrays,
+        options=options,
+        name=name,
+        python=python,
+        threads=threads,
+        timeout=timeout,
+        on_event=on_event,
+    ) as wait:
+        return wait()
 
 
-def _plain(value: Any) -> Any:
-    """Prepare a value for JSON, which has neither NaN nor infinity.
+@contextmanager
+def start_job(
+    function: str,
+    *,
+    arrays: Mapping[str, NDArray[Any]] | None = None,
+    options: Mapping[str, Any] | None = None,
+    name: str | None = None,
+    python: str | Path | None = None,
+    threads: int | None = None,
+    timeout: float = 300.0,
+    on_event: Callable[[dict[str, Any]], None] | None = None,
+) -> Iterator[Callable[[], JobResult]]:
+    """Start a function in a process of its own, which ends with the context at the latest.
 
     Parameters
     ----------
-    value : object
-        A float, a list of floats, or another plain value.
+    function : str
+        ``module:function``, which the other interpreter imports.
+    arrays : mapping of str to ndarray, optional
+        Arrays for it.
+    options : mapping of str to object, optional
+        Options for it, of plain JSON types.
+    name : str, optional
+        What error messages call the worker, such as ``backend torch``; by default the function.
+    python : str or Path, optional
+        Interpreter, which may be another environment's, where genrebench must be installed; by default this one.
+    threads : int, optional
+        Number of threads of numerical libraries; by default what the environment says, or else one per core.
+    timeout : float
+        Seconds of waiting after which the worker is killed.
+    on_event : callable, optional
+        Called, while the worker is waited for, with what the function gives to `emit`.
 
-    Returns
-    -------
-    object
-        The same with None for what JSON has no word for.
+    Yields
+    ------
+    callable
+        Waits for the worker and returns the `JobResult`, or raises a `WorkerError`.
+
+    Raises
+    ------
+    WorkerError
+        If the worker cannot be started.
     """
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    where = f"worker of {name}" if name else f"worker: job {function}"
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="genrebench-job-")))
+        document = {"format": JOB_FORMAT, "function": function, "options": dict(options or {})}
+        write_json(folder / "job.json", document)
+        np.savez(folder / "input.npz", allow_pickle=False, **(arrays or {}))
+        command = [str(python or sys.executable), "-m", "genrebench.backend.worker", str(folder)]
+        on_line = (lambda line: on_event(json.loads(line))) if on_event else None
+        try:
+            wait = stack.enter_context(start_process(command, timeout=timeout, threads=threads, on_line=on_line))
+        except OSError as error:
+            raise WorkerError(
+                f"{command[0]}: expected a Python interpreter, cannot be started ({error.strerror})"
+            ) from error
+        yield lambda: _read_result(where, folder, wait())
 
 
-def _reason(error: Exception) -> str:
-    """Say in one line what a backend raised.
+def _read_result(where: str, folder: Path, process: ProcessResult) -> JobResult:
+    """Read what a worker wrote.
+
+    Raises
+    ------
+    WorkerError
+        If it failed, or its files cannot be read.
+    """
+    if process.exit_status < 0 or process.time_limit is not None:
+        raise WorkerError(f"{where}: {process.failure}", process.stderr)
+    try:
+        report = json.loads((folder / "report.json").read_bytes())
+        error = report.get("error")
+    except (OSError, ValueError, AttributeError) as problem:
+        message = f"{where}: exit status {process.exit_status} and no report; {process.last_line}"
+        raise WorkerError(message, process.stderr) from problem
+    if error is not None:
+        raise WorkerError(f"{where}: {error}", process.stderr)
+    try:
+        with np.load(folder / "output.npz", allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        return JobResult(arrays, report.pop("value"), report)
+    except Exception as problem:  # a broken archive fails in many ways
+        message = f"{where}: expected results, cannot be read ({problem}); {process.last_line}"
+        raise WorkerError(message, process.stderr) from problem
+
+
+def emit(event: dict[str, Any]) -> None:
+    """Tell whoever waits for this job, while it runs; in a process that is no worker, nothing is done.
+
+    Parameters
+    ----------
+    event : dict
+        Plain JSON types; NaN and infinities become None.
+    """
+    if _events is not None:
+        print(json.dumps(plain(event)), file=_events, flush=True)
+
+
+def one_line(error: Exception) -> str:
+    """Describe in one line what was raised.
 
     Returns
     -------
@@ -104,99 +214,72 @@ def _reason(error: Exception) -> str:
     return " ".join(message.split())
 
 
-def _work(folder: Path) -> dict[str, Any]:
-    """Do a job."""
-    document = json.loads((folder / "job.json").read_bytes())
-    if document["format"] != JOB_FORMAT:
-        raise BackendError(
-            f"expected a job of format {JOB_FORMAT}, received {document['format']}; install one version of genrebench "
-            "in both environments"
-        )
-    if "expected_failures" in document:
-        return _check(document["backend"], document["expected_failures"])
-    with np.load(folder / "input.npz", allow_pickle=False) as file:
-        inputs = {name: file[name] for name in file.files}
-    calls = tuple(Call(arrays=nested(inputs, call["name"]) or {}, **call) for call in document["calls"])
-    job = Job(
-        backend=document["backend"],
-        architecture=Architecture.from_json(document["architecture"]),
-        weights=nested(inputs, "weights") or {},
-        calls=calls,
-        dtype=document["dtype"],
-        device=document["device"],
-        keep_going=document["keep_going"],
-    )
-    result = execute(job)
-    outputs = {f"{call}/{name}": value for call, arrays in result.arrays.items() for name, value in arrays.items()}
-    np.savez(folder / "output.npz", allow_pickle=False, **outputs)
-    info = load_backend(job.backend)[0]
-    return {**_surroundings(info), **result.report, "values": result.values, "errors": result.errors}
-
-
-def _check(name: str, expected_failures: dict[str, str]) -> dict[str, Any]:
-    """Run the conformance kit.
-
-    Parameters
-    ----------
-    expected_failures : dict of str to str
-        Checks that are known to fail, each with its reason.
-    """
-    started = time.perf_counter()
-    outcomes = [asdict(each) for each in check_backend(name, expected_failures=expected_failures)]
-    seconds = {"check": time.perf_counter() - started}
-    return {**_surroundings(load_backend(name)[0]), "seconds": seconds, "values": {"check": outcomes}}
-
-
-def _surroundings(info: BackendInfo) -> dict[str, Any]:
-    """Say in what a backend ran."""
-    return {
-        "backend": info.name,
-        "versions": versions(("genrebench", "numpy", info.framework, *info.requires)),
-        "threads": {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
-        "peak_memory_bytes": _peak_memory(),
-    }
-
-
-def _peak_memory() -> int | None:
-    """Measure the most memory that this process had."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
-def _end_with_parent() -> None:
-    """Wait for the end of standard input, which comes when the parent is gone, and end with it."""
-    while os.read(0, 1024):  # not sys.stdin, whose lock the interpreter needs to shut down
-        pass
-    os._exit(1)
-
-
-def main(arguments: list[str]) -> int:
+def main(folder: Path) -> int:
     """Do the job in a folder.
 
     Parameters
     ----------
-    arguments : list of str
-        The folder.
+    folder : Path
+        Where the job lies, and where its results go.
 
     Returns
     -------
     int
         Exit status: 0, or 1 with the error in the report.
     """
-    folder = Path(arguments[0])
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    global _events
+    end_with_parent()
+    keep_freed_memory()
+    # Standard output is for events alone: what frameworks print there goes to standard error.
+    _events = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
     try:
         write_json(folder / "report.json", _work(folder))
     except Exception as error:
         traceback.print_exc()
-        write_json(folder / "report.json", {"error": _reason(error)})
+        write_json(folder / "report.json", {"error": one_line(error)})
         return 1
     return 0
 
 
+def _work(folder: Path) -> dict[str, Any]:
+    """Call the function, and write the arrays that it returns."""
+    job = json.loads((folder / "job.json").read_bytes())
+    if job["format"] != JOB_FORMAT:
+        raise BackendError(
+            f"expected a job of format {JOB_FORMAT}, received {job['format']}; install one version of genrebench "
+            "in both environments"
+        )
+    with np.load(folder / "input.npz", allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    module, _, name = job["function"].partition(":")
+    function: JobFunction = getattr(import_module(module), name)
+    began = time.perf_counter()
+    outputs, value = function(arrays, job["options"])
+    seconds = time.perf_counter() - began
+    np.savez(folder / "output.npz", allow_pickle=False, **outputs)
+    return {
+        "value": plain(value),
+        "seconds": seconds,
+        "peak_memory_bytes": peak_memory_bytes(),
+        "threads": {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
+        "versions": versions(("genrebench", "numpy")),
+    }
+
+
+def plain(value: Any) -> Any:
+    """Prepare a value for JSON, which has neither NumPy's numbers nor NaN nor infinity."""
+    if isinstance(value, Mapping):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    # The functions of jobs import this module by its name, which must be the same module as the one that runs.
+    from genrebench.backend import worker
+
+    sys.exit(worker.main(Path(sys.argv[1])))

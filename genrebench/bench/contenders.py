@@ -43,10 +43,8 @@ def train(
 
     from genrebench.backend.protocol import BatchMetrics
     from genrebench.backend.registry import load_backend
-    from genrebench.training.checkpoint import Epoch
-    from genrebench.training.config import Experiment, SplitSettings, TrainingSettings
-    from genrebench.training.loop import TrainingData
-    from genrebench.training.loop import train as run
+    from genrebench.training import Callback, EpochMetrics, Experiment, LoopState, SplitSettings, TrainingSettings
+    from genrebench.training import train as run
 
     experiment = Experiment(
         name="run",
@@ -69,23 +67,26 @@ def train(
         if event == "open" and len(epoch_seconds) in range(1, epochs) and not arguments[2] & (os.O_WRONLY | os.O_RDWR):
             opened.append(str(arguments[0]))
 
-    def on_start(data: TrainingData) -> None:
-        """Note when the first epoch begins."""
-        nonlocal epoch_began, data_bytes
-        epoch_began, data_bytes = time.perf_counter(), data.dataset.spectrograms.nbytes
+    class Clock(Callback):
+        """Notes when things are done."""
 
-    def on_batch(_metrics: BatchMetrics) -> None:
-        """Note when a step is done."""
-        steps.append(time.perf_counter())
+        def on_start(self, state: LoopState) -> None:
+            """Note when the first epoch begins."""
+            nonlocal epoch_began, data_bytes
+            epoch_began, data_bytes = time.perf_counter(), state.data.dataset.spectrograms.nbytes
 
-    def on_epoch(_epoch: Epoch) -> None:
-        """Summarize an epoch's steps, validation and log left out."""
-        nonlocal epoch_began
-        epoch_seconds.append(steps[-1] - epoch_began)
-        epoch_began = time.perf_counter()
+        def on_step(self, state: LoopState, metrics: BatchMetrics) -> None:
+            """Note when a step is done."""
+            steps.append(time.perf_counter())
+
+        def on_epoch(self, state: LoopState, metrics: EpochMetrics) -> None:
+            """Summarize an epoch's steps, validation and log left out."""
+            nonlocal epoch_began
+            epoch_seconds.append(steps[-1] - epoch_began)
+            epoch_began = time.perf_counter()
 
     sys.addaudithook(notice)
-    run(experiment, on_start=on_start, on_batch=on_batch, on_epoch=on_epoch)
+    run(experiment, callbacks=[Clock()])
     return {
         "steps": len(steps) // epochs,
         "epoch_seconds": epoch_seconds,
@@ -184,7 +185,8 @@ def preprocess_parts(dataset: str, output: str, *, tracks: int) -> dict[str, Any
     """
     import itertools
 
-    from genrebench.audio.mel import MelConfig, cut_segments, mel_spectrogram
+    from genrebench.audio.decode import cut_segments
+    from genrebench.audio.mel import MelConfig, mel_spectrogram
     from genrebench.audio.recordings import dataset_recordings
     from genrebench.system.files import npz_bytes
     from genrebench.system.memory import keep_freed_memory
@@ -197,7 +199,8 @@ def preprocess_parts(dataset: str, output: str, *, tracks: int) -> dict[str, Any
     parts = {"decode": 0.0, "mel": 0.0, "write": 0.0}
     for index, recording in enumerate([recordings[0], *recordings]):
         times = [time.perf_counter()]
-        segments = list(itertools.islice(cut_segments(recording.path, config), config.segments))
+        cut = cut_segments(recording.path, sample_rate=config.sample_rate, samples=config.segment_samples)
+        segments = list(itertools.islice(cut, config.segments))
         times.append(time.perf_counter())
         spectrograms = [mel_spectrogram(segment, config) for segment in segments]
         times.append(time.perf_counter())

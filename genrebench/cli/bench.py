@@ -61,7 +61,7 @@ def bench(
 
     from genrebench.bench.rendering import show_suite
     from genrebench.bench.run import run_bench
-    from genrebench.cli.output import note
+    from genrebench.cli.output import echo_err
 
     check_output(output)
     words = ["genrebench", "bench", suite, *(word for name in backends for word in ("--backend", name))]
@@ -82,7 +82,7 @@ def bench(
             show_suite(*list(report.suites.items())[-1], console)
             names = _write(output, report)
     console.print(f"\n{sum(bar.holds for bar in report.bars)} of {len(report.bars)} bars hold; {report.seconds:.0f} s")
-    note(f"{output}: {', '.join(names)}")
+    echo_err(f"{output}: {', '.join(names)}")
     if any(found.failed for found in report.suites.values()):
         raise click.exceptions.Exit(1)
 

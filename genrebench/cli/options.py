@@ -8,7 +8,16 @@ import click
 
 from genrebench.errors import ConfigError
 
-PATH = click.Path(path_type=Path)
+
+class _Path(click.Path):
+    """A path, in which a leading ``~`` stands for the home folder: a shell expands ``--model ~/x`` only."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Expand the path."""
+        return super().convert(os.path.expanduser(value), param, ctx)  # noqa: PTH111 - takes what it cannot expand
+
+
+PATH = _Path(path_type=Path)
 COUNT = click.IntRange(min=1)
 
 
@@ -32,14 +41,18 @@ def check_output(path: Path) -> None:
 
 
 def examples(*lines: str) -> str:
-    """Spell the examples at the end of a help text.
-
-    Returns
-    -------
-    str
-        What click prints without rewrapping.
-    """
+    """Format the examples at the end of a help text, so that click does not wrap them."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+class Word(click.ParamType[str]):
+    """A word, in capitals or not."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Put the word in small letters."""
+        return str(value).lower()
 
 
 class Size(click.ParamType[tuple[int, int]]):

@@ -13,10 +13,10 @@ from rich.text import Text
 from genrebench.backend.registry import BackendEntry
 from genrebench.network.architecture import Architecture
 from genrebench.system.files import escaped
-from genrebench.testing import Outcome, tally
+from genrebench.testing import CheckResult, summarize
 
 
-def write(line: str, *, to: Console | None = None) -> None:
+def echo(line: str, *, to: Console | None = None) -> None:
     """Print one line as it is: no markup, no wrapping.
 
     Parameters
@@ -27,9 +27,9 @@ def write(line: str, *, to: Console | None = None) -> None:
     (to or Console()).print(Text(line), soft_wrap=True, highlight=False)
 
 
-def note(line: str) -> None:
+def echo_err(line: str) -> None:
     """Print one line to standard error."""
-    write(escaped(line), to=Console(stderr=True))
+    echo(escaped(line), to=Console(stderr=True))
 
 
 def show_summary(architecture: Architecture) -> None:
@@ -44,14 +44,14 @@ def show_summary(architecture: Architecture) -> None:
         table.add_row(Text(f"{row.name} ({row.kind})"), Text(f"({shape})"), f"{row.parameters:,}")
     total, trainable = sum(row.parameters for row in rows), sum(row.trainable_parameters for row in rows)
     height, width, channels = architecture.input_shape
-    write(f"Input: (None, {height}, {width}, {channels})")
+    echo(f"Input: (None, {height}, {width}, {channels})")
     Console().print(table)
-    write(f"Total params: {total:,}")
-    write(f"Trainable params: {trainable:,}")
-    write(f"Non-trainable params: {total - trainable:,}")
+    echo(f"Total params: {total:,}")
+    echo(f"Trainable params: {trainable:,}")
+    echo(f"Non-trainable params: {total - trainable:,}")
 
 
-def show_outcomes(outcomes: Sequence[Outcome], report: Mapping[str, Any]) -> bool:
+def show_outcomes(outcomes: Sequence[CheckResult], report: Mapping[str, Any]) -> bool:
     """Print what the conformance kit found.
 
     Parameters
@@ -60,15 +60,15 @@ def show_outcomes(outcomes: Sequence[Outcome], report: Mapping[str, Any]) -> boo
         What the worker says of itself.
     """
     seen = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
-    write(f"backend {report['backend']}: {escaped(seen)}")
+    echo(f"backend {report['backend']}: {escaped(seen)}")
     width = max(len(outcome.name) for outcome in outcomes)
     for outcome in outcomes:
-        write(f"  {outcome.name:<{width}}  {outcome.status:<8}  {escaped(outcome.message)}".rstrip())
-    line, passed = tally(outcomes)
-    write(f"{line}; {report['seconds']['check']:.1f} s")
+        echo(f"  {outcome.name:<{width}}  {outcome.status:<8}  {escaped(outcome.message)}".rstrip())
+    line, passed = summarize(outcomes)
+    echo(f"{line}; {report['seconds']['check']:.1f} s")
     if not passed:
         names = ", ".join(outcome.name for outcome in outcomes if outcome.is_fault)
-        note(f"Error: backend {report['backend']} does not conform: {names}")
+        echo_err(f"Error: backend {report['backend']} does not conform: {names}")
     return passed
 
 
@@ -95,4 +95,4 @@ def show_backends(entries: Iterable[BackendEntry]) -> None:
     # A pipe has no width; whatever reads it wants whole lines.
     console.print(table, width=None if console.is_terminal else 200)
     for line in notes:
-        write(line)
+        echo(line)

@@ -107,6 +107,6 @@ def _rendered(report: Any) -> dict[str, bytes]:
 
 def _say_where(folder: Path) -> None:
     """Say what was written."""
-    from genrebench.cli.output import note
+    from genrebench.cli.output import echo_err
 
-    note(f"{folder}: {', '.join(FILES)}")
+    echo_err(f"{folder}: {', '.join(FILES)}")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from genrebench.audio.mel import MelConfig
 from genrebench.data.manifest import read_manifest
 from genrebench.errors import DatasetError
-from genrebench.system.files import escaped, read_npz
+from genrebench.system.files import StrPath, escaped, read_npz
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ class Dataset:
     mel: MelConfig | None
 
 
-def load_dataset(path: Path) -> Dataset:
+def load_dataset(path: StrPath) -> Dataset:
     """Read a spectrogram tree into memory.
 
     Parameters
     ----------
-    path : Path
+    path : str or PathLike
         A folder that holds ``genres_mel_npz/``, or such a tree itself.
 
     Returns
@@ -58,7 +58,17 @@ def load_dataset(path: Path) -> Dataset:
     ------
     DatasetError
         If there is no tree, fewer than two genres, a file that is not a spectrogram, or one of another shape.
+
+    Examples
+    --------
+    >>> import genrebench as gb
+    >>> data = gb.load_dataset("dataset")
+    >>> data.spectrograms.shape, data.spectrograms.dtype
+    ((40, 128, 130), dtype('float32'))
+    >>> data.genres[data.labels[0]], str(data.tracks[0])
+    ('blues', 'blues/blues.00000')
     """
+    path = Path(path)
     tree = path / "genres_mel_npz" if (path / "genres_mel_npz").is_dir() else path
     files = _segment_files(tree)
     genres = tuple(files)
@@ -68,7 +78,7 @@ def load_dataset(path: Path) -> Dataset:
     spectrograms = np.empty((count, *first.shape), dtype=np.float32)
     labels = np.empty(count, dtype=np.int64)
     tracks = []
-    for row, (label, segment_path) in enumerate(
+    for index, (label, segment_path) in enumerate(
         (label, segment_path) for label, genre in enumerate(genres) for segment_path in files[genre]
     ):
         segment = _read_segment(segment_path)
@@ -77,8 +87,8 @@ def load_dataset(path: Path) -> Dataset:
                 f"{escaped(segment_path)}: expected shape {first.shape} as in {first_path.name}, "
                 f"received {segment.shape}; one tree holds one set of settings"
             )
-        spectrograms[row] = segment
-        labels[row] = label
+        spectrograms[index] = segment
+        labels[index] = label
         tracks.append(f"{genres[label]}/{_track_name(segment_path)}")
     return Dataset(tree, genres, spectrograms, labels, np.array(tracks), _mel_settings(tree, first.shape, tracks))
 
@@ -160,14 +170,14 @@ def _mel_settings(tree: Path, shape: tuple[int, ...], tracks: list[str]) -> MelC
     manifest = read_manifest(tree)
     if manifest is None:
         return None
-    mel = MelConfig.from_json(manifest["settings"])
-    if mel.shape != shape or manifest.get("fingerprint") != mel.fingerprint():
+    mel = manifest.settings
+    if mel.shape != shape or manifest.fingerprint != mel.fingerprint():
         raise DatasetError(
             f"{escaped(tree)}: expected spectrograms {mel.shape} as its manifest says, received {shape} or another "
             "version's; preprocess again into a new folder"
         )
     found = dict(zip(*np.unique(tracks, return_counts=True), strict=True))
-    listed = {track: entry["segments"] for track, entry in manifest["tracks"].items()}
+    listed = {track: entry.segments for track, entry in manifest.tracks.items()}
     if found != listed:
         track = min(track for track in found.keys() | listed.keys() if found.get(track) != listed.get(track))
         raise DatasetError(

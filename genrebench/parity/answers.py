@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from genrebench.backend.jobs import Arrays
 from genrebench.backend.protocol import Backend, Network, Trainable
+from genrebench.backend.worker import Arrays
 from genrebench.network.adam import Adam, AdamState
 from genrebench.network.architecture import Architecture
 from genrebench.network.layers import Dense, Dropout, Flatten

@@ -14,18 +14,20 @@ from numpy.typing import NDArray
 
 from genrebench.errors import DatasetError, GenrebenchError
 
+StrPath = str | os.PathLike[str]
+
 # Far above any spectrogram segment; an archive that claims more is refused before anything is unpacked.
 MAX_ARRAY_BYTES = 256 * 2**20
 # The largest document of ours, a parity report of a deep network, is some 10 MB.
 MAX_JSON_BYTES = 64 * 2**20
 
 
-def escaped(path: Path | str) -> str:
-    """Spell a path so that it fits on one line of a terminal.
+def escaped(path: StrPath) -> str:
+    """Format a path so that it fits on one line of a terminal.
 
     Parameters
     ----------
-    path : Path or str
+    path : str or PathLike
         Any path; file names may hold newlines, escape sequences or undecodable bytes.
 
     Returns
@@ -70,7 +72,7 @@ def write_json(path: Path, document: Any) -> None:
         Plain JSON types; NaN is refused, since it is not JSON.
     """
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    # File names may hold bytes that are no UTF-8; JSON spells them as \udc.. and reads them back.
+    # File names may hold bytes that are no UTF-8; JSON writes them as \udc.. and reads them back.
     write_atomically(path, text.encode(errors="backslashreplace"))
 
 

@@ -4,6 +4,8 @@ import ctypes
 import functools
 import os
 import platform
+import sys
+from pathlib import Path
 
 # Parameters of mallopt(3), from glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
@@ -34,3 +36,24 @@ def keep_freed_memory() -> bool:
     if not any(mallopt(_M_MMAP_THRESHOLD, size) for size in _MMAP_THRESHOLDS):
         return False
     return all([mallopt(_M_TRIM_THRESHOLD, 2 * _GIB - 1), mallopt(_M_TOP_PAD, _GIB // 4)])
+
+
+def peak_memory_bytes() -> int | None:
+    """Measure the most memory that this process has had.
+
+    Returns
+    -------
+    int or None
+        Largest resident size in bytes; None where the system does not tell.
+    """
+    try:  # Linux; getrusage() there counts what the parent had when it started this process, too
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        pass
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

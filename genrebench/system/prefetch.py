@@ -1,4 +1,4 @@
-"""Work done ahead, in a thread of its own."""
+"""Items made in another thread before they are asked for."""
 
 import queue
 import threading
@@ -8,7 +8,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def ahead(items: Iterable[T], depth: int = 2) -> Generator[T, None, None]:
+def prefetch(items: Iterable[T], depth: int = 2) -> Generator[T, None, None]:
     """Go through items in another thread, a few of them before they are asked for.
 
     Parameters
@@ -16,7 +16,7 @@ def ahead(items: Iterable[T], depth: int = 2) -> Generator[T, None, None]:
     items : iterable
         What makes them; it is run in the other thread only.
     depth : int
-        How many are made ahead.
+        How many are made before they are asked for.
 
     Yields
     ------
@@ -39,7 +39,7 @@ def ahead(items: Iterable[T], depth: int = 2) -> Generator[T, None, None]:
         except BaseException as error:
             made.put((False, error))
 
-    thread = threading.Thread(target=make, name="genrebench-ahead", daemon=True)
+    thread = threading.Thread(target=make, name="genrebench-prefetch", daemon=True)
     thread.start()
     try:
         while True:

@@ -1,47 +1,29 @@
-"""The checks of the conformance kit, one function each.
+"""The checks of whole networks, one function each.
 
-Each takes the backend and the referee and raises `CheckFailure` with what it found. Whatever a framework does by
+Each takes the backend and the reference and raises `CheckFailure` with what it found. Whatever a framework does by
 default and Keras does not (padding, epsilon, momentum, variance, order, layout, initial weights, place of the softmax,
-dropout) makes at least one of them fail.
+dropout) makes at least one of all checks fail.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from genrebench.backend.protocol import BackendInfo, KeepsData, Network, Trainable
+from genrebench.backend.protocol import BackendInfo, Trainable
 from genrebench.errors import BackendError, ConfigError
+from genrebench.network import genre_cnn
 from genrebench.network.adam import Adam, AdamState
-from genrebench.network.architecture import Architecture
-from genrebench.network.genre_cnn import genre_cnn
-from genrebench.network.layers import Dropout
 from genrebench.network.numerics import DIFFERENCE_TOLERANCE, FLOAT32_TOLERANCE, FORWARD_TOLERANCE, GRADIENT_TOLERANCE
 from genrebench.network.sampling import random_inputs, random_masks, random_weights
-from genrebench.testing.examples import GENRE, MIXED, SIZES, CheckFailure, CheckSkipped, Subject, compare
+from genrebench.testing.training import PRECISIONS
+from genrebench.testing.under_test import GENRE, MIXED, BackendUnderTest, CheckFailure, compare
 
-Check = Callable[[Subject], None]
-
-
-# In what networks can be trained, and how far the first loss may then be from that in float64.
-_PRECISIONS = {"float32": 1e-5, "bfloat16": 0.05}
+SIZES = ((32, 32), (33, 33), (31, 40), (45, 18))
 
 
-def info(subject: Subject) -> None:
-    """Check that the backend describes itself.
-
-    Parameters
-    ----------
-    subject : Subject
-        The backend.
-
-    Raises
-    ------
-    CheckFailure
-        If something is missing.
-    """
-    info = subject.info
+def info(under_test: BackendUnderTest) -> None:
+    """Check that the backend describes itself."""
+    info = under_test.info
     if not isinstance(info, BackendInfo):
         raise CheckFailure(f"expected a BackendInfo, received {info!r}")
     for field in ("name", "framework", "summary"):
@@ -50,53 +32,34 @@ def info(subject: Subject) -> None:
             raise CheckFailure(f"info.{field}: expected one line of text, received {value!r}")
     if not info.devices or not all(isinstance(device, str) for device in info.devices):
         raise CheckFailure(f"info.devices: expected at least one name, received {info.devices!r}")
-    if "float32" not in info.precisions or not set(info.precisions) <= _PRECISIONS.keys():
-        known = ", ".join(_PRECISIONS)
+    if "float32" not in info.precisions or not set(info.precisions) <= PRECISIONS.keys():
+        known = ", ".join(PRECISIONS)
         raise CheckFailure(f"info.precisions: expected float32, and others of {known}, received {info.precisions!r}")
 
 
-def build(subject: Subject) -> None:
-    """Check that networks are built, and offer what `info` says.
-
-    Parameters
-    ----------
-    subject : Subject
-        The backend.
-
-    Raises
-    ------
-    CheckFailure
-        If a method is missing.
-    """
+def build(under_test: BackendUnderTest) -> None:
+    """Check that networks are built, and offer what `info` says."""
     for architecture in (GENRE, MIXED):
-        network = subject.build(architecture)
+        network = under_test.build(architecture)
         for method in ("weights", "logits", "trace", "loss_and_gradients", "adam_update"):
             if not callable(getattr(network, method, None)):
                 raise CheckFailure(f"expected a network with a method {method}, received {type(network).__name__}")
-        if isinstance(network, Trainable) != subject.info.can_train:
-            raise CheckFailure(f"info.can_train is {subject.info.can_train}, but the network says otherwise")
+        if isinstance(network, Trainable) != under_test.info.can_train:
+            raise CheckFailure(
+                f"info.can_train is {under_test.info.can_train}, but the network says otherwise: expected all methods "
+                "of Trainable, or not all"
+            )
 
 
-def weights_round_trip(subject: Subject) -> None:
-    """Check that weights come back bit for bit, from this backend and by way of the referee.
-
-    Parameters
-    ----------
-    subject : Subject
-        The backend.
-
-    Raises
-    ------
-    CheckFailure
-        If a tensor is missing or changed, or is not a copy.
-    """
+def weights_round_trip(under_test: BackendUnderTest) -> None:
+    """Check that weights come back bit for bit, from this backend and by way of the reference, and as copies."""
     for architecture in (GENRE, MIXED):
         given = random_weights(architecture, 0)
-        network = subject.backend.build(architecture, given, dtype="float32", device="auto")
+        network = under_test.build(architecture, given, dtype="float32")
         taken = network.weights()
         compare(taken, given, 0.0)
-        through = subject.referee.build(architecture, taken, dtype="float32", device="cpu").weights()
-        again = subject.backend.build(architecture, through, dtype="float32", device="auto").weights()
+        through = under_test.reference.build(architecture, taken, dtype="float32", device="cpu").weights()
+        again = under_test.build(architecture, through, dtype="float32").weights()
         for name, value in given.items():
             if taken[name].dtype != np.float32 or again[name].tobytes() != value.tobytes():
                 raise CheckFailure(f"{name}: expected the bits that were given, received others")
@@ -105,23 +68,13 @@ def weights_round_trip(subject: Subject) -> None:
         compare(network.weights(), given, 0.0)
 
 
-def names_shapes_dtypes(subject: Subject) -> None:
-    """Check that every array is named, shaped and typed as the protocol says.
-
-    Parameters
-    ----------
-    subject : Subject
-        The backend.
-
-    Raises
-    ------
-    CheckFailure
-        If one is not.
-    """
+def names_shapes_dtypes(under_test: BackendUnderTest) -> None:
+    """Check that every array is named, shaped and typed as the protocol says."""
     x, labels = random_inputs(GENRE, 3)
-    trainable = {name: spec.shape for name, spec in GENRE.weight_specs().items() if spec.trainable}
+    specs = GENRE.weight_specs()
+    trainable = {name: specs[name].shape for name in GENRE.trainable}
     for dtype in ("float32", "float64"):
-        network = subject.build(GENRE, dtype=dtype)
+        network = under_test.build(GENRE, dtype=dtype)
         inputs = x.astype(dtype)
         logits = network.logits(inputs)
         loss, gradients = network.loss_and_gradients(inputs, labels)
@@ -137,100 +90,59 @@ def names_shapes_dtypes(subject: Subject) -> None:
             raise CheckFailure(f"logits: expected shape {(3, GENRE.classes)}, received {logits.shape}")
 
 
-def logits(subject: Subject) -> None:
-    """Check logits in evaluation mode against the referee.
-
-    Parameters
-    ----------
-    subject : Subject
-        The backend.
-    """
+def logits(under_test: BackendUnderTest) -> None:
+    """Check logits in evaluation mode against the reference."""
     for architecture in (GENRE, MIXED):
-        network, referee = subject.build_both(architecture)
+        network, reference = under_test.build_both(architecture)
         x, _ = random_inputs(architecture, 4)
-        compare({"logits": network.logits(x)}, {"logits": referee.logits(x)}, FORWARD_TOLERANCE)
+        compare({"logits": network.logits(x)}, {"logits": reference.logits(x)}, FORWARD_TOLERANCE)
 
 
-def sizes(subject: Subject) -> None:
-    """Check odd, even and non-square inputs, whose padding differs, against the referee, layer by layer.
-
-    Parameters
-    ----------
-    subject : Subject
-        The backend.
-    """
+def sizes(under_test: BackendUnderTest) -> None:
+    """Check odd, even and non-square inputs, whose padding differs, against the reference, layer by layer."""
     for size in SIZES:
         architecture = genre_cnn(size, 3)
-        network, referee = subject.build_both(architecture)
+        network, reference = under_test.build_both(architecture)
         x, _ = random_inputs(architecture, 2)
-        compare(network.trace(x, training=False), referee.trace(x, training=False), FORWARD_TOLERANCE)
+        compare(network.trace(x, training=False), reference.trace(x, training=False), FORWARD_TOLERANCE)
 
 
-def trace(subject: Subject) -> None:
-    """Check that a trace has every layer, in both modes, with the referee's values and running statistics.
-
-    Parameters
-    ----------
-    subject : Subject
-        The backend.
-
-    Raises
-    ------
-    CheckFailure
-        If a value differs, or the last layer's is not the logits.
-    """
+def trace(under_test: BackendUnderTest) -> None:
+    """Check that a trace has every layer, in both modes, with the reference's values and running statistics."""
     for architecture in (GENRE, MIXED):
-        network, referee = subject.build_both(architecture)
+        network, reference = under_test.build_both(architecture)
         x, _ = random_inputs(architecture, 5)
         for training in (False, True):
             trace = network.trace(x, training=training)
-            compare(trace, referee.trace(x, training=training), FORWARD_TOLERANCE)
-        last = network.trace(x, training=False)[architecture.layers[-1].name]
+            compare(trace, reference.trace(x, training=training), FORWARD_TOLERANCE)
+        last = network.trace(x, training=False)[architecture.output]
         compare({"logits": network.logits(x)}, {"logits": last}, FORWARD_TOLERANCE)
 
 
-def gradients(subject: Subject) -> None:
-    """Check loss and gradients against the referee.
-
-    Parameters
-    ----------
-    subject : Subject
-        The backend.
-    """
+def gradients(under_test: BackendUnderTest) -> None:
+    """Check loss and gradients against the reference."""
     for architecture in (GENRE, MIXED):
-        network, referee = subject.build_both(architecture)
+        network, reference = under_test.build_both(architecture)
         x, labels = random_inputs(architecture, 6)
         loss, gradients = network.loss_and_gradients(x, labels)
-        expected_loss, expected = referee.loss_and_gradients(x, labels)
+        expected_loss, expected = reference.loss_and_gradients(x, labels)
         compare({"loss": np.array(loss)}, {"loss": np.array(expected_loss)}, FORWARD_TOLERANCE)
         compare(gradients, expected, GRADIENT_TOLERANCE)
 
 
-def finite_differences(subject: Subject) -> None:
-    """Check some entries of every gradient against differences of the backend's own loss.
-
-    Parameters
-    ----------
-    subject : Subject
-        The backend.
-
-    Raises
-    ------
-    CheckFailure
-        If they differ.
-    """
+def finite_differences(under_test: BackendUnderTest) -> None:
+    """Check some entries of every gradient against differences of the backend's own loss."""
     rng = np.random.default_rng(3)
     x, labels = random_inputs(MIXED, 4)
     weights = {name: value.astype(np.float64) for name, value in random_weights(MIXED, 0).items()}
-    gradients = subject.build(MIXED).loss_and_gradients(x, labels)[1]
+    gradients = under_test.build(MIXED).loss_and_gradients(x, labels)[1]
     for name, gradient in gradients.items():
         index = int(rng.integers(gradient.size))
         losses = []
         for step in (1e-6, -1e-6):
             moved = weights | {name: weights[name].copy()}
             moved[name].flat[index] += step
-            network = subject.backend.build(MIXED, moved, dtype="float64", device="auto")
-            losses.append(network.loss_and_gradients(x, labels)[0])
+            losses.append(under_test.build(MIXED, moved).loss_and_gradients(x, labels)[0])
         difference = (losses[0] - losses[1]) / 2e-6
         if abs(difference - gradient.flat[index]) > DIFFERENCE_TOLERANCE * max(1.0, float(np.abs(gradient).max())):
             raise CheckFailure(
@@ -238,30 +150,17 @@ def finite_differences(subject: Subject) -> None:
             )
 
 
-def adam(subject: Subject) -> None:
-    """Check three updates of Adam from given gradients against the referee, at a place where epsilon counts.
-
-    Parameters
-    ----------
-    subject : Subject
-        The backend.
-
-    Raises
-    ------
-    CheckFailure
-        If weights or moments differ, or the step is not counted.
-    """
-    network, referee = subject.build_both(GENRE)
+def adam(under_test: BackendUnderTest) -> None:
+    """Check three updates of Adam from given gradients against the reference, at a place where epsilon counts."""
+    network, reference = under_test.build_both(GENRE)
     rng = np.random.default_rng(4)
-    specs = {name: spec.shape for name, spec in GENRE.weight_specs().items() if spec.trainable}
-    zeros = {name: np.zeros(shape) for name, shape in specs.items()}
-    state = expected_state = AdamState(0, zeros, zeros)
+    before = reference.weights()
+    state = expected_state = AdamState.zeros({name: before[name] for name in GENRE.trainable})
     optimizer = Adam(learning_rate=3e-3, epsilon=1e-5)
     for step in range(1, 4):
-        gradients = {name: rng.normal(scale=1e-4, size=shape) for name, shape in specs.items()}
+        gradients = {name: rng.normal(scale=1e-4, size=before[name].shape) for name in GENRE.trainable}
         weights, state = network.adam_update(gradients, state, optimizer)
-        expected, expected_state = referee.adam_update(gradients, expected_state, optimizer)
-        before = referee.weights()
+        expected, expected_state = reference.adam_update(gradients, expected_state, optimizer)
         moved = {name: value - before[name] for name, value in weights.items()}
         compare(moved, {name: value - before[name] for name, value in expected.items()}, GRADIENT_TOLERANCE)
         compare(state.m, expected_state.m, GRADIENT_TOLERANCE)
@@ -270,32 +169,19 @@ def adam(subject: Subject) -> None:
             raise CheckFailure(f"state.step: expected {step}, received {state.step}")
 
 
-def dropout_masks(subject: Subject) -> None:
-    """Check given masks, on feature maps and vectors, in trace, evaluation (no effect) and gradients.
-
-    Parameters
-    ----------
-    subject : Subject
-        The backend.
-
-    Raises
-    ------
-    CheckFailure
-        If values differ, or an unknown or misshapen mask is not refused.
-    """
-    for architecture in (GENRE, MIXED):
-        network, referee = subject.build_both(architecture)
-        x, labels = random_inputs(architecture, 4)
-        masks = random_masks(architecture, 4)
-        trace = network.trace(x, training=True, dropout_masks=masks)
-        compare(trace, referee.trace(x, training=True, dropout_masks=masks), FORWARD_TOLERANCE)
-        evaluated = network.trace(x, training=False, dropout_masks=masks)
-        compare(evaluated, referee.trace(x, training=False), FORWARD_TOLERANCE)
-        gradients = network.loss_and_gradients(x, labels, dropout_masks=masks)[1]
-        expected = referee.loss_and_gradients(x, labels, dropout_masks=masks)[1]
-        compare(gradients, expected, GRADIENT_TOLERANCE)
-    name = next(iter(masks))
-    for wrong in ({name: masks[name][:1]}, {"no_such_layer": masks[name]}):
+def dropout_masks(under_test: BackendUnderTest) -> None:
+    """Check given masks in trace, evaluation (no effect) and gradients, and that wrong ones are refused."""
+    network, reference = under_test.build_both(GENRE)
+    x, labels = random_inputs(GENRE, 4)
+    masks = random_masks(GENRE, 4)
+    trace = network.trace(x, training=True, dropout_masks=masks)
+    compare(trace, reference.trace(x, training=True, dropout_masks=masks), FORWARD_TOLERANCE)
+    evaluated = network.trace(x, training=False, dropout_masks=masks)
+    compare(evaluated, reference.trace(x, training=False), FORWARD_TOLERANCE)
+    gradients = network.loss_and_gradients(x, labels, dropout_masks=masks)[1]
+    compare(gradients, reference.loss_and_gradients(x, labels, dropout_masks=masks)[1], GRADIENT_TOLERANCE)
+    name, mask = next(iter(masks.items()))
+    for wrong in ({name: mask[:1]}, {"no_such_layer": mask}):
         try:
             network.trace(x, training=True, dropout_masks=wrong)
         except BackendError:
@@ -303,93 +189,52 @@ def dropout_masks(subject: Subject) -> None:
         raise CheckFailure(f"expected a BackendError for the mask {next(iter(wrong))}, received a result")
 
 
-def mode_switch(subject: Subject) -> None:
-    """Check that looking at a network in training mode leaves it, and its evaluation, as it was.
-
-    Parameters
-    ----------
-    subject : Subject
-        The backend.
-
-    Raises
-    ------
-    CheckFailure
-        If weights or logits change.
-    """
-    network = subject.build(GENRE)
+def mode_switch(under_test: BackendUnderTest) -> None:
+    """Check that looking at a network in training mode leaves it, and its evaluation, as it was."""
+    network = under_test.build(GENRE)
     x, labels = random_inputs(GENRE, 4)
     logits, weights = network.logits(x), network.weights()
     network.trace(x, training=True, dropout_masks=random_masks(GENRE, 4))
     gradients = network.loss_and_gradients(x, labels)[1]
-    zeros = {name: np.zeros_like(value) for name, value in gradients.items()}
-    network.adam_update(gradients, AdamState(0, zeros, zeros), Adam())
+    network.adam_update(gradients, AdamState.zeros(gradients), Adam())
     compare(network.weights(), weights, 0.0)
     compare({"logits": network.logits(x)}, {"logits": logits}, 0.0)
 
 
-def determinism(subject: Subject) -> None:
-    """Check that the same call on a network built alike gives the same bits.
-
-    Parameters
-    ----------
-    subject : Subject
-        The backend.
-    """
+def determinism(under_test: BackendUnderTest) -> None:
+    """Check that the same call on a network built alike gives the same bits."""
     x, labels = random_inputs(GENRE, 4)
     results = []
     for _ in range(2):
-        network = subject.build(GENRE)
+        network = under_test.build(GENRE)
         results.append({"logits": network.logits(x), **network.loss_and_gradients(x, labels)[1]})
     compare(results[0], results[1], 0.0)
 
 
-def batch_of_one(subject: Subject) -> None:
-    """Check that an input alone gives what it gives among 64.
-
-    Parameters
-    ----------
-    subject : Subject
-        The backend.
-    """
-    network = subject.build(GENRE)
+def batch_of_one(under_test: BackendUnderTest) -> None:
+    """Check that an input alone gives what it gives among 64."""
+    network = under_test.build(GENRE)
     x, _ = random_inputs(GENRE, 64)
     together = network.logits(x)
-    for row in (0, 40):
-        compare({"logits": network.logits(x[row : row + 1])[0]}, {"logits": together[row]}, FORWARD_TOLERANCE)
+    for index in (0, 40):
+        compare({"logits": network.logits(x[index : index + 1])[0]}, {"logits": together[index]}, FORWARD_TOLERANCE)
 
 
-def float32(subject: Subject) -> None:
-    """Check that float32 is float64 but for rounding.
-
-    Parameters
-    ----------
-    subject : Subject
-        The backend.
-    """
+def float32(under_test: BackendUnderTest) -> None:
+    """Check that float32 is float64 but for rounding."""
     x, _ = random_inputs(GENRE, 8)
-    single = subject.build(GENRE, dtype="float32").logits(x.astype(np.float32))
-    compare({"logits": single}, {"logits": subject.build(GENRE).logits(x)}, FLOAT32_TOLERANCE)
+    single = under_test.build(GENRE, dtype="float32").logits(x.astype(np.float32))
+    compare({"logits": single}, {"logits": under_test.build(GENRE).logits(x)}, FLOAT32_TOLERANCE)
 
 
-def refusals(subject: Subject) -> None:
-    """Check that wrong inputs, weights, types and devices are refused with a message that says what came.
-
-    Parameters
-    ----------
-    subject : Subject
-        The backend.
-
-    Raises
-    ------
-    CheckFailure
-        If something is not refused, or the message does not help.
-    """
-    network = subject.build(GENRE)
+def refusals(under_test: BackendUnderTest) -> None:
+    """Check that wrong inputs, weights, dtypes and devices are refused, and that the message says what came."""
+    network = under_test.build(GENRE)
     height, width, channels = GENRE.input_shape
     x, labels = np.zeros((2, width, height, channels)), np.zeros(2, np.int64)
     right = np.zeros((2, height, width, channels))
     weights = random_weights(GENRE, 0)
-    build = subject.backend.build
+    build = under_test.backend.build
     cases: dict[str, Callable[[], object]] = {
         str(x.shape): lambda: network.logits(x),
         str(width): lambda: network.loss_and_gradients(x, labels),
@@ -406,90 +251,3 @@ def refusals(subject: Subject) -> None:
                 raise CheckFailure(f"expected a message with 'expected' and {received!r}, received {error}") from error
             continue
         raise CheckFailure(f"expected an error that names {received}, received a result")
-
-
-def training(subject: Subject) -> None:
-    """Check that one step of training is the traced network's gradient and Adam's update.
-
-    Parameters
-    ----------
-    subject : Subject
-        The backend.
-
-    Raises
-    ------
-    CheckSkipped
-        If the backend does not train.
-    CheckFailure
-        If loss, weights or running statistics differ.
-    """
-    if not subject.info.can_train:
-        raise CheckSkipped("the backend does not train")
-    layers = tuple(layer for layer in GENRE.layers if not isinstance(layer, Dropout))
-    architecture = Architecture(GENRE.input_shape, layers)
-    network, referee = subject.build_both(architecture)
-    x, labels = random_inputs(architecture, 6)
-    loss, gradients = referee.loss_and_gradients(x, labels)
-    zeros = {name: np.zeros_like(value) for name, value in gradients.items()}
-    expected, _ = referee.adam_update(gradients, AdamState(0, zeros, zeros), Adam())
-    statistics = referee.trace(x, training=True)
-    moving = {name: statistics[name] for name in referee.weights().keys() - expected.keys()}
-    _step(network, x, labels, loss)
-    compare(network.weights(), expected | moving, 1e-8)
-    rows = np.array([4, 0, 2])
-    kept, gathered = subject.build(architecture), subject.build(architecture)
-    if isinstance(kept, KeepsData) and kept.keep_data(x.astype(np.float32), labels):
-        assert isinstance(gathered, Trainable)
-        for each in (kept, gathered):
-            each.start_training(Adam(), seed=0)
-        kept.train_rows(rows)
-        gathered.train_step(x.astype(np.float32)[rows], labels[rows])
-        compare(kept.weights(), gathered.weights(), 1e-8)
-    for precision in subject.info.precisions:
-        single = subject.build(architecture, dtype="float32")
-        _step(single, x.astype(np.float32), labels, loss, precision=precision, tolerance=_PRECISIONS[precision])
-
-
-def _step(
-    network: Network,
-    x: NDArray[Any],
-    labels: NDArray[np.int64],
-    expected: float,
-    *,
-    precision: str = "float32",
-    tolerance: float = FORWARD_TOLERANCE,
-) -> None:
-    """Do one step of training and check its loss."""
-    assert isinstance(network, Trainable)
-    # Backends that know one precision need not know the word.
-    options = {} if precision == "float32" else {"precision": precision}
-    network.start_training(Adam(), seed=0, **options)
-    metrics = network.train_step(x, labels)
-    if metrics.size != len(x) or not abs(metrics.loss - expected) <= tolerance * expected:
-        raise CheckFailure(
-            f"train_step in {precision}: expected the loss {expected} of {len(x)} inputs, received {metrics}"
-        )
-
-
-CHECKS: dict[str, Check] = {
-    function.__name__.replace("_", "-"): function
-    for function in (
-        info,
-        build,
-        weights_round_trip,
-        names_shapes_dtypes,
-        logits,
-        sizes,
-        trace,
-        gradients,
-        finite_differences,
-        adam,
-        dropout_masks,
-        mode_switch,
-        determinism,
-        batch_of_one,
-        float32,
-        refusals,
-        training,
-    )
-}

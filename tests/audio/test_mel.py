@@ -9,12 +9,12 @@ from typing import Any
 import librosa
 import numpy as np
 import pytest
-import soundfile
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from genrebench.audio import decode
 from genrebench.audio import mel as audio
-from genrebench.audio.mel import FLOOR_DB, MelConfig, is_recording, mel_spectrogram, segment_spectrograms
+from genrebench.audio.mel import FLOOR_DB, MelConfig, mel_spectrogram, segment_spectrograms
 from genrebench.errors import AudioError, ConfigError
 from tests.conftest import SMALL, Recorder
 
@@ -99,7 +99,7 @@ def test_resampled_audio_does_not_depend_on_the_blocks(
     path = record("a.wav", music[: 22050 * 7], 16000)
     expected = stack(path)
     for frames in (1000, 4096, 2**20):
-        monkeypatch.setattr(audio, "_BLOCK_FRAMES", frames)
+        monkeypatch.setattr(decode, "_BLOCK_FRAMES", frames)
         np.testing.assert_array_equal(stack(path), expected)
 
 
@@ -206,9 +206,9 @@ def test_settings_are_checked() -> None:
                 dataclasses.replace(DEFAULT, **change)
     with pytest.raises(ConfigError, match="n_fft"):
         MelConfig(segments=1000)
-    with pytest.raises(ConfigError, match="sample_rate: expected 1000 to 1000000 Hz"):
+    with pytest.raises(ConfigError, match="sample_rate: expected a whole number of at most 1000000, received"):
         MelConfig(sample_rate=10**12)
-    with pytest.raises(ConfigError, match="track_duration: expected at most 86400 s"):
+    with pytest.raises(ConfigError, match="track_duration: expected a number of at most 86400"):
         MelConfig(track_duration=1e308)
     with pytest.raises(ConfigError, match="hop_length"):
         MelConfig(hop_length=100_000)
@@ -235,17 +235,3 @@ def test_settings_read_back_from_json() -> None:
         MelConfig.from_json({**document, "fmin": 0})
     with pytest.raises(ConfigError, match="expected the keys"):
         MelConfig.from_json({key: value for key, value in document.items() if key != "n_mels"})
-
-
-def test_recordings_are_known_by_their_names() -> None:
-    """Extensions count whatever their case; hidden files, such as those of macOS, do not."""
-    assert is_recording(Path("a/b.WAV"))
-    assert is_recording(Path("a.mp3"))
-    assert not is_recording(Path("a/._b.wav"))
-    assert not is_recording(Path("a.txt"))
-
-
-def test_soundfile_reads_every_extension_that_is_offered() -> None:
-    """No extension is promised that libsndfile does not know."""
-    known = {f".{name.lower()}" for name in soundfile.available_formats()} | {".aif", ".oga", ".opus"}
-    assert known >= audio.EXTENSIONS

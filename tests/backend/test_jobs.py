@@ -1,106 +1,17 @@
-"""Workers: what they give back, and every way in which they can fail."""
-
-import os
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
+"""Questions to a network: what comes back."""
 
 import numpy as np
 import pytest
 
-from genrebench.backend.jobs import THREAD_VARIABLES, Call, Job, run_check, run_job, start_job
+from genrebench.backend.jobs import Call, Job, execute, run_check, run_job
 from genrebench.backend.registry import load_backend
-from genrebench.backend.worker import execute
-from genrebench.errors import GenrebenchError, WorkerError
+from genrebench.errors import GenrebenchError
 from genrebench.network.adam import Adam, AdamState
-from genrebench.network.architecture import Architecture
 from genrebench.network.genre_cnn import genre_cnn
-from genrebench.network.layers import Dense, Flatten
 from genrebench.network.sampling import random_inputs, random_masks, random_weights
+from genrebench.system.process import THREAD_VARIABLES
 
-TINY = Architecture((2, 2, 1), (Flatten(), Dense(2)))
 GENRE = genre_cnn((33, 20), 4)
-
-# A plugin whose networks misbehave while they are built, each in the way that its name says.
-FAULTY = """
-import atexit, os, signal, subprocess, sys, time
-from pathlib import Path
-from genrebench.backend.protocol import BackendInfo
-
-def info(name):
-    return BackendInfo(name, "numpy", "misbehaves", ("cpu",), False, "faulty:" + name)
-
-CRASH, RAISE, HANG, KILL, GARBAGE, THREADS = map(info, ("crash", "raise_", "hang", "kill", "garbage", "threads"))
-
-def note(text):
-    Path(os.environ["FAULTY_NOTES"]).write_text(str(text))
-
-class Faulty:
-    def __init__(self, act):
-        self.act = act
-    def build(self, architecture, weights, *, dtype, device):
-        self.act()
-        raise SystemExit(0)
-
-def do_hang():
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    note(f"{os.getpid()} {child.pid}")
-    print("still busy", file=sys.stderr, flush=True)
-    time.sleep(600)
-
-def do_raise():
-    raise RuntimeError("out of\\nluck")
-
-def do_garbage():
-    folder = Path(sys.argv[1])
-    (folder / "report.json").write_text('{"values": {"a": nul')
-    os._exit(0)
-
-crash = Faulty(os.abort)
-raise_ = Faulty(do_raise)
-hang = Faulty(do_hang)
-kill = Faulty(lambda: os.kill(os.getpid(), signal.SIGKILL))
-garbage = Faulty(do_garbage)
-threads = Faulty(lambda: note(sorted(name for name in os.environ if name.endswith("_THREADS"))))
-"""
-
-
-@pytest.fixture
-def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Install the misbehaving plugin where workers find it."""
-    metadata = tmp_path / "site" / "faulty-1.0.dist-info"
-    metadata.mkdir(parents=True)
-    (tmp_path / "site" / "faulty.py").write_text(FAULTY)
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: faulty\nVersion: 1.0\n")
-    names = ("crash", "raise_", "hang", "kill", "garbage", "threads")
-    points = "".join(f"{name} = faulty:{name.strip('_').upper()}\n" for name in names)
-    (metadata / "entry_points.txt").write_text(f"[genrebench.backends]\n{points}")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
-    monkeypatch.setenv("FAULTY_NOTES", str(tmp_path / "notes"))
-    return tmp_path / "notes"
-
-
-def job(backend: str) -> Job:
-    """Make a small job without calls."""
-    return Job(backend, TINY, TINY.initial_weights(0), ())
-
-
-def is_running(pid: int) -> bool:
-    """Return whether a process is there and not a zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def wait_until_gone(pids: list[int]) -> None:
-    """Wait for the end of processes."""
-    deadline = time.monotonic() + 20
-    while any(map(is_running, pids)) and time.monotonic() < deadline:
-        os.sched_yield()
-    assert not [pid for pid in pids if is_running(pid)]
 
 
 def test_a_worker_gives_what_the_backend_gives() -> None:
@@ -214,92 +125,6 @@ def test_the_first_layers_are_traced_where_a_later_one_fails(monkeypatch: pytest
     assert list(first.arrays["t"]) == list(whole.arrays["t"])[:10]
     for name, value in first.arrays["t"].items():
         np.testing.assert_array_equal(value, whole.arrays["t"][name])
-
-
-def test_a_worker_ends_with_its_context(faulty: Path) -> None:
-    """One that is not waited for is ended, with all it started."""
-    with start_job(job("hang")):
-        deadline = time.monotonic() + 60
-        while not faulty.exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-    wait_until_gone([int(pid) for pid in faulty.read_text().split()])
-
-
-def test_the_parent_imports_no_framework() -> None:
-    """Running a job, whatever the backend, loads none of them here."""
-    code = (
-        "import sys, numpy as np; from genrebench.backend.jobs import *; from tests.backend.test_jobs import job;"
-        "run_job(job('numpy')); assert not {'torch', 'tensorflow', 'keras', 'jax', 'backends'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
-
-
-@pytest.mark.parametrize(
-    ("backend", "message"),
-    [
-        ("crash", r"worker of backend crash: ended by signal 6 \(Aborted\)"),
-        ("kill", r"worker of backend kill: ended by signal 9 \(Killed\)"),
-        ("raise_", "worker of backend raise_: RuntimeError: out of"),
-        ("garbage", "worker of backend garbage: exit status 0 and no report"),
-        ("threads", "worker of backend threads: exit status 0 and no report"),
-        ("nobody", "worker of backend nobody: expected one of the installed backends"),
-    ],
-)
-def test_a_worker_that_fails_is_told_by_name(faulty: Path, backend: str, message: str) -> None:
-    """Crash, kill, exception, garbage, early exit, unknown name: the error says which, and has standard error."""
-    with pytest.raises(WorkerError, match=message) as failure:
-        run_job(job(backend))
-    if backend == "raise_":
-        assert "Traceback" in failure.value.stderr
-
-
-def test_threads_are_set_before_the_framework_is_imported(faulty: Path) -> None:
-    """The worker's environment has them from its start."""
-    with pytest.raises(WorkerError):
-        run_job(job("threads"), threads=2)
-    assert "OMP_NUM_THREADS" in faulty.read_text()
-    assert "TF_NUM_INTRAOP_THREADS" in faulty.read_text()
-
-
-def test_a_worker_that_hangs_is_ended_with_all_it_started(faulty: Path) -> None:
-    """After the time limit neither it nor its child is left, and its last words are kept."""
-    with pytest.raises(WorkerError, match="expected an end within 3 s, ended it") as failure:
-        run_job(job("hang"), timeout=3)
-    assert failure.value.stderr == "still busy"
-    wait_until_gone([int(pid) for pid in faulty.read_text().split()])
-
-
-@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_no_worker_outlives_its_parent(faulty: Path, number: signal.Signals) -> None:
-    """Ctrl-C ends the worker at once; a killed parent takes its worker along too."""
-    code = "from genrebench.backend.jobs import run_job; from tests.backend.test_jobs import job; run_job(job('hang'))"
-    parent = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[2], stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 60
-    while not faulty.exists() or len(faulty.read_text().split()) < 2:
-        assert time.monotonic() < deadline
-    worker, child = (int(pid) for pid in faulty.read_text().split())
-    parent.send_signal(number)
-    parent.communicate(timeout=30)
-    wait_until_gone([worker] if number == signal.SIGKILL else [worker, child])
-    if is_running(child):  # nobody is left who could have ended what the worker itself started
-        os.kill(child, signal.SIGKILL)
-
-
-def test_an_interpreter_that_is_none_is_refused(tmp_path: Path) -> None:
-    """Missing, or no Python, or one without genrebench."""
-    with pytest.raises(WorkerError, match=r"nowhere/python: expected a Python interpreter.*No such file"):
-        run_job(job("numpy"), python=tmp_path / "nowhere" / "python")
-    with pytest.raises(WorkerError, match="exit status 1 and no report"):
-        run_job(job("numpy"), python="/bin/false")
-
-
-def test_another_environment_s_interpreter_does_the_work(tmp_path: Path) -> None:
-    """A job runs under the interpreter that is named, here by another name."""
-    other = tmp_path / "python"
-    other.write_text(f'#!/bin/sh\nGENREBENCH_SEEN=1 exec "{sys.executable}" "$@"\n')
-    other.chmod(0o755)
-    assert run_job(job("numpy"), python=other).report["backend"] == "numpy"
 
 
 def test_the_conformance_kit_runs_in_a_worker() -> None:

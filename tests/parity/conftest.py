@@ -6,8 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from genrebench.backend.jobs import Job, JobResult
-from genrebench.backend.worker import execute
+from genrebench.backend.jobs import Job, JobResult, execute
 from genrebench.network.architecture import Architecture
 from genrebench.network.genre_cnn import genre_cnn
 from genrebench.parity.probe import calls, make_probe

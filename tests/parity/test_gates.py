@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genrebench.backend.jobs import Job, JobResult
-from genrebench.backend.worker import execute
+from genrebench.backend.jobs import Job, JobResult, execute
 from genrebench.errors import BackendError
 from genrebench.network.architecture import Architecture
 from genrebench.network.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from genrebench.backend.jobs import Job, JobResult
-from genrebench.backend.worker import execute
+from genrebench.backend.jobs import Job, JobResult, execute
 from genrebench.cli.main import main
 from genrebench.network.architecture import Architecture
 from genrebench.network.genre_cnn import genre_cnn

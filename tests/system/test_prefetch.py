@@ -1,4 +1,4 @@
-"""Work done ahead: in order, bounded, ended with its reader."""
+"""Prefetching: in order, bounded, ended with its reader."""
 
 import queue
 import threading
@@ -6,18 +6,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from genrebench.system.prefetch import ahead
+from genrebench.system.prefetch import prefetch
 
 
 def others() -> list[threading.Thread]:
-    """List the threads that work ahead."""
-    return [thread for thread in threading.enumerate() if thread.name == "genrebench-ahead"]
+    """List the threads that prefetch."""
+    return [thread for thread in threading.enumerate() if thread.name == "genrebench-prefetch"]
 
 
 def test_items_come_in_order_and_the_thread_ends() -> None:
     """All of them, whatever they are."""
-    assert list(ahead(iter([3, None, "a"]))) == [3, None, "a"]
-    assert list(ahead([])) == []
+    assert list(prefetch(iter([3, None, "a"]))) == [3, None, "a"]
+    assert list(prefetch([])) == []
     assert others() == []
 
 
@@ -43,7 +43,7 @@ def test_no_more_is_made_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch)
             yield number
 
     monkeypatch.setattr("genrebench.system.prefetch.threading.Semaphore", Room)
-    reader = ahead(items(), depth=2)
+    reader = prefetch(items(), depth=2)
     assert next(reader) == 0
     while waits.get(timeout=30) < 4:
         pass
@@ -60,7 +60,7 @@ def test_an_error_comes_after_the_items_before_it() -> None:
         yield 1
         raise ValueError("broken")
 
-    reader = ahead(items())
+    reader = prefetch(items())
     assert next(reader) == 1
     with pytest.raises(ValueError, match="broken"):
         next(reader)
@@ -69,5 +69,5 @@ def test_an_error_comes_after_the_items_before_it() -> None:
 
 def test_work_is_done_in_another_thread() -> None:
     """The maker does not run where the items are read."""
-    (thread,) = ahead(threading.current_thread() for _ in range(1))
+    (thread,) = prefetch(threading.current_thread() for _ in range(1))
     assert thread is not threading.current_thread()

@@ -13,7 +13,7 @@ from genrebench_keras import info as infos
 from genrebench_keras.engines import load_engine
 
 if TYPE_CHECKING:
-    from genrebench_keras.computation import KerasNetwork
+    from genrebench_keras.network import KerasNetwork
 
 _DTYPES = ("float32", "float64")
 # Keras' names of the devices. Without a number: for PyTorch "cpu:0" is another device than the "cpu" its tensors start
@@ -44,23 +44,7 @@ class KerasBackend:
         dtype: str = "float32",
         device: str = "auto",
     ) -> "KerasNetwork":
-        """Build a network.
-
-        Parameters
-        ----------
-        architecture : Architecture
-            What to build.
-        weights : mapping of str to ndarray
-            Canonical weights.
-        dtype : str
-            ``float32`` or ``float64``.
-        device : str
-            ``auto`` takes CUDA where the engine can use it, else the CPU; or one of the backend's devices.
-
-        Returns
-        -------
-        KerasNetwork
-            The network.
+        """Build a network; ``auto`` takes CUDA where the engine can use it, else the CPU. See `Backend.build`.
 
         Raises
         ------
@@ -71,7 +55,7 @@ class KerasBackend:
             raise BackendError(f"dtype: expected one of {', '.join(_DTYPES)}, received {dtype!r}")
         engine = load_engine(self.engine)
         # Keras reads its engine while it is imported, so its importers come after the engine is settled.
-        from genrebench_keras.computation import KerasNetwork
+        from genrebench_keras.network import KerasNetwork
 
         usable = [name for name in self.info.devices if name != "cuda" or engine.has_cuda]
         if device == "auto":

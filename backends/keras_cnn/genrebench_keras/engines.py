@@ -1,7 +1,7 @@
 """The engines that Keras computes with, and the little that differs between them.
 
 Keras settles on its engine once, while it is imported. So this module imports neither Keras nor an engine before
-`load_engine` is called, and `network` and `computation`, which import Keras at their top, are imported after it.
+`load_engine` is called, and `layers` and `network`, which import Keras at their top, are imported after it.
 """
 
 import os
@@ -44,13 +44,7 @@ def _load_tensorflow() -> Engine:
     def value_and_gradients(
         function: Callable[[list[Tensor]], Tensor], values: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
-        """Differentiate a function.
-
-        Returns
-        -------
-        tf.Tensor [shape=()]
-            The function's value.
-        """
+        """Compute the function's value and its gradients."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(values)
             value = function(values)
@@ -74,13 +68,7 @@ def _load_torch() -> Engine:
     def value_and_gradients(
         function: Callable[[list[Tensor]], Tensor], values: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
-        """Differentiate a function.
-
-        Returns
-        -------
-        torch.Tensor [shape=()]
-            The function's value.
-        """
+        """Compute the function's value and its gradients."""
         leaves = [value.detach().requires_grad_() for value in values]
         value = function(leaves)
         return value, list(torch.autograd.grad(value, leaves))

@@ -1,339 +1,262 @@
-"""The network of an architecture, made of PyTorch's own layers with Keras' semantics.
+"""A network in PyTorch: predicts, shows what it computes, and trains."""
 
-Inside, tensors are (n, channels, height, width) in channels-last memory, and weights have PyTorch's layouts;
-`genrebench_torch.weights` maps them. Nothing here knows a particular network: `build_layers` walks the layer list.
-"""
-
-import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
-
-from genrebench.network import layers
-from genrebench.network.architecture import Architecture
-from genrebench.network.layers import same_padding
-from genrebench.network.types import Shape
-from genrebench_torch.convpool import PoolWindows, convolve_and_pool
-
-
-def _pad(x: Tensor, layer: layers.Conv2D | layers.MaxPooling2D, window: tuple[int, int], value: float) -> Tensor:
-    """Pad height and width as TensorFlow's ``same`` does.
-
-    Parameters
-    ----------
-    x : Tensor [shape=(n, channels, height, width)]
-        Input.
-    """
-    if layer.padding == "valid":
-        return x
-    top, bottom = same_padding(x.shape[2], window[0], layer.strides[0])
-    left, right = same_padding(x.shape[3], window[1], layer.strides[1])
-    return F.pad(x, (left, right, top, bottom), value=value) if top or bottom or left or right else x
-
-
-class Conv(nn.Module):
-    """Convolution, then its activation.
-
-    Parameters
-    ----------
-    layer : Conv2D
-        What to build.
-    channels : int
-        Number of input channels.
-    """
-
-    def __init__(self, layer: layers.Conv2D, channels: int) -> None:
-        """Make the convolution; its weights are set later."""
-        super().__init__()
-        self.layer = layer
-        self.activation = layer.activation
-        self.conv = nn.Conv2d(channels, layer.filters, layer.kernel_size, layer.strides)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Convolve.
-
-        Parameters
-        ----------
-        x : Tensor [shape=(n, channels, height, width)]
-            Input.
-
-        Returns
-        -------
-        Tensor [shape=(n, filters, height, width)]
-            Output.
-        """
-        return _activate(self.conv(_pad(x, self.layer, self.layer.kernel_size, 0.0)), self.activation)
-
-
-class MaxPool(nn.Module):
-    """Maximum over windows, with Keras' padding for any input size.
-
-    Parameters
-    ----------
-    layer : MaxPooling2D
-        What to build.
-    """
-
-    def __init__(self, layer: layers.MaxPooling2D) -> None:
-        """Keep the parameters."""
-        super().__init__()
-        self.layer = layer
-
-    def windows(self, size: Sequence[int]) -> PoolWindows | None:
-        """Say how PyTorch has to pool in order to have Keras' windows without copying the input.
-
-        PyTorch pads both sides alike, and in `ceil_mode` lets the last window hang over the high end. With the low
-        end's padding alone that gives Keras' windows, unless the stride is 1.
-
-        Parameters
-        ----------
-        size : sequence of int
-            Height and width of the input.
-
-        Returns
-        -------
-        PoolWindows or None
-            The arguments; None if the input has to be padded first.
-        """
-        pool, strides = self.layer.pool_size, self.layer.strides
-        if self.layer.padding == "valid":
-            return PoolWindows(pool, strides, (0, 0))
-        if min(strides) == 1:
-            return None
-        top, left = (same_padding(*each)[0] for each in zip(size, pool, strides, strict=True))
-        return PoolWindows(pool, strides, (top, left), ceil_mode=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Take the maximum of each window.
-
-        Parameters
-        ----------
-        x : Tensor [shape=(n, channels, height, width)]
-            Input.
-
-        Returns
-        -------
-        Tensor [shape=(n, channels, height, width)]
-            Output.
-        """
-        windows = self.windows(x.shape[2:])
-        if windows is None:
-            x = _pad(x, self.layer, self.layer.pool_size, -torch.inf)
-            windows = PoolWindows(self.layer.pool_size, self.layer.strides, (0, 0))
-        return F.max_pool2d(x, *windows)
-
-
-class ConvPool(nn.Module):
-    """Convolution, the pooling behind it, and the convolution's activation after that.
-
-    Maximum and rectifier commute, values and gradients alike, since the rectifier's gradient at 0 is 0; behind the
-    pooling there is a quarter of the work. On the CPU they are done together (see `convolve_and_pool`).
-
-    Parameters
-    ----------
-    before : Conv
-        The convolution.
-    after : MaxPool
-        The pooling.
-    """
-
-    def __init__(self, before: Conv, after: MaxPool) -> None:
-        """Take over the convolution's weights."""
-        super().__init__()
-        self.layer, self.activation, self.conv, self.pool = before.layer, before.activation, before.conv, after
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Convolve, pool and activate.
-
-        Parameters
-        ----------
-        x : Tensor [shape=(n, channels, height, width)]
-            Input.
-
-        Returns
-        -------
-        Tensor [shape=(n, filters, height, width)]
-            Output.
-        """
-        x = _pad(x, self.layer, self.layer.kernel_size, 0.0)
-        kernel, strides = self.layer.kernel_size, self.layer.strides
-        size = [1 + (n - k) // stride for n, k, stride in zip(x.shape[2:], kernel, strides, strict=True)]
-        windows = self.pool.windows(size)
-        if windows is None or x.device.type != "cpu":
-            return _activate(self.pool(self.conv(x)), self.activation)
-        assert self.conv.bias is not None
-        rectifies = self.activation == "relu"
-        return convolve_and_pool(x, self.conv.weight, self.conv.bias, strides, windows, rectifies=rectifies)
-
-
-class _BiasedRunningVariance(nn.modules.batchnorm._BatchNorm):
-    """Batch normalization whose running variance follows the biased batch variance, as in Keras."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalize; in training, update the running statistics.
-
-        PyTorch adds ``momentum * n / (n - 1) * variance`` to the running variance, where Keras adds
-        ``momentum * variance``: what was added is shortened by its n-th part.
-
-        Parameters
-        ----------
-        x : Tensor [shape=(n, channels, ...)]
-            Input.
-        """
-        if not self.training:
-            return super().forward(x)
-        assert self.running_var is not None
-        assert self.momentum is not None
-        kept = self.running_var * (1 - self.momentum)
-        y = super().forward(x)
-        # A new tensor, since autograd keeps the one that the normalization was given.
-        self.running_var = torch.lerp(self.running_var, kept, x.shape[1] / x.numel())
-        return y
-
-
-class BatchNorm2d(_BiasedRunningVariance, nn.BatchNorm2d):
-    """Batch normalization of feature maps."""
-
-
-class BatchNorm1d(_BiasedRunningVariance, nn.BatchNorm1d):
-    """Batch normalization of vectors."""
-
-
-class ChannelsLastFlatten(nn.Module):
-    """Flatten in Keras' order, the channel running fastest; in channels-last memory nothing is copied."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Flatten.
-
-        Parameters
-        ----------
-        x : Tensor [shape=(n, channels, height, width)] or [shape=(n, features)]
-            Input.
-
-        Returns
-        -------
-        Tensor [shape=(n, features)]
-            Output.
-        """
-        return x.permute(0, 2, 3, 1).flatten(1) if x.ndim == 4 else x
-
-
-class Dense(nn.Module):
-    """Matrix product, then its activation.
-
-    Parameters
-    ----------
-    layer : Dense
-        What to build.
-    features : int
-        Number of inputs.
-    """
-
-    def __init__(self, layer: layers.Dense, features: int) -> None:
-        """Make the linear layer; its weights are set later."""
-        super().__init__()
-        self.layer = layer
-        self.linear = nn.Linear(features, layer.units)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Multiply.
-
-        Parameters
-        ----------
-        x : Tensor [shape=(n, features)]
-            Input.
-
-        Returns
-        -------
-        Tensor [shape=(n, units)]
-            Output.
-        """
-        return _activate(self.linear(x), self.layer.activation)
-
-
-class Dropout(nn.Dropout):
-    """Dropout with a random stream of its own, so that a seed fixes it whatever else draws numbers.
-
-    Attributes
-    ----------
-    generator : Generator, optional
-        The random stream.
-    mask : Tensor, optional
-        What to keep (1) and drop (0) instead of a draw, in the shape of the input.
-    """
-
-    generator: torch.Generator | None = None
-    mask: Tensor | None = None
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Drop a share of the values in training.
-
-        Parameters
-        ----------
-        x : Tensor
-            Input.
-
-        Returns
-        -------
-        Tensor
-            `x` itself in evaluation, or where nothing is dropped.
-        """
-        if not self.training or (self.p == 0 and self.mask is None):
-            return x
-        keep = torch.empty_like(x).bernoulli_(1 - self.p, generator=self.generator) if self.mask is None else self.mask
-        return x * (keep / (1 - self.p))
-
-
-def _activate(x: Tensor, activation: str) -> Tensor:
-    """Apply an activation."""
-    return F.relu(x) if activation == "relu" else x
-
-
-def _batch_norm(layer: layers.BatchNormalization, input_shape: Shape) -> nn.Module:
-    """Build batch normalization for feature maps or vectors.
-
-    Returns
-    -------
-    Module
-        The layer; PyTorch's momentum weights the new statistics, Keras' the old ones.
-    """
-    kind = BatchNorm2d if len(input_shape) == 3 else BatchNorm1d
-    return kind(input_shape[-1], eps=layer.epsilon, momentum=1 - layer.momentum)
-
-
-_BUILDERS: dict[str, Callable[[Any, Shape], nn.Module]] = {
-    "Conv2D": lambda layer, input_shape: Conv(layer, input_shape[-1]),
-    "MaxPooling2D": lambda layer, input_shape: MaxPool(layer),
-    "BatchNormalization": _batch_norm,
-    "Flatten": lambda layer, input_shape: ChannelsLastFlatten(),
-    "Dense": lambda layer, input_shape: Dense(layer, input_shape[-1]),
-    "Dropout": lambda layer, input_shape: Dropout(layer.rate),
-}
-
-
-def build_layers(architecture: Architecture, *, fast: bool) -> nn.Sequential:
-    """Build the layers of an architecture.
+from numpy.typing import NDArray
+from torch import Tensor
+
+from genrebench.backend import (
+    Adam,
+    AdamState,
+    BatchMetrics,
+    check_inputs,
+    check_layer_kinds,
+    pack_training_state,
+    unpack_training_state,
+)
+from genrebench.errors import BackendError
+from genrebench.network import Architecture, Weights
+from genrebench_torch.info import INFO
+from genrebench_torch.layers import BUILDERS, Dropout, Layers
+from genrebench_torch.optimizer import KerasAdam
+from genrebench_torch.weights import Located, from_canonical, get_weights, locate, set_weights, to_canonical
+
+_GENERATOR = "dropout/generator"
+
+
+def available_bytes(device: torch.device) -> int:
+    """Return how many bytes of data a device may hold: half of a GPU's free memory; -1 where it needs no copy."""
+    return torch.cuda.mem_get_info(device)[0] // 2 if device.type == "cuda" else -1
+
+
+class TorchNetwork:
+    """A network in PyTorch.
 
     Parameters
     ----------
     architecture : Architecture
         What to build.
-    fast : bool
-        Whether a convolution and the pooling behind it become one module, `ConvPool`. It gives what the two layers
-        give; only what stands between them is not there to be looked at.
-
-    Returns
-    -------
-    Sequential
-        One module a layer, which for a layer that is done by the one before does nothing; with PyTorch's own
-        initial weights: set the canonical ones before use.
+    weights : mapping of str to ndarray
+        Canonical weights.
+    dtype : torch.dtype
+        Type of weights and computation.
+    device : torch.device
+        Where they lie.
     """
-    shapes = architecture.shapes()[:-1]
-    modules = [_BUILDERS[layer.kind](layer, shape) for layer, shape in zip(architecture.layers, shapes, strict=True)]
-    for index, (before, after) in enumerate(itertools.pairwise(modules) if fast else ()):
-        if isinstance(before, Conv) and isinstance(after, MaxPool):
-            modules[index : index + 2] = ConvPool(before, after), nn.Identity()
-    return nn.Sequential(*modules)
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        weights: Mapping[str, NDArray[Any]],
+        *,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> None:
+        """Build the layers and copy the weights."""
+        check_layer_kinds(architecture, BUILDERS)
+        architecture.check_weights(weights)
+        self.architecture = architecture
+        self._dtype, self._device = dtype, device
+        layers = Layers(architecture, fast=True).to(dtype=dtype)
+        set_weights(layers, weights)
+        # PyTorch's annotations lack this use of to(), which its documentation has.
+        self._layers = layers.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._optimizer: KerasAdam | None = None
+        self._generator = torch.Generator(device=device)
+        self._autocasts = False
+        self._data: tuple[Tensor, Tensor] | None = None
+        self._source: tuple[NDArray[np.float32], NDArray[np.int64]] | None = None
+
+    def weights(self) -> Weights:
+        """Read the weights. See `Network.weights`."""
+        return get_weights(self._layers)
+
+    def logits(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Run the network in evaluation mode. See `Network.logits`."""
+        check_inputs(self.architecture, x)
+        self._layers.eval()
+        with torch.inference_mode(), self._exactly():
+            logits: NDArray[Any] = self._layers(self._to_torch(x)).cpu().numpy()
+        return logits
+
+    def trace(
+        self, x: NDArray[Any], *, training: bool, dropout_masks: Mapping[str, NDArray[Any]] | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Run the network and keep the output of every layer. See `Network.trace`."""
+        check_inputs(self.architecture, x, dropout_masks=dropout_masks)
+        layers = self._copy(training=training, dropout_masks=dropout_masks)
+        outputs: dict[str, NDArray[Any]] = {}
+        with torch.no_grad(), self._exactly():
+            for name, values in layers.run(self._to_torch(x).clone(memory_format=torch.contiguous_format)):
+                channels_last = values.permute(0, 2, 3, 1) if values.ndim == 4 else values
+                outputs[name] = channels_last.cpu().numpy().copy()
+        if training:
+            updated = get_weights(layers)
+            outputs |= {name: updated[name] for name in self.architecture.statistics}
+        return outputs
+
+    def loss_and_gradients(
+        self, x: NDArray[Any], labels: NDArray[np.int64], *, dropout_masks: Mapping[str, NDArray[Any]] | None = None
+    ) -> tuple[float, Weights]:
+        """Compute the loss in training mode, and its gradients. See `Network.loss_and_gradients`."""
+        check_inputs(self.architecture, x, labels=labels, dropout_masks=dropout_masks)
+        layers = self._copy(training=True, dropout_masks=dropout_masks)
+        values = self._to_torch(x).clone(memory_format=torch.contiguous_format)
+        with self._exactly():
+            loss = F.cross_entropy(layers(values), torch.from_numpy(labels).to(self._device))
+            loss.backward()  # type: ignore[no-untyped-call]
+        gradients = {
+            name: to_canonical(tensor.grad, axes)
+            for name, (tensor, axes) in locate(layers).items()
+            if tensor.grad is not None
+        }
+        return loss.item(), gradients
+
+    def adam_update(self, gradients: Weights, state: AdamState, optimizer: Adam) -> tuple[Weights, AdamState]:
+        """Compute one update of Adam from given gradients. See `Network.adam_update`."""
+        weights = self._trainable(self._copy())
+        adam = KerasAdam(weights, optimizer)
+        adam.set_state(state)
+        for name, (tensor, axes) in weights.items():
+            tensor.grad = from_canonical(gradients[name], axes, tensor)
+        adam.step()
+        return {name: to_canonical(*located) for name, located in weights.items()}, adam.get_state()
+
+    def _copy(self, *, training: bool = False, dropout_masks: Mapping[str, NDArray[Any]] | None = None) -> Layers:
+        """Build the layers again, one by one and in contiguous memory, where batch statistics are most accurate.
+
+        Parameters
+        ----------
+        dropout_masks : mapping of str to ndarray, optional
+            What its dropout keeps; layers without a mask drop nothing.
+        """
+        layers = Layers(self.architecture, fast=False).to(self._device, self._dtype).train(training)
+        set_weights(layers, self.weights())
+        masks = dropout_masks or {}
+        for node, module in layers.places():
+            if isinstance(module, Dropout):
+                if node.name in masks:
+                    module.mask = self._to_torch(masks[node.name])
+                else:
+                    module.p = 0.0
+        return layers
+
+    def _trainable(self, layers: Layers) -> dict[str, Located]:
+        """Find the weights that the optimizer moves."""
+        located = locate(layers)
+        return {name: located[name] for name in self.architecture.trainable}
+
+    def start_training(self, optimizer: Adam, *, seed: int, precision: str = "float32") -> None:
+        """Begin training; ``bfloat16`` computes as PyTorch's autocast does. See `Trainable.start_training`."""
+        if precision not in INFO.precisions:
+            raise BackendError(f"precision: expected one of {', '.join(INFO.precisions)}, received {precision!r}")
+        self._autocasts = precision == "bfloat16"
+        self._optimizer = KerasAdam(self._trainable(self._layers), optimizer)
+        self._generator.manual_seed(seed)
+        for _, module in self._layers.places():
+            if isinstance(module, Dropout):
+                module.generator = self._generator
+
+    def train_step(self, x: NDArray[np.float32], labels: NDArray[np.int64]) -> BatchMetrics:
+        """Do one step. See `Trainable.train_step`."""
+        check_inputs(self.architecture, x, labels=labels)
+        return self._step(self._to_torch(x), torch.from_numpy(labels).to(self._device))
+
+    def training_state(self) -> dict[str, NDArray[Any]]:
+        """Read what resumed training needs beside the weights. See `Trainable.training_state`."""
+        random_stream = self._generator.get_state().numpy().copy()
+        return pack_training_state(self._started().get_state(), {_GENERATOR: random_stream})
+
+    def load_training_state(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on where training stopped. See `Trainable.load_training_state`."""
+        optimizer = self._started()
+        adam, others = unpack_training_state(self.architecture, state, (_GENERATOR,))
+        try:
+            self._generator.set_state(torch.from_numpy(others[_GENERATOR].copy()))
+        except (RuntimeError, TypeError) as error:
+            received = f"{others[_GENERATOR].dtype} {others[_GENERATOR].shape}"
+            raise BackendError(
+                f"{_GENERATOR}: expected the random stream of a network on {self._device.type}, received {received}"
+            ) from error
+        optimizer.set_state(adam)
+
+    def load_data(self, inputs: NDArray[np.float32], labels: NDArray[np.int64]) -> bool:
+        """Copy the data to a GPU that has room for them, once. See `DeviceResident.load_data`."""
+        if self._source is not None and inputs is self._source[0] and labels is self._source[1]:
+            return True
+        self._data = self._source = None
+        if inputs.size * self._dtype.itemsize <= available_bytes(self._device):
+            check_inputs(self.architecture, inputs, labels=labels)
+            self._data = self._to_torch(inputs), torch.from_numpy(labels).to(self._device)
+            self._source = inputs, labels
+        return self._data is not None
+
+    def train_on(self, indices: NDArray[np.int64]) -> BatchMetrics:
+        """Do one step on loaded segments. See `DeviceResident.train_on`."""
+        if self._data is None:
+            raise BackendError("train_on: expected load_data to be called first, with data that fit")
+        chosen = torch.from_numpy(indices).to(self._device)
+        inputs, labels = (each.index_select(0, chosen) for each in self._data)
+        return self._step(inputs, labels)
+
+    def _started(self) -> KerasAdam:
+        """Get the optimizer, which is there once training has begun."""
+        if self._optimizer is None:
+            raise BackendError("expected start_training to be called before training")
+        return self._optimizer
+
+    def _step(self, x: Tensor, targets: Tensor) -> BatchMetrics:
+        """Do one step of training.
+
+        Parameters
+        ----------
+        x : Tensor [shape=(n, channels, height, width)]
+            Inputs.
+        targets : Tensor of int64 [shape=(n,)]
+            True classes.
+        """
+        optimizer = self._started()
+        self._layers.train()
+        optimizer.zero_grad(set_to_none=True)
+        with self._exactly():
+            with torch.autocast(self._device.type, torch.bfloat16) if self._autocasts else nullcontext():
+                logits = self._layers(x).to(self._dtype)
+            loss = F.cross_entropy(logits, targets)
+            loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        correct = int((logits.detach().argmax(dim=1) == targets).sum())
+        return BatchMetrics(size=len(targets), loss=loss.item(), correct=correct)
+
+    def _exactly(self) -> AbstractContextManager[None]:
+        """Have a GPU compute float32 in float32, and the same each time; on other devices do nothing.
+
+        By default convolutions on NVIDIA's GPUs round their inputs to the ten bits of TF32's mantissa, and their
+        gradients are summed in an order that changes from run to run.
+        """
+        if self._device.type != "cuda":
+            return nullcontext()
+        exactly: AbstractContextManager[None] = torch.backends.cudnn.flags(
+            enabled=True, deterministic=True, allow_tf32=False
+        )
+        return exactly
+
+    def _to_torch(self, array: NDArray[Any]) -> Tensor:
+        """Bring a channels-last array into PyTorch's order of axes.
+
+        Parameters
+        ----------
+        array : ndarray [shape=(n, height, width, channels)] or [shape=(n, features)]
+            Inputs or a mask.
+
+        Returns
+        -------
+        Tensor [shape=(n, channels, height, width)] or [shape=(n, features)]
+            The same values in channels-last memory; on the CPU and in the same dtype, the same memory.
+        """
+        tensor = torch.from_numpy(array).to(device=self._device, dtype=self._dtype)
+        return tensor.permute(0, 3, 1, 2) if tensor.ndim == 4 else tensor

@@ -1,121 +1,74 @@
 """The border between canonical weights and PyTorch's: names and layouts."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from genrebench.network.architecture import Architecture
 from genrebench.network.types import Weights
+from genrebench_torch.layers import Layers
 
-# PyTorch's parameter of each canonical weight, and the axes that turn the canonical layout into PyTorch's.
-WEIGHTS: dict[str, dict[str, tuple[str, tuple[int, ...]]]] = {
-    "Conv2D": {"kernel": ("conv.weight", (3, 2, 0, 1)), "bias": ("conv.bias", (0,))},
-    "Dense": {"kernel": ("linear.weight", (1, 0)), "bias": ("linear.bias", (0,))},
-    "BatchNormalization": {
-        "gamma": ("weight", (0,)),
-        "beta": ("bias", (0,)),
-        "moving_mean": ("running_mean", (0,)),
-        "moving_variance": ("running_var", (0,)),
-    },
-}
+Axes = tuple[int, ...]
 
 
-def tensors(architecture: Architecture, modules: nn.Sequential) -> dict[str, tuple[Tensor, tuple[int, ...]]]:
-    """Pair canonical names with PyTorch's tensors.
+class Located(NamedTuple):
+    """Where a canonical weight lies.
 
-    Parameters
+    Attributes
     ----------
-    architecture : Architecture
-        The architecture.
-    modules : Sequential
-        What `build_layers` made of it.
-
-    Returns
-    -------
-    dict of str to tuple
-        Tensor, and the axes that turn the canonical layout into its layout.
+    tensor : Tensor
+        PyTorch's parameter or buffer.
+    axes : tuple of int
+        The axes that turn the canonical layout into its layout.
     """
-    pairs = {}
-    for index, layer in enumerate(architecture.layers):
-        for weight, (attribute, axes) in WEIGHTS.get(layer.kind, {}).items():
-            owner, _, name = f"{index}.{attribute}".rpartition(".")
-            pairs[f"{layer.name}/{weight}"] = getattr(modules.get_submodule(owner), name), axes
-    return pairs
+
+    tensor: Tensor
+    axes: Axes
 
 
-def from_canonical(array: NDArray[Any], axes: tuple[int, ...], like: Tensor) -> Tensor:
+def locate(layers: Layers) -> dict[str, Located]:
+    """Find the tensor of every canonical weight."""
+    located = {}
+    for node, module in layers.places():
+        for name, (attribute, axes) in getattr(module, "WEIGHTS", {}).items():
+            owner, _, tensor = attribute.rpartition(".")
+            located[f"{node.name}/{name}"] = Located(getattr(module.get_submodule(owner), tensor), axes)
+    return located
+
+
+def from_canonical(array: NDArray[Any], axes: Axes, like: Tensor) -> Tensor:
     """Bring a canonical weight, or what has its layout, into PyTorch's.
 
     Parameters
     ----------
-    array : ndarray
-        In canonical layout.
-    axes : tuple of int
-        As `tensors` gives them.
     like : Tensor
-        What says dtype and device.
+        The weight itself, which says dtype, device and the order in memory: a step of Adam goes through a weight and
+        its moments side by side.
 
     Returns
     -------
     Tensor
         A copy.
     """
-    return torch.from_numpy(array.transpose(axes).copy()).to(like)
+    return torch.empty_like(like).copy_(torch.from_numpy(array.transpose(axes).copy()))
 
 
-def to_canonical(tensor: Tensor, axes: tuple[int, ...]) -> NDArray[Any]:
-    """Bring a weight, or what has its layout, into the canonical one.
-
-    Parameters
-    ----------
-    tensor : Tensor
-        In PyTorch's layout.
-    axes : tuple of int
-        As `tensors` gives them.
-
-    Returns
-    -------
-    ndarray
-        A copy.
-    """
+def to_canonical(tensor: Tensor, axes: Axes) -> NDArray[Any]:
+    """Copy a weight, or what has its layout, into the canonical layout."""
     array: NDArray[Any] = tensor.detach().cpu().numpy().transpose(np.argsort(axes)).copy()
     return array
 
 
-def set_weights(architecture: Architecture, modules: nn.Sequential, weights: Mapping[str, NDArray[Any]]) -> None:
-    """Copy canonical weights into the modules.
-
-    Parameters
-    ----------
-    architecture : Architecture
-        The architecture.
-    modules : Sequential
-        What `build_layers` made of it.
-    weights : mapping of str to ndarray
-        Canonical weights, all of them.
-    """
+def set_weights(layers: Layers, weights: Mapping[str, NDArray[Any]]) -> None:
+    """Copy canonical weights, all of them, into the layers."""
     with torch.no_grad():
-        for name, (tensor, axes) in tensors(architecture, modules).items():
+        for name, (tensor, axes) in locate(layers).items():
             tensor.copy_(from_canonical(weights[name], axes, tensor))
 
 
-def get_weights(architecture: Architecture, modules: nn.Sequential) -> Weights:
-    """Copy the modules' weights into canonical ones.
-
-    Parameters
-    ----------
-    architecture : Architecture
-        The architecture.
-    modules : Sequential
-        What `build_layers` made of it.
-
-    Returns
-    -------
-    dict of str to ndarray
-        Canonical weights.
-    """
-    return {name: to_canonical(tensor, axes) for name, (tensor, axes) in tensors(architecture, modules).items()}
+def get_weights(layers: Layers) -> Weights:
+    """Copy the layers' weights into canonical ones."""
+    return {name: to_canonical(*located) for name, located in locate(layers).items()}

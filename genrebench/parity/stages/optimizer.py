@@ -6,8 +6,7 @@ from itertools import zip_longest
 
 import numpy as np
 
-from genrebench.backend.jobs import Job
-from genrebench.backend.worker import execute
+from genrebench.backend.jobs import Job, execute
 from genrebench.network.adam import Adam
 from genrebench.network.numerics import GRADIENT_TOLERANCE, relative_error
 from genrebench.network.types import Array

@@ -170,7 +170,7 @@ def measure_specification(backend: Any, arrays: Weights, facts: dict[str, Any]) 
     """Set the built model beside the snippet's: configurations, weights, outputs in both dtypes."""
     import keras
     from genrebench_keras.engines import float64_kept
-    from genrebench_keras.network import build_model
+    from genrebench_keras.layers import build_model
 
     case = make_case("brief")
     floatx = keras.config.floatx()

@@ -1,0 +1,92 @@
+"""What backends share at their border: refusals of what they cannot build, and the form of the training state."""
+
+from collections.abc import Container, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrebench.errors import BackendError
+from genrebench.network.adam import AdamState
+from genrebench.network.architecture import Architecture
+
+
+def check_layer_kinds(architecture: Architecture, known: Container[str]) -> None:
+    """Refuse an architecture with layers that a backend does not build; for backends to call in ``build``.
+
+    Parameters
+    ----------
+    known : container of str
+        Layer kinds that the backend builds, such as the keys of its table of builders.
+
+    Raises
+    ------
+    BackendError
+        If there are others; they are named.
+    """
+    unknown = sorted({node.layer.kind for node in architecture.walk() if node.layer.kind not in known})
+    if unknown:
+        raise BackendError(f"expected layers that this backend builds, received {', '.join(unknown)}")
+
+
+def pack_training_state(adam: AdamState, others: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Join Adam's state and what else a backend keeps, for `Trainable.training_state`.
+
+    Parameters
+    ----------
+    adam : AdamState
+        Step and moments.
+    others : mapping of str to ndarray
+        Such as ``dropout/generator``.
+
+    Returns
+    -------
+    dict of str to ndarray
+        The training state; nothing is copied.
+    """
+    moments = {f"adam/{kind}/{name}": value for kind in "mv" for name, value in getattr(adam, kind).items()}
+    return {"adam/step": np.array(adam.step, np.int64), **moments, **others}
+
+
+def unpack_training_state(
+    architecture: Architecture, state: Mapping[str, NDArray[Any]], others: tuple[str, ...]
+) -> tuple[AdamState, dict[str, NDArray[Any]]]:
+    """Part a training state again, for `Trainable.load_training_state`, if it is whole.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        The network.
+    state : mapping of str to ndarray
+        What `pack_training_state` made.
+    others : tuple of str
+        Names of the entries that are not Adam's.
+
+    Returns
+    -------
+    AdamState
+        Step and moments.
+    dict of str to ndarray
+        The other entries.
+
+    Raises
+    ------
+    BackendError
+        If an entry is missing or unknown, or a moment has another shape than its weight: training that goes on without
+        one would be another training.
+    """
+    weights = architecture.weight_specs()
+    shapes = {f"adam/{kind}/{name}": weights[name].shape for kind in "mv" for name in architecture.trainable}
+    expected = {"adam/step", *shapes, *others}
+    if state.keys() != expected:
+        missing, unknown = sorted(expected - state.keys()), sorted(state.keys() - expected)
+        raise BackendError(
+            "expected the training state of this network, received another"
+            + (f"; missing {', '.join(missing)}" if missing else "")
+            + (f"; unknown {', '.join(unknown)}" if unknown else "")
+        )
+    for name, shape in ({"adam/step": ()} | shapes).items():
+        if state[name].shape != shape:
+            raise BackendError(f"{name}: expected shape {shape}, received {state[name].shape}")
+    m, v = ({name: state[f"adam/{kind}/{name}"] for name in architecture.trainable} for kind in "mv")
+    return AdamState(int(state["adam/step"]), m, v), {name: state[name] for name in others}
