@@ -19,7 +19,7 @@ LOSS_TOLERANCE = 1e-12
 
 def structure(context: Context) -> Stage:
     """Compare layers by name, output shape and number of parameters."""
-    summary = {each.name: each for each in context.inputs.architecture.summary()}
+    summary = {each.name: each for each in context.inputs.architecture.walk()}
     comparisons = []
     for backend in context.backends:
         evaluation, weights = context.outputs[backend].evaluation, context.outputs[backend].weights
