@@ -75,12 +75,12 @@ def summary(
 
 def _show(network: Architecture) -> None:
     """Print the layer table as Keras does."""
-    layers = network.summary()
+    layers = network.walk()
     rows = [
         (f"{layer.name} ({layer.kind})", f"({_axes(layer.output_shape)})", Cell(f"{layer.parameters:,}", numeric=True))
         for layer in layers
     ]
-    total, trainable = sum(layer.parameters for layer in layers), sum(layer.trainable for layer in layers)
+    total, trainable = sum(layer.parameters for layer in layers), sum(layer.trainable_parameters for layer in layers)
     echo(f"Input: ({_axes(network.input_shape)})")
     show(Table(("Layer (type)", "Output Shape", "Param #"), rows))
     echo(f"Total params: {total:,}")

@@ -4,9 +4,9 @@ import functools
 
 import numpy as np
 import pytest
+from genrebench.backend.jobs import Call, Job, JobResult, run_check, run_job
 from genrebench.testing.examples import MIXED, compare
 
-from genrebench.backend.jobs import Call, Job, JobResult, run_check, run_job
 from genrebench.backend.registry import list_backends
 from genrebench.network.architecture import Architecture
 from genrebench.network.genre_cnn import genre_cnn

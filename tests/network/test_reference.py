@@ -7,12 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-<<<<<<< HEAD
-=======
-from genrebench.network.operation import channel_sums
-from genrebench.network.operations import OPERATIONS
-from numpy.typing import NDArray
->>>>>>> main
 
 from genrebench.errors import BackendError, ConfigError
 from genrebench.network.adam import Adam, AdamState
@@ -31,7 +25,6 @@ from genrebench.network.layers import (
     same_padding,
     windows,
 )
-<<<<<<< HEAD
 from genrebench.network.numerics import cross_entropy
 from genrebench.network.reference import ReferenceNetwork, run_layer
 from genrebench.network.types import Array, Weights
@@ -44,30 +37,6 @@ from tests.network.conftest import (
     draw,
     error,
     lively_weights,
-=======
-from genrebench.network.reference import ReferenceNetwork, cross_entropy_and_gradient
-from genrebench.network.types import Weights
-
-Array = NDArray[Any]
-
-# All layer kinds, odd, even and non-square sizes. No linear layer stands directly before a normalization, which would
-# cancel its bias and leave nothing but rounding errors to compare.
-EVERYTHING = Architecture(
-    (7, 6, 2),
-    (
-        Conv2D(3, (3, 2), strides=(2, 1), padding="same", activation="relu"),
-        MaxPooling2D((3, 2), strides=(1, 2), padding="same"),
-        BatchNormalization(momentum=0.9, epsilon=1e-2),
-        Dropout(0.25),
-        Conv2D(4, (2, 3)),
-        MaxPooling2D((2, 1), strides=(2, 1)),
-        Flatten(),
-        Dense(6, activation="relu"),
-        BatchNormalization(),
-        Dropout(0.4),
-        Dense(4),
-    ),
->>>>>>> main
 )
 
 AVERAGED = Architecture(
