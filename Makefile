@@ -1,31 +1,56 @@
-# make demo, make test and make lint set up .venv on their first call; later calls install nothing.
+# Every target sets up .venv on its first call; later calls install nothing.
 
 PYTHON ?= python3
+# Processes that share the tests: make test JOBS=8
+JOBS ?= 2
 VENV := .venv
 INSTALLED := $(VENV)/.installed
 SOURCES := genrebench backends experiments tests
+# A file's tests stay in one process, for what they share; tests/conftest.py has put the slow ones first.
+PYTEST := $(VENV)/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo test lint format clean
+.PHONY: help setup demo check test coverage soak lint style types format clean
 
 help:
-	@echo "make demo    go the whole way on synthetic audio: preprocess, train, infer (about 2 minutes)"
-	@echo "make test    run all tests"
-	@echo "make lint    check format, style, docstrings and types"
-	@echo "make format  format the code"
-	@echo "make clean   remove .venv and caches"
+	@echo "make demo      go the whole way on synthetic audio: preprocess, train, infer (about 2 minutes)"
+	@echo "make check     run the quick tests (under a minute)"
+	@echo "make test      run all tests (under 5 minutes on two cores)"
+	@echo "make coverage  run all tests, and print how much of the code they reach"
+	@echo "make soak      run what must hold a hundred times in a row (about half an hour)"
+	@echo "make lint      check format, style, docstrings and types"
+	@echo "make format    format the code"
+	@echo "make clean     remove .venv and caches"
 
 setup: $(INSTALLED)
 
 demo: $(INSTALLED)
 	$(VENV)/bin/genrebench demo --folder genrebench-demo
 
-test: $(INSTALLED)
-	$(VENV)/bin/python -m pytest
+# One thread each, in pytest itself and in all that it starts; tests/conftest.py says why.
+check test coverage soak: export OMP_NUM_THREADS := 1
+check test coverage soak: export OPENBLAS_NUM_THREADS := 1
 
-lint: $(INSTALLED)
+check: $(INSTALLED)
+	$(PYTEST) -m "not slow and not soak"
+
+test: $(INSTALLED)
+	$(PYTEST)
+
+coverage: $(INSTALLED)
+	$(PYTEST) --cov --cov-report=term:skip-covered --cov-report=json
+	$(VENV)/bin/python .ci/thresholds.py coverage.json
+
+soak: $(INSTALLED)
+	$(PYTEST) -m soak --durations=5
+
+lint: style types
+
+style: $(INSTALLED)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/numpydoc lint $$(find $(SOURCES) -name '*.py')
+
+types: $(INSTALLED)
 	$(VENV)/bin/mypy
 
 format: $(INSTALLED)
@@ -33,7 +58,7 @@ format: $(INSTALLED)
 	$(VENV)/bin/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache genrebench-demo
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .coverage* coverage.json genrebench-demo
 
 # The last line is reached only if all before it worked, so a broken installation is tried again.
 $(INSTALLED): requirements.txt pyproject.toml

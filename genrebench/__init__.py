@@ -1,7 +1,104 @@
-"""Classify music by genre from Mel spectrograms with one network that several frameworks build.
+"""Classify music by genre from Mel spectrograms, with one network that several frameworks build.
 
-The modules are the public surface; importing this package imports none of them, so that the command line
-starts at once and the core never needs a deep learning framework.
+    >>> import genrebench as gb
+    >>> gb.load("results/gtzan").predict("song.wav").genre
+    'hiphop'
+
+From recordings in ``dataset/genres_original/<genre>/`` to such a model::
+
+    gb.preprocess("dataset")
+    gb.train("dataset", name="gtzan")
+
+Recordings and models
+    - `load`: read a trained `Model`; `Model.predict` and `Model.predict_many` classify recordings.
+    - `Model`: a network with its weights, and all that a recording needs to become its input.
+    - `Prediction`: what a model makes of one recording.
+
+Data and training
+    - `preprocess`: turn a dataset's recordings into spectrogram files.
+    - `load_dataset`: read spectrogram files into memory.
+    - `mel_spectrogram`, `MelConfig`: audio to one spectrogram, and its settings.
+    - `train`, `Experiment`: train the network and save it, and the settings of that.
+
+The network and its backends
+    - `genre_cnn`, `Architecture`: the network, and any other, as data.
+    - `list_backends`: what is installed.
+    - `compare`: prove that backends compute the same network, or find where they part.
+    - `check_backend`: run the conformance kit on a backend.
+
+`GenrebenchError` is the base of every error that genrebench raises on purpose. Paths may be strings. These names are
+all that is promised; modules may move. Each is loaded on its first use, so that importing genrebench costs nothing.
 """
 
+import importlib
+import operator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from genrebench.audio.mel import MelConfig, mel_spectrogram
+    from genrebench.backend.registry import list_backends
+    from genrebench.data.dataset import load_dataset
+    from genrebench.data.preprocess import preprocess
+    from genrebench.errors import GenrebenchError
+    from genrebench.model.model import Model
+    from genrebench.model.prediction import Prediction
+    from genrebench.network.architecture import Architecture
+    from genrebench.network.genre_cnn import genre_cnn
+    from genrebench.parity import compare_backends as compare
+    from genrebench.testing import check_backend
+    from genrebench.training import train
+    from genrebench.training.config import Experiment
+
+    load = Model.load
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "Architecture",
+    "Experiment",
+    "GenrebenchError",
+    "MelConfig",
+    "Model",
+    "Prediction",
+    "check_backend",
+    "compare",
+    "genre_cnn",
+    "list_backends",
+    "load",
+    "load_dataset",
+    "mel_spectrogram",
+    "preprocess",
+    "train",
+]
+
+_HOMES = {
+    "Architecture": "genrebench.network.architecture:Architecture",
+    "Experiment": "genrebench.training.config:Experiment",
+    "GenrebenchError": "genrebench.errors:GenrebenchError",
+    "MelConfig": "genrebench.audio.mel:MelConfig",
+    "Model": "genrebench.model.model:Model",
+    "Prediction": "genrebench.model.prediction:Prediction",
+    "check_backend": "genrebench.testing:check_backend",
+    "compare": "genrebench.parity:compare_backends",
+    "genre_cnn": "genrebench.network.genre_cnn:genre_cnn",
+    "list_backends": "genrebench.backend.registry:list_backends",
+    "load": "genrebench.model.model:Model.load",
+    "load_dataset": "genrebench.data.dataset:load_dataset",
+    "mel_spectrogram": "genrebench.audio.mel:mel_spectrogram",
+    "preprocess": "genrebench.data.preprocess:preprocess",
+    "train": "genrebench.training:train",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a name on its first use (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'genrebench' has no attribute {name!r}")
+    module, _, attribute = _HOMES[name].partition(":")
+    globals()[name] = value = operator.attrgetter(attribute)(importlib.import_module(module))
+    return value
+
+
+def __dir__() -> list[str]:
+    """List what is promised."""
+    return [*__all__, "__version__"]

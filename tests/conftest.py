@@ -1,4 +1,38 @@
-"""Recordings and small datasets that the tests make themselves."""
+"""How the tests run, and the recordings and small datasets that they make themselves."""
+
+import os
+import signal
+import sys
+from importlib.machinery import PathFinder
+from typing import Any
+
+# One thread per process, set before NumPy or a framework is imported and inherited by every process that a test starts:
+# the networks are so small that threads would only wait for each other, and several test processes share the cores.
+for _name in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "TF_NUM_INTRAOP", "TF_NUM_INTEROP"):
+    os.environ[f"{_name}_THREADS"] = "1"
+# GENREBENCH_TEST_BACKENDS=torch tests PyTorch alone: what no selected backend needs is as good as not installed.
+_NEEDS = {"torch": {"torch"}, "keras": {"keras", "tensorflow"}, "keras-jax": {"keras", "jax"},
+          "keras-torch": {"keras", "torch"}, "numpy": set()}  # fmt: skip
+SELECTED = set(filter(None, os.environ.get("GENREBENCH_TEST_BACKENDS", ",".join(_NEEDS)).split(","))) | {"numpy"}
+assert _NEEDS.keys() >= SELECTED, f"GENREBENCH_TEST_BACKENDS: expected names among {', '.join(_NEEDS)}"
+_ABSENT = {"torch", "keras", "tensorflow", "jax"}.difference(*(_NEEDS[name] for name in SELECTED))
+
+
+class _WithoutSomeFrameworks(PathFinder):
+    """Finds what is installed, but for some frameworks."""
+
+    @classmethod
+    def find_spec(cls, fullname: str, path: Any = None, target: Any = None) -> Any:
+        """Find a module."""
+        return None if fullname.partition(".")[0] in _ABSENT else super().find_spec(fullname, path, target)
+
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = _WithoutSomeFrameworks
+# Where it is set, every process would compile genrebench and its own modules again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# A run in the background of a script ignores Ctrl-C, and so would every process that a test starts and interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +48,43 @@ from genrebench.data.preprocess import preprocess
 
 # Small spectrograms, 32 x 16, that the genre network can still take.
 SMALL = MelConfig(sample_rate=8000, n_fft=512, hop_length=256, n_mels=32, segments=4, track_duration=2.0)
+SMALL_OPTIONS = "--sample-rate 8000 --n-fft 512 --hop-length 256 --n-mels 32 --segments 4 --track-duration 2".split()
 GENRES = ("classical", "disco", "metal")
 
 Recorder = Callable[..., Path]
+
+# What starts many interpreters or trains for long, the slowest first: `make check` leaves it out, and processes that
+# share the tests begin with it.
+SLOW = (
+    "parity/test_planted",
+    "backends/test_",
+    "bench/",
+    "backends/keras_cnn/",
+    "test_optimized",
+    "cli/test_parity",
+    "cli/test_demo",
+    "cli/test_bench",
+    "parity/test_document",
+    "backend/",
+    "test_wheel",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of slow files and put them first; skip those of a backend that is not selected."""
+
+    def place(item: pytest.Item) -> int:
+        """Find a test's place among the slow ones."""
+        file = item.path.relative_to(Path(__file__).parent).as_posix()
+        return next((place for place, start in enumerate(SLOW) if file.startswith(start)), len(SLOW))
+
+    items.sort(key=place)
+    for item in items:
+        if place(item) < len(SLOW):
+            item.add_marker("slow")
+        parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        if parameters.get("backend") in _NEEDS.keys() - SELECTED:
+            item.add_marker(pytest.mark.skip(reason="not among GENREBENCH_TEST_BACKENDS"))
 
 
 @pytest.fixture(scope="session")

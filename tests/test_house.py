@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import SMALL_OPTIONS
+from tests.test_rows import MODULES
+
 ROOT = Path(__file__).parent.parent
 FRAMEWORKS = {"torch", "tensorflow", "keras", "jax"}
 
@@ -30,8 +33,9 @@ def blocked(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_core_runs_without_any_framework(small_dataset: Path, tmp_path: Path) -> None:
     """Preprocessing, the layer table, the list of backends; training and inference say in a line what is missing."""
     output = tmp_path / "tree"
-    settings = "--sample-rate 8000 --n-fft 512 --hop-length 256 --n-mels 32 --segments 4 --track-duration 2".split()
-    done = blocked("preprocess", "--dataset", str(small_dataset), "--output", str(output), "--jobs", "1", *settings)
+    done = blocked(
+        "preprocess", "--dataset", str(small_dataset), "--output", str(output), "--jobs", "1", *SMALL_OPTIONS
+    )
     assert done.returncode == 0, done.stderr
     assert "48 segments of 32 x 16" in done.stdout.replace("\n", " ")
     assert "475,594" in blocked("summary").stdout
@@ -64,3 +68,18 @@ def test_imports_stay_light(code: str, absent: set[str]) -> None:
     """Help answers at once, and what takes seconds to import waits until it is needed."""
     check = f"import sys; {code}; found = {absent | FRAMEWORKS!r} & set(sys.modules); assert not found, found"
     subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_nothing_grows_too_large() -> None:
+    """No module over 400 lines, no function over 60 after its docstring, and all of it under 15,500."""
+    modules = {path: path.read_text(encoding="utf-8") for path in (*MODULES, *(ROOT / "experiments").rglob("*.py"))}
+    lengths = {str(path.relative_to(ROOT)): text.count("\n") for path, text in modules.items()}
+    functions = {
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}": (node.end_lineno or 0) - (node.body[0].end_lineno or 0)
+        for path, text in modules.items()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert {name: lines for name, lines in lengths.items() if lines > 400} == {}
+    assert {name: lines for name, lines in functions.items() if lines > 60} == {}
+    assert sum(lines for name, lines in lengths.items() if not name.startswith("experiments")) < 15_500

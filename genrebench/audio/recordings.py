@@ -7,9 +7,28 @@ from pathlib import Path
 
 from natsort import natsorted
 
-from genrebench.audio.mel import is_recording
 from genrebench.errors import AudioError, DatasetError
-from genrebench.system.files import escaped
+from genrebench.system.files import StrPath
+
+# What libsndfile decodes; a folder's other files are not recordings.
+EXTENSIONS = frozenset({".aif", ".aiff", ".au", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
+_EXPECTED = "expected recordings (wav, au, flac, ogg, mp3)"
+
+
+def is_recording(path: Path) -> bool:
+    """Return whether a file is a recording, by its name.
+
+    Parameters
+    ----------
+    path : Path
+        Any file.
+
+    Returns
+    -------
+    bool
+        False for other extensions and for hidden files, such as the ``._*`` files that macOS leaves in archives.
+    """
+    return path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")
 
 
 @dataclass(frozen=True)
@@ -32,24 +51,12 @@ class Recording:
 
     @property
     def key(self) -> str:
-        """Name the track as the manifest does.
-
-        Returns
-        -------
-        str
-            ``<genre>/<track>``.
-        """
+        """Name the track as the manifest does: ``<genre>/<track>``."""
         return f"{self.genre}/{self.track}"
 
     @property
     def source(self) -> str:
-        """Name the file relative to ``genres_original/``.
-
-        Returns
-        -------
-        str
-            ``<genre>/<file>``.
-        """
+        """Name the file relative to ``genres_original/``: ``<genre>/<file>``."""
         return f"{self.genre}/{self.path.name}"
 
 
@@ -72,12 +79,15 @@ def dataset_recordings(dataset: Path) -> list[Recording]:
         If there is no such folder, no genre folder, or no recording.
     """
     root = dataset / "genres_original"
-    where = escaped(root)
     if not root.is_dir():
-        raise DatasetError(f"{where}: expected a folder of genre folders, found none; put recordings in <genre>/ there")
+        raise DatasetError(
+            "expected a folder of genre folders, found none; put recordings in <genre>/ there", path=root
+        )
     genres = [folder for folder in natsorted(root.iterdir()) if folder.is_dir() and not folder.name.startswith(".")]
     if not genres:
-        raise DatasetError(f"{where}: expected genre folders such as blues/, found none; sort the recordings into them")
+        raise DatasetError(
+            "expected genre folders such as blues/, found none; sort the recordings into them", path=root
+        )
     recordings = [
         Recording(folder.name, path.stem, path)
         for folder in genres
@@ -85,16 +95,16 @@ def dataset_recordings(dataset: Path) -> list[Recording]:
         if is_recording(path)
     ]
     if not recordings:
-        raise DatasetError(f"{where}: expected recordings (wav, au, flac, ogg, mp3) in the genre folders, found none")
+        raise DatasetError(f"{_EXPECTED} in the genre folders, found none", path=root)
     return recordings
 
 
-def find_recordings(paths: Iterable[Path]) -> Iterator[Path]:
-    """List the recordings that some paths stand for.
+def find_recordings(paths: Iterable[StrPath]) -> Iterator[Path]:
+    """List the recordings that some paths name.
 
     Parameters
     ----------
-    paths : iterable of Path
+    paths : iterable of str or PathLike
         Files, taken as they are, and folders, searched through with their subfolders.
 
     Yields
@@ -107,14 +117,12 @@ def find_recordings(paths: Iterable[Path]) -> Iterator[Path]:
     AudioError
         If a folder holds no recording.
     """
-    for path in paths:
+    for path in map(Path, paths):
         if not path.is_dir():
             yield path
             continue
         found = [Path(folder) / name for folder, _, names in os.walk(path) for name in names]
         recordings = natsorted(filter(is_recording, found))
         if not recordings:
-            raise AudioError(
-                f"{escaped(path)}: expected recordings (wav, au, flac, ogg, mp3) in the folder, found none"
-            )
+            raise AudioError(f"{_EXPECTED} in the folder, found none", path=path)
         yield from recordings

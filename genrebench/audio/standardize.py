@@ -1,16 +1,17 @@
 """The shift and scale that standardize spectrograms."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from genrebench.errors import ConfigError, DatasetError
+from genrebench.system.validation import settings
 
 
-@dataclass(frozen=True)
+@settings
 class Standardizer:
     """Shift and scale that give the training spectrograms mean 0 and deviation 1.
 
@@ -19,33 +20,26 @@ class Standardizer:
     mean : float
         Mean of all training values, in the spectrograms' unit (dB).
     std : float
-        Their standard deviation.
+        Their standard deviation, above 0.
+
+    Raises
+    ------
+    ConfigError
+        If they are not finite numbers, or the deviation is not positive.
     """
 
     mean: float
-    std: float
-
-    def __post_init__(self) -> None:
-        """Check the statistics.
-
-        Raises
-        ------
-        ConfigError
-            If they are not finite numbers or the deviation is not positive.
-        """
-        for name, value in (("mean", self.mean), ("std", self.std)):
-            if not isinstance(value, int | float) or not np.isfinite(value) or (name == "std" and value <= 0):
-                raise ConfigError(f"standardizer: expected a finite mean and a positive std, received {name} {value!r}")
+    std: float = Field(gt=0)
 
     @classmethod
-    def fit(cls, spectrograms: NDArray[np.float32], rows: NDArray[np.intp]) -> "Standardizer":
+    def fit(cls, spectrograms: NDArray[np.float32], indices: NDArray[np.intp]) -> Self:
         """Measure the statistics, in float64 and one segment at a time.
 
         Parameters
         ----------
         spectrograms : ndarray of float32 [shape=(segments, n_mels, frames)]
             All segments.
-        rows : ndarray of int [shape=(n,)]
+        indices : ndarray of int [shape=(n,)]
             Those of the training part.
 
         Returns
@@ -58,14 +52,14 @@ class Standardizer:
         DatasetError
             If all values are equal.
         """
-        mean = float(np.mean([spectrograms[row].mean(dtype=np.float64) for row in rows]))
-        variance = float(np.mean([np.square(spectrograms[row] - mean, dtype=np.float64).mean() for row in rows]))
+        mean = float(np.mean([spectrograms[index].mean(dtype=np.float64) for index in indices]))
+        variance = float(np.mean([np.square(spectrograms[index] - mean, dtype=np.float64).mean() for index in indices]))
         if variance == 0:
             raise DatasetError(f"expected spectrograms that differ, received the value {mean:g} everywhere")
         return cls(mean, float(np.sqrt(variance)))
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "Standardizer":
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
         """Build a standardizer from its JSON.
 
         Parameters
@@ -81,11 +75,14 @@ class Standardizer:
         Raises
         ------
         ConfigError
-            If the keys are others.
+            If a key is missing or unknown, or a value is wrong.
         """
         if not isinstance(document, Mapping) or document.keys() != {"mean", "std"}:
             raise ConfigError(f"standardizer: expected the keys mean and std, received {document!r}")
-        return cls(**document)
+        try:
+            return cls(**document)
+        except ConfigError as error:
+            raise ConfigError(f"standardizer: {error}") from error
 
     def apply(
         self, spectrograms: NDArray[np.float32], *, out: NDArray[np.float32] | None = None

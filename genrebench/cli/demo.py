@@ -1,14 +1,18 @@
-"""The whole way from audio to a printed genre on music that the program makes itself."""
+"""``genrebench demo``: the whole way from audio to a printed genre on music that the program makes itself."""
 
 from pathlib import Path
 
+import click
+
 from genrebench.audio.mel import MelConfig
 from genrebench.audio.synthesis.render import GENRES, write_recordings
-from genrebench.cli.output import write
-from genrebench.cli.progress import show_predictions, show_preprocessing, show_training
+from genrebench.cli.infer import classify
+from genrebench.cli.options import PATH, examples
+from genrebench.cli.output import echo
+from genrebench.cli.preprocess import run_preprocessing
+from genrebench.cli.train import run_training
 from genrebench.errors import ConfigError
-from genrebench.model.classifier import GenreClassifier
-from genrebench.model.saved import load_model
+from genrebench.model.model import Model
 from genrebench.system.files import escaped
 from genrebench.training.config import Experiment, SplitSettings, TrainingSettings
 
@@ -22,6 +26,17 @@ BATCH_SIZE = 8
 # The held-out recordings come from another seed, so that none of them stands in the dataset.
 DATASET_SEED, HELD_OUT_SEED = 0, 1
 _OWN_FILES = frozenset({"dataset", "held_out", "results"})
+
+
+@click.command(
+    help="Go the whole way on synthetic audio: make it, preprocess it, train on it, print the genre of held-out "
+    "recordings. Takes about a minute and a half on two cores.",
+    epilog=examples("genrebench demo", "genrebench demo --folder /tmp/demo"),
+)
+@click.option("--folder", type=PATH, default=Path("genrebench-demo"), show_default=True, help="Where everything goes.")
+def demo(folder: Path) -> None:
+    """Run the demonstration."""
+    run_demo(folder)
 
 
 def run_demo(folder: Path) -> None:
@@ -41,9 +56,9 @@ def run_demo(folder: Path) -> None:
     if foreign or (folder.exists() and not folder.is_dir()):
         found = f"one that holds {escaped(foreign[0])}" if foreign else "a file"
         raise ConfigError(f"{escaped(folder)}: expected a new folder, received {found}; choose another --folder")
-    write("This demonstration runs on synthetic audio, made by the program itself; its accuracy says nothing of music.")
+    echo("This demonstration runs on synthetic audio, made by the program itself; its accuracy says nothing of music.")
     originals = folder / "dataset" / "genres_original"
-    write(
+    echo(
         f"\n[1/4] Making {TRACKS_PER_GENRE * len(GENRES)} recordings of {MEL.track_duration:g} s "
         f"in {escaped(originals)}"
     )
@@ -51,9 +66,9 @@ def run_demo(folder: Path) -> None:
     held_out = write_recordings(
         folder / "held_out", tracks_per_genre=2, duration=MEL.track_duration, seed=HELD_OUT_SEED
     )
-    write("\n[2/4] Preprocessing: genres_original/ to genres_mel_npz/")
-    show_preprocessing(folder / "dataset", MEL)
-    write("\n[3/4] Training the network with PyTorch")
+    echo("\n[2/4] Preprocessing: genres_original/ to genres_mel_npz/")
+    run_preprocessing(folder / "dataset", MEL)
+    echo("\n[3/4] Training the network with PyTorch")
     experiment = Experiment(
         name="demo",
         dataset=folder / "dataset",
@@ -61,13 +76,12 @@ def run_demo(folder: Path) -> None:
         split=SplitSettings(validation=0.1, test=0.0),
         training=TrainingSettings(epochs=EPOCHS, batch_size=BATCH_SIZE),
     )
-    show_training(experiment, overwrite=True)
-    write("\n[4/4] Naming the genre of recordings that training never saw (the folder says which it is)")
-    classifier = GenreClassifier(load_model(experiment.folder))
-    predictions = show_predictions(classifier, held_out, top_k=2)
+    run_training(experiment, overwrite=True)
+    echo("\n[4/4] Naming the genre of recordings that training never saw (the folder says which it is)")
+    predictions = classify(Model.load(experiment.folder), held_out, top_k=2)
     right = sum(prediction.genre == prediction.path.parent.name for prediction in predictions)
-    write(f"{right} of {len(predictions)} right")
-    write("\nNext, real music. With GTZAN, or folders of your own, in dataset/genres_original/<genre>/<track>.wav:")
-    write("  genrebench preprocess --dataset dataset")
-    write("  genrebench train --backend torch --dataset dataset --name gtzan")
-    write("  genrebench infer song.mp3 --model results/gtzan")
+    echo(f"{right} of {len(predictions)} right")
+    echo("\nNext, real music. With GTZAN, or folders of your own, in dataset/genres_original/<genre>/<track>.wav:")
+    echo("  genrebench preprocess --dataset dataset")
+    echo("  genrebench train --backend torch --dataset dataset --name gtzan")
+    echo("  genrebench infer song.mp3 --model results/gtzan")

@@ -1,14 +1,26 @@
 """What the commands share: types of options, and the shape of their help."""
 
 import os
+import shlex
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from genrebench.errors import ConfigError
 
-PATH = click.Path(path_type=Path)
+
+class _Path(click.Path):
+    """A path, in which a leading ``~`` stands for the home folder: a shell expands ``--model ~/x`` only."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Expand the path."""
+        return super().convert(os.path.expanduser(value), param, ctx)  # noqa: PTH111 - takes what it cannot expand
+
+
+PATH = _Path(path_type=Path)
 COUNT = click.IntRange(min=1)
 
 
@@ -31,15 +43,55 @@ def check_output(path: Path) -> None:
         raise ConfigError(f"--output {path}: expected a folder to write to, received {received}; choose another")
 
 
-def examples(*lines: str) -> str:
-    """Spell the examples at the end of a help text.
+def typed_command(context: click.Context, *, without: Collection[str]) -> str:
+    """Write down a command as it was typed, for the report that it makes.
+
+    Parameters
+    ----------
+    context : click.Context
+        The command's.
+    without : collection of str
+        Parameters that say nothing of the result, such as ``output``.
 
     Returns
     -------
     str
-        What click prints without rewrapping.
+        The command line. Of an absolute path, which is one machine's, only the last part is told.
     """
+    from genrebench.system.files import escaped  # with NumPy, for which no help text waits
+
+    words = ["genrebench", str(context.info_name)]
+    for param in context.command.params:
+        name = str(param.name)
+        if context.get_parameter_source(name) is ParameterSource.DEFAULT or name in without:
+            continue
+        value = context.params[name]
+        for each in value if param.multiple or param.nargs == -1 else (value,):
+            words += [param.opts[0]] if isinstance(param, click.Option) else []
+            words += [] if getattr(param, "is_flag", False) else [_typed(each)]
+    return shlex.join(map(escaped, words))
+
+
+def _typed(value: Any) -> str:
+    """Format an option's value as it is typed."""
+    if isinstance(value, Path) and value.is_absolute():
+        return value.name or "."
+    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def examples(*lines: str) -> str:
+    """Format the examples at the end of a help text, so that click does not wrap them."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+class Word(click.ParamType[str]):
+    """A word, in capitals or not."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Put the word in small letters."""
+        return str(value).lower()
 
 
 class Size(click.ParamType[tuple[int, int]]):

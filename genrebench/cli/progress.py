@@ -1,84 +1,136 @@
-"""What the commands show: progress in a terminal, plain lines elsewhere.
+"""A progress bar in a terminal, plain lines elsewhere.
 
 Results go to standard output and can be piped; notes and errors go to standard error.
 """
 
-import json
-from collections.abc import Sequence
-from contextlib import closing
-from pathlib import Path
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from genrebench.audio.mel import MelConfig
 from genrebench.backend.protocol import BatchMetrics
-from genrebench.cli.output import note, write
-from genrebench.data.preprocess import PreprocessReport, TrackResult, preprocess
-from genrebench.errors import AudioError
-from genrebench.model.classifier import GenreClassifier, Prediction
+from genrebench.cli.output import echo, echo_err
 from genrebench.system.files import escaped
-from genrebench.training.checkpoint import Epoch
-from genrebench.training.config import Experiment
-from genrebench.training.loop import TrainingData, TrainingRun, train
-
-# Kept short: a report of a thousand failures helps nobody, and the manifest has them all.
-_FAILURES_SHOWN = 20
+from genrebench.training import Callback, EpochMetrics, LoopState
+from genrebench.training.history import settling_steps
 
 
-def _progress(console: Console, unit: str) -> Progress:
-    """Make a progress bar that exists in a terminal only.
+class Display:
+    """A bar that lines are written above.
 
-    Returns
-    -------
-    Progress
-        With columns for a description, the count, times, and a field ``status``.
+    Parameters
+    ----------
+    progress : Progress
+        The bar; disabled where there is no terminal.
     """
-    return Progress(
+
+    def __init__(self, progress: Progress, description: str, total: int | None) -> None:
+        """Show an empty bar."""
+        self._progress = progress
+        self._task = progress.add_task(description, total=total, status="")
+
+    def update(self, **changes: Any) -> None:
+        """Move the bar.
+
+        Parameters
+        ----------
+        **changes : object
+            ``advance``, ``completed``, ``total``, ``description``, ``status``.
+        """
+        self._progress.update(self._task, **changes)
+
+    def echo(self, line: str) -> None:
+        """Print a result."""
+        echo(line, to=self._progress.console)
+
+    def echo_err(self, line: str) -> None:
+        """Print a note or an error, without tearing a bar that stands in the same terminal."""
+        if self._progress.disable or not sys.stderr.isatty():
+            echo_err(line)
+        else:
+            self.echo(escaped(line))
+
+
+@contextmanager
+def display(
+    description: str, unit: str, *, total: int | None = None, console: Console | None = None
+) -> Iterator[Display]:
+    """Show a bar for as long as the context lasts.
+
+    Parameters
+    ----------
+    unit : str
+        What is counted, in the plural.
+    total : int, optional
+        How many there are, if that is known already.
+    console : Console, optional
+        Where; by default standard output.
+
+    Yields
+    ------
+    Display
+        The bar, and a way to print beside it.
+    """
+    console = console or Console()
+    columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=12),
         MofNCompleteColumn(),
         TextColumn(f"{unit},"),
         TimeRemainingColumn(),
         TextColumn("left {task.fields[status]}"),
-        console=console,
-        disable=not console.is_terminal,
-        transient=True,
     )
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+        yield Display(progress, description, total)
 
 
-def show_preprocessing(
-    dataset: Path, config: MelConfig, *, output: Path | None = None, jobs: int | None = None
-) -> PreprocessReport:
-    """Preprocess a dataset, show the progress and report the outcome."""
-    console = Console()
-    with _progress(console, "tracks") as progress:
-        task = progress.add_task("preprocessing", total=None, status="")
+class EpochLines(Callback):
+    """A line per epoch above a bar that moves with each step.
 
-        def on_track(done: int, total: int, result: TrackResult) -> None:
-            """Move the bar."""
-            progress.update(task, completed=done, total=total, status=escaped(result.recording.key))
+    Parameters
+    ----------
+    bar : Display
+        Where it is shown.
+    """
 
-        report = preprocess(dataset, config, output=output, jobs=jobs, on_track=on_track)
-    shape = " x ".join(map(str, config.shape))
-    write(
-        f"{escaped(report.tree)}: {report.written} tracks written, {report.skipped} already there; "
-        f"{report.segments} segments of {shape} in {len(report.genres)} genres",
-        to=console,
-    )
-    if report.orphans:
-        note(f"Note: {len(report.orphans)} tracks in the tree have no recording any more, such as {report.orphans[0]}")
-    for source, reason in list(report.failures.items())[:_FAILURES_SHOWN]:
-        note(f"Failed: {reason}" if escaped(source) in reason else f"Failed: {escaped(source)}: {reason}")
-    if report.failures:
-        where = f"; {escaped(report.manifest)} lists them" if report.manifest.exists() else ""
-        note(f"{len(report.failures)} recordings failed and were left out{where}")
-    return report
+    def __init__(self, bar: Display) -> None:
+        """Show nothing yet."""
+        self._bar = bar
+        self._told = False
+
+    def on_start(self, state: LoopState) -> None:
+        """Print what is trained on."""
+        data, settings = state.data, state.experiment.training
+        split, shape = data.split, data.dataset.spectrograms.shape
+        sizes = f"{len(split.train)} train, {len(split.validation)} validate, {len(split.test)} test"
+        self._bar.echo(
+            f"{len(data.dataset.genres)} genres, {shape[0]} segments of {shape[1]} x {shape[2]}: {sizes} "
+            f"(split by {state.experiment.split.protocol})"
+        )
+        if data.leaking:
+            self._bar.echo_err(f"Note: {data.leaking} tracks stand on both sides of the split, which inflates accuracy")
+        total = settings.epochs * -(-len(split.train) // settings.batch_size)
+        self._bar.update(total=total, description=f"epoch 1/{settings.epochs}")
+
+    def on_step(self, state: LoopState, metrics: BatchMetrics) -> None:
+        """Move the bar."""
+        self._bar.update(advance=1, status=f"loss {metrics.loss:.3f} acc {metrics.correct / metrics.size:.2f}")
+
+    def on_epoch(self, state: LoopState, metrics: EpochMetrics) -> None:
+        """Print the epoch's line, and once what early validation figures are worth."""
+        epochs = state.experiment.training.epochs
+        self._bar.echo(epoch_line(metrics, epochs))
+        self._bar.update(description=f"epoch {min(metrics.epoch + 1, epochs)}/{epochs}")
+        if not self._told and state.steps < settling_steps(state.architecture):
+            self._bar.echo_err(settling_note(state))
+        self._told = True
 
 
-def epoch_line(epoch: Epoch, epochs: int) -> str:
-    """Spell one epoch of training.
+def epoch_line(metrics: EpochMetrics, epochs: int) -> str:
+    """Format one epoch in 80 columns: cross-entropy and accuracy of both parts, time, and whether it was saved.
 
     Parameters
     ----------
@@ -86,117 +138,24 @@ def epoch_line(epoch: Epoch, epochs: int) -> str:
         Number of epochs of the run.
     """
     return (
-        f"epoch {epoch.epoch:>{len(str(epochs))}}/{epochs}  "
-        f"train loss {epoch.train_loss:.4f} accuracy {epoch.train_accuracy:.3f}  "
-        f"validation loss {epoch.validation_loss:.4f} accuracy {epoch.validation_accuracy:.3f}  "
-        f"{epoch.seconds:.1f} s" + ("  saved" if epoch.saved else "")
+        f"epoch {metrics.epoch:>{len(str(epochs))}}/{epochs}  "
+        f"train {metrics.train_loss:.4f} {metrics.train_accuracy:6.1%}  "
+        f"validation {metrics.validation_loss:.4f} {metrics.validation_accuracy:6.1%}  "
+        f"{metrics.seconds:.1f} s" + ("  saved" if metrics.saved else "")
+    ).replace("%", " %")
+
+
+def settling_note(state: LoopState) -> str:
+    """Explain why validation stands near chance in the first epochs of a run on few data."""
+    steps, epochs = settling_steps(state.architecture), state.experiment.training.epochs
+    per_epoch = state.steps // len(state.history)
+    settled = -(-steps // per_epoch)
+    when = (
+        f"until epoch {settled}"
+        if settled <= epochs
+        else f"and this run has {epochs * per_epoch} in all; use more --epochs or a smaller --batch-size"
     )
-
-
-def show_training(experiment: Experiment, *, overwrite: bool = False) -> TrainingRun:
-    """Train, show a bar and a line an epoch, and report the outcome.
-
-    Parameters
-    ----------
-    overwrite : bool
-        Whether a run of the same name may be replaced.
-    """
-    console = Console()
-    epochs, batch_size = experiment.training.epochs, experiment.training.batch_size
-    with _progress(console, "batches") as progress:
-        task = progress.add_task("loading", total=None, status="")
-
-        def on_start(data: TrainingData) -> None:
-            """Say what is trained on."""
-            split, shape = data.split, data.dataset.spectrograms.shape
-            sizes = f"{len(split.train)} train, {len(split.validation)} validate, {len(split.test)} test"
-            write(
-                f"{len(data.dataset.genres)} genres, {shape[0]} segments of {shape[1]} x {shape[2]}: {sizes} "
-                f"(split by {experiment.split.protocol})",
-                to=console,
-            )
-            if data.leaking:
-                note(f"Note: {data.leaking} tracks stand on both sides of the split; accuracy will look too good")
-            total = epochs * -(-len(split.train) // batch_size)
-            progress.update(task, total=total, description=f"epoch 1/{epochs}")
-
-        def on_batch(batch: BatchMetrics) -> None:
-            """Move the bar."""
-            status = f"loss {batch.loss:.3f} acc {batch.correct / batch.size:.2f}"
-            progress.update(task, advance=1, status=status)
-
-        def on_epoch(epoch: Epoch) -> None:
-            """Print the epoch's line."""
-            write(epoch_line(epoch, epochs), to=console)
-            progress.update(task, description=f"epoch {min(epoch.epoch + 1, epochs)}/{epochs}")
-
-        run = train(experiment, overwrite=overwrite, on_start=on_start, on_batch=on_batch, on_epoch=on_epoch)
-    if run.status == "interrupted":
-        write("Interrupted; what was learned so far is kept.", to=console)
-    write(
-        f"{escaped(run.folder)}: weights of epoch {run.best.epoch}, the best on the validation part",
-        to=console,
+    return (
+        f"Note: validation may stand near chance for the first {steps} steps, which batch normalization's running "
+        f"statistics take to settle, {when}"
     )
-    for part, scores in run.metrics.items():
-        write(
-            f"{part}: {scores['segment_accuracy']:.1%} of {scores['segments']} segments, "
-            f"{scores['track_accuracy']:.1%} of {scores['tracks']} tracks",
-            to=console,
-        )
-    return run
-
-
-def show_predictions(
-    classifier: GenreClassifier, recordings: Sequence[Path], *, top_k: int, as_json: bool = False
-) -> list[Prediction]:
-    """Classify recordings and print a line each; one that fails does not end the run.
-
-    Parameters
-    ----------
-    top_k : int
-        How many genres to print for each.
-    as_json : bool
-        Print one JSON array at the end instead of lines.
-    """
-    console = Console()
-    predictions = []
-    width = max((len(escaped(path)) for path in recordings), default=0)
-    with _progress(Console(stderr=True) if as_json else console, "recordings") as progress:
-        task = progress.add_task("listening", total=len(recordings), status="")
-        with closing(classifier.predict_all(recordings)) as heard:
-            for path, prediction in zip(recordings, heard, strict=True):
-                progress.update(task, advance=1, status=escaped(path.name))
-                if isinstance(prediction, AudioError):
-                    note(f"Error: {prediction}")
-                    continue
-                predictions.append(prediction)
-                if not as_json:
-                    write(f"{escaped(path):<{width}}  {_ranking(prediction, top_k)}", to=console)
-    if as_json:
-        print(json.dumps([_prediction_json(each, top_k) for each in predictions], indent=2, ensure_ascii=False))
-    return predictions
-
-
-def _ranking(prediction: Prediction, top_k: int) -> str:
-    """Spell the most probable genres."""
-    return ", ".join(
-        f"{escaped(genre)} {100 * probability:.1f} %"
-        for genre, probability in list(prediction.probabilities.items())[:top_k]
-    )
-
-
-def _prediction_json(prediction: Prediction, top_k: int) -> dict[str, Any]:
-    """Describe a prediction in plain JSON types.
-
-    Returns
-    -------
-    dict
-        Path, genre, its probability, the `top_k` genres' probabilities, number of segments.
-    """
-    return {
-        "path": str(prediction.path),
-        "genre": prediction.genre,
-        "probability": prediction.probabilities[prediction.genre],
-        "probabilities": dict(list(prediction.probabilities.items())[:top_k]),
-        "segments": prediction.segments,
-    }

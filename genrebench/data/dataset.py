@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from genrebench.audio.mel import MelConfig
 from genrebench.data.manifest import read_manifest
 from genrebench.errors import DatasetError
-from genrebench.system.files import escaped, read_npz
+from genrebench.system.files import StrPath, escaped, read_npz
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ class Dataset:
     mel: MelConfig | None
 
 
-def load_dataset(path: Path) -> Dataset:
+def load_dataset(path: StrPath) -> Dataset:
     """Read a spectrogram tree into memory.
 
     Parameters
     ----------
-    path : Path
+    path : str or PathLike
         A folder that holds ``genres_mel_npz/``, or such a tree itself.
 
     Returns
@@ -58,7 +58,17 @@ def load_dataset(path: Path) -> Dataset:
     ------
     DatasetError
         If there is no tree, fewer than two genres, a file that is not a spectrogram, or one of another shape.
+
+    Examples
+    --------
+    >>> import genrebench as gb
+    >>> data = gb.load_dataset("dataset")
+    >>> data.spectrograms.shape, data.spectrograms.dtype
+    ((40, 128, 130), dtype('float32'))
+    >>> data.genres[data.labels[0]], str(data.tracks[0])
+    ('blues', 'blues/blues.00000')
     """
+    path = Path(path)
     tree = path / "genres_mel_npz" if (path / "genres_mel_npz").is_dir() else path
     files = _segment_files(tree)
     genres = tuple(files)
@@ -68,17 +78,18 @@ def load_dataset(path: Path) -> Dataset:
     spectrograms = np.empty((count, *first.shape), dtype=np.float32)
     labels = np.empty(count, dtype=np.int64)
     tracks = []
-    for row, (label, segment_path) in enumerate(
+    for index, (label, segment_path) in enumerate(
         (label, segment_path) for label, genre in enumerate(genres) for segment_path in files[genre]
     ):
         segment = _read_segment(segment_path)
         if segment.shape != first.shape:
             raise DatasetError(
-                f"{escaped(segment_path)}: expected shape {first.shape} as in {first_path.name}, "
-                f"received {segment.shape}; one tree holds one set of settings"
+                f"expected shape {first.shape} as in {first_path.name}, "
+                f"received {segment.shape}; one tree holds one set of settings",
+                path=segment_path,
             )
-        spectrograms[row] = segment
-        labels[row] = label
+        spectrograms[index] = segment
+        labels[index] = label
         tracks.append(f"{genres[label]}/{_track_name(segment_path)}")
     return Dataset(tree, genres, spectrograms, labels, np.array(tracks), _mel_settings(tree, first.shape, tracks))
 
@@ -91,16 +102,15 @@ def _segment_files(tree: Path) -> dict[str, list[Path]]:
     DatasetError
         If the tree is missing, has fewer than two genres, or an empty one.
     """
-    where = escaped(tree)
     if not tree.is_dir():
-        raise DatasetError(f"{where}: expected a folder with genres_mel_npz/, found none; run genrebench preprocess")
+        raise DatasetError("expected a folder with genres_mel_npz/, found none; run genrebench preprocess", path=tree)
     folders = [folder for folder in natsorted(tree.iterdir()) if folder.is_dir() and not folder.name.startswith(".")]
     if (tree / "genres_original").is_dir():
         raise DatasetError(
-            f"{where}: expected genres_mel_npz/ beside genres_original/; run genrebench preprocess first"
+            "expected genres_mel_npz/ beside genres_original/; run genrebench preprocess first", path=tree
         )
     if len(folders) < 2:
-        raise DatasetError(f"{where}: expected at least two genre folders of spectrograms, found {len(folders)}")
+        raise DatasetError(f"expected at least two genre folders of spectrograms, found {len(folders)}", path=tree)
     files = {
         folder.name: natsorted(
             path for path in folder.iterdir() if path.suffix == ".npz" and not path.name.startswith(".")
@@ -110,8 +120,8 @@ def _segment_files(tree: Path) -> dict[str, list[Path]]:
     empty = [genre for genre, paths in files.items() if not paths]
     if empty:
         raise DatasetError(
-            f"{where}/{escaped(empty[0])}: expected segment files <track>-<number>.npz, found none; "
-            "remove the folder or preprocess again"
+            "expected segment files <track>-<number>.npz, found none; remove the folder or preprocess again",
+            path=tree / empty[0],
         )
     return files
 
@@ -121,7 +131,7 @@ def _track_name(path: Path) -> str:
     track, dash, number = path.stem.rpartition("-")
     if not (track and dash and number.isdecimal()):
         raise DatasetError(
-            f"{escaped(path)}: expected a name such as blues.00000-0.npz, received one without a segment number"
+            "expected a name such as blues.00000-0.npz, received one without a segment number", path=path
         )
     return track
 
@@ -141,11 +151,11 @@ def _read_segment(path: Path) -> NDArray[np.float32]:
     """
     array = read_npz(path, "spectrogram")
     if array.ndim != 2 or array.size == 0:
-        raise DatasetError(f"{escaped(path)}: expected an array (n_mels, frames), received shape {array.shape}")
+        raise DatasetError(f"expected an array (n_mels, frames), received shape {array.shape}", path=path)
     with np.errstate(over="ignore"):  # what does not fit is refused with the other infinities
         segment = array.astype(np.float32)
     if not np.isfinite(segment).all():
-        raise DatasetError(f"{escaped(path)}: expected finite values, received NaN or infinity; preprocess again")
+        raise DatasetError("expected finite values, received NaN or infinity; preprocess again", path=path)
     return segment
 
 
@@ -160,18 +170,20 @@ def _mel_settings(tree: Path, shape: tuple[int, ...], tracks: list[str]) -> MelC
     manifest = read_manifest(tree)
     if manifest is None:
         return None
-    mel = MelConfig.from_json(manifest["settings"])
-    if mel.shape != shape or manifest.get("fingerprint") != mel.fingerprint():
+    mel = manifest.settings
+    if mel.shape != shape or manifest.fingerprint != mel.fingerprint():
         raise DatasetError(
-            f"{escaped(tree)}: expected spectrograms {mel.shape} as its manifest says, received {shape} or another "
-            "version's; preprocess again into a new folder"
+            f"expected spectrograms {mel.shape} as its manifest says, received {shape} or another "
+            "version's; preprocess again into a new folder",
+            path=tree,
         )
     found = dict(zip(*np.unique(tracks, return_counts=True), strict=True))
-    listed = {track: entry["segments"] for track, entry in manifest["tracks"].items()}
+    listed = {track: entry.segments for track, entry in manifest.tracks.items()}
     if found != listed:
         track = min(track for track in found.keys() | listed.keys() if found.get(track) != listed.get(track))
         raise DatasetError(
-            f"{escaped(tree)}: expected {listed.get(track, 0)} segments of {escaped(track)} as its manifest says, "
-            f"found {found.get(track, 0)}; run genrebench preprocess again to complete the tree"
+            f"expected {listed.get(track, 0)} segments of {escaped(track)} as its manifest says, "
+            f"found {found.get(track, 0)}; run genrebench preprocess again to complete the tree",
+            path=tree,
         )
     return mel

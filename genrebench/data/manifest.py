@@ -3,15 +3,105 @@
 Other people's loaders read the tree itself, so nothing but spectrograms may lie in it.
 """
 
-import json
+import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
 
 from genrebench.audio.mel import MelConfig
 from genrebench.errors import ConfigError, DatasetError
-from genrebench.system.files import escaped
+from genrebench.system.environment import versions
+from genrebench.system.files import escaped, read_json, write_json
+from genrebench.system.validation import explain
 
-MANIFEST_FORMAT = 1
+MANIFEST_FORMAT: Final = 1
+# Enough for some million tracks.
+_MAX_BYTES = 2**30
+
+
+def _text(value: Any) -> str:
+    """Accept any text: pydantic's own refuses file names that are not UTF-8."""
+    if not isinstance(value, str):
+        raise ValueError("expected text")
+    return value
+
+
+def _mel_config(value: Any) -> Any:
+    """Read settings, in which nothing may be left to defaults."""
+    return MelConfig.from_json(value) if isinstance(value, Mapping) else value
+
+
+_Text = Annotated[str, PlainValidator(_text)]
+
+
+class Track(BaseModel):
+    """One track of the tree, and the state of the file that it was made from.
+
+    Attributes
+    ----------
+    source : str
+        ``<genre>/<file>`` in ``genres_original/``.
+    size : int
+        Bytes of the file.
+    modified_ns : int
+        Time of its last change, in nanoseconds since 1970.
+    segments : int
+        Number of its spectrograms.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    source: _Text
+    size: int
+    modified_ns: int
+    segments: int = Field(gt=0)
+
+
+class Manifest(BaseModel):
+    """How a spectrogram tree was made.
+
+    Attributes
+    ----------
+    format : int
+        Version of the file's format.
+    settings : MelConfig
+        Settings of its spectrograms.
+    fingerprint : str
+        Hash of settings and definition when they were made.
+    shape : tuple of int
+        (n_mels, frames) of every spectrogram.
+    versions : dict of str to str
+        Software that made the first of them.
+    tracks : dict of str to Track
+        Whole tracks by ``<genre>/<track>``.
+    failures : dict of str to str
+        Why a recording of the last run failed, by ``<genre>/<file>``.
+    """
+
+    format: Literal[1] = MANIFEST_FORMAT
+    settings: Annotated[MelConfig, BeforeValidator(_mel_config)]
+    fingerprint: str
+    shape: tuple[int, int]
+    versions: dict[str, str]
+    tracks: dict[_Text, Track] = {}
+    failures: dict[_Text, _Text] = {}
+
+    @classmethod
+    def begin(cls, config: MelConfig) -> "Manifest":
+        """Describe a tree in which nothing is yet."""
+        return cls(
+            settings=config,
+            fingerprint=config.fingerprint(),
+            shape=config.shape,
+            versions=versions(("genrebench", "librosa", "numpy", "soundfile", "soxr")),
+        )
+
+    def changed_settings(self, config: MelConfig) -> list[str]:
+        """List how the settings differ from others, such as ``n_mels 64 instead of 128``."""
+        there, wanted = dataclasses.asdict(self.settings), dataclasses.asdict(config)
+        return [f"{key} {value} instead of {wanted[key]}" for key, value in there.items() if value != wanted[key]]
 
 
 def manifest_path(tree: Path) -> Path:
@@ -30,7 +120,7 @@ def manifest_path(tree: Path) -> Path:
     return tree.with_name(f"{tree.name}.manifest.json")
 
 
-def read_manifest(tree: Path) -> dict[str, Any] | None:
+def read_manifest(tree: Path) -> Manifest | None:
     """Read the manifest of a spectrogram tree.
 
     Parameters
@@ -40,7 +130,7 @@ def read_manifest(tree: Path) -> dict[str, Any] | None:
 
     Returns
     -------
-    dict or None
+    Manifest or None
         The manifest; None for a tree without one, which other programs may have written.
 
     Raises
@@ -49,22 +139,30 @@ def read_manifest(tree: Path) -> dict[str, Any] | None:
         If the file is not such a manifest.
     """
     path = manifest_path(tree)
-    try:
-        document = json.loads(path.read_bytes())
-        if document["format"] != MANIFEST_FORMAT:
-            raise DatasetError(
-                f"{escaped(path)}: expected manifest format {MANIFEST_FORMAT}, received {document['format']!r}; "
-                "remove the tree and the manifest, then preprocess again"
-            )
-        MelConfig.from_json(document["settings"])
-        if not all(
-            isinstance(entry["segments"], int) and entry["segments"] > 0 for entry in document["tracks"].values()
-        ):
-            raise TypeError("a track without segments")
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ConfigError) as error:
-        raise DatasetError(
-            f"{escaped(path)}: expected a genrebench manifest ({error}); remove it and the tree, then preprocess again"
-        ) from error
-    return dict(document)
+    try:
+        document = read_json(path, expected="a genrebench manifest", error=DatasetError, max_bytes=_MAX_BYTES)
+        if isinstance(document, dict) and document.get("format") != MANIFEST_FORMAT:
+            received = document.get("format")
+            raise DatasetError(f"expected manifest format {MANIFEST_FORMAT}, received {received!r}", path=path)
+        return Manifest.model_validate(document)
+    except (DatasetError, ConfigError, ValidationError) as error:
+        problem = str(error)
+        if not isinstance(error, DatasetError):
+            reason = explain(error) if isinstance(error, ValidationError) else error
+            problem = f"{escaped(path)}: expected a genrebench manifest ({reason})"
+        raise DatasetError(f"{problem}; remove it and the tree, then preprocess again") from error
+
+
+def write_manifest(tree: Path, manifest: Manifest) -> None:
+    """Write the manifest of a spectrogram tree atomically.
+
+    Parameters
+    ----------
+    tree : Path
+        Folder of genre folders.
+    manifest : Manifest
+        What is known of it.
+    """
+    write_json(manifest_path(tree), manifest.model_dump())

@@ -1,15 +1,13 @@
-"""From ``genres_original/`` to ``genres_mel_npz/``: one ``.npz`` a segment, in parallel, resumable.
+"""From ``genres_original/`` to ``genres_mel_npz/``: one ``.npz`` per segment, in parallel, resumable.
 
 The tree holds nothing but genre folders with segment files, since other people's loaders read it. What genrebench needs
 to know about it stands beside it in a manifest: settings, versions, every track and every failure.
 """
 
-import dataclasses
 import errno
 import functools
 import gc
 import itertools
-import multiprocessing
 import os
 import shutil
 import time
@@ -19,20 +17,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 from filelock import FileLock, Timeout
-from joblib.externals.loky.process_executor import TerminatedWorkerError
 from natsort import natsorted
 from numpy.typing import NDArray
 
-from genrebench.audio.mel import MelConfig, segment_spectrograms
+from genrebench.audio.mel import DEFAULT, MelConfig, mel_spectrogram, segment_spectrograms
 from genrebench.audio.recordings import Recording, dataset_recordings
-from genrebench.data.manifest import MANIFEST_FORMAT, manifest_path, read_manifest
+from genrebench.data.executor import Executor, LocalProcesses
+from genrebench.data.manifest import Manifest, Track, manifest_path, read_manifest, write_manifest
 from genrebench.errors import AudioError, DatasetError
-from genrebench.system.environment import versions
-from genrebench.system.files import escaped, npz_bytes, write_json
-from genrebench.system.interrupts import interrupts_ignored
+from genrebench.system.files import StrPath, escaped, npz_bytes
 from genrebench.system.memory import keep_freed_memory
 
 _SECONDS_BETWEEN_MANIFESTS = 2.0
@@ -94,25 +89,30 @@ class PreprocessReport:
 
 
 def preprocess(
-    dataset: Path,
-    config: MelConfig,
+    dataset: StrPath,
+    config: MelConfig = DEFAULT,
     *,
-    output: Path | None = None,
+    output: StrPath | None = None,
     jobs: int | None = None,
+    executor: Executor | None = None,
     on_track: Callable[[int, int, TrackResult], None] | None = None,
 ) -> PreprocessReport:
     """Turn every recording of a dataset into spectrogram files.
 
+    What is there already is skipped, and a run that was stopped goes on.
+
     Parameters
     ----------
-    dataset : Path
-        Folder that holds ``genres_original/``.
+    dataset : str or PathLike
+        Folder that holds ``genres_original/<genre>/<track>.wav``, or other formats.
     config : MelConfig
-        The settings; a tree holds one set of settings only.
-    output : Path, optional
+        Settings of the spectrograms; a tree holds one set of settings only.
+    output : str or PathLike, optional
         The tree to write; by default ``genres_mel_npz/`` in `dataset`.
     jobs : int, optional
         Number of processes; by default one per core.
+    executor : Executor, optional
+        Where the work runs; by default in `jobs` processes on this machine.
     on_track : callable, optional
         Called with (tracks done, tracks to do, result) after each track.
 
@@ -125,47 +125,60 @@ def preprocess(
     ------
     DatasetError
         If there is nothing to process, or the tree was written with other settings.
+
+    Examples
+    --------
+    >>> import genrebench as gb
+    >>> report = gb.preprocess("dataset", gb.MelConfig(n_mels=64), output="dataset/coarse", jobs=1)
+    >>> report.written, report.segments, report.failures
+    (20, 40, {})
+    >>> gb.load_dataset("dataset/coarse").spectrograms.shape
+    (40, 64, 130)
     """
+    dataset = Path(dataset)
     recordings = dataset_recordings(dataset)
-    tree = _checked_tree(output or dataset / "genres_mel_npz", dataset)
+    tree = _checked_tree(Path(output or dataset / "genres_mel_npz"), dataset)
     manifest = _manifest_to_continue(tree, config)
     report = PreprocessReport(tree, manifest_path(tree))
-    tracks: dict[str, Any] = manifest["tracks"]
-    failures: dict[str, str] = {}
-    todo: list[Recording] = []
-    seen: dict[str, Recording] = {}
-    for recording in recordings:
-        if recording.key in seen:
-            failures[recording.source] = f"same track name as {seen[recording.key].path.name}; rename one of them"
-            continue
-        seen[recording.key] = recording
-        if _is_done(recording, tracks.get(recording.key), tree):
-            report.skipped += 1
-        else:
-            todo.append(recording)
+    seen, failures = _without_namesakes(recordings)
+    todo = [each for each in seen.values() if not _is_done(each, manifest.tracks.get(each.key), tree)]
+    report.skipped = len(seen) - len(todo)
     # A kill in the middle of a track must not leave its old entry beside its new files.
     for recording in todo:
-        tracks.pop(recording.key, None)
-    for key in tracks.keys() - seen.keys():  # no recording any more; without all its segments it is no track either
-        if not all(_segment_path(tree, key, index).exists() for index in range(tracks[key]["segments"])):
-            del tracks[key]
-    manifest["failures"] = failures
+        manifest.tracks.pop(recording.key, None)
+    for key in manifest.tracks.keys() - seen.keys():  # no recording any more; without all its segments no track either
+        if not _is_whole(key, manifest.tracks[key], tree):
+            del manifest.tracks[key]
+    manifest.failures = failures
     with _saving(manifest, tree, {recording.genre for recording in recordings}) as (staging, save):
-        for done, result in enumerate(_process(todo, tree, staging, config, jobs), start=1):
+        process = functools.partial(_process_track, tree=tree, staging=staging, config=config)
+        results = (executor or LocalProcesses(jobs)).run(process, todo, prepare=_prepare_process)
+        for done, result in enumerate(results, start=1):
             recording = result.recording
             if result.reason is None:
-                tracks[recording.key] = {**_identity(recording), "segments": result.segments}
+                manifest.tracks[recording.key] = Track(**_identity(recording), segments=result.segments)
                 report.written += 1
             else:
                 failures[recording.source] = result.reason
             save()
             if on_track:
                 on_track(done, len(todo), result)
-    report.segments = sum(tracks[key]["segments"] for key in seen if key in tracks)
-    report.genres = tuple(natsorted({key.split("/")[0] for key in tracks}))
-    report.orphans = tuple(natsorted(tracks.keys() - seen.keys()))
+    report.segments = sum(manifest.tracks[key].segments for key in seen if key in manifest.tracks)
+    report.genres = tuple(natsorted({key.split("/")[0] for key in manifest.tracks}))
+    report.orphans = tuple(natsorted(manifest.tracks.keys() - seen.keys()))
     report.failures = failures
     return report
+
+
+def _without_namesakes(recordings: list[Recording]) -> tuple[dict[str, Recording], dict[str, str]]:
+    """Keep the first recording of each track name, by name; the others are failures."""
+    seen: dict[str, Recording] = {}
+    failures = {}
+    for recording in recordings:
+        first = seen.setdefault(recording.key, recording)
+        if first is not recording:
+            failures[recording.source] = f"same track name as {first.path.name}; rename one of them"
+    return seen, failures
 
 
 def _identity(recording: Recording) -> dict[str, Any]:
@@ -180,13 +193,18 @@ def _identity(recording: Recording) -> dict[str, Any]:
     return {"source": recording.source, "size": status.st_size, "modified_ns": status.st_mtime_ns}
 
 
-def _is_done(recording: Recording, entry: dict[str, Any] | None, tree: Path) -> bool:
+def _is_done(recording: Recording, entry: Track | None, tree: Path) -> bool:
     """Return whether a track's spectrograms are there and still belong to its recording."""
     return (
         entry is not None
-        and all(entry.get(key) == value for key, value in _identity(recording).items())
-        and all(_segment_path(tree, recording.key, index).exists() for index in range(entry["segments"]))
+        and _identity(recording).items() <= entry.model_dump().items()
+        and _is_whole(recording.key, entry, tree)
     )
+
+
+def _is_whole(key: str, entry: Track, tree: Path) -> bool:
+    """Return whether all spectrograms of a track are there."""
+    return all(_segment_path(tree, key, index).exists() for index in range(entry.segments))
 
 
 def _segment_path(tree: Path, key: str, index: int) -> Path:
@@ -207,15 +225,17 @@ def _checked_tree(tree: Path, dataset: Path) -> Path:
     DatasetError
         If it is a file, or lies in, or around, the recordings.
     """
-    where, place, originals = escaped(tree), tree.resolve(), (dataset / "genres_original").resolve()
+    place, originals = tree.resolve(), (dataset / "genres_original").resolve()
     if tree.exists() and not tree.is_dir():
-        raise DatasetError(f"{where}: expected a folder for the spectrograms, received a file; choose another --output")
+        raise DatasetError(
+            "expected a folder for the spectrograms, received a file; choose another --output", path=tree
+        )
     if place in (originals, *originals.parents) or originals in place.parents:
-        raise DatasetError(f"{where}: expected a folder apart from the recordings; choose another --output")
+        raise DatasetError("expected a folder apart from the recordings; choose another --output", path=tree)
     return tree if tree.name and tree.name != ".." else place
 
 
-def _manifest_to_continue(tree: Path, config: MelConfig) -> dict[str, Any]:
+def _manifest_to_continue(tree: Path, config: MelConfig) -> Manifest:
     """Read the manifest that a run goes on with, or begin one.
 
     Raises
@@ -228,32 +248,19 @@ def _manifest_to_continue(tree: Path, config: MelConfig) -> dict[str, Any]:
     if manifest is None:
         if tree.exists() and any(tree.iterdir()):
             raise DatasetError(
-                f"{escaped(tree)}: expected a new folder, received one that holds other things, and no manifest "
-                "beside it; choose another --output"
+                "expected a new folder, received one that holds other things, and no manifest "
+                "beside it; choose another --output",
+                path=tree,
             )
-        return {
-            "format": MANIFEST_FORMAT,
-            "settings": dataclasses.asdict(config),
-            "fingerprint": config.fingerprint(),
-            "shape": list(config.shape),
-            "versions": versions(("genrebench", "librosa", "numpy", "soundfile", "soxr")),
-            "tracks": {},
-            "failures": {},
-        }
-    if manifest.get("fingerprint") != config.fingerprint():
-        wanted = dataclasses.asdict(config)
-        changed = [
-            f"{key} {value} instead of {wanted[key]}"
-            for key, value in manifest["settings"].items()
-            if value != wanted[key]
-        ]
-        there = ", ".join(changed) or "another version's spectrograms"
-        raise DatasetError(f"{escaped(tree)}: expected spectrograms of the same settings, found {there}; {remedy}")
+        return Manifest.begin(config)
+    if manifest.fingerprint != config.fingerprint():
+        there = ", ".join(manifest.changed_settings(config)) or "another version's spectrograms"
+        raise DatasetError(f"expected spectrograms of the same settings, found {there}; {remedy}", path=tree)
     return manifest
 
 
 @contextmanager
-def _saving(manifest: dict[str, Any], tree: Path, genres: set[str]) -> Iterator[tuple[Path, Callable[[], None]]]:
+def _saving(manifest: Manifest, tree: Path, genres: set[str]) -> Iterator[tuple[Path, Callable[[], None]]]:
     """Keep the manifest on disk up to date, whatever happens, and offer a folder for unfinished files.
 
     Parameters
@@ -274,7 +281,7 @@ def _saving(manifest: dict[str, Any], tree: Path, genres: set[str]) -> Iterator[
         # The system gives the lock back when its process ends, however that happens.
         lock = FileLock(staging / "lock", blocking=False).acquire()
     except Timeout as error:
-        raise DatasetError(f"{escaped(tree)}: another genrebench preprocess writes it now; wait for its end") from error
+        raise DatasetError("another genrebench preprocess writes it now; wait for its end", path=tree) from error
     tree.mkdir(parents=True, exist_ok=True)
     for genre in genres:
         (tree / genre).mkdir(exist_ok=True)
@@ -284,10 +291,10 @@ def _saving(manifest: dict[str, Any], tree: Path, genres: set[str]) -> Iterator[
         """Write the manifest if it was not written just now."""
         nonlocal last
         if time.monotonic() - last > _SECONDS_BETWEEN_MANIFESTS:
-            write_json(manifest_path(tree), manifest)
+            write_manifest(tree, manifest)
             last = time.monotonic()
 
-    write_json(manifest_path(tree), manifest)
+    write_manifest(tree, manifest)
     try:
         yield staging, save
     finally:
@@ -295,33 +302,27 @@ def _saving(manifest: dict[str, Any], tree: Path, genres: set[str]) -> Iterator[
             if not any(folder.iterdir()):  # an empty folder would be a genre to other people's loaders
                 folder.rmdir()
         if tree.exists():
-            manifest["tracks"] = dict(natsorted(manifest["tracks"].items()))
-            write_json(manifest_path(tree), manifest)
+            manifest.tracks = dict(natsorted(manifest.tracks.items()))
+            write_manifest(tree, manifest)
         else:  # settings of a run that made nothing must not bind the next one
             manifest_path(tree).unlink()
         shutil.rmtree(staging, ignore_errors=True)
         lock.lock.release()
 
 
-def _process(
-    recordings: list[Recording], tree: Path, staging: Path, config: MelConfig, jobs: int | None
-) -> Iterator[TrackResult]:
-    """Process recordings in several processes."""
-    workers = max(1, min(jobs or joblib.cpu_count(), len(recordings)))
-    parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")
-    try:
-        with interrupts_ignored():  # the workers inherit that, and leave a terminal's Ctrl-C to this process
-            results = parallel(joblib.delayed(_process_track)(each, tree, staging, config) for each in recordings)
-        yield from results
-    except TerminatedWorkerError as error:
-        raise DatasetError(
-            "a preprocessing process was ended by the system, probably for lack of memory; use fewer --jobs"
-        ) from error
+def _prepare_process() -> None:
+    """Set up a process that was started for this work.
+
+    Everything is imported by use; then the garbage collector is told to pass over what the imports left: joblib's
+    processes collect garbage every second, which for librosa's 160,000 objects takes a tenth of it.
+    """
+    keep_freed_memory()
+    mel_spectrogram(np.random.default_rng(0).uniform(-1, 1, DEFAULT.segment_samples).astype(np.float32))
+    gc.freeze()
 
 
 def _process_track(recording: Recording, tree: Path, staging: Path, config: MelConfig) -> TrackResult:
     """Write the spectrograms of one recording, replacing those of an earlier state of it."""
-    keep_freed_memory()
     reason = None
     try:
         spectrograms = list(segment_spectrograms(recording.path, config, limit=config.segments))
@@ -337,19 +338,7 @@ def _process_track(recording: Recording, tree: Path, staging: Path, config: MelC
         if not os.path.lexists(stale):
             break
         stale.unlink()
-    _spare_collector()
     return TrackResult(recording, len(spectrograms), reason)
-
-
-@functools.cache
-def _spare_collector() -> None:
-    """Have a worker's garbage collector pass over what its imports left.
-
-    joblib's workers collect garbage every second, which for librosa's 160,000 objects takes a tenth of it. Other
-    people's processes, in which one job runs, are left alone.
-    """
-    if multiprocessing.current_process().name.startswith("Loky"):
-        gc.freeze()
 
 
 def _write_track(spectrograms: list[NDArray[np.float32]], tree: Path, recording: Recording, staging: Path) -> None:

@@ -12,7 +12,7 @@ def train_steps(
     network: Trainable,
     inputs: NDArray[np.float32],
     labels: NDArray[np.int64],
-    rows: NDArray[np.int64],
+    indices: NDArray[np.int64],
     batch_size: int,
 ) -> Iterator[BatchMetrics]:
     """Train on segments, batch by batch.
@@ -25,7 +25,7 @@ def train_steps(
         All segments.
     labels : ndarray of int64 [shape=(segments,)]
         Their genres.
-    rows : ndarray of int64 [shape=(n,)]
+    indices : ndarray of int64 [shape=(n,)]
         Which segments, in which order.
     batch_size : int
         Segments in a batch; the last one may have fewer.
@@ -36,15 +36,15 @@ def train_steps(
         After each step.
     """
     if isinstance(network, DeviceResident) and network.load_data(inputs, labels):  # which copies them once
-        for start in range(0, len(rows), batch_size):
-            yield network.train_on(rows[start : start + batch_size])
+        for start in range(0, len(indices), batch_size):
+            yield network.train_on(indices[start : start + batch_size])
     else:
-        for x, y in batches(inputs, labels, rows, batch_size):
+        for x, y in batches(inputs, labels, indices, batch_size):
             yield network.train_step(x, y)  # x: (batch, n_mels, frames, 1)
 
 
 def batches(
-    inputs: NDArray[np.float32], labels: NDArray[np.int64], rows: NDArray[np.int64], batch_size: int
+    inputs: NDArray[np.float32], labels: NDArray[np.int64], indices: NDArray[np.int64], batch_size: int
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
     """Gather batches of segments.
 
@@ -54,7 +54,7 @@ def batches(
         All segments.
     labels : ndarray of int64 [shape=(segments,)]
         Their genres.
-    rows : ndarray of int64 [shape=(n,)]
+    indices : ndarray of int64 [shape=(n,)]
         Which segments, in which order.
     batch_size : int
         Segments in a batch; the last one may have fewer.
@@ -66,15 +66,15 @@ def batches(
     ndarray of int64 [shape=(batch,)]
         Labels.
     """
-    buffer = np.empty((min(batch_size, len(rows)), *inputs.shape[1:]), dtype=np.float32)
-    for start in range(0, len(rows), batch_size):
-        chosen = rows[start : start + batch_size]
+    buffer = np.empty((min(batch_size, len(indices)), *inputs.shape[1:]), dtype=np.float32)
+    for start in range(0, len(indices), batch_size):
+        chosen = indices[start : start + batch_size]
         # mode="clip" writes straight into the buffer; the default would gather into a copy first.
         yield np.take(inputs, chosen, axis=0, out=buffer[: len(chosen)], mode="clip"), labels[chosen]
 
 
 def predict(
-    network: Network, inputs: NDArray[np.float32], rows: NDArray[np.int64], *, batch_size: int
+    network: Network, inputs: NDArray[np.float32], indices: NDArray[np.int64], *, batch_size: int
 ) -> NDArray[np.float32]:
     """Run a network on some segments in evaluation mode.
 
@@ -84,7 +84,7 @@ def predict(
         The network.
     inputs : ndarray of float32 [shape=(segments, n_mels, frames, 1)]
         All segments, standardized.
-    rows : ndarray of int64 [shape=(n,)]
+    indices : ndarray of int64 [shape=(n,)]
         Which segments.
     batch_size : int
         Segments at a time.
@@ -95,4 +95,4 @@ def predict(
         Logits.
     """
     no_labels = np.zeros(len(inputs), dtype=np.int64)
-    return np.concatenate([network.logits(x) for x, _ in batches(inputs, no_labels, rows, batch_size)])
+    return np.concatenate([network.logits(x) for x, _ in batches(inputs, no_labels, indices, batch_size)])

@@ -2,15 +2,27 @@
 
 import difflib
 import tomllib
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import tomli_w
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from genrebench.data.splits import Protocol
 from genrebench.errors import ConfigError
-from genrebench.system.files import escaped
+from genrebench.system.files import StrPath, escaped
+from genrebench.system.validation import explain
 
 
 def _folder_name(name: str) -> str:
@@ -24,6 +36,22 @@ def _folder_name(name: str) -> str:
     if not name or name[0] in ".-" or any(character in "/\\" or not character.isprintable() for character in name):
         raise ValueError("expected a plain folder name, without slashes and not starting with '.' or '-'")
     return name
+
+
+def _lower_case(value: object) -> object:
+    """Let words be written in capitals."""
+    return value.lower() if isinstance(value, str) else value
+
+
+def _expanded(path: Path) -> Path:
+    """Put the home folder in place of a leading ``~``."""
+    with suppress(RuntimeError):  # nobody of that name has one: the path is taken as it is
+        return path.expanduser()
+    return path
+
+
+_Word = BeforeValidator(_lower_case)
+_Path = Annotated[Path, AfterValidator(_expanded)]
 
 
 class _Settings(BaseModel):
@@ -45,7 +73,7 @@ class SplitSettings(_Settings):
         Share that is measured once, at the end.
     """
 
-    protocol: Protocol = "track"
+    protocol: Annotated[Protocol, _Word] = "track"
     validation: float = Field(default=0.15, gt=0, lt=1)
     test: float = Field(default=0.05, ge=0, lt=1)
 
@@ -75,11 +103,13 @@ class TrainingSettings(_Settings):
     epochs: int = Field(default=300, ge=1, strict=True)
     learning_rate: float = Field(default=1e-3, gt=0, strict=True)
     batch_size: int = Field(default=64, ge=1, strict=True)
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Annotated[Literal["float32", "bfloat16"], _Word] = "float32"
 
 
 class Experiment(_Settings):
     """Everything that a training run is told.
+
+    Paths are relative to the working folder; a leading ``~`` stands for the home folder.
 
     Attributes
     ----------
@@ -90,22 +120,30 @@ class Experiment(_Settings):
     device : str
         ``auto``, or one of the backend's devices.
     dataset : Path
-        Folder that holds ``genres_mel_npz/``, or such a tree; relative to the working folder.
+        Folder that holds ``genres_mel_npz/``, or such a tree.
+    architecture : Path, optional
+        Architecture in JSON, or a ``model.json``, that fits the data; by default the genre network of the data's size.
     results : Path
-        Folder of all runs; relative to the working folder.
+        Folder of all runs.
     seed : int
         Seed of split, initial weights, order of the batches and dropout.
     split : SplitSettings
         Which segment trains, validates or tests.
     training : TrainingSettings
         Hyperparameters.
+
+    Examples
+    --------
+    >>> Experiment(name="short", training=TrainingSettings(epochs=5)).training.learning_rate
+    0.001
     """
 
     name: Annotated[str, AfterValidator(_folder_name)]
     backend: str = "torch"
-    device: str = "auto"
-    dataset: Path = Path("dataset")
-    results: Path = Path("results")
+    device: Annotated[str, _Word] = "auto"
+    dataset: _Path = Path("dataset")
+    architecture: _Path | None = None
+    results: _Path = Path("results")
     seed: int = Field(default=0, ge=0, lt=2**63, strict=True)
     split: SplitSettings = SplitSettings()
     training: TrainingSettings = TrainingSettings()
@@ -122,48 +160,94 @@ class Experiment(_Settings):
         return self.results / self.name
 
     def to_toml(self) -> str:
-        """Spell the settings as an experiment file.
+        """Format the settings as an experiment file.
 
         Returns
         -------
         str
-            TOML with every key.
+            TOML with every key that has a value.
         """
-        return tomli_w.dumps(self.model_dump(mode="json"))
+        return tomli_w.dumps(self._document())
+
+    def override(self, settings: Mapping[str, Any]) -> "Experiment":
+        """Change some settings.
+
+        Parameters
+        ----------
+        settings : mapping
+            By dotted key, such as ``training.epochs``; None changes nothing.
+
+        Returns
+        -------
+        Experiment
+            Another one, checked like this one.
+
+        Raises
+        ------
+        ConfigError
+            If a key is unknown or a value is wrong.
+        """
+        return _experiment(self._document(), settings, "the options")
+
+    def _document(self) -> dict[str, Any]:
+        """Describe the settings in types that TOML has."""
+        return self.model_dump(mode="json", exclude_none=True)
 
 
-def load_experiment(path: Path | None, overrides: dict[str, Any]) -> Experiment:
-    """Read an experiment file and put other settings above it.
+def load_experiment(path: StrPath | None, settings: Mapping[str, Any]) -> Experiment:
+    """Read an experiment file, which other settings override.
 
     Parameters
     ----------
-    path : Path, optional
+    path : str or PathLike, optional
         TOML file; without one, everything is default.
-    overrides : dict
-        Settings by dotted key, such as ``training.epochs``; None leaves the file's or the default.
+    settings : mapping
+        By dotted key, such as ``training.epochs``; None leaves the file's or the default.
 
     Returns
     -------
     Experiment
-        The settings; the name is that of the file unless one is given.
+        The settings; without a name the file's, or ``run-DATE-TIME`` where there is no file.
 
     Raises
     ------
     ConfigError
-        If the file cannot be read or a key is unknown or wrong.
+        If the file cannot be read, a key is unknown, or a value is wrong.
     """
-    where = "the options"
-    document: dict[str, Any] = {}
-    if path is not None:
-        where = escaped(path)
-        try:
-            document = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ConfigError(f"{where}: expected an experiment file, cannot be read ({error.strerror})") from error
-        except ValueError as error:
-            raise ConfigError(f"{where}: expected TOML ({error})") from error
-        document.setdefault("name", path.stem)
-    for key, value in overrides.items():
+    if path is None:
+        return _experiment({"name": f"run-{datetime.now():%Y%m%d-%H%M%S}"}, settings, "the options")
+    path, where = Path(path), escaped(path)
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{where}: expected an experiment file, cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise ConfigError(f"{where}: expected TOML ({error})") from error
+    return _experiment({"name": path.stem, **document}, settings, where)
+
+
+def default(key: str) -> Any:
+    """Look up the default of a setting.
+
+    Parameters
+    ----------
+    key : str
+        Dotted key, such as ``training.epochs``.
+
+    Examples
+    --------
+    >>> default("training.epochs")
+    300
+    """
+    value: Any = Experiment(name="default")
+    for name in key.split("."):
+        value = getattr(value, name)
+    return value
+
+
+def _experiment(document: dict[str, Any], settings: Mapping[str, Any], where: str) -> Experiment:
+    """Put settings into a document, and check all of it."""
+    for key, value in settings.items():
         if value is not None:
             *tables, last = key.split(".")
             table = document
@@ -175,20 +259,21 @@ def load_experiment(path: Path | None, overrides: dict[str, Any]) -> Experiment:
     try:
         return Experiment.model_validate(document)
     except ValidationError as error:
-        raise ConfigError(f"{where}: {'; '.join(map(_explain, error.errors()))}") from error
+        raise ConfigError(f"{where}: {explain(error)}{_hint(error)}") from error
 
 
-def _explain(problem: Any) -> str:
-    """Say in words what pydantic found wrong with one key."""
-    key = ".".join(map(str, problem["loc"]))
-    if problem["type"] == "extra_forbidden":
-        known = _keys()
+def _hint(error: ValidationError) -> str:
+    """Name the keys that may have been meant by those that do not exist."""
+    unknown = [".".join(map(str, fault["loc"])) for fault in error.errors() if fault["type"] == "extra_forbidden"]
+    known = _keys()
+    near = []
+    for key in unknown:
         table = key.rpartition(".")[0]
         beside = [each for each in known if each.rpartition(".")[0] == table]
-        near = difflib.get_close_matches(key, beside, n=1, cutoff=0.8)
-        return f"{key}: unknown key; " + (f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}")
-    message = problem["msg"].removeprefix("Value error, ")
-    return f"{key}: {message[0].lower()}{message[1:]}, received {problem['input']!r}"
+        near += difflib.get_close_matches(key, beside, n=1, cutoff=0.8)
+    if not unknown:
+        return ""
+    return f"; did you mean {', '.join(near)}?" if near else f"; known are {', '.join(known)}"
 
 
 def _keys() -> list[str]:

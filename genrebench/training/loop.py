@@ -1,37 +1,38 @@
-"""One training run: data, epochs, validation, checkpoints.
+"""One training run: data, epochs, validation, and callbacks that log and save.
 
-`train` reads from top to bottom. The backend does single steps; which segments it is given, what is measured, what is
-saved and when is decided here, so that every backend that trains is trained alike.
+`_run` reads from top to bottom: prepare, train epoch by epoch, score what was saved. The backend does single steps;
+which segments it is given, and what is measured, is decided here, so that every backend that trains is trained alike.
+What is saved and when is decided by callbacks.
 """
 
 import math
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from genrebench.audio.standardize import Standardizer
 from genrebench.backend.protocol import Backend, BackendInfo, BatchMetrics, Trainable
 from genrebench.backend.registry import load_backend
-from genrebench.data.dataset import Dataset, load_dataset
-from genrebench.data.splits import Split, leaking_tracks, split_dataset
 from genrebench.errors import BackendError, ConfigError, TrainingError
 from genrebench.evaluation.metrics import scores
-from genrebench.model.saved import ModelSpec, load_model
+from genrebench.model.model import Model
 from genrebench.network.adam import Adam
+from genrebench.network.architecture import Architecture
 from genrebench.network.genre_cnn import genre_cnn
-from genrebench.network.numerics import accuracy, cross_entropy
+from genrebench.network.load import load_architecture
 from genrebench.system.environment import versions
-from genrebench.system.files import escaped
+from genrebench.system.files import StrPath, escaped
 from genrebench.system.interrupts import interrupts_ignored
 from genrebench.training.batches import predict, train_steps
-from genrebench.training.checkpoint import RUN_FILES, Epoch, RunFolder
-from genrebench.training.config import Experiment
+from genrebench.training.checkpoint import RUN_FILES, BestCheckpoint, Log, RunDirectory, reserved
+from genrebench.training.config import Experiment, load_experiment
+from genrebench.training.history import EpochMetrics
+from genrebench.training.state import Callback, LoopState, TrainingData, load_training_data
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class TrainingRun:
         Where it is saved.
     status : str
         ``finished``, or ``interrupted`` by Ctrl-C.
-    best : Epoch
+    best : EpochMetrics
         The epoch whose weights are the model.
     metrics : dict
         Scores of the model, read back from its folder, on ``validation`` and, unless it is empty, ``test``.
@@ -52,65 +53,61 @@ class TrainingRun:
 
     folder: Path
     status: str
-    best: Epoch
+    best: EpochMetrics
     metrics: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class TrainingData:
-    """What a run trains on.
-
-    Attributes
-    ----------
-    dataset : Dataset
-        All segments; its spectrograms are standardized in place.
-    split : Split
-        Its parts.
-    standardizer : Standardizer
-        Statistics of the training part, already applied.
-    leaking : int
-        Number of tracks that stand on both sides of the split.
-    """
-
-    dataset: Dataset
-    split: Split
-    standardizer: Standardizer
-    leaking: int
-
-    @property
-    def inputs(self) -> NDArray[np.float32]:
-        """View the spectrograms as inputs of the network.
-
-        Returns
-        -------
-        ndarray of float32 [shape=(segments, n_mels, frames, 1)]
-            All segments, standardized.
-        """
-        return self.dataset.spectrograms[..., np.newaxis]
-
-
 def train(
-    experiment: Experiment,
+    dataset: StrPath | Experiment,
     *,
+    name: str | None = None,
+    architecture: StrPath | None = None,
+    backend: str | None = None,
+    device: str | None = None,
+    results: StrPath | None = None,
+    seed: int | None = None,
+    split: str | None = None,
+    validation: float | None = None,
+    test: float | None = None,
+    epochs: int | None = None,
+    learning_rate: float | None = None,
+    batch_size: int | None = None,
+    precision: str | None = None,
     overwrite: bool = False,
-    on_start: Callable[[TrainingData], None] | None = None,
-    on_batch: Callable[[BatchMetrics], None] | None = None,
-    on_epoch: Callable[[Epoch], None] | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> TrainingRun:
-    """Train the genre network and save it.
+    """Train a network on a spectrogram tree, and save it.
 
     Parameters
     ----------
-    experiment : Experiment
-        What to do.
+    dataset : str, PathLike or Experiment
+        Folder that holds ``genres_mel_npz/``, or such a tree; or everything that a run is told.
+    name : str, optional
+        Folder of the run in `results`; by default ``run-DATE-TIME``.
+    architecture : str or PathLike, optional
+        Architecture in JSON, or a ``model.json``, that fits the data; by default the genre network.
+    backend, device : str, optional
+        Who trains, and where: ``genrebench backends`` lists both.
+    results : str or PathLike, optional
+        Folder of all runs.
+    seed : int, optional
+        Seed of split, initial weights, order of the batches and dropout.
+    split : {'track', 'segment'}, optional
+        Whether a track's segments stay together; if not, accuracy is inflated.
+    validation, test : float, optional
+        Shares of the data that do not train.
+    epochs : int, optional
+        Passes through the training part.
+    learning_rate : float, optional
+        Step size of Adam.
+    batch_size : int, optional
+        Segments in one step.
+    precision : {'float32', 'bfloat16'}, optional
+        In what layers are computed.
     overwrite : bool
         Whether a run of the same name may be replaced.
-    on_start : callable, optional
-        Called with the data before the first epoch.
-    on_batch : callable, optional
-        Called with what each training batch measured.
-    on_epoch : callable, optional
-        Called after each epoch.
+    callbacks : sequence of Callback
+        What else is told of the run.
 
     Returns
     -------
@@ -120,7 +117,7 @@ def train(
     Raises
     ------
     ConfigError
-        If a run of that name is there.
+        If a setting is wrong, a run of that name is there or going on, or the architecture does not fit the data.
     DatasetError
         If the data cannot be used.
     BackendError
@@ -129,92 +126,162 @@ def train(
         If the loss is no longer a number.
     KeyboardInterrupt
         If Ctrl-C came before the end of the first epoch; nothing is left behind.
+
+    See Also
+    --------
+    genrebench.training.config.Experiment : The defaults.
+
+    Examples
+    --------
+    >>> import genrebench as gb
+    >>> run = gb.train("dataset", name="short", epochs=1)
+    >>> run.status, run.best.epoch
+    ('finished', 1)
+    >>> gb.load(run.folder).genres[:2]
+    ('blues', 'classical')
     """
-    settings = experiment.training
+    settings = {
+        "name": name,
+        "architecture": architecture and os.fspath(architecture),
+        "backend": backend,
+        "device": device,
+        "results": results and os.fspath(results),
+        "seed": seed,
+        "split.protocol": split,
+        "split.validation": validation,
+        "split.test": test,
+        "training.epochs": epochs,
+        "training.learning_rate": learning_rate,
+        "training.batch_size": batch_size,
+        "training.precision": precision,
+    }
+    if isinstance(dataset, Experiment):
+        experiment = dataset.override(settings)
+    else:
+        experiment = load_experiment(None, {"dataset": os.fspath(dataset), **settings})
+    with reserved(experiment.folder):
+        return _run(experiment, overwrite, callbacks)
+
+
+def _run(experiment: Experiment, overwrite: bool, others: Sequence[Callback]) -> TrainingRun:
+    """Train, validate, save."""
     if not overwrite and any((experiment.folder / name).exists() for name in RUN_FILES):
         raise ConfigError(f"{escaped(experiment.folder)}: holds a run; choose another --name, or add --overwrite")
+    state, model = _prepare(experiment)
+    run = RunDirectory(experiment.folder)
+    callbacks = (Log(run), BestCheckpoint(run, model), *others)
+    status = "finished"
+    try:
+        run.begin()
+        for each in callbacks:
+            each.on_start(state)
+        while len(state.history) < experiment.training.epochs:
+            _train_epoch(state, callbacks)
+    except BaseException as stop:  # whatever it was: no half run stays, and no run stays "running"
+        if not run.published:
+            run.discard()
+            raise
+        if not isinstance(stop, KeyboardInterrupt):
+            for each in callbacks:
+                each.on_end(state, "failed", {})
+            raise
+        status = "interrupted"
+    best = state.best
+    if best is None:
+        raise TrainingError(f"{escaped(experiment.folder)}: expected at least one epoch")
+    with interrupts_ignored():  # a second Ctrl-C would lose the end of what the first one asked to keep
+        metrics = _score_saved_model(experiment, state.data)
+        for each in callbacks:
+            each.on_end(state, status, metrics)
+    return TrainingRun(run.path, status, best, metrics)
+
+
+def _prepare(experiment: Experiment) -> tuple[LoopState, Model]:
+    """Load backend and data, and build the network.
+
+    Returns
+    -------
+    LoopState
+        Where the run stands before its first step.
+    Model
+        The model before training, with what its document says throughout the run.
+    """
+    info, backend = _load_trainer(experiment)
+    data = load_training_data(experiment)
+    architecture = _architecture(experiment, data)
+    weights = architecture.initial_weights(experiment.seed)
+    network = backend.build(architecture, weights, dtype="float32", device=experiment.device)
+    if not isinstance(network, Trainable):
+        raise BackendError(
+            f"backend {info.name}: expected a network that trains, as announced; {type(network).__name__} lacks what "
+            "Trainable has"
+        )
+    optimizer = Adam(learning_rate=experiment.training.learning_rate)
+    network.start_training(optimizer, seed=experiment.seed, precision=experiment.training.precision)
+    order = np.random.default_rng([experiment.seed, 1])
+    model = Model(
+        architecture=architecture,
+        weights=weights,
+        mel=data.dataset.mel,
+        standardizer=data.standardizer,
+        genres=data.dataset.genres,
+        document=_record(experiment, data, info, optimizer),
+    )
+    return LoopState(experiment, data, architecture, network, order), model
+
+
+def _train_epoch(state: LoopState, callbacks: Sequence[Callback]) -> None:
+    """Train on every segment of the training part once, then measure the validation part."""
+    settings, split = state.experiment.training, state.data.split
+    inputs, labels = state.data.inputs, state.data.dataset.labels
+    number, started = len(state.history) + 1, time.perf_counter()
+    steps: list[BatchMetrics] = []
+    order = state.order.permutation(split.train)
+    for step in train_steps(state.network, inputs, labels, order, settings.batch_size):
+        _require_finite(step.loss, number, settings.learning_rate)
+        steps.append(step)
+        state.steps += 1
+        for each in callbacks:
+            each.on_step(state, step)
+    logits = predict(state.network, inputs, split.validation, batch_size=settings.batch_size)
+    seconds = time.perf_counter() - started
+    epoch = EpochMetrics.measured(number, steps, logits, labels[split.validation], seconds)
+    _require_finite(epoch.validation_loss, number, settings.learning_rate)
+    state.history.append(replace(epoch, saved=epoch.improves_on(state.best)))
+    for each in callbacks:
+        each.on_epoch(state, state.history[-1])
+
+
+def _load_trainer(experiment: Experiment) -> tuple[BackendInfo, Backend]:
+    """Load the backend, if it can do what the experiment asks of it."""
     info, backend = load_backend(experiment.backend)
     if not info.can_train:
         raise BackendError(
             f"backend {info.name}: expected one that trains, this one only takes weights that another has trained "
             f"({info.summary}); use --backend torch"
         )
+    for what, asked, known in (
+        ("precision", experiment.training.precision, info.precisions),
+        ("device", experiment.device, ("auto", *info.devices)),
+    ):
+        if asked not in known:
+            raise BackendError(f"backend {info.name}: expected a {what} of {', '.join(known)}, received {asked}")
+    return info, backend
 
-    if settings.precision not in info.precisions:
-        raise BackendError(
-            f"backend {info.name}: expected a precision of {', '.join(info.precisions)}, received {settings.precision}"
+
+def _architecture(experiment: Experiment, data: TrainingData) -> Architecture:
+    """Choose the network, and check that it fits the data."""
+    shape, genres = data.dataset.spectrograms.shape[1:], len(data.dataset.genres)
+    if experiment.architecture is None:
+        return genre_cnn(shape, genres)
+    architecture = load_architecture(experiment.architecture)
+    if architecture.input_shape != (*shape, 1) or architecture.classes != genres:
+        wanted, received = (" x ".join(map(str, each)) for each in ((*shape, 1), architecture.input_shape))
+        raise ConfigError(
+            f"{escaped(experiment.architecture)}: expected a network for inputs of {wanted} and {genres} genres, as "
+            f"the data have, received one for {received} and {architecture.classes}"
         )
-    data = load_training_data(experiment)
-    inputs, labels, split = data.inputs, data.dataset.labels, data.split
-    architecture = genre_cnn(data.dataset.spectrograms.shape[1:], len(data.dataset.genres))
-    spec = ModelSpec(architecture, data.dataset.mel, data.standardizer, data.dataset.genres)
-    weights = architecture.initial_weights(experiment.seed)
-    network = backend.build(architecture, weights, dtype="float32", device=experiment.device)
-    assert isinstance(network, Trainable)
-    optimizer = Adam(learning_rate=settings.learning_rate)
-    # Backends that know one precision need not know the word.
-    options = {} if settings.precision == "float32" else {"precision": settings.precision}
-    network.start_training(optimizer, seed=experiment.seed, **options)
-
-    folder = RunFolder(experiment.folder, spec, _record(experiment, info, optimizer, data))
-    order = np.random.default_rng([experiment.seed, 1])
-    status = "finished"
-    try:
-        folder.begin(experiment.to_toml())
-        if on_start:
-            on_start(data)
-        for number in range(1, settings.epochs + 1):
-            started = time.perf_counter()
-            measured = []
-            for step in train_steps(network, inputs, labels, order.permutation(split.train), settings.batch_size):
-                measured.append(step)
-                _require_finite(measured[-1].loss, number, settings.learning_rate)
-                if on_batch:
-                    on_batch(measured[-1])
-            logits = predict(network, inputs, split.validation, batch_size=settings.batch_size)
-            epoch = _epoch(number, measured, logits, labels[split.validation], started, folder.best)
-            _require_finite(epoch.validation_loss, number, settings.learning_rate)
-            folder.add(epoch, network.weights() if epoch.saved else None)
-            if on_epoch:
-                on_epoch(epoch)
-    except BaseException as stop:  # whatever it was: no half run stays, and no run stays "running"
-        if folder.best is None:
-            folder.discard()
-            raise
-        if not isinstance(stop, KeyboardInterrupt):
-            folder.finish("failed", network.weights(), {})
-            raise
-        status = "interrupted"
-    assert folder.best is not None
-    with interrupts_ignored():  # a second Ctrl-C would lose the end of what the first one asked to keep
-        metrics = _score_saved_model(experiment, backend, data)
-        folder.finish(status, network.weights(), metrics)
-    return TrainingRun(folder.path, status, folder.best, metrics)
-
-
-def load_training_data(experiment: Experiment) -> TrainingData:
-    """Read, split and standardize the data of an experiment.
-
-    Parameters
-    ----------
-    experiment : Experiment
-        Where the data is and how it is split.
-
-    Returns
-    -------
-    TrainingData
-        Data in memory; no file is read again.
-
-    Raises
-    ------
-    DatasetError
-        If the data cannot be used.
-    """
-    dataset = load_dataset(experiment.dataset)
-    split = split_dataset(dataset, seed=experiment.seed, **experiment.split.model_dump())
-    standardizer = Standardizer.fit(dataset.spectrograms, split.train)
-    standardizer.apply(dataset.spectrograms, out=dataset.spectrograms)
-    return TrainingData(dataset, split, standardizer, len(leaking_tracks(dataset, split)))
+    return architecture
 
 
 def _require_finite(loss: float, epoch: int, learning_rate: float) -> None:
@@ -225,51 +292,20 @@ def _require_finite(loss: float, epoch: int, learning_rate: float) -> None:
         )
 
 
-def _epoch(
-    number: int,
-    measured: list[BatchMetrics],
-    logits: NDArray[np.float32],
-    labels: NDArray[np.int64],
-    started: float,
-    best: Epoch | None,
-) -> Epoch:
-    """Summarize an epoch.
-
-    Parameters
-    ----------
-    logits : ndarray of float32 [shape=(n, classes)]
-        Validation part, after the epoch.
-    labels : ndarray of int64 [shape=(n,)]
-        Its genres.
-    """
-    size = sum(batch.size for batch in measured)
-    row = Epoch(
-        epoch=number,
-        train_loss=sum(batch.loss * batch.size for batch in measured) / size,
-        train_accuracy=sum(batch.correct for batch in measured) / size,
-        validation_loss=cross_entropy(logits, labels),
-        validation_accuracy=accuracy(logits, labels),
-        seconds=round(time.perf_counter() - started, 3),
-        saved=False,
-    )
-    return replace(row, saved=row.improves_on(best))
-
-
-def _score_saved_model(experiment: Experiment, backend: Backend, data: TrainingData) -> dict[str, Any]:
+def _score_saved_model(experiment: Experiment, data: TrainingData) -> dict[str, Any]:
     """Score the model as it lies on disk, so that what is reported is what will be served."""
-    model = load_model(experiment.folder)
-    network = backend.build(model.spec.architecture, model.weights, dtype="float32", device=experiment.device)
+    network = Model.load(experiment.folder, backend=experiment.backend, device=experiment.device).network
     metrics = {}
     for part in ("validation", "test"):
-        rows = getattr(data.split, part)
-        if len(rows):
-            logits = predict(network, data.inputs, rows, batch_size=experiment.training.batch_size)
-            tracks = data.dataset.tracks[rows]
-            metrics[part] = scores(logits, data.dataset.labels[rows], tracks, data.dataset.genres)
+        indices = getattr(data.split, part)
+        if len(indices):
+            logits = predict(network, data.inputs, indices, batch_size=experiment.training.batch_size)
+            tracks = data.dataset.tracks[indices]
+            metrics[part] = scores(logits, data.dataset.labels[indices], tracks, data.dataset.genres)
     return metrics
 
 
-def _record(experiment: Experiment, info: BackendInfo, optimizer: Adam, data: TrainingData) -> dict[str, Any]:
+def _record(experiment: Experiment, data: TrainingData, info: BackendInfo, optimizer: Adam) -> dict[str, Any]:
     """Describe a run for ``model.json``."""
     tracks = data.dataset.tracks
     held_out = {part: sorted(set(tracks[getattr(data.split, part)].tolist())) for part in ("validation", "test")}

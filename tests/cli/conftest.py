@@ -1,6 +1,33 @@
-"""Reports of parity, and what benchmarks work on: the fixtures of those rooms."""
+"""The command line in this process and in a real terminal, a trained run, and reports of parity."""
 
-from tests.bench.conftest import workshop
-from tests.parity.conftest import failing, judged, passing
+from pathlib import Path
 
-__all__ = ["failing", "judged", "passing", "workshop"]
+import pytest
+
+from tests.cli.commands import SETTINGS, run
+from tests.conftest import write_originals
+from tests.parity.conftest import compare_copies, failing, passing
+
+__all__ = ["compare_copies", "failing", "passing", "trained"]
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Preprocess and train a small dataset by the commands; tests must not change it.
+
+    Returns
+    -------
+    Path
+        A folder with ``dataset/`` and the run ``results/small/``.
+    """
+    pytest.importorskip("torch")
+    root = tmp_path_factory.mktemp("cli")
+    write_originals(root / "dataset", tracks=4)
+    done = run("preprocess", "--dataset", root / "dataset", "--jobs", 1, *SETTINGS)
+    assert done.exit_code == 0, done.output
+    options = ("--results", root / "results", "--name", "small", "--epochs", 40, "--batch-size", 6, "--device", "CPU")
+    done = run("train", "--backend", "torch", "--dataset", root / "dataset", *options)
+    assert done.exit_code == 0, done.output
+    (root / "train.out").write_text(done.stdout)
+    (root / "train.err").write_text(done.stderr)
+    return root

@@ -2,7 +2,6 @@
 
 import csv
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,43 +14,51 @@ from genrebench.backend.protocol import BackendInfo, BatchMetrics
 from genrebench.data.dataset import load_dataset
 from genrebench.data.preprocess import preprocess
 from genrebench.errors import BackendError, ConfigError, TrainingError
-from genrebench.model.saved import load_model
+from genrebench.model.model import Model
 from genrebench.network.adam import Adam
+from genrebench.network.architecture import Architecture
 from genrebench.network.genre_cnn import genre_cnn
+from genrebench.network.layers import BatchNormalization, Conv2D, Dense, Flatten
 from genrebench.network.numerics import cross_entropy
-from genrebench.training import batches as feed
+from genrebench.system.files import write_json
+from genrebench.training import Callback, EpochMetrics, Experiment, LoopState, train
+from genrebench.training import batches as batching
 from genrebench.training import loop as training
 from genrebench.training.batches import batches, predict
-from genrebench.training.checkpoint import RUN_FILES, Epoch
-from genrebench.training.config import Experiment, SplitSettings, TrainingSettings
-from genrebench.training.loop import load_training_data, train
+from genrebench.training.checkpoint import RUN_FILES
+from genrebench.training.state import load_training_data
 from tests.conftest import SMALL, write_originals
 
 torch_backend = pytest.importorskip("genrebench_torch.backend")
 
 
-@pytest.fixture
-def experiment(small_dataset: Path, tmp_path: Path) -> Experiment:
-    """Describe a short training on the small dataset.
+class Watch(Callback):
+    """Keeps what it is told, and does something after some step or epoch."""
 
-    Returns
-    -------
-    Experiment
-        Four epochs; of each genre two tracks train, one validates and one tests.
-    """
-    return Experiment(
-        name="run",
-        device="cpu",
-        dataset=small_dataset,
-        results=tmp_path,
-        split=SplitSettings(validation=0.25, test=0.25),
-        training=TrainingSettings(epochs=4, batch_size=5),
-    )
+    def __init__(self, *, on_step: Any = None, on_epoch: Any = None) -> None:
+        """Expect nothing."""
+        self.steps: list[BatchMetrics] = []
+        self.epochs: list[EpochMetrics] = []
+        self.end: tuple[str, set[str]] | None = None
+        self._on_step, self._on_epoch = on_step, on_epoch
 
+    def on_step(self, state: LoopState, metrics: BatchMetrics) -> None:
+        """Keep a step."""
+        self.steps.append(metrics)
+        assert state.steps == len(self.steps)
+        if self._on_step:
+            self._on_step(metrics)
 
-def with_training(experiment: Experiment, **settings: Any) -> Experiment:
-    """Change hyperparameters."""
-    return experiment.model_copy(update={"training": experiment.training.model_copy(update=settings)})
+    def on_epoch(self, state: LoopState, metrics: EpochMetrics) -> None:
+        """Keep an epoch."""
+        self.epochs.append(metrics)
+        assert state.history == self.epochs
+        if self._on_epoch:
+            self._on_epoch(metrics)
+
+    def on_end(self, state: LoopState, status: str, scores: dict[str, Any]) -> None:
+        """Keep how it ended."""
+        self.end = status, set(scores)
 
 
 def test_the_network_learns_twenty_segments_by_heart(tmp_path: Path) -> None:
@@ -74,15 +81,16 @@ def test_the_network_learns_twenty_segments_by_heart(tmp_path: Path) -> None:
 
 def test_a_run_leaves_every_file_and_what_they_say_agrees(experiment: Experiment) -> None:
     """Log, JSON, weights, curves and resolved configuration; the best epoch is the same in all."""
-    seen: list[Epoch] = []
-    sizes: list[BatchMetrics] = []
-    run = train(experiment, on_epoch=seen.append, on_batch=sizes.append)
+    watch = Watch()
+    run = train(experiment, callbacks=[watch])
+    seen = watch.epochs
     assert {path.name for path in run.folder.iterdir()} == set(RUN_FILES)
     document = json.loads((run.folder / "model.json").read_text())
     with (run.folder / "log.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert run.status == document["status"] == "finished"
-    assert [batch.size for batch in sizes] == [5, 5, 5, 5, 4] * 4
+    assert [batch.size for batch in watch.steps] == [5, 5, 5, 5, 4] * 4
+    assert watch.end == ("finished", {"validation", "test"})
     assert [int(row["epoch"]) for row in rows] == [epoch.epoch for epoch in seen] == [1, 2, 3, 4]
     assert all(float(row["train_loss"]) == epoch.train_loss for row, epoch in zip(rows, seen, strict=True))
     best = max(seen, key=lambda epoch: (epoch.validation_accuracy, -epoch.validation_loss))
@@ -101,10 +109,10 @@ def test_a_run_leaves_every_file_and_what_they_say_agrees(experiment: Experiment
 def test_the_saved_model_is_the_one_that_was_measured(experiment: Experiment) -> None:
     """Read back, it has the validation loss and accuracy of its epoch's row, and of the JSON."""
     run = train(experiment)
-    model = load_model(run.folder)
+    model = Model.load(run.folder)
     data = load_training_data(experiment)
-    assert data.standardizer == model.spec.standardizer
-    network = torch_backend.TorchBackend.build(model.spec.architecture, model.weights, device="cpu")
+    assert data.standardizer == model.standardizer
+    network = torch_backend.TorchBackend.build(model.architecture, model.weights, device="cpu")
     rows = data.split.validation
     logits = predict(network, data.inputs, rows, batch_size=5)
     assert cross_entropy(logits, data.dataset.labels[rows]) == pytest.approx(run.best.validation_loss, rel=1e-6)
@@ -117,7 +125,7 @@ def test_one_seed_gives_the_same_weights_and_another_seed_others(experiment: Exp
     """Two runs are equal to the last bit."""
     weights = []
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        run = train(experiment.model_copy(update={"name": name, "seed": seed}))
+        run = train(experiment.override({"name": name, "seed": seed}))
         weights.append(load_file(run.folder / "weights_last.safetensors"))
     assert all(np.array_equal(weights[0][name], weights[1][name]) for name in weights[0])
     assert not np.array_equal(weights[0]["dense/kernel"], weights[2]["dense/kernel"])
@@ -129,13 +137,13 @@ def test_the_order_of_the_batches_differs_from_epoch_to_epoch(
     """Every epoch sees every training segment once, each time in another order."""
     orders: list[list[int]] = []
 
-    def spy(inputs: Any, labels: Any, rows: Any, batch_size: int) -> Any:
-        """Note the rows of an epoch."""
-        if len(rows) == 24:
-            orders.append(list(rows))
-        return batches(inputs, labels, rows, batch_size)
+    def spy(inputs: Any, labels: Any, indices: Any, batch_size: int) -> Any:
+        """Note the order of an epoch."""
+        if len(indices) == 24:
+            orders.append(list(indices))
+        return batches(inputs, labels, indices, batch_size)
 
-    monkeypatch.setattr(feed, "batches", spy)
+    monkeypatch.setattr(batching, "batches", spy)
     train(experiment)
     assert len(orders) == 4
     assert all(sorted(order) == sorted(orders[0]) for order in orders)
@@ -144,16 +152,15 @@ def test_the_order_of_the_batches_differs_from_epoch_to_epoch(
 
 def test_the_split_by_segment_is_available_under_its_name(experiment: Experiment) -> None:
     """It trains, and the record says how many tracks stand on both sides."""
-    settings = SplitSettings(protocol="segment", validation=0.25, test=0.0)
-    run = train(with_training(experiment, epochs=1).model_copy(update={"split": settings}))
-    document = load_model(run.folder).document
+    run = train(experiment.override({"training.epochs": 1, "split.protocol": "segment", "split.test": 0.0}))
+    document = Model.load(run.folder).document
     assert document["data"]["tracks_on_both_sides"] > 3
     assert "test" not in run.metrics
 
 
 def test_a_run_is_not_replaced_unasked(experiment: Experiment) -> None:
     """The name is taken; --overwrite takes it all the same and leaves nothing of the old run."""
-    experiment = with_training(experiment, epochs=1)
+    experiment = experiment.override({"training.epochs": 1})
     train(experiment)
     with pytest.raises(ConfigError, match=r"holds a run; choose another --name, or add --overwrite"):
         train(experiment)
@@ -165,41 +172,41 @@ def test_a_run_is_not_replaced_unasked(experiment: Experiment) -> None:
 def test_an_old_run_stays_until_the_new_one_has_weights(experiment: Experiment) -> None:
     """A replacement that fails in its first epoch, for whatever reason, costs nothing and leaves nothing."""
 
-    def fail(batch: BatchMetrics) -> None:
+    def fail(step: BatchMetrics) -> None:
         """Fail as a full disk would."""
         raise OSError(28, "No space left on device")
 
-    train(with_training(experiment, epochs=1))
+    train(experiment.override({"training.epochs": 1}))
     before = {path.name: path.read_bytes() for path in experiment.folder.iterdir()}
     with pytest.raises(OSError, match="No space"):
-        train(experiment, overwrite=True, on_batch=fail)
+        train(experiment, overwrite=True, callbacks=[Watch(on_step=fail)])
     assert {path.name: path.read_bytes() for path in experiment.folder.iterdir()} == before
     assert [path.name for path in experiment.results.iterdir()] == ["run"]
 
 
 def test_a_run_that_fails_later_is_not_left_running(experiment: Experiment) -> None:
-    """Its best weights stay, and its status says how it ended."""
+    """The best weights stay, and the status says how it ended."""
 
-    def fail(epoch: Epoch) -> None:
+    def fail(epoch: EpochMetrics) -> None:
         """Fail after the first epoch."""
         raise BrokenPipeError
 
     with pytest.raises(BrokenPipeError):
-        train(experiment, on_epoch=fail)
-    assert load_model(experiment.folder).document["status"] == "failed"
+        train(experiment, callbacks=[Watch(on_epoch=fail)])
+    assert Model.load(experiment.folder).document["status"] == "failed"
 
 
 def test_ctrl_c_ends_a_run_and_keeps_what_was_learned(experiment: Experiment) -> None:
     """In the third epoch: two are in the log, the best of them is the model, the status says so."""
 
-    def press(epoch: Epoch) -> None:
+    def press(epoch: EpochMetrics) -> None:
         """Press Ctrl-C after the second epoch."""
         if epoch.epoch == 2:
             raise KeyboardInterrupt
 
-    run = train(experiment, on_epoch=press)
+    run = train(experiment, callbacks=[Watch(on_epoch=press)])
     assert run.status == "interrupted"
-    model = load_model(run.folder)
+    model = Model.load(run.folder)
     assert model.document["status"] == "interrupted"
     assert model.document["epochs_done"] == 2
     assert {path.name for path in run.folder.iterdir()} == set(RUN_FILES)
@@ -208,20 +215,20 @@ def test_ctrl_c_ends_a_run_and_keeps_what_was_learned(experiment: Experiment) ->
 def test_ctrl_c_before_the_first_epoch_leaves_nothing(experiment: Experiment) -> None:
     """There is no model yet, so there is no run."""
 
-    def press(batch: BatchMetrics) -> None:
+    def press(step: BatchMetrics) -> None:
         """Press Ctrl-C."""
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(experiment, on_batch=press)
+        train(experiment, callbacks=[Watch(on_step=press)])
     assert not experiment.folder.exists()
 
 
 def test_a_loss_that_is_no_number_ends_the_run(experiment: Experiment) -> None:
     """A huge learning rate: one line that names the epoch and the option, and no model left behind as good."""
     with pytest.raises(TrainingError, match=r"epoch \d+: expected a finite loss.*--learning-rate below 1e\+30"):
-        train(with_training(experiment, learning_rate=1e30, epochs=50))
-    assert not experiment.folder.exists() or load_model(experiment.folder).document["status"] == "failed"
+        train(experiment.override({"training.learning_rate": 1e30, "training.epochs": 50}))
+    assert not experiment.folder.exists() or Model.load(experiment.folder).document["status"] == "failed"
 
 
 def test_a_backend_that_cannot_train_is_refused_before_anything_is_written(
@@ -236,10 +243,10 @@ def test_a_backend_that_cannot_train_is_refused_before_anything_is_written(
 
 
 def test_the_precision_is_recorded_and_changes_the_weights_a_little(experiment: Experiment) -> None:
-    """bfloat16 is in the model's document; its float32 weights differ from those of float32, but not by much."""
+    """The word bfloat16 is in the model's document; its float32 weights differ from those of float32, but by little."""
     weights = {}
     for precision in ("float32", "bfloat16"):
-        run = train(with_training(experiment.model_copy(update={"name": precision}), precision=precision))
+        run = train(experiment.override({"name": precision}).override({"training.precision": precision}))
         document = json.loads((run.folder / "model.json").read_text())
         assert document["hyperparameters"]["precision"] == precision
         weights[precision] = load_file(run.folder / "weights_last.safetensors")["dense/kernel"]
@@ -253,28 +260,89 @@ def test_a_precision_that_the_backend_lacks_is_refused(experiment: Experiment, m
     info = BackendInfo("mine", "numpy", "trains", ("cpu",), can_train=True, implementation="")
     monkeypatch.setattr(training, "load_backend", lambda name: (info, object()))
     with pytest.raises(BackendError, match="backend mine: expected a precision of float32, received bfloat16"):
-        train(with_training(experiment, precision="bfloat16"))
+        train(experiment.override({"training.precision": "bfloat16"}))
     assert not experiment.folder.exists()
 
 
-def test_batches_reuse_their_memory_and_lose_nothing() -> None:
-    """Rows arrive in order, the last batch is short, and the inputs share one buffer."""
-    inputs = np.arange(7, dtype=np.float32).reshape(7, 1, 1, 1)
-    labels = np.arange(7) * 10
-    rows = np.array([6, 0, 3, 2, 5])
-    seen, pointers = [], set()
-    for x, y in batches(inputs, labels, rows, 2):
-        seen += list(zip(x.ravel().tolist(), y.tolist(), strict=True))
-        pointers.add(x.__array_interface__["data"][0])
-    assert seen == [(row, row * 10) for row in rows]
-    assert len(pointers) == 1
+def test_a_backend_whose_network_does_not_train_is_refused(
+    experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It announced that it trains; without ``assert``, so that ``python -O`` refuses it, too."""
+
+    class Untrained:
+        """Builds something."""
+
+        def build(self, *arguments: Any, **options: Any) -> object:
+            """Build an object."""
+            return object()
+
+    info = BackendInfo("mine", "numpy", "trains", ("cpu",), can_train=True, implementation="")
+    monkeypatch.setattr(training, "load_backend", lambda name: (info, Untrained()))
+    with pytest.raises(BackendError, match="backend mine: expected a network that trains, as announced; object lacks"):
+        train(experiment)
+    assert not experiment.folder.exists()
 
 
-def test_epochs_are_compared_by_accuracy_then_loss() -> None:
-    """A higher accuracy wins; at equal accuracy the lower loss; equal epochs do not."""
-    row = Epoch(1, 0.0, 0.0, validation_loss=1.0, validation_accuracy=0.5, seconds=0.0, saved=False)
-    assert row.improves_on(None)
-    assert not row.improves_on(row)
-    assert replace(row, validation_loss=0.9).improves_on(row)
-    assert replace(row, validation_accuracy=0.6, validation_loss=9.0).improves_on(row)
-    assert not replace(row, validation_accuracy=0.4, validation_loss=0.1).improves_on(row)
+def test_a_device_that_the_backend_lacks_is_refused_before_data_are_read(experiment: Experiment) -> None:
+    """The message names those it has; capitals are all the same."""
+    with pytest.raises(BackendError, match="backend torch: expected a device of auto, cpu, cuda, mps, received gpu"):
+        train(experiment.override({"dataset": "nowhere"}), device="GPU")
+    assert experiment.override({"device": "CPU"}).device == "cpu"
+
+
+@pytest.mark.parametrize("as_model", [False, True])
+def test_any_architecture_that_fits_the_data_is_trained(experiment: Experiment, tmp_path: Path, as_model: bool) -> None:
+    """Given as a file of its own or as a model's description; the saved model has it."""
+    layers = (Conv2D(4, (3, 3), strides=(2, 2), activation="relu"), BatchNormalization(), Flatten(), Dense(3))
+    architecture = Architecture((32, 16, 1), layers)
+    document = architecture.to_json()
+    write_json(tmp_path / "mine.json", {"architecture": document, "other": 1} if as_model else document)
+    run = train(experiment, architecture=tmp_path / "mine.json", epochs=1)
+    assert Model.load(run.folder).architecture == architecture
+    assert f'architecture = "{tmp_path}/mine.json"' in (run.folder / "experiment.toml").read_text()
+
+
+def test_an_architecture_that_does_not_fit_the_data_is_refused(experiment: Experiment, tmp_path: Path) -> None:
+    """One line with what the data have and what came; a broken file is named."""
+    write_json(tmp_path / "wide.json", genre_cnn((32, 20), 3).to_json())
+    message = r"wide\.json: expected a network for inputs of 32 x 16 x 1 and 3 genres, .* for 32 x 20 x 1 and 3$"
+    with pytest.raises(ConfigError, match=message):
+        train(experiment, architecture=tmp_path / "wide.json")
+    write_json(tmp_path / "ten.json", genre_cnn((32, 16), 10).to_json())
+    with pytest.raises(ConfigError, match=r"received one for 32 x 16 x 1 and 10$"):
+        train(experiment, architecture=tmp_path / "ten.json")
+    with pytest.raises(ConfigError, match=r"no\.json: expected an architecture, cannot be read"):
+        train(experiment, architecture=tmp_path / "no.json")
+    assert not experiment.folder.exists()
+
+
+def test_a_path_and_keywords_say_the_same_as_an_experiment(experiment: Experiment) -> None:
+    """What is not given is default; the record names what was."""
+    run = train(
+        str(experiment.dataset), name="by-hand", results=experiment.results, split="segment", epochs=1, batch_size=16
+    )
+    settings = Model.load(run.folder).document["hyperparameters"]
+    assert run.folder == experiment.results / "by-hand"
+    assert (settings["epochs"], settings["batch_size"], settings["learning_rate"]) == (1, 16, 1e-3)
+    with pytest.raises(ConfigError, match=r"training\.epochs: .*received 0"):
+        train(experiment, epochs=0)
+
+
+def test_the_state_has_all_that_resuming_needs(experiment: Experiment) -> None:
+    """The history and the generator of the order, set as they were, choose what the uninterrupted run chose."""
+    orders: list[Any] = []
+
+    class Keep(Callback):
+        """Keeps the generator's state after each epoch."""
+
+        def on_epoch(self, state: LoopState, metrics: EpochMetrics) -> None:
+            """Keep it."""
+            orders.append(state.order.bit_generator.state)
+            assert state.steps == 5 * metrics.epoch
+            assert state.best is not None
+
+    train(experiment, callbacks=[Keep()])
+    generator = np.random.default_rng()
+    generator.bit_generator.state = orders[1]
+    generator.permutation(24)
+    assert generator.bit_generator.state == orders[2]

@@ -1,0 +1,79 @@
+"""``genrebench preprocess``: recordings to spectrograms."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from genrebench.audio.mel import MelConfig
+from genrebench.cli.options import COUNT, PATH, examples
+from genrebench.errors import ConfigError
+
+# Kept short: a report of a thousand failures helps nobody, and the manifest has them all.
+_FAILURES_SHOWN = 20
+
+
+@click.command(
+    help="Turn dataset/genres_original/<genre>/<track>.wav into dataset/genres_mel_npz/<genre>/<track>-<i>.npz.\n\n"
+    "Each track gives --segments Mel spectrograms in dB, each an .npz with the key 'spectrogram'. wav, au, flac, ogg "
+    "and mp3 of any sample rate, mono or stereo, are read. What is there is skipped; a run that was stopped goes on.",
+    epilog=examples(
+        "genrebench preprocess --dataset dataset",
+        "genrebench preprocess --dataset music --output music/coarse --n-mels 64 --hop-length 1024",
+    ),
+)
+@click.option("--dataset", type=PATH, default=Path("dataset"), show_default=True, help="Folder with genres_original/.")
+@click.option("--output", type=PATH, help="Tree to write.  [default: DATASET/genres_mel_npz]")
+@click.option("--segments", default=MelConfig.segments, show_default=True, help="Segments that a track is split into.")
+@click.option(
+    "--track-duration", default=MelConfig.track_duration, show_default=True, help="Seconds used of each track."
+)
+@click.option("--sample-rate", default=MelConfig.sample_rate, show_default=True, help="Samples per second.")
+@click.option("--n-fft", default=MelConfig.n_fft, show_default=True, help="Samples in an FFT window.")
+@click.option("--hop-length", default=MelConfig.hop_length, show_default=True, help="Samples between two frames.")
+@click.option("--n-mels", default=MelConfig.n_mels, show_default=True, help="Mel bands.")
+@click.option("--jobs", type=COUNT, help="Processes.  [default: one per core]")
+def preprocess(dataset: Path, output: Path | None, jobs: int | None, **settings: Any) -> None:
+    """Preprocess a dataset."""
+    run_preprocessing(dataset, MelConfig(**settings), output=output, jobs=jobs)
+
+
+def run_preprocessing(dataset: Path, config: MelConfig, *, output: Path | None = None, jobs: int | None = None) -> None:
+    """Preprocess a dataset, show the progress and report the outcome.
+
+    Raises
+    ------
+    ConfigError
+        If nothing could be processed.
+    """
+    from genrebench.cli.output import echo, echo_err
+    from genrebench.cli.progress import display
+    from genrebench.data.preprocess import TrackResult
+    from genrebench.data.preprocess import preprocess as run
+    from genrebench.system.files import escaped
+    from genrebench.system.memory import keep_freed_memory
+
+    keep_freed_memory()
+    with display("preprocessing", "tracks") as bar:
+
+        def on_track(done: int, total: int, result: TrackResult) -> None:
+            """Move the bar."""
+            bar.update(completed=done, total=total, status=escaped(result.recording.key))
+
+        report = run(dataset, config, output=output, jobs=jobs, on_track=on_track)
+    shape = " x ".join(map(str, config.shape))
+    echo(
+        f"{escaped(report.tree)}: {report.written} tracks written, {report.skipped} already there; "
+        f"{report.segments} segments of {shape} in {len(report.genres)} genres"
+    )
+    if report.orphans:
+        echo_err(
+            f"Note: {len(report.orphans)} tracks in the tree have no recording any more, such as {report.orphans[0]}"
+        )
+    for source, reason in list(report.failures.items())[:_FAILURES_SHOWN]:
+        echo_err(f"Failed: {reason}" if escaped(source) in reason else f"Failed: {escaped(source)}: {reason}")
+    if report.failures:
+        where = f"; {escaped(report.manifest)} lists them" if report.manifest.exists() else ""
+        echo_err(f"{len(report.failures)} recordings failed and were left out{where}")
+    if not report.written and not report.skipped:
+        raise ConfigError("no recording could be processed; see the reasons above")

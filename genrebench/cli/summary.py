@@ -1,0 +1,93 @@
+"""``genrebench summary``: the layer table of a network."""
+
+from pathlib import Path
+
+import click
+from click.core import ParameterSource
+
+from genrebench.cli.options import COUNT, PATH, Size, examples
+from genrebench.cli.output import echo
+from genrebench.errors import ConfigError
+from genrebench.network.architecture import Architecture
+from genrebench.network.genre_cnn import genre_cnn
+from genrebench.network.load import load_architecture
+from genrebench.report.document import Cell, Table
+from genrebench.report.terminal import show
+
+_DEFAULT = genre_cnn()
+
+
+@click.command(
+    help="Print the layer table of the network: output shapes and parameters.",
+    epilog=examples(
+        "genrebench summary",
+        "genrebench summary --input-shape 96x34 --genres 8",
+        "genrebench summary --architecture mine.json",
+    ),
+)
+@click.option("--model", type=PATH, help="Folder of a model, whose network is shown.")
+@click.option("--architecture", type=PATH, help="Network in JSON, or a model.json.")
+@click.option(
+    "--input-shape",
+    type=Size(),
+    default="{}x{}".format(*_DEFAULT.input_shape),
+    show_default=True,
+    help="n_mels x frames of the genre network.",
+)
+@click.option("--genres", type=COUNT, default=_DEFAULT.classes, show_default=True, help="Number of its genres.")
+@click.pass_context
+def summary(
+    ctx: click.Context,
+    *,
+    model: Path | None,
+    architecture: Path | None,
+    input_shape: tuple[int, int],
+    genres: int,
+) -> None:
+    """Print the layer table.
+
+    Parameters
+    ----------
+    model : Path, optional
+        Folder of a model, whose network is shown.
+    architecture : Path, optional
+        File of a network that is shown.
+    input_shape : tuple of int
+        (n_mels, frames), without either.
+    genres : int
+        Number of genres, without either.
+    """
+    if model is not None and architecture is not None:
+        raise ConfigError("expected --model or --architecture, received both")
+    sizes = [name for name in ("input_shape", "genres") if ctx.get_parameter_source(name) != ParameterSource.DEFAULT]
+    if (model or architecture) and sizes:
+        raise ConfigError(f"expected no --{sizes[0].replace('_', '-')} beside a network that has its size")
+    if architecture is not None:
+        network = load_architecture(architecture)
+    elif model is not None:
+        from genrebench.model.model import Model
+
+        network = Model.load(model).architecture
+    else:
+        network = genre_cnn(input_shape, genres)
+    _show(network)
+
+
+def _show(network: Architecture) -> None:
+    """Print the layer table as Keras does."""
+    layers = network.walk()
+    rows = [
+        (f"{layer.name} ({layer.kind})", f"({_axes(layer.output_shape)})", Cell(f"{layer.parameters:,}", numeric=True))
+        for layer in layers
+    ]
+    total, trainable = sum(layer.parameters for layer in layers), sum(layer.trainable_parameters for layer in layers)
+    echo(f"Input: ({_axes(network.input_shape)})")
+    show(Table(("Layer (type)", "Output Shape", "Param #"), rows))
+    echo(f"Total params: {total:,}")
+    echo(f"Trainable params: {trainable:,}")
+    echo(f"Non-trainable params: {total - trainable:,}")
+
+
+def _axes(shape: tuple[int, ...]) -> str:
+    """Format a shape behind the batch axis."""
+    return ", ".join(map(str, ("None", *shape)))

@@ -1,0 +1,96 @@
+"""``genrebench train``: a training run, with a line per epoch."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from genrebench.cli.options import PATH, examples
+from genrebench.training.config import Experiment, default, load_experiment
+
+if TYPE_CHECKING:
+    from genrebench.training import TrainingRun
+
+# Keys of an experiment file, where they are not the options' names.
+_KEYS = {
+    "split": "split.protocol",
+    **{name: f"training.{name}" for name in ("epochs", "learning_rate", "batch_size", "precision")},
+}
+
+
+def _setting(option: str, text: str, **settings: Any) -> Callable[[Any], Any]:
+    """Make an option that overrides the experiment file, whose default is the experiment's."""
+    name = option.removeprefix("--").replace("-", "_")
+    return click.option(option, help=f"{text}  [default: {default(_KEYS.get(name, name))}]", **settings)
+
+
+@click.command(
+    help="Train the network on a spectrogram tree and save it in RESULTS/NAME.\n\n"
+    f"Defaults are {default('training.epochs')} epochs, Adam with a learning rate of "
+    f"{default('training.learning_rate')}, batches of {default('training.batch_size')}, split by "
+    f"{default('split.protocol')}. An experiment file says the same in TOML; options override the file. Ctrl-C ends "
+    "the run and keeps what was learned.",
+    epilog=examples(
+        "genrebench train --backend torch --dataset dataset --name gtzan",
+        "genrebench train --backend torch --experiment experiments/gtzan.toml --epochs 50 --name short",
+        "genrebench train --architecture mine.json --dataset dataset --name mine",
+    ),
+)
+@_setting("--backend", "Framework that trains; genrebench backends lists them.")
+@click.option("--experiment", "file", type=PATH, help="Experiment file in TOML.")
+@_setting("--dataset", "Folder with genres_mel_npz/, or such a tree.", type=PATH)
+@click.option("--architecture", type=PATH, help="Network in JSON, or a model.json.  [default: the genre network]")
+@click.option("--name", help="Folder of the run in RESULTS.  [default: the file's name, or run-DATE-TIME]")
+@_setting("--results", "Folder of all runs.", type=PATH)
+@_setting("--epochs", "Passes through the training part.", type=int)
+@_setting("--learning-rate", "Step size of Adam.", type=float)
+@_setting("--batch-size", "Segments in a step.", type=int)
+@_setting("--precision", "float32, or bfloat16 where the processor has it.")
+@_setting("--split", "track, or segment (leaky: inflates accuracy).")
+@_setting("--seed", "Seed of everything random.", type=int)
+@_setting("--device", "auto, or a device of the backend.")
+@click.option("--overwrite", is_flag=True, help="Replace a run of the same name.")
+def train(*, file: Path | None, overwrite: bool, **options: Any) -> None:
+    """Train a network.
+
+    Parameters
+    ----------
+    overwrite : bool
+        Whether a run of the same name may be replaced.
+    **options : object, optional
+        Settings that override the file's.
+    """
+    from genrebench.cli.main import INTERRUPTED
+
+    settings = {_KEYS.get(name, name): value for name, value in options.items()}
+    if run_training(load_experiment(file, settings), overwrite=overwrite).status == "interrupted":
+        raise click.exceptions.Exit(INTERRUPTED)
+
+
+def run_training(experiment: Experiment, *, overwrite: bool = False) -> "TrainingRun":
+    """Train, show a bar and a line per epoch, and report the outcome.
+
+    Parameters
+    ----------
+    overwrite : bool
+        Whether a run of the same name may be replaced.
+    """
+    from genrebench.cli.output import echo
+    from genrebench.cli.progress import EpochLines, display
+    from genrebench.system.files import escaped
+    from genrebench.system.memory import keep_freed_memory
+    from genrebench.training import train as run
+
+    keep_freed_memory()
+    with display("loading", "batches") as bar:
+        done = run(experiment, overwrite=overwrite, callbacks=[EpochLines(bar)])
+    if done.status == "interrupted":
+        echo("Interrupted; what was learned so far is kept.")
+    echo(f"{escaped(done.folder)}: weights of epoch {done.best.epoch}, the best on the validation part")
+    for part, scores in done.metrics.items():
+        echo(
+            f"{part}: {scores['segment_accuracy']:.1%} of {scores['segments']} segments, "
+            f"{scores['track_accuracy']:.1%} of {scores['tracks']} tracks"
+        )
+    return done

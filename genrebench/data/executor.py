@@ -1,0 +1,68 @@
+"""Where work on many recordings runs: the one seam through which everything parallel goes."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import joblib
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+from genrebench.errors import DatasetError
+from genrebench.system.interrupts import interrupts_ignored
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Executor(Protocol):
+    """Runs one function on many items, in other processes or on other machines."""
+
+    def run(
+        self, function: Callable[[Item], Result], items: Sequence[Item], *, prepare: Callable[[], object]
+    ) -> Iterator[Result]:
+        """Run a function on every item.
+
+        Parameters
+        ----------
+        function : callable
+            Can be pickled, and so can the items and the results; what it raises is raised here.
+        items : sequence
+            What it is given, one at a time.
+        prepare : callable
+            Called once in each process that is started for the work, and never in this one.
+
+        Yields
+        ------
+        object
+            Results, each as soon as it is there. When the iterator is closed, nothing of the work goes on.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class LocalProcesses:
+    """Processes on this machine; a single one is this process itself.
+
+    Attributes
+    ----------
+    jobs : int, optional
+        Number of processes; by default one per core.
+    """
+
+    jobs: int | None = None
+
+    def run(
+        self, function: Callable[[Item], Result], items: Sequence[Item], *, prepare: Callable[[], object]
+    ) -> Iterator[Result]:
+        """See `Executor.run`."""
+        workers = max(1, min(self.jobs or joblib.cpu_count(), len(items)))
+        start = {"initializer": prepare} if workers > 1 else {}
+        parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", **start)
+        try:
+            with interrupts_ignored():  # the workers inherit that, and leave a terminal's Ctrl-C to this process
+                results = parallel(joblib.delayed(function)(item) for item in items)
+            yield from results
+        except TerminatedWorkerError as error:
+            raise DatasetError(
+                "a preprocessing process was ended by the system, probably for lack of memory; use fewer --jobs"
+            ) from error

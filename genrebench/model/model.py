@@ -1,0 +1,389 @@
+"""A trained model: read from its folder, used on recordings by any backend, saved."""
+
+import contextlib
+import dataclasses
+import functools
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrebench.audio.mel import MelConfig
+from genrebench.audio.standardize import Standardizer
+from genrebench.backend.protocol import Network
+from genrebench.backend.registry import load_backend
+from genrebench.errors import AudioError, ConfigError, ModelError
+from genrebench.model.prediction import BATCH, Prediction, spectrogram_batches
+from genrebench.model.storage import (
+    MODEL_FILE,
+    WEIGHTS_FILE,
+    read_document,
+    read_weights,
+    save_document,
+    save_weights,
+)
+from genrebench.network.architecture import Architecture
+from genrebench.network.numerics import log_softmax
+from genrebench.network.types import Weights
+from genrebench.system.files import StrPath
+from genrebench.system.prefetch import prefetch
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Model:
+    """A network with its weights, and all that a recording needs to become its input.
+
+    Reading a model imports no framework. The network is built by `backend` when the first prediction asks for it, and
+    then kept; ``dataclasses.replace(model, backend="keras")`` is the same model on another one.
+
+    Attributes
+    ----------
+    architecture : Architecture
+        The network.
+    weights : dict of str to ndarray
+        Its canonical weights.
+    mel : MelConfig or None
+        How recordings become spectrograms; None if the model was trained on another program's spectrograms, and so
+        cannot take recordings.
+    standardizer : Standardizer
+        What is done to the spectrograms.
+    genres : tuple of str
+        Name of each logit.
+    document : dict
+        What is known of its training, in plain JSON types: all of ``model.json`` for a model that was read.
+    folder : Path, optional
+        Where it was read.
+    backend : str
+        Backend that runs it; any can, whichever trained it.
+    device : str
+        ``auto``, or one of the backend's devices.
+
+    Raises
+    ------
+    ConfigError
+        If the network has another input or other classes than the rest.
+
+    See Also
+    --------
+    genrebench.list_backends : What `backend` can be.
+
+    Examples
+    --------
+    >>> import genrebench as gb
+    >>> model = gb.load("results/gtzan")
+    >>> model
+    Model('results/gtzan': 475,594 parameters, 128 x 130, 10 genres)
+    >>> for prediction in model.predict_many(["song.wav", "absent.wav"]):
+    ...     print(prediction if isinstance(prediction, gb.GenrebenchError) else prediction.segments)
+    3
+    absent.wav: cannot be read (No such file or directory)
+    """
+
+    architecture: Architecture
+    weights: Weights
+    mel: MelConfig | None
+    standardizer: Standardizer
+    genres: tuple[str, ...]
+    document: dict[str, Any] = field(default_factory=dict)
+    folder: Path | None = None
+    backend: str = "torch"
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Check that the parts fit together.
+
+        Raises
+        ------
+        ConfigError
+            If the network has another input or other classes than the rest.
+        """
+        if len(self.genres) != self.architecture.classes or len(set(self.genres)) != len(self.genres):
+            raise ConfigError(
+                f"genres: expected {self.architecture.classes} names, one per logit, received {list(self.genres)}"
+            )
+        if self.mel is not None and self.mel.shape != self.architecture.input_shape[:2]:
+            raise ConfigError(
+                f"mel: expected settings that give {self.architecture.input_shape[:2]} as the network's input, "
+                f"received {self.mel.shape}"
+            )
+
+    def __repr__(self) -> str:
+        """Describe the model in one line."""
+        parameters = sum(weight.size for weight in self.weights.values())
+        height, width = self.architecture.input_shape[:2]
+        where = repr(str(self.folder)) if self.folder else "in memory"
+        return f"Model({where}: {parameters:,} parameters, {height} x {width}, {len(self.genres)} genres)"
+
+    @classmethod
+    def load(cls, path: StrPath, *, backend: str = "torch", device: str = "auto") -> Self:
+        """Read a model and check that its parts fit together.
+
+        Parameters
+        ----------
+        path : str or PathLike
+            Folder of the model, such as ``results/gtzan``.
+        backend : str
+            Backend that is to run it: ``torch``, ``keras``, ``numpy`` or any other that is installed.
+        device : str
+            ``auto``, or one of the backend's devices, such as ``cpu``.
+
+        Returns
+        -------
+        Model
+            The model; no framework is imported before its first prediction.
+
+        Raises
+        ------
+        ModelError
+            If a file is missing or damaged, or does not fit the others.
+
+        Examples
+        --------
+        >>> import genrebench as gb
+        >>> gb.load("results/gtzan").predict("song.wav").genre
+        'hiphop'
+        """
+        folder = Path(path)
+        document = read_document(folder)
+        try:
+            mel = document["mel"]
+            model = cls(
+                architecture=Architecture.from_json(document["architecture"]),
+                weights={},
+                mel=None if mel is None else MelConfig.from_json(mel),
+                # Format 1 writes the word as the first version did.
+                standardizer=Standardizer.from_json(document["standardiser"]),
+                genres=tuple(document["genres"]),
+                document=document,
+                folder=folder,
+                backend=backend,
+                device=device,
+            )
+            if model.mel and document["mel_fingerprint"] != model.mel.fingerprint():
+                raise ConfigError(
+                    "mel: expected spectrograms as this version makes them, received another version's; train again"
+                )
+            expected_hash = document["weights"]["sha256"]
+            finished = document["status"] != "running"
+        except (KeyError, TypeError) as error:
+            raise ModelError(
+                f"expected a complete model description, found none of {error}", path=folder / MODEL_FILE
+            ) from error
+        except ConfigError as error:
+            raise ModelError(str(error), path=folder / MODEL_FILE) from error
+        weights, received_hash = read_weights(folder / WEIGHTS_FILE)
+        try:
+            model.architecture.check_weights(weights)
+        except ConfigError as error:
+            raise ModelError(
+                f"{error}; it does not belong to the model.json beside it", path=folder / WEIGHTS_FILE
+            ) from error
+        # A run that still goes on may replace the weights a moment before it says so in model.json.
+        if finished and received_hash != expected_hash:
+            raise ModelError(
+                "expected the weights that model.json was written for (SHA-256 "
+                f"{str(expected_hash)[:12]}...), received others; restore the folder or train again",
+                path=folder / WEIGHTS_FILE,
+            )
+        return dataclasses.replace(model, weights=weights)
+
+    def save(self, folder: StrPath) -> None:
+        """Write the model: its weights, then ``model.json``, each as a whole or not at all.
+
+        Parameters
+        ----------
+        folder : str or PathLike
+            Where to; made if it does not exist. A model that is there is replaced.
+
+        Examples
+        --------
+        >>> import genrebench as gb
+        >>> model = gb.load("results/gtzan")
+        >>> model.save("copy")
+        >>> gb.load("copy").genres == model.genres
+        True
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        digest = save_weights(folder / WEIGHTS_FILE, self.weights)
+        document = {**self.document, "weights": {**self.document.get("weights", {}), "sha256": digest}}
+        document.setdefault("status", "finished")
+        save_document(folder, document | self._parts())
+
+    def _parts(self) -> dict[str, Any]:
+        """Describe what is needed to use the weights, in plain JSON types."""
+        return {
+            "architecture": self.architecture.to_json(),
+            "mel": dataclasses.asdict(self.mel) if self.mel else None,
+            "mel_fingerprint": self.mel.fingerprint() if self.mel else None,
+            "standardiser": dataclasses.asdict(self.standardizer),
+            "genres": list(self.genres),
+        }
+
+    @functools.cached_property
+    def network(self) -> Network:
+        """The network that `backend` built, on its first use."""
+        _, implementation = load_backend(self.backend)
+        return implementation.build(self.architecture, self.weights, dtype="float32", device=self.device)
+
+    def predict(self, path: StrPath) -> Prediction:
+        """Classify one recording, from its beginning to its end.
+
+        Parameters
+        ----------
+        path : str or PathLike
+            Recording in any format, sample rate and length.
+
+        Returns
+        -------
+        Prediction
+            Probabilities of the genres, aggregated over its segments by their mean log-probability.
+
+        Raises
+        ------
+        AudioError
+            If the recording cannot be decoded, or holds nothing that can be classified.
+        ModelError
+            If the model does not know how recordings become its inputs.
+        BackendError
+            If the backend is unavailable.
+
+        Examples
+        --------
+        >>> import genrebench as gb
+        >>> prediction = gb.load("results/gtzan").predict("song.wav")
+        >>> prediction.segments
+        3
+        >>> round(sum(prediction.probabilities.values()), 6)
+        1.0
+        """
+        prediction = next(self.predict_many([path]))
+        if isinstance(prediction, AudioError):
+            raise prediction
+        return prediction
+
+    def predict_many(self, paths: Iterable[StrPath]) -> Generator[Prediction | AudioError, None, None]:
+        """Classify recordings, the next one being decoded while the network works on the last.
+
+        Parameters
+        ----------
+        paths : iterable of str or PathLike
+            Recordings in any format, sample rate and length.
+
+        Returns
+        -------
+        generator of Prediction or AudioError
+            For each recording in turn, what `predict` would return or raise. Memory grows neither with the number of
+            recordings nor with their length.
+
+        Raises
+        ------
+        ModelError
+            If the model does not know how recordings become its inputs.
+        BackendError
+            If the backend is unavailable.
+
+        Examples
+        --------
+        >>> import genrebench as gb
+        >>> model = gb.load("results/gtzan")
+        >>> [prediction.genre for prediction in model.predict_many(["song.wav", "song.wav"])]
+        ['hiphop', 'hiphop']
+        """
+        if self.mel is None:
+            raise ModelError(
+                "expected a model that knows its Mel settings; this one was trained on a tree without a "
+                "manifest, so recordings cannot be prepared for it",
+                path=self.folder or "model",
+            )
+        _ = self.network  # an unavailable backend is known before anything is decoded
+        return self._predictions(spectrogram_batches(map(Path, paths), self.mel))
+
+    def predict_spectrograms(self, spectrograms: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Classify spectrograms, each on its own.
+
+        Parameters
+        ----------
+        spectrograms : ndarray of float32 [shape=(n, n_mels, frames)]
+            In dB, as `genrebench.mel_spectrogram` makes them: not standardized. Each of the network's input shape.
+
+        Returns
+        -------
+        ndarray of float64 [shape=(n, classes)]
+            Probabilities in the order of `genres`; each row sums to 1.
+
+        Raises
+        ------
+        ConfigError
+            If the spectrograms have another shape than the network's input.
+        BackendError
+            If the backend is unavailable.
+
+        Examples
+        --------
+        >>> import genrebench as gb
+        >>> data = gb.load_dataset("dataset")
+        >>> gb.load("results/gtzan").predict_spectrograms(data.spectrograms[:4]).shape
+        (4, 10)
+        """
+        shape = self.architecture.input_shape[:2]
+        if spectrograms.ndim != 3 or spectrograms.shape[1:] != shape:
+            raise ConfigError(f"expected spectrograms (n, {shape[0]}, {shape[1]}), received {spectrograms.shape}")
+        parts = [
+            np.exp(self._log_probabilities(spectrograms[start : start + BATCH]))
+            for start in range(0, len(spectrograms), BATCH)
+        ]
+        return np.concatenate([np.empty((0, len(self.genres))), *parts])
+
+    def _log_probabilities(self, spectrograms: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Run the network on some spectrograms."""
+        return log_softmax(self.network.logits(self.standardizer.apply(spectrograms)[..., np.newaxis]))
+
+    def _predictions(
+        self, batches: Iterator[tuple[Path, NDArray[np.float32] | AudioError | None]]
+    ) -> Generator[Prediction | AudioError, None, None]:
+        """Classify recordings, whose spectrograms are made ahead."""
+        segments: list[NDArray[np.float64]] = []
+        with closing(prefetch(batches)) as prepared:
+            for path, batch in prepared:
+                if isinstance(batch, AudioError):
+                    yield batch
+                    segments = []
+                elif batch is not None:
+                    segments.append(self._log_probabilities(batch))
+                else:
+                    yield Prediction.of_segments(path, np.concatenate(segments), self.genres)
+                    segments = []
+
+
+def newest_model(results: StrPath) -> Path:
+    """Find the model that was trained last.
+
+    Parameters
+    ----------
+    results : str or PathLike
+        Folder of runs.
+
+    Returns
+    -------
+    Path
+        Folder of the newest run that can take recordings; broken ones, and those without Mel settings, do not count.
+
+    Raises
+    ------
+    ModelError
+        If there is none.
+    """
+    created = {}
+    for path in Path(results).glob(f"*/{MODEL_FILE}"):
+        with contextlib.suppress(ModelError):
+            created[path.parent] = str(read_document(path.parent).get("created", ""))
+    for folder in sorted(created, key=lambda folder: (created[folder], folder.name), reverse=True):
+        with contextlib.suppress(ModelError):
+            if Model.load(folder).mel is not None:
+                return folder
+    raise ModelError("expected a trained model, found none; run genrebench train, or give --model", path=results)

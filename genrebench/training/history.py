@@ -1,0 +1,153 @@
+"""What a training run measured, epoch by epoch: as a table and as curves."""
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrebench.backend.protocol import BatchMetrics
+from genrebench.network.architecture import Architecture
+from genrebench.network.layers import BatchNormalization
+from genrebench.network.numerics import accuracy, cross_entropy
+
+# Share of their initial values that running statistics may still hold when validation is worth reading.
+_REMAINDER = 0.05
+
+
+@dataclass(frozen=True)
+class EpochMetrics:
+    """One row of the log.
+
+    Attributes
+    ----------
+    epoch : int
+        Number, from 1.
+    train_loss, train_accuracy : float
+        Mean over the epoch's segments, each measured in its batch before the update, with dropout.
+    validation_loss, validation_accuracy : float
+        Measured after the epoch, in evaluation mode.
+    seconds : float
+        Time of the epoch.
+    saved : bool
+        Whether it improved validation, and its weights were saved.
+    """
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    seconds: float
+    saved: bool = False
+
+    @classmethod
+    def measured(
+        cls,
+        epoch: int,
+        steps: Sequence[BatchMetrics],
+        logits: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        seconds: float,
+    ) -> "EpochMetrics":
+        """Summarize an epoch.
+
+        Parameters
+        ----------
+        steps : sequence of BatchMetrics
+            What its training steps measured.
+        logits : ndarray of float32 [shape=(n, classes)]
+            Validation part, after the epoch.
+        labels : ndarray of int64 [shape=(n,)]
+            Its genres.
+        seconds : float
+            Time of the epoch.
+        """
+        size = sum(step.size for step in steps)
+        return cls(
+            epoch=epoch,
+            train_loss=sum(step.loss * step.size for step in steps) / size,
+            train_accuracy=sum(step.correct for step in steps) / size,
+            validation_loss=cross_entropy(logits, labels),
+            validation_accuracy=accuracy(logits, labels),
+            seconds=round(seconds, 3),
+        )
+
+    def improves_on(self, other: "EpochMetrics | None") -> bool:
+        """Return whether validation got better: a higher accuracy, or an equal one with a lower loss.
+
+        Parameters
+        ----------
+        other : EpochMetrics, optional
+            The best epoch so far.
+        """
+        if other is None:
+            return True
+        return (-self.validation_accuracy, self.validation_loss) < (-other.validation_accuracy, other.validation_loss)
+
+
+def log_csv(history: Sequence[EpochMetrics]) -> bytes:
+    """Write the epochs as a table, one row per epoch."""
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(field.name for field in fields(EpochMetrics))
+    writer.writerows(astuple(row) for row in history)
+    return table.getvalue().encode()
+
+
+def settling_steps(architecture: Architecture) -> int:
+    """Count the steps after which batch normalization's running statistics have forgotten where they started.
+
+    Validation and inference rest on these statistics. With a momentum of 0.99 it takes some 300 steps until 5 % of
+    their initial values are left; before that, validation figures stand near chance, however well training goes.
+
+    Returns
+    -------
+    int
+        0 for a network without batch normalization.
+    """
+    momenta = [node.layer.momentum for node in architecture.walk() if isinstance(node.layer, BatchNormalization)]
+    momentum = max(momenta, default=0.0)
+    if momentum == 0:
+        return 0
+    return math.ceil(math.log(_REMAINDER) / math.log(momentum))
+
+
+def training_curves(history: Sequence[EpochMetrics], *, title: str) -> bytes:
+    """Draw loss and accuracy over the epochs of a run.
+
+    Parameters
+    ----------
+    history : sequence of EpochMetrics
+        At least one row, and one that was saved.
+    title : str
+        Name of the run.
+
+    Returns
+    -------
+    bytes
+        A PNG.
+    """
+    from matplotlib.figure import Figure  # without pyplot: no window system, no global state
+
+    numbers = [row.epoch for row in history]
+    best = max((row for row in history if row.saved), key=lambda row: row.epoch)
+    figure = Figure(figsize=(10, 4), dpi=120, layout="constrained")
+    panels = figure.subplots(1, 2)
+    for axes, quantity in zip(panels, ("loss", "accuracy"), strict=True):
+        for part, color in (("train", "tab:blue"), ("validation", "tab:orange")):
+            values = [getattr(row, f"{part}_{quantity}") for row in history]
+            axes.plot(numbers, values, color=color, label=part, linewidth=1.2, marker="." if len(history) < 30 else "")
+        axes.axvline(best.epoch, color="gray", linestyle=":", label=f"saved (epoch {best.epoch})")
+        axes.set(xlabel="epoch", ylabel=quantity)
+        axes.grid(alpha=0.3)
+        axes.legend(loc="lower left" if quantity == "loss" else "lower right")
+    panels[0].set(yscale="log", ylabel="cross-entropy in nats")
+    panels[1].set(ylim=(0, 1.02))
+    figure.suptitle(title)
+    content = io.BytesIO()
+    figure.savefig(content, format="png")
+    return content.getvalue()

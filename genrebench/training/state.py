@@ -1,0 +1,129 @@
+"""Where a run stands, and what may be added to it: callbacks that the loop tells what happens."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrebench.audio.standardize import Standardizer
+from genrebench.backend.protocol import BatchMetrics, Trainable
+from genrebench.data.dataset import Dataset, load_dataset
+from genrebench.data.splits import Split, leaking_tracks, split_dataset
+from genrebench.network.architecture import Architecture
+from genrebench.training.config import Experiment
+from genrebench.training.history import EpochMetrics
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a run trains on.
+
+    Attributes
+    ----------
+    dataset : Dataset
+        All segments; its spectrograms are standardized in place.
+    split : Split
+        Its parts.
+    standardizer : Standardizer
+        Statistics of the training part, already applied.
+    leaking : int
+        Number of tracks that stand on both sides of the split.
+    """
+
+    dataset: Dataset
+    split: Split
+    standardizer: Standardizer
+    leaking: int
+
+    @property
+    def inputs(self) -> NDArray[np.float32]:
+        """View the spectrograms as inputs of the network.
+
+        Returns
+        -------
+        ndarray of float32 [shape=(segments, n_mels, frames, 1)]
+            All segments, standardized.
+        """
+        return self.dataset.spectrograms[..., np.newaxis]
+
+
+def load_training_data(experiment: Experiment) -> TrainingData:
+    """Read, split and standardize the data of an experiment; no file is read again.
+
+    Raises
+    ------
+    DatasetError
+        If the data cannot be used.
+    """
+    dataset = load_dataset(experiment.dataset)
+    split = split_dataset(dataset, seed=experiment.seed, **experiment.split.model_dump())
+    standardizer = Standardizer.fit(dataset.spectrograms, split.train)
+    standardizer.apply(dataset.spectrograms, out=dataset.spectrograms)
+    return TrainingData(dataset, split, standardizer, len(leaking_tracks(dataset, split)))
+
+
+@dataclass
+class LoopState:
+    """Where a run stands. What the next step depends on is here, and nowhere else.
+
+    The first three follow from the experiment and never change. To go on with a run later, the others must be saved:
+    the network's weights and training state, the state of `order`, `history` and `steps`.
+
+    Attributes
+    ----------
+    experiment : Experiment
+        What the run was told.
+    data : TrainingData
+        What it trains on.
+    architecture : Architecture
+        What it trains.
+    network : Trainable
+        The network, with optimizer and random stream of dropout.
+    order : Generator
+        Shuffles the segments anew for each epoch.
+    history : list of EpochMetrics
+        One row per finished epoch.
+    steps : int
+        Steps done in all epochs.
+    """
+
+    experiment: Experiment
+    data: TrainingData
+    architecture: Architecture
+    network: Trainable
+    order: np.random.Generator
+    history: list[EpochMetrics] = field(default_factory=list)
+    steps: int = 0
+
+    @property
+    def best(self) -> EpochMetrics | None:
+        """Look up the epoch whose weights are saved; None before the first."""
+        return next((row for row in reversed(self.history) if row.saved), None)
+
+
+class Callback:
+    """What is told of a run while it goes on; each method does nothing unless it is overridden.
+
+    An exception raised here ends the run.
+    """
+
+    def on_start(self, state: LoopState) -> None:
+        """Be told that data and network are ready."""
+
+    def on_step(self, state: LoopState, metrics: BatchMetrics) -> None:
+        """Be told what a training step measured."""
+
+    def on_epoch(self, state: LoopState, metrics: EpochMetrics) -> None:
+        """Be told that an epoch is done; its row is the last of the history."""
+
+    def on_end(self, state: LoopState, status: str, scores: dict[str, Any]) -> None:
+        """Be told how the run ended, if at least one epoch was saved.
+
+        Parameters
+        ----------
+        status : str
+            ``finished``, ``interrupted`` or ``failed``.
+        scores : dict
+            Scores of the saved weights by part; empty for a run that failed.
+        """

@@ -1,0 +1,73 @@
+"""The bar, the lines beside it, and those of an epoch."""
+
+import io
+import re
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from genrebench.cli.progress import display, epoch_line, settling_note
+from genrebench.network.genre_cnn import genre_cnn
+from genrebench.training import EpochMetrics
+
+METRICS = EpochMetrics(291, 0.0, 1.0, validation_loss=6.2447, validation_accuracy=0.62, seconds=1.31, saved=True)
+
+
+def test_without_a_terminal_there_are_lines_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    """There are results on standard output, notes on standard error, no bar."""
+    with display("working", "things", total=2) as bar:
+        bar.update(advance=1, status="on it")
+        bar.echo("result [bold]")
+        bar.echo_err("note\n")
+    assert capsys.readouterr() == ("result [bold]\n", "note\\n\n")
+
+
+def test_in_a_terminal_an_error_goes_above_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written by the console that has the bar, which takes it away for that moment."""
+    monkeypatch.setattr("sys.stderr", SimpleNamespace(isatty=lambda: True))
+    console = Console(file=io.StringIO(), force_terminal=True, width=80)
+    with display("working", "things", total=2, console=console) as bar:
+        bar.update(advance=1, refresh=True)
+        bar.echo_err("Error: it failed")
+    assert isinstance(console.file, io.StringIO)
+    assert "\x1b[2KError: it failed" in console.file.getvalue()
+
+
+def test_an_error_that_is_redirected_stays_out_of_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It goes where standard error goes."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=80)
+    with display("working", "things", total=2, console=console) as bar:
+        bar.echo_err("Error: it failed")
+    assert isinstance(console.file, io.StringIO)
+    assert "Error" not in console.file.getvalue()
+    assert capsys.readouterr().err == "Error: it failed\n"
+
+
+def test_an_epoch_s_line_fits_80_columns() -> None:
+    """The longest one of 300 epochs, and one that is aligned with it."""
+    line = epoch_line(METRICS, 300)
+    assert line == "epoch 291/300  train 0.0000 100.0 %  validation 6.2447  62.0 %  1.3 s  saved"
+    longest = replace(METRICS, validation_accuracy=1.0, seconds=999.9, validation_loss=12.3456)
+    assert len(epoch_line(longest, 300)) <= 80
+    first = replace(METRICS, epoch=1, train_loss=2.3456, train_accuracy=0.098, saved=False)
+    assert epoch_line(first, 300) == "epoch   1/300  train 2.3456   9.8 %  validation 6.2447  62.0 %  1.3 s"
+
+
+@pytest.mark.parametrize(
+    ("epochs", "words"),
+    [
+        (300, "the first 299 steps, which .* take to settle, until epoch 38$"),
+        (38, "until epoch 38$"),
+        (37, "and this run has 296 in all; use more --epochs or a smaller --batch-size$"),
+    ],
+)
+def test_the_note_on_early_validation_counts_the_run_s_own_steps(epochs: int, words: str) -> None:
+    """Eight steps per epoch: 38 epochs are enough, 37 are not."""
+    experiment = SimpleNamespace(training=SimpleNamespace(epochs=epochs))
+    state: Any = SimpleNamespace(architecture=genre_cnn(), experiment=experiment, history=[METRICS], steps=8)
+    assert re.search(words, settling_note(state))

@@ -1,0 +1,64 @@
+"""What a run measured: rows, which one is better, the table, the curves, and when validation is worth reading."""
+
+import io
+from dataclasses import replace
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from genrebench.backend.protocol import BatchMetrics
+from genrebench.network.architecture import Architecture
+from genrebench.network.genre_cnn import genre_cnn
+from genrebench.network.layers import BatchNormalization, Dense, Flatten
+from genrebench.training.history import EpochMetrics, log_csv, settling_steps, training_curves
+
+ROW = EpochMetrics(1, 0.0, 0.0, validation_loss=1.0, validation_accuracy=0.5, seconds=0.25, saved=True)
+
+
+def test_epochs_are_compared_by_accuracy_then_loss() -> None:
+    """A higher accuracy wins; at equal accuracy the lower loss; equal epochs do not."""
+    assert ROW.improves_on(None)
+    assert not ROW.improves_on(ROW)
+    assert replace(ROW, validation_loss=0.9).improves_on(ROW)
+    assert replace(ROW, validation_accuracy=0.6, validation_loss=9.0).improves_on(ROW)
+    assert not replace(ROW, validation_accuracy=0.4, validation_loss=0.1).improves_on(ROW)
+
+
+def test_an_epoch_is_the_mean_over_its_segments() -> None:
+    """A batch counts by its size; validation is that of the logits."""
+    steps = [BatchMetrics(4, 1.0, 2), BatchMetrics(1, 6.0, 1)]
+    row = EpochMetrics.measured(3, steps, np.zeros((2, 2), np.float32), np.array([0, 1]), 1.23456)
+    assert (row.epoch, row.train_loss, row.train_accuracy, row.seconds) == (3, 2.0, 0.6, 1.235)
+    assert row.validation_loss == pytest.approx(np.log(2))
+    assert (row.validation_accuracy, row.saved) == (0.5, False)
+
+
+def test_the_table_has_one_row_per_epoch() -> None:
+    """With the names of the fields above."""
+    lines = log_csv([ROW, replace(ROW, epoch=2, saved=False)]).decode().splitlines()
+    assert lines[0] == "epoch,train_loss,train_accuracy,validation_loss,validation_accuracy,seconds,saved"
+    assert lines[1:] == ["1,0.0,0.0,1.0,0.5,0.25,True", "2,0.0,0.0,1.0,0.5,0.25,False"]
+
+
+def test_curves_are_a_picture_of_the_epochs() -> None:
+    """A PNG that changes with what was measured."""
+    rows = [replace(ROW, train_loss=1.0), replace(ROW, epoch=2, train_loss=0.5, saved=False)]
+    picture = training_curves(rows, title="run")
+    assert np.ptp(matplotlib.image.imread(io.BytesIO(picture))[..., :3]) > 0.5
+    other = training_curves([rows[0], replace(rows[1], train_loss=0.1)], title="run")
+    assert other != picture
+
+
+@pytest.mark.parametrize(("momentum", "steps"), [(0.99, 299), (0.9, 29), (0.0, 0)])
+def test_running_statistics_settle_by_their_momentum(momentum: float, steps: int) -> None:
+    """After these steps less than 5 % of the initial values is left, one step earlier more."""
+    architecture = Architecture((4, 4, 1), (Flatten(), BatchNormalization(momentum=momentum), Dense(2)))
+    assert settling_steps(architecture) == steps
+    assert momentum**steps <= 0.05 < momentum ** (steps - 1) if steps else True
+
+
+def test_the_slowest_statistics_count_and_others_do_not() -> None:
+    """The genre network needs 299 steps, one without batch normalization none."""
+    assert settling_steps(genre_cnn()) == 299
+    assert settling_steps(Architecture((4, 4, 1), (Flatten(), Dense(2)))) == 0
