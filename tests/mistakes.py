@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from genrebench_torch import backend, layers, network, optimizer, weights
+from genrebench_torch import backend, convpool, layers, network, optimizer, weights
 from torch.nn import functional as F
 
 from genrebench.network import Architecture, Weights
@@ -49,7 +49,7 @@ def symmetric_padding(patch: Any) -> None:
     def windows(self: Any, size: Any) -> Any:
         """Say that pooling pads both sides alike."""
         pool = self.layer.pool_size
-        return layers.PoolWindows(pool, self.layer.strides, tuple(each // 2 for each in pool))
+        return convpool.PoolWindows(pool, self.layer.strides, tuple(each // 2 for each in pool))
 
     patch.setattr(layers.MaxPool, "windows", windows)
 
