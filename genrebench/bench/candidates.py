@@ -115,7 +115,8 @@ def preprocess_parts(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, 
 
 def infer(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
     """Classify ``recordings`` with ``model`` after start-up; note seconds, and the probabilities of each file."""
-    from genrebench.model.model import Model, Prediction
+    from genrebench.model.model import Model
+    from genrebench.model.prediction import Prediction
 
     model = Model.load(options["model"])
     model.predict(options["recordings"][0])

@@ -11,7 +11,8 @@ import click
 
 from genrebench.cli.options import COUNT, PATH, Word, examples
 from genrebench.errors import AudioError
-from genrebench.model.model import Model, Prediction, newest_model
+from genrebench.model.model import Model, newest_model
+from genrebench.model.prediction import Prediction
 from genrebench.system.files import escaped
 
 # A name so much longer than most stands out of its column instead of widening it for all.

@@ -10,7 +10,7 @@ from genrebench.network.types import Array
 
 
 def pack(value: Any, path: str = "") -> dict[str, Array]:
-    """Flatten dataclasses and dictionaries of arrays, numbers and texts, under names such as ``steps/weights/dense/bias``.
+    """Flatten dataclasses and dictionaries of arrays, numbers and texts, by names such as ``steps/weights/dense/bias``.
 
     None and empty texts are left out; `path` is what the names begin with.
     """

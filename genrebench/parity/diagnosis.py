@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from genrebench.backend.numpy_info import INFO as NUMPY
+from genrebench.backend.numpy_reference import INFO as NUMPY
 from genrebench.parity.answers import run_here
 from genrebench.parity.context import Context
 from genrebench.parity.ledger.base import explain

@@ -11,7 +11,7 @@ from tests.plugins import use_plugins, write_plugin
 # Its logits are off by a thousandth, and one layer kind is not there.
 WRONG = """
 from dataclasses import replace
-from genrebench.backend.numpy_info import INFO as NUMPY
+from genrebench.backend.numpy_reference import INFO as NUMPY
 from genrebench.backend.numpy_reference import NumpyBackend
 INFO = replace(NUMPY, name="wrong", implementation="wrong:Wrong")
 class Wrong:

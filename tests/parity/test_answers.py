@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from genrebench.backend.numpy_info import INFO
 
+from genrebench.backend.numpy_reference import INFO
 from genrebench.errors import BackendError, WorkerError
 from genrebench.network.architecture import Architecture
 from genrebench.network.layers import Conv2D, Dense, Flatten

@@ -27,7 +27,7 @@ BACKEND = Wrong()
 
 
 def test_results_come_one_by_one_and_say_where_they_are_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """First backend and versions, then each result with its traceback; this process does not know the plugin."""
+    """First the backend and its versions, then each result with its traceback; this process lacks the plugin."""
     use_plugins(
         monkeypatch, write_plugin(tmp_path, "elsewhere", {"elsewhere": "elsewhere:INFO"}, {"elsewhere": ELSEWHERE})
     )

@@ -19,7 +19,7 @@ FITTED_VALUES = 3
 
 @dataclass(frozen=True)
 class Case:
-    """A tensor that may diverge: what was received, what is right, and, in subclasses, what is needed to recompute it."""
+    """A tensor that may diverge: what was received, what is right, and in subclasses what it takes to recompute it."""
 
     received: Array
     expected: Array
