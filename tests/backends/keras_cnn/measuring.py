@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from genrebench.backend import Adam, AdamState
 from genrebench.errors import BackendError, ConfigError
 from genrebench.network import Architecture, Weights, genre_cnn, layers
+from genrebench.network.sampling import random_inputs, random_weights
 
 ENGINES = {"tensorflow": "KERAS", "jax": "KERAS_JAX", "torch": "KERAS_TORCH"}
 # Windows and strides that are not square, sizes that do not divide, normalization of vectors, names of one's own.
@@ -37,6 +38,8 @@ ODD = Architecture(
         layers.Dense(3, name="scores 1"),
     ),
 )
+# What a network ends in is taken for logits, whatever it is.
+ENDS_IN_SOFTMAX = Architecture((4, 4, 1), (layers.Flatten(), layers.Dense(3), layers.Activation("softmax")))
 ARCHITECTURES = {"brief": genre_cnn(), "odd": ODD}
 SIZES = {"brief": 4, "odd": 6}
 ADAM = Adam(learning_rate=3e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-6)
@@ -258,6 +261,9 @@ def measure(engine: str, folder: Path) -> None:
     measure_specification(backend, arrays, facts)
     measure_refusals(engine, arrays, facts)
     measure_plain_adam(arrays)
+    x, labels = random_inputs(ENDS_IN_SOFTMAX, 5)
+    network = backend.build(ENDS_IN_SOFTMAX, random_weights(ENDS_IN_SOFTMAX, 0), dtype="float64", device="cpu")
+    facts["loss behind a softmax"], _ = network.loss_and_gradients(x, labels)
     np.savez(folder / "arrays.npz", **arrays)  # type: ignore[arg-type]  # the names are not allow_pickle
     (folder / "facts.json").write_text(json.dumps(facts))
 

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from genrebench.network.reference import ReferenceNetwork
+from genrebench.network.sampling import random_inputs, random_weights
 from tests.backends.keras_cnn.conftest import Results
 from tests.backends.keras_cnn.formulas import adam_formula, reference, worst
-from tests.backends.keras_cnn.measuring import ARCHITECTURES, make_case
+from tests.backends.keras_cnn.measuring import ARCHITECTURES, ENDS_IN_SOFTMAX, make_case
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -101,3 +103,10 @@ def test_weights_are_rounded_once_to_float32(results: Results) -> None:
 def test_inputs_may_be_read_only_and_strided(results: Results) -> None:
     """An array that cannot be shared is copied."""
     np.testing.assert_allclose(results.arrays["odd|reversed"][::-1], results.arrays["odd|locked"], rtol=1e-4)
+
+
+def test_the_loss_is_that_of_the_output_even_behind_a_softmax(results: Results) -> None:
+    """Keras by itself would look through the softmax at what was before it."""
+    network = ReferenceNetwork(ENDS_IN_SOFTMAX, random_weights(ENDS_IN_SOFTMAX, 0), dtype="float64")
+    expected, _ = network.loss_and_gradients(*random_inputs(ENDS_IN_SOFTMAX, 5))
+    assert results.facts["loss behind a softmax"] == pytest.approx(expected, rel=1e-12)
