@@ -2,14 +2,12 @@
 
 import os
 import re
-import runpy
 import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from genrebench.testing import check_names
@@ -60,7 +58,9 @@ def installed(site: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_page_lists_the_checks_of_the_kit() -> None:
     """By name, in the order in which they run."""
     _, section = PAGE.split("\n## The checks\n")
-    assert tuple(re.findall(r"^- `([^`]+)`: ", section, flags=re.MULTILINE)) == check_names()
+    assert tuple(re.findall(r"^- `([^`]+)`: ", section, flags=re.MULTILINE)) == tuple(
+        name for name in check_names() if not name.startswith("layer-")
+    )
 
 
 @pytest.mark.usefixtures("installed")
@@ -83,7 +83,7 @@ def test_the_backend_passes_the_kit() -> None:
     checked = run("-m", "genrebench", "check", "functional")
     assert checked.returncode == 0, checked.stdout
     statuses = dict(re.findall(r"^  (\S+) +(\w+)", checked.stdout, flags=re.MULTILINE))
-    assert statuses == {name: "skipped" if name == "training" else "passed" for name in check_names()}
+    assert statuses == {name: "skipped" if name.startswith("training") else "passed" for name in check_names()}
     tally = re.search(r"^\d+ ran: .* skipped", checked.stdout, flags=re.MULTILINE)
     assert tally is not None
     assert tally[0] in PAGE
@@ -91,20 +91,10 @@ def test_the_backend_passes_the_kit() -> None:
 
 @pytest.mark.usefixtures("installed")
 def test_the_backend_computes_what_the_reference_does(project: Path) -> None:
-    """The page's comparison runs both backends on one job; no tensor is further off than rounding."""
-    results = runpy.run_path(str(project / "compare.py"))["results"]
-    received, expected = results["functional"], results["numpy"]
-    assert received.arrays.keys() == expected.arrays.keys() == {"logits", "trace", "gradients", "adam"}
-    assert received.values["gradients"] == pytest.approx(expected.values["gradients"], rel=1e-12)
-    for call, tensors in expected.arrays.items():
-        assert received.arrays[call].keys() == tensors.keys()
-        for name, tensor in tensors.items():
-            error = np.linalg.norm(received.arrays[call][name] - tensor)
-            assert tensor.dtype == received.arrays[call][name].dtype == np.float64
-            assert np.linalg.norm(tensor) > 0, (call, name)
-            assert error <= 1e-10 * np.linalg.norm(tensor), (call, name)
-    assert {"conv2d", "batch_normalization/moving_variance"} < expected.arrays["trace"].keys()
-    assert "weights/conv2d/kernel" in expected.arrays["adam"]
+    """The page's comparison runs both backends; every gate holds."""
+    compared = run(project / "compare.py")
+    assert compared.returncode == 0, compared.stdout
+    assert "functional builds the same network as numpy: all" in compared.stdout
 
 
 def test_the_page_s_own_test_fails_for_framework_defaults(
@@ -122,5 +112,5 @@ def test_the_page_s_own_test_fails_for_framework_defaults(
     tested = run("-m", "pytest", "-q", "--tb=short", "--color=no", "-p", "no:cacheprovider", project / "tests")
     assert tested.returncode == 1, tested.stdout
     assert re.findall(r"^E +(?:AssertionError: )?([a-z-]+): ", tested.stdout, flags=re.MULTILINE) == [
-        *("trace", "adam", "dropout-masks"),
+        *("layer-batch-normalization", "trace", "adam", "dropout-masks"),
     ]
