@@ -34,5 +34,5 @@ def test_a_training_state_comes_back_as_it_was_packed() -> None:
 def test_layers_that_a_backend_does_not_build_are_named() -> None:
     """All of them, in one line; none is no error."""
     check_layer_kinds(NETWORK, {"Flatten", "BatchNormalization", "Dense"})
-    with pytest.raises(BackendError, match="received BatchNormalization, Flatten$"):
+    with pytest.raises(BackendError, match=r"received BatchNormalization, Flatten$"):
         check_layer_kinds(NETWORK, {"Dense"})
