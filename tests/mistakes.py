@@ -332,16 +332,29 @@ def _remembering_rate(patch: Any, forward: Callable[[Any, Any], Any]) -> None:
     patch.setitem(layers.BUILDERS, "Dropout", build)
 
 
+def _random_dropout() -> Any:
+    """Make dropout with a random stream of its own, so that what a test sees of it is the same in each run."""
+    generator = torch.Generator().manual_seed(0)
+
+    def drop(x: Any, rate: float) -> Any:
+        """Drop a share of the values and scale the others."""
+        return x * torch.empty_like(x).bernoulli_(1 - rate, generator=generator) / (1 - rate)
+
+    return drop
+
+
 @mistake
 def dropout_in_evaluation(patch: Any) -> None:
     """Drop values whatever the mode."""
-    _remembering_rate(patch, lambda self, x: F.dropout(x, self.rate, training=True))
+    drop = _random_dropout()
+    _remembering_rate(patch, lambda self, x: drop(x, self.rate))
 
 
 @mistake
 def mask_ignored(patch: Any) -> None:
     """Choose at random what is dropped instead of taking the mask."""
-    _remembering_rate(patch, lambda self, x: F.dropout(x, self.rate, training=self.training))
+    drop = _random_dropout()
+    _remembering_rate(patch, lambda self, x: drop(x, self.rate) if self.training else x)
 
 
 @mistake
