@@ -82,13 +82,7 @@ class MelConfig:
     track_duration: float = Field(default=30.0, gt=0, le=86_400)
 
     def __post_init__(self) -> None:
-        """Check that the settings fit together.
-
-        Raises
-        ------
-        ConfigError
-            If a segment is shorter than one FFT window or one hop.
-        """
+        """Check that the settings fit together."""
         if self.segment_samples < self.n_fft:
             raise ConfigError(
                 f"segments: expected segments of at least n_fft = {self.n_fft} samples, received "
@@ -155,11 +149,6 @@ def _filter_bank(config: MelConfig) -> "scipy.sparse.csr_array":
 
     Of 128 x 1025 weights 2018 are not zero. And a sparse product is summed in one order, whereas the last bits of a
     dense one depend on the number of threads, which differs between preprocessing and inference.
-
-    Raises
-    ------
-    ConfigError
-        If the settings leave a Mel band without any FFT bin.
     """
     import librosa
     import scipy.sparse

@@ -16,18 +16,7 @@ _EXPECTED = "expected recordings (wav, au, flac, ogg, mp3)"
 
 
 def is_recording(path: Path) -> bool:
-    """Return whether a file is a recording, by its name.
-
-    Parameters
-    ----------
-    path : Path
-        Any file.
-
-    Returns
-    -------
-    bool
-        False for other extensions and for hidden files, such as the ``._*`` files that macOS leaves in archives.
-    """
+    """Return whether a file is a recording by its extension; hidden ones, as macOS leaves in archives, are none."""
     return path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")
 
 

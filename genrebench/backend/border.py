@@ -16,6 +16,8 @@ def check_layer_kinds(architecture: Architecture, known: Container[str]) -> None
 
     Parameters
     ----------
+    architecture : Architecture
+        What is to be built.
     known : container of str
         Layer kinds that the backend builds, such as the keys of its table of builders.
 

@@ -46,6 +46,12 @@ def list_backends() -> list[BackendEntry]:
     -------
     list of BackendEntry
         Sorted by name; broken ones are there with their reason.
+
+    Examples
+    --------
+    >>> import genrebench as gb
+    >>> "numpy" in [entry.name for entry in gb.list_backends()]
+    True
     """
     return [_describe(name, entry_points) for name, entry_points in sorted(_claims().items())]
 

@@ -95,13 +95,7 @@ def load_dataset(path: StrPath) -> Dataset:
 
 
 def _segment_files(tree: Path) -> dict[str, list[Path]]:
-    """List the segment files of a tree.
-
-    Raises
-    ------
-    DatasetError
-        If the tree is missing, has fewer than two genres, or an empty one.
-    """
+    """List the segment files of a tree by genre; at least two genres, none of them empty."""
     if not tree.is_dir():
         raise DatasetError("expected a folder with genres_mel_npz/, found none; run genrebench preprocess", path=tree)
     folders = [folder for folder in natsorted(tree.iterdir()) if folder.is_dir() and not folder.name.startswith(".")]
@@ -137,18 +131,7 @@ def _track_name(path: Path) -> str:
 
 
 def _read_segment(path: Path) -> NDArray[np.float32]:
-    """Read one segment's spectrogram.
-
-    Returns
-    -------
-    ndarray of float32 [shape=(n_mels, frames)]
-        The spectrogram.
-
-    Raises
-    ------
-    DatasetError
-        If the array has another number of axes, is empty, or holds NaN or infinity.
-    """
+    """Read one segment's spectrogram [shape=(n_mels, frames)], all of it finite."""
     array = read_npz(path, "spectrogram")
     if array.ndim != 2 or array.size == 0:
         raise DatasetError(f"expected an array (n_mels, frames), received shape {array.shape}", path=path)
@@ -160,13 +143,7 @@ def _read_segment(path: Path) -> NDArray[np.float32]:
 
 
 def _mel_settings(tree: Path, shape: tuple[int, ...], tracks: list[str]) -> MelConfig | None:
-    """Read from the manifest how a tree's spectrograms were made.
-
-    Raises
-    ------
-    DatasetError
-        If the manifest is another tree's, or the tree is not complete.
-    """
+    """Read from the manifest how a tree's spectrograms were made; the tree must be the manifest's, and complete."""
     manifest = read_manifest(tree)
     if manifest is None:
         return None

@@ -105,33 +105,12 @@ class Manifest(BaseModel):
 
 
 def manifest_path(tree: Path) -> Path:
-    """Name the manifest of a spectrogram tree.
-
-    Parameters
-    ----------
-    tree : Path
-        Folder of genre folders.
-
-    Returns
-    -------
-    Path
-        A file beside the tree, not in it.
-    """
+    """Name the manifest of a spectrogram tree: a file beside the tree, not in it."""
     return tree.with_name(f"{tree.name}.manifest.json")
 
 
 def read_manifest(tree: Path) -> Manifest | None:
-    """Read the manifest of a spectrogram tree.
-
-    Parameters
-    ----------
-    tree : Path
-        Folder of genre folders.
-
-    Returns
-    -------
-    Manifest or None
-        The manifest; None for a tree without one, which other programs may have written.
+    """Read the manifest of a spectrogram tree; None for a tree without one, which other programs may have written.
 
     Raises
     ------
@@ -156,13 +135,5 @@ def read_manifest(tree: Path) -> Manifest | None:
 
 
 def write_manifest(tree: Path, manifest: Manifest) -> None:
-    """Write the manifest of a spectrogram tree atomically.
-
-    Parameters
-    ----------
-    tree : Path
-        Folder of genre folders.
-    manifest : Manifest
-        What is known of it.
-    """
+    """Write the manifest of a spectrogram tree atomically."""
     write_json(manifest_path(tree), manifest.model_dump())

@@ -213,18 +213,7 @@ def _segment_path(tree: Path, key: str, index: int) -> Path:
 
 
 def _checked_tree(tree: Path, dataset: Path) -> Path:
-    """Refuse a place for the tree that would mix it with the recordings.
-
-    Returns
-    -------
-    Path
-        The same place, with a name to which the manifest's can be fitted.
-
-    Raises
-    ------
-    DatasetError
-        If it is a file, or lies in, or around, the recordings.
-    """
+    """Refuse a place that would mix the tree with the recordings; return it under a name that a manifest can follow."""
     place, originals = tree.resolve(), (dataset / "genres_original").resolve()
     if tree.exists() and not tree.is_dir():
         raise DatasetError(
@@ -236,20 +225,14 @@ def _checked_tree(tree: Path, dataset: Path) -> Path:
 
 
 def _manifest_to_continue(tree: Path, config: MelConfig) -> Manifest:
-    """Read the manifest that a run goes on with, or begin one.
-
-    Raises
-    ------
-    DatasetError
-        If the tree holds spectrograms made with other, or with unknown, settings.
-    """
+    """Read the manifest that a run goes on with, or begin one; other, or unknown, settings are refused."""
     remedy = f"choose another --output, or remove {escaped(tree)} and its manifest first"
     manifest = read_manifest(tree)
     if manifest is None:
         if tree.exists() and any(tree.iterdir()):
             raise DatasetError(
-                "expected a new folder, received one that holds other things, and no manifest "
-                "beside it; choose another --output",
+                "expected a new folder, received one that holds other things, and no manifest beside it; "
+                "choose another --output",
                 path=tree,
             )
         return Manifest.begin(config)

@@ -81,19 +81,6 @@ def split_dataset(dataset: Dataset, *, protocol: Protocol, validation: float, te
 
 
 def leaking_tracks(dataset: Dataset, split: Split) -> set[str]:
-    """Find the tracks that are on both sides of a split.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        All segments.
-    split : Split
-        Its parts.
-
-    Returns
-    -------
-    set of str
-        Tracks that have a segment in the training part and another in validation or test.
-    """
+    """Find the tracks that have a segment in the training part and another in validation or test."""
     held_out = np.concatenate([split.validation, split.test])
     return set(dataset.tracks[split.train].tolist()) & set(dataset.tracks[held_out].tolist())

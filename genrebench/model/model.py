@@ -62,15 +62,6 @@ class Model:
     device : str
         ``auto``, or one of the backend's devices.
 
-    Raises
-    ------
-    ConfigError
-        If the network has another input or other classes than the rest.
-
-    See Also
-    --------
-    genrebench.list_backends : What `backend` can be.
-
     Examples
     --------
     >>> import genrebench as gb
@@ -94,13 +85,7 @@ class Model:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        """Check that the parts fit together.
-
-        Raises
-        ------
-        ConfigError
-            If the network has another input or other classes than the rest.
-        """
+        """Refuse a network that has another input or other classes than the rest."""
         if len(self.genres) != self.architecture.classes or len(set(self.genres)) != len(self.genres):
             raise ConfigError(
                 f"genres: expected {self.architecture.classes} names, one per logit, received {list(self.genres)}"
@@ -175,20 +160,8 @@ class Model:
             ) from error
         except ConfigError as error:
             raise ModelError(str(error), path=folder / MODEL_FILE) from error
-        weights, received_hash = read_weights(folder / WEIGHTS_FILE)
-        try:
-            model.architecture.check_weights(weights)
-        except ConfigError as error:
-            raise ModelError(
-                f"{error}; it does not belong to the model.json beside it", path=folder / WEIGHTS_FILE
-            ) from error
         # A run that still goes on may replace the weights a moment before it says so in model.json.
-        if finished and received_hash != expected_hash:
-            raise ModelError(
-                "expected the weights that model.json was written for (SHA-256 "
-                f"{str(expected_hash)[:12]}...), received others; restore the folder or train again",
-                path=folder / WEIGHTS_FILE,
-            )
+        weights = read_weights(folder / WEIGHTS_FILE, model.architecture, sha256=expected_hash if finished else None)
         return dataclasses.replace(model, weights=weights)
 
     def save(self, folder: StrPath) -> None:
@@ -361,17 +334,7 @@ class Model:
 
 
 def newest_model(results: StrPath) -> Path:
-    """Find the model that was trained last.
-
-    Parameters
-    ----------
-    results : str or PathLike
-        Folder of runs.
-
-    Returns
-    -------
-    Path
-        Folder of the newest run that can take recordings; broken ones, and those without Mel settings, do not count.
+    """Find the newest run in a folder that can take recordings; broken ones do not count.
 
     Raises
     ------

@@ -11,9 +11,11 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from genrebench.errors import ModelError
+from genrebench.errors import ConfigError, ModelError
+from genrebench.network.architecture import Architecture
 from genrebench.network.types import Weights
-from genrebench.system.files import read_json, sha256, write_atomically, write_json
+from genrebench.system.files import read_json, write_atomically, write_json
+from genrebench.system.files import sha256 as hashed
 
 MODEL_FORMAT = 1
 MODEL_FILE = "model.json"
@@ -22,85 +24,55 @@ LAST_WEIGHTS_FILE = "weights_last.safetensors"
 
 
 def save_weights(path: Path, weights: Weights) -> str:
-    """Write canonical weights atomically.
-
-    Parameters
-    ----------
-    path : Path
-        File to write.
-    weights : dict of str to ndarray
-        Canonical weights.
-
-    Returns
-    -------
-    str
-        SHA-256 of the file.
-    """
+    """Write canonical weights atomically, and return the SHA-256 of the file."""
     content = save(weights)
     write_atomically(path, content)
-    return sha256([content])
+    return hashed([content])
 
 
-def read_weights(path: Path) -> tuple[Weights, str]:
-    """Read canonical weights.
+def read_weights(path: Path, architecture: Architecture, *, sha256: str | None) -> Weights:
+    """Read the canonical weights of an architecture.
 
     Parameters
     ----------
     path : Path
-        A file of safetensors.
-
-    Returns
-    -------
-    dict of str to ndarray
-        The weights.
-    str
-        SHA-256 of the file.
+        File beside ``model.json``.
+    architecture : Architecture
+        Whose names, shapes and finite values are asked for.
+    sha256 : str, optional
+        Hash of the file, if it is to be a certain one.
 
     Raises
     ------
     ModelError
-        If the file cannot be read or is damaged.
+        If the file cannot be read, is damaged, or holds other weights.
     """
     try:
         content = path.read_bytes()
-        return load(content), sha256([content])
+        weights = load(content)
+        architecture.check_weights(weights)
     except OSError as error:
         raise ModelError(f"expected the weights, cannot be read ({error.strerror})", path=path) from error
+    except ConfigError as error:
+        raise ModelError(f"{error}; it does not belong to the {MODEL_FILE} beside it", path=path) from error
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ModelError(f"expected safetensors, received a damaged file ({error})", path=path) from error
+    if sha256 is not None and hashed([content]) != sha256:
+        raise ModelError(
+            f"expected the weights that {MODEL_FILE} was written for (SHA-256 {str(sha256)[:12]}...), received others; "
+            "restore the folder or train again",
+            path=path,
+        )
+    return weights
 
 
 def save_document(folder: Path, document: dict[str, Any]) -> None:
-    """Write ``model.json`` atomically.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the model.
-    document : dict
-        All that is known of the model, in plain JSON types.
-    """
+    """Write ``model.json``, all that is known of a model in plain JSON types, atomically."""
     write_json(folder / MODEL_FILE, {"format": MODEL_FORMAT, **document})
 
 
 def read_document(folder: Path) -> dict[str, Any]:
-    """Read ``model.json``.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of a model.
-
-    Returns
-    -------
-    dict
-        All of it.
-
-    Raises
-    ------
-    ModelError
-        If it is missing, not JSON, or of another format.
-    """
+    """Read ``model.json``; one that is missing, not JSON, or of another format is a `ModelError`."""
     path = folder / MODEL_FILE
     document = read_json(path, expected="a model that genrebench train saved", error=ModelError)
     if not isinstance(document, dict) or document.get("format") != MODEL_FORMAT:

@@ -174,11 +174,27 @@ class Architecture(Checked):
         return tuple(nodes)
 
     def shapes(self) -> tuple[Shape, ...]:
-        """List the input's shape, then each layer's output shape."""
+        """List the shapes that the layers pass on.
+
+        Returns
+        -------
+        tuple of tuple of int
+            The input's shape, then each layer's output shape, without the batch axis.
+        """
         return (self.input_shape, *(node.output_shape for node in self.walk()))
 
     def node(self, name: str) -> Node:
         """Look up a node by its layer's name.
+
+        Parameters
+        ----------
+        name : str
+            Such as ``conv2d_1``.
+
+        Returns
+        -------
+        Node
+            The layer in its place.
 
         Raises
         ------

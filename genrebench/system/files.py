@@ -24,15 +24,7 @@ MAX_JSON_BYTES = 64 * 2**20
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part.
-
-    Parameters
-    ----------
-    path : Path
-        File to write; its folder must exist.
-    content : bytes
-        What to write.
-    """
+    """Write a file, whose folder exists, so that a reader sees the old content or the new, never a part."""
     # The process number keeps writers apart; a name of its own, unlike tempfile's, gets the usual permissions.
     unfinished = path.parent / f".{os.getpid()}.{path.name[:100]}.part"
     try:
@@ -47,15 +39,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, document: Any) -> None:
-    """Write a JSON document atomically, indented, with a final newline.
-
-    Parameters
-    ----------
-    path : Path
-        File to write.
-    document : object
-        Plain JSON types; NaN is refused, since it is not JSON.
-    """
+    """Write plain JSON types atomically, indented, with a final newline; NaN is refused, since it is not JSON."""
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     # File names may hold bytes that are no UTF-8; JSON writes them as \udc.. and reads them back.
     write_atomically(path, text.encode(errors="backslashreplace"))
@@ -115,20 +99,7 @@ def _refuse_constant(name: str) -> Any:
 
 
 def npz_bytes(key: str, array: NDArray[Any]) -> bytes:
-    """Pack an array as a compressed ``.npz``.
-
-    Parameters
-    ----------
-    key : str
-        Key of the array.
-    array : ndarray
-        The array.
-
-    Returns
-    -------
-    bytes
-        The file's content; equal arrays give equal bytes.
-    """
+    """Pack an array as a compressed ``.npz``; equal arrays give equal bytes."""
     buffer = BytesIO()
     # The digits of measured floats hardly shrink: higher levels take a third longer and save half a percent.
     with (
@@ -144,18 +115,6 @@ def read_npz(path: Path, key: str) -> NDArray[Any]:
 
     The archive may come from anywhere: nothing is unpickled, and neither the size that the archive claims nor the
     size that the array's own header claims is believed before it is checked.
-
-    Parameters
-    ----------
-    path : Path
-        File to read.
-    key : str
-        Key of the array.
-
-    Returns
-    -------
-    ndarray
-        The array.
 
     Raises
     ------
@@ -188,18 +147,7 @@ def read_npz(path: Path, key: str) -> NDArray[Any]:
 
 
 def sha256(chunks: Iterable[bytes]) -> str:
-    """Hash bytes.
-
-    Parameters
-    ----------
-    chunks : iterable of bytes
-        Content in order.
-
-    Returns
-    -------
-    str
-        SHA-256 in hexadecimal.
-    """
+    """Hash bytes, given in pieces, to hexadecimal SHA-256."""
     digest = hashlib.sha256()
     for chunk in chunks:
         digest.update(chunk)

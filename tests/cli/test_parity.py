@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from genrebench.audio.standardize import Standardizer
 from genrebench.cli.main import main
-from genrebench.model.saved import ModelSpec, save_document, save_weights
+from genrebench.model.model import Model
 from genrebench.network.architecture import Architecture
 from genrebench.network.genre_cnn import genre_cnn
 from genrebench.network.layers import Dense, Flatten, MaxPooling2D
@@ -46,13 +46,15 @@ def save_tree(folder: Path, shape: tuple[int, int] = (17, 20)) -> Path:
 
 def save_model(folder: Path) -> Path:
     """Save a model with weights none of which is trivial."""
-    folder.mkdir()
     weights = {name: value.astype(np.float32) for name, value in random_weights(NETWORK, 0).items()}
-    digest = save_weights(folder / "weights.safetensors", weights)
-    spec = ModelSpec(NETWORK, None, Standardizer(-40.0, 15.0), GENRES)
-    save_document(
-        folder, spec, {"created": "2026-01-01", "status": "finished", "weights": {"epoch": 1, "sha256": digest}}
-    )
+    Model(
+        architecture=NETWORK,
+        weights=weights,
+        mel=None,
+        standardizer=Standardizer(-40.0, 15.0),
+        genres=GENRES,
+        document={"created": "2026-01-01", "weights": {"epoch": 1}},
+    ).save(folder)
     return folder
 
 
