@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from genrebench.data.dataset import load_dataset
     from genrebench.data.preprocess import preprocess
     from genrebench.errors import GenrebenchError
-    from genrebench.model.model import Model, Prediction
+    from genrebench.model.model import Model
+    from genrebench.model.prediction import Prediction
     from genrebench.network.architecture import Architecture
     from genrebench.network.genre_cnn import genre_cnn
     from genrebench.parity import compare_backends as compare
@@ -76,7 +77,7 @@ _HOMES = {
     "GenrebenchError": "genrebench.errors:GenrebenchError",
     "MelConfig": "genrebench.audio.mel:MelConfig",
     "Model": "genrebench.model.model:Model",
-    "Prediction": "genrebench.model.model:Prediction",
+    "Prediction": "genrebench.model.prediction:Prediction",
     "check_backend": "genrebench.testing:check_backend",
     "compare": "genrebench.parity:compare_backends",
     "genre_cnn": "genrebench.network.genre_cnn:genre_cnn",

@@ -16,9 +16,55 @@
 Each message is one line that names the file or key, what was expected, what was received, and what to do.
 """
 
+import os
+import pathlib
+
+
+def escaped(path: str | os.PathLike[str]) -> str:
+    """Format a path so that it fits on one line of a terminal.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        Any path; file names may hold newlines, escape sequences or undecodable bytes.
+
+    Returns
+    -------
+    str
+        The path with everything that cannot be printed escaped.
+    """
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in str(path))
+
 
 class GenrebenchError(Exception):
-    """Base class of every error that genrebench raises on purpose."""
+    """Base class of every error that genrebench raises on purpose.
+
+    Parameters
+    ----------
+    message : str
+        One line.
+    path : str or PathLike, optional
+        The file or folder that it is about; the message then begins with it.
+
+    Attributes
+    ----------
+    path : Path or None
+        The file or folder that it is about.
+
+    Examples
+    --------
+    >>> import genrebench as gb
+    >>> try:
+    ...     gb.load("results/absent")
+    ... except gb.GenrebenchError as error:
+    ...     print(error.path)
+    results/absent/model.json
+    """
+
+    def __init__(self, message: str, *, path: str | os.PathLike[str] | None = None) -> None:
+        """Keep the path, and put it in front of the message."""
+        super().__init__(message if path is None else f"{escaped(path)}: {message}")
+        self.path = None if path is None else pathlib.Path(path)
 
 
 class ConfigError(GenrebenchError):

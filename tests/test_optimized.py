@@ -21,7 +21,7 @@ OPTIMIZED = {"PYTHONOPTIMIZE": "1", "PYTHONDONTWRITEBYTECODE": ""}
 # A backend whose weights are off by a thousandth.
 WRONG = """
 from dataclasses import replace
-from genrebench.backend.numpy_info import INFO as NUMPY
+from genrebench.backend.numpy_reference import INFO as NUMPY
 from genrebench.backend.numpy_reference import NumpyBackend
 INFO = replace(NUMPY, name="wrong", implementation="wrong:Wrong")
 class Wrong:

@@ -68,7 +68,7 @@ def classify(path: Path, network: nn.Sequential, document: dict[str, Any]) -> di
         segment = np.pad(segment, (0, SAMPLES - len(segment)))
         mel = librosa.feature.melspectrogram(y=segment, sr=sample_rate, n_fft=2048, hop_length=512, n_mels=128)
         decibels = librosa.power_to_db(mel, ref=np.max)
-        x = torch.from_numpy((decibels - document["standardizer"]["mean"]) / document["standardizer"]["std"])
+        x = torch.from_numpy((decibels - document["standardiser"]["mean"]) / document["standardiser"]["std"])
         with torch.no_grad():
             scores.append(network(x[None, None].float()).log_softmax(1)[0])
     probabilities = torch.stack(scores).mean(0).softmax(0)

@@ -10,7 +10,7 @@ import soxr
 from numpy.typing import NDArray
 
 from genrebench.errors import AudioError
-from genrebench.system.files import StrPath, escaped
+from genrebench.system.files import StrPath
 
 # Sample rates outside this range come from broken headers, and would be resampled to an absurd length.
 SAMPLE_RATES = (1_000, 1_000_000)
@@ -54,8 +54,8 @@ def cut_segments(path: StrPath, *, sample_rate: int, samples: int) -> Iterator[N
         yield np.pad(pending, (0, samples - len(pending)))
     elif count == 0:
         raise AudioError(
-            f"{escaped(path)}: expected at least {samples / 2 / sample_rate:g} s of audio, "
-            f"received {len(pending) / sample_rate:.3g} s"
+            f"expected at least {samples / 2 / sample_rate:g} s of audio, received {len(pending) / sample_rate:.3g} s",
+            path=path,
         )
 
 
@@ -79,27 +79,27 @@ def decode(path: StrPath, sample_rate: int) -> Iterator[NDArray[np.float32]]:
     AudioError
         If the file cannot be decoded, or holds NaN or infinity.
     """
-    path, where = Path(path), escaped(path)
+    path = Path(path)
     try:
         if path.stat().st_size == 0:
-            raise AudioError(f"{where}: expected a recording, received an empty file (0 bytes)")
+            raise AudioError("expected a recording, received an empty file (0 bytes)", path=path)
         # libsndfile calls every failure of the system "System error"; open() says which.
         path.open("rb").close()
         with soundfile.SoundFile(os.fsencode(path)) as file:  # bytes, for names that are not UTF-8
             rate = file.samplerate
             if not SAMPLE_RATES[0] <= rate <= SAMPLE_RATES[1]:
-                raise AudioError(f"{where}: expected a sample rate in {SAMPLE_RATES} Hz, the header says {rate} Hz")
+                raise AudioError(f"expected a sample rate in {SAMPLE_RATES} Hz, the header says {rate} Hz", path=path)
             resampler = None if rate == sample_rate else soxr.ResampleStream(rate, sample_rate, 1, dtype="float32")
             block = np.empty(_BLOCK_FRAMES, dtype=np.float32)
             while len(block) == _BLOCK_FRAMES:
                 block = file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True).mean(axis=1)
                 if not (np.abs(block) <= LOUDEST).all():
                     raise AudioError(
-                        f"{where}: expected samples of at most {LOUDEST:g}, received NaN, infinity or more"
+                        f"expected samples of at most {LOUDEST:g}, received NaN, infinity or more", path=path
                     )
                 # A short block is the last one: only then does the resampler give out what it still holds.
                 yield resampler.resample_chunk(block, last=len(block) < _BLOCK_FRAMES) if resampler else block
     except soundfile.LibsndfileError as error:
-        raise AudioError(f"{where}: cannot be decoded ({error.error_string.rstrip('.')})") from error
+        raise AudioError(f"cannot be decoded ({error.error_string.rstrip('.')})", path=path) from error
     except OSError as error:
-        raise AudioError(f"{where}: cannot be read ({error.strerror})") from error
+        raise AudioError(f"cannot be read ({error.strerror})", path=path) from error

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from genrebench.audio.decode import SAMPLE_RATES, cut_segments
 from genrebench.errors import AudioError, ConfigError
-from genrebench.system.files import StrPath, escaped
+from genrebench.system.files import StrPath
 from genrebench.system.validation import settings
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class MelConfig:
 
     The defaults cut GTZAN's tracks of 30 seconds into ten segments of 128 Mel bands and 130 frames each.
 
-    Parameters
+    Attributes
     ----------
     sample_rate : int
         Samples per second that every recording is resampled to, from 1,000 to 1,000,000.
@@ -101,7 +101,7 @@ class MelConfig:
 
     @property
     def segment_samples(self) -> int:
-        """Samples of one segment at `sample_rate`, rounded down."""
+        """Number of samples in one segment at `sample_rate`, rounded down."""
         return int(self.sample_rate * self.track_duration / self.segments + 1e-6)
 
     @property
@@ -272,4 +272,4 @@ def segment_spectrograms(
         loudest = max(loudest, float(np.abs(segment).max()))
         yield mel_spectrogram(segment, config)
     if loudest <= SILENCE:
-        raise AudioError(f"{escaped(path)}: expected music, received silence; remove the recording")
+        raise AudioError("expected music, received silence; remove the recording", path=path)

@@ -8,7 +8,7 @@ from pathlib import Path
 from natsort import natsorted
 
 from genrebench.errors import AudioError, DatasetError
-from genrebench.system.files import StrPath, escaped
+from genrebench.system.files import StrPath
 
 # What libsndfile decodes; a folder's other files are not recordings.
 EXTENSIONS = frozenset({".aif", ".aiff", ".au", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
@@ -79,12 +79,15 @@ def dataset_recordings(dataset: Path) -> list[Recording]:
         If there is no such folder, no genre folder, or no recording.
     """
     root = dataset / "genres_original"
-    where = escaped(root)
     if not root.is_dir():
-        raise DatasetError(f"{where}: expected a folder of genre folders, found none; put recordings in <genre>/ there")
+        raise DatasetError(
+            "expected a folder of genre folders, found none; put recordings in <genre>/ there", path=root
+        )
     genres = [folder for folder in natsorted(root.iterdir()) if folder.is_dir() and not folder.name.startswith(".")]
     if not genres:
-        raise DatasetError(f"{where}: expected genre folders such as blues/, found none; sort the recordings into them")
+        raise DatasetError(
+            "expected genre folders such as blues/, found none; sort the recordings into them", path=root
+        )
     recordings = [
         Recording(folder.name, path.stem, path)
         for folder in genres
@@ -92,7 +95,7 @@ def dataset_recordings(dataset: Path) -> list[Recording]:
         if is_recording(path)
     ]
     if not recordings:
-        raise DatasetError(f"{where}: {_EXPECTED} in the genre folders, found none")
+        raise DatasetError(f"{_EXPECTED} in the genre folders, found none", path=root)
     return recordings
 
 
@@ -121,5 +124,5 @@ def find_recordings(paths: Iterable[StrPath]) -> Iterator[Path]:
         found = [Path(folder) / name for folder, _, names in os.walk(path) for name in names]
         recordings = natsorted(filter(is_recording, found))
         if not recordings:
-            raise AudioError(f"{escaped(path)}: {_EXPECTED} in the folder, found none")
+            raise AudioError(f"{_EXPECTED} in the folder, found none", path=path)
         yield from recordings

@@ -15,7 +15,7 @@ from genrebench.system.validation import settings
 class Standardizer:
     """Shift and scale that give the training spectrograms mean 0 and deviation 1.
 
-    Parameters
+    Attributes
     ----------
     mean : float
         Mean of all training values, in the spectrograms' unit (dB).

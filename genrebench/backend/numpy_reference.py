@@ -1,15 +1,23 @@
-"""The NumPy backend: walks the layer list forward and backward; also the loss and Adam by definition."""
+"""The NumPy backend: the reference of `genrebench.network.reference`, offered as a backend."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from numpy.typing import NDArray
 
-from genrebench.backend.numpy_info import INFO
+from genrebench.backend.protocol import BackendInfo
 from genrebench.errors import BackendError
 from genrebench.network.architecture import Architecture
 from genrebench.network.reference import ReferenceNetwork
 
+INFO = BackendInfo(
+    name="numpy",
+    framework="numpy",
+    summary="NumPy reference: builds, predicts, says what is right in float64",
+    devices=("cpu",),
+    can_train=False,
+    implementation="genrebench.backend.numpy_reference:NumpyBackend",
+)
 _DTYPES = ("float32", "float64")
 
 

@@ -1,13 +1,12 @@
 """Inference: one file from a cold start, many files beside a plain loop, and memory."""
 
 import math
+from functools import partial
 from pathlib import Path
 
-from genrebench.bench import contenders
-from genrebench.bench.plain import plain_script
-from genrebench.bench.processes import Finished, contender, in_turns, run_process
-from genrebench.bench.results import Bar, Suite
-from genrebench.bench.workshop import Workshop
+from genrebench.bench.data import BenchData
+from genrebench.bench.measure import Measurement, plain_script, run_own, run_python, take_turns
+from genrebench.bench.results import Candidate, SuiteResult, Target
 from genrebench.system.environment import installed_version
 
 COLD, IMPORTS = "genrebench infer, one file, cold", "import torch and librosa's features"
@@ -20,66 +19,57 @@ _SAME = 1e-3
 _IMPORT = "import torch, librosa; librosa.feature.melspectrogram"
 
 
-def inference_suite(workshop: Workshop) -> Suite:
-    """Time inference.
-
-    Returns
-    -------
-    Suite
-        Seconds, bars and peak memory.
-    """
+def inference_suite(data: BenchData) -> SuiteResult:
+    """Time inference."""
     if not installed_version("torch"):
-        return Suite(notes=("inference: left out, torch is not installed",))
-    files = [workshop.recordings[index % len(workshop.recordings)] for index in range(FILES)]
+        return SuiteResult(notes=("inference: left out, torch is not installed",))
+    files = [data.recordings[index % len(data.recordings)] for index in range(FILES)]
 
-    def infer(*paths: str | Path) -> Finished:
+    def infer(*paths: Path) -> Measurement:
         """Run the command as a user would."""
-        command: list[str | Path] = ["python", "-m", "genrebench", "infer", "--model", workshop.model, *paths]
-        return run_process(command)
+        return run_python("-m", "genrebench", "infer", "--model", data.model, *paths)
 
-    names = list(map(str, files))
-    loop: list[str | Path] = ["python", plain_script("infer"), workshop.model, *files]
-    own = contenders.command(contenders.infer, model=str(workshop.model), recordings=names)
-    runs = in_turns(
+    runs = take_turns(
         {
-            IMPORTS: lambda: run_process(["python", "-c", _IMPORT]),
-            COLD: lambda: infer(files[0]),
-            PLAIN: lambda: run_process(loop),
-            OWN: lambda: run_process(own),
+            IMPORTS: partial(run_python, "-c", _IMPORT),
+            COLD: partial(infer, files[0]),
+            PLAIN: partial(run_python, plain_script("infer"), data.model, *files),
+            OWN: partial(run_own, "infer", model=str(data.model), recordings=list(map(str, files))),
         },
-        workshop.rounds,
-        on_run=workshop.on_run,
+        data.request.rounds,
+        on_run=data.on_run,
     )
     timed = {
-        name: contender("inference", name, "s", [run.report["seconds"] for run in found], files=FILES)
+        name: Candidate(name, "s", tuple(run.report["seconds"] for run in found), {"files": FILES})
         if name in (PLAIN, OWN)
-        else contender("inference", name, "s", [run.seconds for run in found])
+        else Candidate(name, "s", tuple(run.seconds for run in found))
         for name, found in runs.items()
     }
-    heard = [runs[name][0].report["probabilities"] for name in (OWN, PLAIN)]
-    difference = max(  # what is missing differs without bounds
-        abs(heard[0].get(file, {}).get(genre, math.inf) - probability)
-        for file, probabilities in heard[1].items()
+    imports, cold, slow, fast = (timed[name].median for name in (IMPORTS, COLD, PLAIN, OWN))
+    difference = _largest_difference(*(runs[name][0].report["probabilities"] for name in (PLAIN, OWN)))
+    targets = [
+        Target("one 30 s file, cold, against the imports alone", cold / imports, 1.25, at_least=False,
+               note=f"{cold:.2f} s / {imports:.2f} s"),
+        Target(f"{FILES} files after start-up, against a plain loop", slow / fast, 2.0,
+               note=f"{slow:.2f} s / {fast:.2f} s"),
+        Target("probabilities, largest difference of the two", difference, _SAME, at_least=False, unit=""),
+    ]  # fmt: skip
+    data.on_run("memory")
+    for what, small, large in (
+        ("peak memory of 2 h of audio, against 15 min", [data.long_recording(_SHORT)], [data.long_recording(_LONG)]),
+        (f"peak memory of {FILES} files, against 6", files[:6], files),
+    ):
+        less, more = (infer(*paths).peak_memory_bytes / 2**20 for paths in (small, large))
+        if less and more:
+            note = f"{more:.0f} MiB / {less:.0f} MiB"
+            targets.append(Target(what, more / less, 1.1, at_least=False, note=note))
+    return SuiteResult(tuple(timed.values()), tuple(targets))
+
+
+def _largest_difference(expected: dict[str, dict[str, float]], received: dict[str, dict[str, float]]) -> float:
+    """Compare probabilities by file and genre; what is missing differs without bounds."""
+    return max(
+        abs(received.get(file, {}).get(genre, math.inf) - probability)
+        for file, probabilities in expected.items()
         for genre, probability in probabilities.items()
     )
-    imports, cold, slow, fast = (timed[name].median for name in (IMPORTS, COLD, PLAIN, OWN))
-    bars = [
-        Bar("inference", "one 30 s file, cold, against the imports alone", cold / imports, 1.25, at_least=False,
-            note=f"{cold:.2f} s / {imports:.2f} s"),
-        Bar("inference", f"{FILES} files after start-up, against a plain loop", slow / fast, 2.0,
-            note=f"{slow:.2f} s / {fast:.2f} s"),
-        Bar("inference", "probabilities, largest difference of the two", difference, _SAME, at_least=False, unit=""),
-    ]  # fmt: skip
-    workshop.on_run("memory")
-    short, long = infer(workshop.long_recording(_SHORT)), infer(workshop.long_recording(_LONG))
-    few, many = infer(*files[:6]), infer(*files)
-    if long.peak_memory_bytes:
-        bars += [
-            Bar("inference", what, large.peak_memory_bytes / small.peak_memory_bytes, 1.1, at_least=False,
-                note=f"{large.peak_memory_bytes / 2**20:.0f} MiB / {small.peak_memory_bytes / 2**20:.0f} MiB")
-            for what, large, small in (
-                ("peak memory of 2 h of audio, against 15 min", long, short),
-                (f"peak memory of {FILES} files, against 6", many, few),
-            )
-        ]  # fmt: skip
-    return Suite(tuple(timed.values()), tuple(bars))

@@ -1,102 +1,114 @@
-"""What a benchmark found, as data: `bench.json` is this."""
+"""What a benchmark found, as data: ``bench.json`` is this."""
 
+import statistics
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from genrebench.system.files import write_json
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
-class Contender:
+class Candidate:
     """One way of doing something, timed.
 
     Attributes
     ----------
-    suite : str
-        What is done, such as ``training``.
-    name : str
-        Who does it.
     unit : str
         What `values` are, such as ``s`` or ``examples/s``.
     values : tuple of float
-        One a round.
-    median : float
-        Their median.
-    spread : float
-        Half the distance from the smallest to the largest, divided by the median.
+        One per round.
     details : dict
         What else was measured, such as GFLOP/s and peak memory.
     """
 
-    suite: str
     name: str
     unit: str
     values: tuple[float, ...]
-    median: float
-    spread: float
     details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def median(self) -> float:
+        """Take the median of the rounds."""
+        return statistics.median(self.values)
+
+    @property
+    def spread(self) -> float:
+        """Divide half the distance from the smallest to the largest value by the median."""
+        return (max(self.values) - min(self.values)) / 2 / self.median
 
 
 @dataclass(frozen=True)
-class Bar:
-    """Something that was to be reached.
+class Target:
+    """Something that is to be reached.
 
     Attributes
     ----------
-    suite : str
-        To which suite it belongs.
     what : str
         What was measured, in words.
-    measured : float
-        The ratio, or whatever `unit` says.
-    bar : float
-        What it was to be.
+    measured, target : float
+        The ratio, or whatever `unit` says, and what it is to be.
     at_least : bool
-        Whether `measured` was to be at least, or at most, `bar`.
+        Whether `measured` is to be at least, or at most, `target`.
     unit : str
-        ``x`` for a ratio, ``%``, ``MB``, or empty for a count or a difference.
+        ``x`` for a ratio, ``%``, ``MB``, or empty for a difference.
     note : str
         The numbers behind it.
     """
 
-    suite: str
     what: str
     measured: float
-    bar: float
+    target: float
     at_least: bool = True
     unit: str = "x"
     note: str = ""
 
     @property
-    def holds(self) -> bool:
-        """Return whether it was reached."""
-        return self.measured >= self.bar if self.at_least else self.measured <= self.bar
+    def met(self) -> bool:
+        """Return whether it was reached; what is no number never is."""
+        return self.measured >= self.target if self.at_least else self.measured <= self.target
 
 
 @dataclass(frozen=True)
-class Suite:
+class Curve:
+    """Cost against size.
+
+    Attributes
+    ----------
+    size, cost : str
+        What grows, and what takes the time.
+    points : tuple of (int, float)
+        Size and seconds, from the smallest to the largest.
+    """
+
+    size: str
+    cost: str
+    points: tuple[tuple[int, float], ...]
+
+    @property
+    def growth(self) -> float:
+        """Compare the cost of the largest size with linear growth from the smallest: 1 if it is linear."""
+        (small, cheap), (large, dear) = self.points[0], self.points[-1]
+        return (dear / large) / (cheap / small)
+
+
+@dataclass(frozen=True)
+class SuiteResult:
     """What one suite found.
 
     Attributes
     ----------
-    contenders : tuple of Contender
-        All that were timed.
-    bars : tuple of Bar
-        What was to be reached.
-    curves : dict of str to list of (float, float)
-        Cost against size, by what is scaled.
     notes : tuple of str
         What was left out, and why.
     failed : bool
         Whether something without which nothing can be said could not be run.
     """
 
-    contenders: tuple[Contender, ...] = ()
-    bars: tuple[Bar, ...] = ()
-    curves: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    candidates: tuple[Candidate, ...] = ()
+    targets: tuple[Target, ...] = ()
+    curve: Curve | None = None
     notes: tuple[str, ...] = ()
     failed: bool = False
 
@@ -111,11 +123,9 @@ class BenchReport:
         Date and time (ISO 8601, UTC).
     command : str
         What was asked, as one would type it.
-    seconds : float
-        How long it took.
     environment : dict
-        Processor, cores, memory, GPUs where they were used, versions.
-    suites : dict of str to Suite
+        Processor, cores, memory, device, GPUs where they were used, versions.
+    suites : dict of str to SuiteResult
         By name, in order.
     """
 
@@ -123,18 +133,20 @@ class BenchReport:
     command: str
     seconds: float
     environment: dict[str, Any]
-    suites: dict[str, Suite]
+    suites: dict[str, SuiteResult]
 
     @property
-    def bars(self) -> tuple[Bar, ...]:
-        """List all bars."""
-        return tuple(bar for suite in self.suites.values() for bar in suite.bars)
+    def targets(self) -> tuple[Target, ...]:
+        """List all targets."""
+        return tuple(target for suite in self.suites.values() for target in suite.targets)
 
 
 def save_bench(path: Path, report: BenchReport) -> None:
-    """Write a report as JSON."""
+    """Write a report as JSON, medians, spreads and verdicts included."""
     document = asdict(report)
     for suite, found in zip(document["suites"].values(), report.suites.values(), strict=True):
-        for row, bar in zip(suite["bars"], found.bars, strict=True):
-            row["holds"] = bar.holds
+        for row, candidate in zip(suite["candidates"], found.candidates, strict=True):
+            row |= {"median": candidate.median, "spread": candidate.spread}
+        for row, target in zip(suite["targets"], found.targets, strict=True):
+            row["met"] = target.met
     write_json(path, {"schema": SCHEMA_VERSION, **document})

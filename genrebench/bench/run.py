@@ -3,47 +3,32 @@
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from genrebench.bench.data import BenchData
 from genrebench.bench.inference import inference_suite
 from genrebench.bench.preprocessing import preprocessing_suite
-from genrebench.bench.results import BenchReport, Suite
+from genrebench.bench.request import SUITES, BenchRequest
+from genrebench.bench.results import BenchReport, SuiteResult
 from genrebench.bench.startup import startup_suite
 from genrebench.bench.training import training_suite
-from genrebench.bench.workshop import Workshop
 from genrebench.errors import BenchError
 from genrebench.system.environment import gpus, memory_bytes, processor, versions
 
-SUITES: dict[str, Callable[[Workshop], Suite]] = {
-    "training": training_suite,
-    "preprocess": preprocessing_suite,
-    "inference": inference_suite,
-    "startup": startup_suite,
-}
+_RUNS: dict[str, Callable[[BenchData], SuiteResult]] = dict(
+    zip(SUITES, (training_suite, preprocessing_suite, inference_suite, startup_suite), strict=True)
+)
 
 
 def run_bench(
-    suites: Sequence[str],
-    *,
-    backends: Sequence[str] = (),
-    dataset: Path | None = None,
-    rounds: int = 3,
-    device: str = "cpu",
-    command: str = "",
-    on_run: Callable[[str], None] = lambda what: None,
+    request: BenchRequest, *, command: str = "", on_run: Callable[[str], None] = lambda what: None
 ) -> Iterator[BenchReport]:
     """Run suites one after the other.
 
     Parameters
     ----------
-    backends : sequence of str
-        Backends whose training is timed; by default all that train.
-    dataset : Path, optional
-        Folder with ``genres_original/`` whose recordings are used; by default recordings are synthesized.
-    rounds : int
-        How often each contender runs.
     command : str
         What was asked, as one would type it.
     on_run : callable
@@ -56,18 +41,18 @@ def run_bench(
         something essential failed has a note that says what.
     """
     began = time.perf_counter()
-    found: dict[str, Suite] = {}
+    found: dict[str, SuiteResult] = {}
     environment = {
         **versions(("genrebench", "numpy", "librosa", "torch", "tensorflow", "keras", "click")),
         "processor": processor(),
         "cores": os.cpu_count(),
         "memory_bytes": memory_bytes(),
-        "device": device,
-        **({} if device == "cpu" else {"gpus": gpus()}),
+        "device": request.device,
+        **({} if request.device == "cpu" else {"gpus": gpus()}),
     }
     created = datetime.now(UTC).isoformat(timespec="seconds")
     with tempfile.TemporaryDirectory(prefix="genrebench-bench-", ignore_cleanup_errors=True) as folder:
-        for name in suites:
+        for name in request.suites:
 
             def report(what: str, suite: str = name) -> None:
                 """Say what is run next."""
@@ -76,8 +61,8 @@ def run_bench(
             place = Path(folder) / name
             place.mkdir()
             try:
-                found[name] = SUITES[name](Workshop(place, dataset, tuple(backends), rounds, report, device))
+                found[name] = _RUNS[name](BenchData(place, request, report))
             except BenchError as error:
-                found[name] = Suite(notes=(f"{name}: failed, {error}",), failed=True)
+                found[name] = SuiteResult(notes=(f"{name}: failed, {error}",), failed=True)
             seconds = round(time.perf_counter() - began, 1)
             yield BenchReport(created, command, seconds, environment, dict(found))

@@ -1,36 +1,35 @@
 """``genrebench bench``: how fast it is, beside plain ways of doing the same."""
 
-import shlex
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from genrebench.cli.options import COUNT, PATH, check_output, examples
+from genrebench.bench.request import SUITES, BenchRequest
+from genrebench.cli.options import COUNT, PATH, check_output, examples, typed_command
 
 if TYPE_CHECKING:
     from genrebench.bench.results import BenchReport
 
-_SUITES = ("training", "preprocess", "inference", "startup")
-_PIPE_WIDTH = 160
+# Not results/bench, which holds this repository's recorded run.
+_OUTPUT = Path("bench-report")
 
 
 @click.command(
-    short_help="Measure how fast it is, beside plain ways of doing the same.",
     help="Measure training, preprocessing, inference and start-up beside plain ways of doing the same, and beside what "
     "the machine allows.\n\n"
-    "Every contender runs in processes of its own, in turns, so that whatever else the machine does befalls all "
-    "alike. Quote ratios, not seconds. The status is 1 if something could not be measured; a bar that is missed leaves "
-    "it 0. bench.json, bench.md, bench.png and cost.png are written into --output.",
+    "Every candidate runs in processes of its own, in turns, so that whatever else the machine does affects all "
+    "equally. Quote ratios, not seconds. The status is 1 if something could not be measured; a target that is missed "
+    "leaves it 0. bench.json, bench.md, bench.png and cost.png are written into --output.",
     epilog=examples(
         "genrebench bench",
         "genrebench bench training --backend torch --backend mine",
+        "genrebench bench training --architecture mine.json",
         "genrebench bench preprocess --dataset dataset --rounds 5",
         "genrebench bench training --device cuda --output results/bench-cuda",
     ),
 )
-@click.argument("suite", type=click.Choice([*_SUITES, "all"]), default="all")
+@click.argument("suite", type=click.Choice([*SUITES, "all"]), default="all")
 @click.option(
     "--backend",
     "backends",
@@ -40,48 +39,42 @@ _PIPE_WIDTH = 160
 @click.option(
     "--dataset", type=PATH, help="Folder with genres_original/ to take recordings from.  [default: synthetic ones]"
 )
-@click.option("--device", default="cpu", show_default=True, help="Where training is timed; bars are about the CPU.")
-@click.option("--rounds", type=COUNT, default=3, show_default=True, help="How often each contender runs.")
-@click.option("--output", type=PATH, default=Path("results/bench"), show_default=True, help="Folder of the report.")
-def bench(
-    suite: str, *, backends: tuple[str, ...], dataset: Path | None, device: str, rounds: int, output: Path
-) -> None:
-    """Run benchmarks.
-
-    Parameters
-    ----------
-    backends : tuple of str
-        Backends whose training is timed.
-    dataset : Path, optional
-        Where recordings are taken from.
-    rounds : int
-        How often each contender runs.
-    """
+@click.option(
+    "--architecture",
+    type=PATH,
+    help="Network in JSON, or a model.json, whose training is timed; targets are about the default.  "
+    "[default: the genre network]",
+)
+@click.option(
+    "--device",
+    default=BenchRequest.device,
+    show_default=True,
+    help="Where training is timed; targets are about the CPU.",
+)
+@click.option(
+    "--rounds", type=COUNT, default=BenchRequest.rounds, show_default=True, help="How often each candidate runs."
+)
+@click.option("--output", type=PATH, default=_OUTPUT, show_default=True, help="Folder of the report.")
+@click.pass_context
+def bench(context: click.Context, /, *, suite: str, output: Path, **options: Any) -> None:
+    """Run benchmarks."""
     from rich.console import Console
 
-    from genrebench.bench.rendering import show_suite
+    from genrebench.bench.rendering import suite_document
     from genrebench.bench.run import run_bench
     from genrebench.cli.output import echo_err
+    from genrebench.report.terminal import show
 
     check_output(output)
-    words = ["genrebench", "bench", suite, *(word for name in backends for word in ("--backend", name))]
-    words += ["--dataset", dataset.name or "."] if dataset else []
-    words += ["--device", device] if device != "cpu" else []
-    words += ["--rounds", str(rounds)] if rounds != 3 else []
-    console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
+    request = BenchRequest(suites=SUITES if suite == "all" else (suite,), **options)
+    command = typed_command(context, without={"output"})
+    console = Console()
     with console.status("starting") as status:
-        for report in run_bench(
-            _SUITES if suite == "all" else (suite,),
-            backends=backends,
-            dataset=dataset,
-            rounds=rounds,
-            device=device,
-            command=shlex.join(words),
-            on_run=status.update,
-        ):
-            show_suite(*list(report.suites.items())[-1], console)
+        for report in run_bench(request, command=command, on_run=status.update):
+            show(suite_document(*list(report.suites.items())[-1]), console)
             names = _write(output, report)
-    console.print(f"\n{sum(bar.holds for bar in report.bars)} of {len(report.bars)} bars hold; {report.seconds:.0f} s")
+    met = sum(target.met for target in report.targets)
+    console.print(f"\n{met} of {len(report.targets)} targets met; {report.seconds:.0f} s")
     echo_err(f"{output}: {', '.join(names)}")
     if any(found.failed for found in report.suites.values()):
         raise click.exceptions.Exit(1)
@@ -89,13 +82,14 @@ def bench(
 
 def _write(folder: Path, report: "BenchReport") -> list[str]:
     """Write all files of a report, and remove those of an earlier one that this one does not have."""
-    from genrebench.bench.rendering import bars_picture, cost_picture, markdown
+    from genrebench.bench.rendering import bench_document, cost_picture, targets_picture
     from genrebench.bench.results import save_bench
+    from genrebench.report.markdown import markdown
     from genrebench.system.files import write_atomically
 
     files = {
-        "bench.md": markdown(report).encode(),
-        "bench.png": bars_picture(report) if report.bars else None,
+        "bench.md": markdown(bench_document(report)).encode(),
+        "bench.png": targets_picture(report) if report.targets else None,
         "cost.png": cost_picture(report),
     }
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,36 +1,77 @@
 """``genrebench check``: the conformance kit, in a process of its own."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from genrebench.backend.jobs import run_check
 from genrebench.cli.options import PATH, examples
-from genrebench.cli.output import show_outcomes
+from genrebench.cli.output import echo, echo_err
+from genrebench.system.files import escaped
+from genrebench.testing import CheckResult, check_names, summarize
+from genrebench.testing.job import run_check
 
 
 @click.command(
-    help="Run the conformance kit on a backend, in a process of its own, and print what each check found.\n\n"
-    "Values are compared with the NumPy reference in float64. The status is 0 if every required check ran and passed.",
+    help="Run the conformance kit on a backend, in a process of its own, and print what each check finds.\n\n"
+    "Values are compared with the NumPy reference in float64. The status is 0 if every required check ran and passed, "
+    "1 if one did not, 2 if the kit could not be run. genrebench --debug check shows where a failure was raised.",
     epilog=examples(
         "genrebench check torch",
         "genrebench check keras --python /opt/tensorflow/bin/python",
+        "genrebench check mine --only logits --only gradients",
         'genrebench check mine --expect "float32=the device rounds sums to bfloat16"',
     ),
 )
 @click.argument("name", metavar="BACKEND")
+@click.option("--only", multiple=True, metavar="CHECK", help="A check to run; repeat for several.  [default: all]")
 @click.option("--python", type=PATH, help="Interpreter of the environment that has the backend.  [default: this one]")
 @click.option("--timeout", type=click.FloatRange(min=1), default=600.0, show_default=True, help="Seconds it may take.")
 @click.option("--expect", "expected", multiple=True, metavar="CHECK=REASON", help="A failure that is known, and why.")
-def check(*, name: str, python: Path | None, timeout: float, expected: tuple[str, ...]) -> None:
+@click.pass_context
+def check(
+    ctx: click.Context,
+    *,
+    name: str,
+    only: tuple[str, ...],
+    python: Path | None,
+    timeout: float,
+    expected: tuple[str, ...],
+) -> None:
     """Run the conformance kit.
 
     Parameters
     ----------
+    only : tuple of str
+        Checks to run; empty for all.
     python : Path, optional
         Interpreter of the environment that has the backend.
     """
-    reasons = dict(each.partition("=")[::2] for each in expected)
-    outcomes, report = run_check(name, reasons, python=python, timeout=timeout)
-    if not show_outcomes(outcomes, report):
+    width = max(map(len, only or check_names()))
+
+    def on_start(_backend: dict[str, Any], versions: dict[str, str]) -> None:
+        """Print what the backend runs on."""
+        echo(f"backend {name}: {escaped(', '.join(map(' '.join, versions.items())))}")
+
+    def on_result(result: CheckResult) -> None:
+        """Print what a check found."""
+        echo(f"  {result.name:<{width}}  {result.status:<8}  {escaped(result.message)}".rstrip())
+        if ctx.find_root().params["debug"]:
+            for line in result.traceback.splitlines():
+                echo_err(line)
+
+    run = run_check(
+        name,
+        expected_failures=dict(each.partition("=")[::2] for each in expected),
+        only=only,
+        python=python,
+        timeout=timeout,
+        on_start=on_start,
+        on_result=on_result,
+    )
+    line, passed = summarize(run.results, only)
+    echo(f"{line}; {run.report['seconds']:.1f} s")
+    if not passed:
+        faults = ", ".join(result.name for result in run.results if result.is_fault)
+        echo_err(f"Error: backend {name} does not conform: {faults}")
         raise click.exceptions.Exit(1)

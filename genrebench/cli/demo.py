@@ -12,8 +12,7 @@ from genrebench.cli.output import echo
 from genrebench.cli.preprocess import run_preprocessing
 from genrebench.cli.train import run_training
 from genrebench.errors import ConfigError
-from genrebench.model.classifier import GenreClassifier
-from genrebench.model.saved import load_model
+from genrebench.model.model import Model
 from genrebench.system.files import escaped
 from genrebench.training.config import Experiment, SplitSettings, TrainingSettings
 
@@ -79,8 +78,7 @@ def run_demo(folder: Path) -> None:
     )
     run_training(experiment, overwrite=True)
     echo("\n[4/4] Naming the genre of recordings that training never saw (the folder says which it is)")
-    classifier = GenreClassifier(load_model(experiment.folder))
-    predictions = classify(classifier, held_out, top_k=2)
+    predictions = classify(Model.load(experiment.folder), held_out, top_k=2)
     right = sum(prediction.genre == prediction.path.parent.name for prediction in predictions)
     echo(f"{right} of {len(predictions)} right")
     echo("\nNext, real music. With GTZAN, or folders of your own, in dataset/genres_original/<genre>/<track>.wav:")

@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from genrebench.cli.options import COUNT, PATH, Word, examples
-
-if TYPE_CHECKING:
-    from genrebench.model.classifier import GenreClassifier, Prediction
+from genrebench.errors import AudioError
+from genrebench.model.model import Model, newest_model
+from genrebench.model.prediction import Prediction
+from genrebench.system.files import escaped
 
 # A name so much longer than most stands out of its column instead of widening it for all.
 _LONG = 16
@@ -32,8 +33,10 @@ _LONG = 16
 @click.option("--model", type=PATH, help="Folder of a model.  [default: the newest in results/]")
 @click.option("--top-k", type=COUNT, help="Genres printed for each recording.  [default: 1; all with --json]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
-@click.option("--backend", default="torch", show_default=True, help="Framework that runs the network.")
-@click.option("--device", type=Word(), default="auto", show_default=True, help="auto, or a device of the backend.")
+@click.option("--backend", default=Model.backend, show_default=True, help="Framework that runs the network.")
+@click.option(
+    "--device", type=Word(), default=Model.device, show_default=True, help="auto, or a device of the backend."
+)
 def infer(
     paths: tuple[Path, ...], *, model: Path | None, top_k: int | None, as_json: bool, backend: str, device: str
 ) -> None:
@@ -48,9 +51,6 @@ def infer(
     """
     from genrebench.audio.recordings import find_recordings
     from genrebench.cli.output import echo_err
-    from genrebench.model.classifier import GenreClassifier
-    from genrebench.model.saved import load_model, newest_model
-    from genrebench.system.files import escaped
     from genrebench.system.memory import keep_freed_memory
 
     keep_freed_memory()
@@ -58,15 +58,15 @@ def infer(
     if model is None:
         model = newest_model(Path("results"))
         echo_err(f"model: {escaped(model)} (the newest in results/)")
-    classifier = GenreClassifier(load_model(model), backend=backend, device=device)
-    predictions = classify(classifier, recordings, top_k=top_k, as_json=as_json)
+    chosen = Model.load(model, backend=backend, device=device)
+    predictions = classify(chosen, recordings, top_k=top_k, as_json=as_json)
     if len(predictions) < len(recordings):
         raise click.exceptions.Exit(1)
 
 
 def classify(
-    classifier: "GenreClassifier", recordings: Sequence[Path], *, top_k: int | None = None, as_json: bool = False
-) -> "list[Prediction]":
+    model: Model, recordings: Sequence[Path], *, top_k: int | None = None, as_json: bool = False
+) -> list[Prediction]:
     """Classify recordings and print a line each; one that fails does not end the run.
 
     Parameters
@@ -79,15 +79,13 @@ def classify(
     from rich.console import Console
 
     from genrebench.cli.progress import display
-    from genrebench.errors import AudioError
-    from genrebench.system.files import escaped
 
     predictions = []
     width = column_width([len(escaped(path)) for path in recordings])
     console = Console(stderr=as_json)
     with (
         display("classifying", "recordings", total=len(recordings), console=console) as bar,
-        closing(classifier.predict_all(recordings)) as classified,
+        closing(model.predict_many(recordings)) as classified,
     ):
         for path, prediction in zip(recordings, classified, strict=True):
             bar.update(advance=1, status=escaped(path.name))
@@ -116,17 +114,15 @@ def column_width(lengths: Sequence[int]) -> int:
     return max(length for length in lengths if length <= usual)
 
 
-def _ranking(prediction: "Prediction", top_k: int) -> str:
+def _ranking(prediction: Prediction, top_k: int) -> str:
     """Format the most probable genres."""
-    from genrebench.system.files import escaped
-
     return ", ".join(
         f"{escaped(genre)} {100 * probability:.1f} %"
         for genre, probability in list(prediction.probabilities.items())[:top_k]
     )
 
 
-def _document(prediction: "Prediction", top_k: int | None) -> dict[str, Any]:
+def _document(prediction: Prediction, top_k: int | None) -> dict[str, Any]:
     """Describe a prediction in plain JSON types.
 
     Returns
@@ -137,7 +133,7 @@ def _document(prediction: "Prediction", top_k: int | None) -> dict[str, Any]:
     return {
         "path": str(prediction.path),
         "genre": prediction.genre,
-        "probability": prediction.probabilities[prediction.genre],
+        "probability": prediction.probability,
         "probabilities": dict(list(prediction.probabilities.items())[:top_k]),
         "segments": prediction.segments,
     }

@@ -1,10 +1,13 @@
 """What the commands share: types of options, and the shape of their help."""
 
 import os
+import shlex
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from genrebench.errors import ConfigError
 
@@ -38,6 +41,42 @@ def check_output(path: Path) -> None:
     if not there.is_dir() or not os.access(there, os.W_OK):
         received = "one that cannot be written to" if there.is_dir() else f"{there.name}, a file"
         raise ConfigError(f"--output {path}: expected a folder to write to, received {received}; choose another")
+
+
+def typed_command(context: click.Context, *, without: Collection[str]) -> str:
+    """Write down a command as it was typed, for the report that it makes.
+
+    Parameters
+    ----------
+    context : click.Context
+        The command's.
+    without : collection of str
+        Parameters that say nothing of the result, such as ``output``.
+
+    Returns
+    -------
+    str
+        The command line. Of an absolute path, which is one machine's, only the last part is told.
+    """
+    from genrebench.system.files import escaped  # with NumPy, for which no help text waits
+
+    words = ["genrebench", str(context.info_name)]
+    for param in context.command.params:
+        name = str(param.name)
+        if context.get_parameter_source(name) is ParameterSource.DEFAULT or name in without:
+            continue
+        value = context.params[name]
+        for each in value if param.multiple or param.nargs == -1 else (value,):
+            words += [param.opts[0]] if isinstance(param, click.Option) else []
+            words += [] if getattr(param, "is_flag", False) else [_typed(each)]
+    return shlex.join(map(escaped, words))
+
+
+def _typed(value: Any) -> str:
+    """Format an option's value as it is typed."""
+    if isinstance(value, Path) and value.is_absolute():
+        return value.name or "."
+    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def examples(*lines: str) -> str:

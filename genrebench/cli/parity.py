@@ -1,17 +1,28 @@
 """``genrebench parity``: the proof that backends build the same network, or the first layer where they do not."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from genrebench.cli.options import COUNT, PATH, Size, check_output, examples
+from genrebench.cli.options import COUNT, PATH, Size, check_output, examples, typed_command
 from genrebench.errors import ConfigError
+from genrebench.parity.request import ParityRequest
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from genrebench.parity.report import Report
+    from genrebench.parity.run import Progress
 
 _PIPE_WIDTH = 200
-FILES = ("parity.json", "parity.md", "parity.html")
+_OUTPUT = Path("parity-report")
+# What is left out of a command line that is recorded, since it says where, not what.
+_NOT_RECORDED = ("pythons", "output")
 
 
 def _interpreters(
@@ -27,6 +38,12 @@ def _interpreters(
     return {name: Path(path) for name, path in pairs}
 
 
+def _given(ctx: click.Context) -> list[click.Parameter]:
+    """List the options that were typed."""
+    sources = {param: ctx.get_parameter_source(param.name or "") for param in ctx.command.params}
+    return [param for param, source in sources.items() if source is not ParameterSource.DEFAULT]
+
+
 @click.command(
     short_help="Prove that backends build the same network.",
     help="Compare the networks that backends build, in float64: layer by layer, gradient by gradient, step by step, "
@@ -37,24 +54,31 @@ def _interpreters(
         "genrebench parity",
         "genrebench parity --backend torch --backend mine --model results/gtzan --data dataset",
         "genrebench parity --architecture mine.json --steps 20 --output results/mine",
-        "genrebench parity --from results/parity/parity.json",
+        f"genrebench parity --from {_OUTPUT}/parity.json",
     ),
 )
-@click.option("--backend", "backends", multiple=True, help="Repeat for several.  [default: torch and keras]")
-@click.option("--reference", default="numpy", show_default=True, help="Backend that the others are compared with.")
+@click.option("--backend", "backends", multiple=True, default=ParityRequest.backends,
+              help=f"Repeat for several.  [default: {' and '.join(ParityRequest.backends)}]")  # fmt: skip
+@click.option("--reference", default=ParityRequest.reference, show_default=True,
+              help="Backend that the others are compared with.")  # fmt: skip
 @click.option("--model", type=PATH, help="Folder of a trained model, whose network and weights are compared.")
-@click.option("--architecture", type=PATH, help="Architecture in JSON, as in a model.json; weights are drawn.")
+@click.option("--architecture", type=PATH, help="Architecture in JSON, as in a model.json; weights are random.")
 @click.option("--input-shape", type=Size(), help="n_mels x frames of the genre network.  [default: 128x130]")
 @click.option("--data", type=PATH, help="Spectrogram tree to take inputs from, instead of random ones.")
-@click.option("--steps", type=COUNT, default=12, show_default=True, help="Steps of the short training run.")
-@click.option("--batch-size", type=click.IntRange(min=2), default=4, show_default=True, help="Inputs in a batch.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of weights and inputs.")
-@click.option("--threads", type=COUNT, default=1, show_default=True, help="Threads of each backend.")
+@click.option("--steps", type=COUNT, default=ParityRequest.steps, show_default=True,
+              help="Steps of the short training run.")  # fmt: skip
+@click.option("--batch-size", type=click.IntRange(min=2), default=ParityRequest.batch_size, show_default=True,
+              help="Inputs in a batch.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(min=0), default=ParityRequest.seed, show_default=True,
+              help="Seed of weights and inputs.")  # fmt: skip
+@click.option("--threads", type=COUNT, default=ParityRequest.threads, show_default=True,
+              help="Threads of each backend.")  # fmt: skip
 @click.option("--python", "pythons", multiple=True, metavar="BACKEND=PATH", callback=_interpreters,
               help="Interpreter of the environment that has a backend.")  # fmt: skip
-@click.option("--output", type=PATH, help="Folder of the report.  [default: results/parity]")
+@click.option("--output", type=PATH, help=f"Folder of the report.  [default: {_OUTPUT}]")
 @click.option("--from", "source", type=PATH, help="Render a parity.json again, without running anything.")
-def parity(*, source: Path | None, output: Path | None, **options: Any) -> None:
+@click.pass_context
+def parity(ctx: click.Context, /, *, source: Path | None, output: Path | None, **options: Any) -> None:
     """Compare backends.
 
     Parameters
@@ -64,49 +88,80 @@ def parity(*, source: Path | None, output: Path | None, **options: Any) -> None:
     """
     from rich.console import Console
 
-    from genrebench.parity.rendering.terminal import show_report
-    from genrebench.parity.report import load_report, save_report
-    from genrebench.system.files import write_atomically
+    from genrebench.parity.document import show_report
+    from genrebench.parity.report import load_report
 
     # A pipe has no width; whatever reads it wants whole lines.
     console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
     if source is not None:
-        context = click.get_current_context()
-        asked = [each for each in options if context.get_parameter_source(each) is not ParameterSource.DEFAULT]
-        if asked:
-            flag = next(each.opts[0] for each in context.command.params if each.name == asked[0])
-            raise ConfigError(f"--from renders a report and runs nothing; expected no {flag} beside it")
+        others = [param.opts[0] for param in _given(ctx) if param.name not in ("source", "output")]
+        if others:
+            raise ConfigError(f"--from renders a report and runs nothing; expected no {others[0]} beside it")
         report = load_report(source)
         output = output or source.parent
         check_output(output)
     else:
-        from genrebench.parity.request import Request, run
+        from genrebench.parity.run import run_parity
 
-        output = output or Path("results/parity")
+        output = output or _OUTPUT
         check_output(output)
-        report = run(Request(**options), console)
-    rendered = _rendered(report)
-    output.mkdir(parents=True, exist_ok=True)
-    if source is None or (output / "parity.json").resolve() != source.resolve():
-        save_report(output / "parity.json", report)
-    for name, content in rendered.items():
-        write_atomically(output / name, content)
+        with _shown(console) as progress:
+            report = run_parity(ParityRequest(**options, command=typed_command(ctx, without=_NOT_RECORDED)), progress)
+    _write(report, output, source)
     show_report(report, console)
     _say_where(output)
     if not report.passed:
         raise click.exceptions.Exit(1)
 
 
-def _rendered(report: Any) -> dict[str, bytes]:
-    """Make the readable forms of a report, before any of its files is written."""
-    from genrebench.parity.rendering.markdown import markdown
-    from genrebench.parity.rendering.page import page
+@contextmanager
+def _shown(console: "Console") -> "Iterator[Progress]":
+    """Show how far a run is, and each stage as it is known."""
+    from genrebench.parity.document import stage_line
+    from genrebench.parity.run import Progress
 
-    return {"parity.md": markdown(report).encode(), "parity.html": page(report).encode()}
+    waiting: list[str] = []
+    with console.status("") as status:
+
+        def update() -> None:
+            """Name those who have not answered yet."""
+            status.update(f"waiting for {', '.join(waiting)}" if waiting else "comparing")
+
+        def on_start(names: Any) -> None:
+            """Begin to wait."""
+            waiting.extend(names)
+            update()
+
+        def on_answer(name: str, seconds: float) -> None:
+            """Print who has answered."""
+            waiting.remove(name)
+            console.print(f"{name} answered after {seconds:.1f} s of computing", highlight=False, soft_wrap=True)
+            update()
+
+        yield Progress(on_start, on_answer, lambda stage: console.print(stage_line(stage), soft_wrap=True))
+
+
+def _write(report: "Report", folder: Path, source: Path | None) -> None:
+    """Write all forms of a report, made before any of its files is written."""
+    from genrebench.parity.document import parity_document
+    from genrebench.parity.report import save_report
+    from genrebench.report.html import page
+    from genrebench.report.markdown import markdown
+    from genrebench.system.files import write_atomically
+
+    rendered = {
+        "parity.md": markdown(parity_document(report)).encode(),
+        "parity.html": page(parity_document(report, every_row=True)).encode(),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    if source is None or (folder / "parity.json").resolve() != source.resolve():
+        save_report(folder / "parity.json", report)
+    for name, content in rendered.items():
+        write_atomically(folder / name, content)
 
 
 def _say_where(folder: Path) -> None:
-    """Say what was written."""
+    """Print what was written."""
     from genrebench.cli.output import echo_err
 
-    echo_err(f"{folder}: {', '.join(FILES)}")
+    echo_err(f"{folder}: parity.json, parity.md, parity.html")

@@ -6,10 +6,13 @@ import click
 from click.core import ParameterSource
 
 from genrebench.cli.options import COUNT, PATH, Size, examples
-from genrebench.cli.output import show_summary
+from genrebench.cli.output import echo
 from genrebench.errors import ConfigError
+from genrebench.network.architecture import Architecture
 from genrebench.network.genre_cnn import genre_cnn
 from genrebench.network.load import load_architecture
+from genrebench.report.document import Cell, Table
+from genrebench.report.terminal import show
 
 _DEFAULT = genre_cnn()
 
@@ -62,9 +65,29 @@ def summary(
     if architecture is not None:
         network = load_architecture(architecture)
     elif model is not None:
-        from genrebench.model.saved import load_model
+        from genrebench.model.model import Model
 
-        network = load_model(model).spec.architecture
+        network = Model.load(model).architecture
     else:
         network = genre_cnn(input_shape, genres)
-    show_summary(network)
+    _show(network)
+
+
+def _show(network: Architecture) -> None:
+    """Print the layer table as Keras does."""
+    layers = network.walk()
+    rows = [
+        (f"{layer.name} ({layer.kind})", f"({_axes(layer.output_shape)})", Cell(f"{layer.parameters:,}", numeric=True))
+        for layer in layers
+    ]
+    total, trainable = sum(layer.parameters for layer in layers), sum(layer.trainable_parameters for layer in layers)
+    echo(f"Input: ({_axes(network.input_shape)})")
+    show(Table(("Layer (type)", "Output Shape", "Param #"), rows))
+    echo(f"Total params: {total:,}")
+    echo(f"Trainable params: {trainable:,}")
+    echo(f"Non-trainable params: {total - trainable:,}")
+
+
+def _axes(shape: tuple[int, ...]) -> str:
+    """Format a shape behind the batch axis."""
+    return ", ".join(map(str, ("None", *shape)))

@@ -84,8 +84,9 @@ def load_dataset(path: StrPath) -> Dataset:
         segment = _read_segment(segment_path)
         if segment.shape != first.shape:
             raise DatasetError(
-                f"{escaped(segment_path)}: expected shape {first.shape} as in {first_path.name}, "
-                f"received {segment.shape}; one tree holds one set of settings"
+                f"expected shape {first.shape} as in {first_path.name}, "
+                f"received {segment.shape}; one tree holds one set of settings",
+                path=segment_path,
             )
         spectrograms[index] = segment
         labels[index] = label
@@ -101,16 +102,15 @@ def _segment_files(tree: Path) -> dict[str, list[Path]]:
     DatasetError
         If the tree is missing, has fewer than two genres, or an empty one.
     """
-    where = escaped(tree)
     if not tree.is_dir():
-        raise DatasetError(f"{where}: expected a folder with genres_mel_npz/, found none; run genrebench preprocess")
+        raise DatasetError("expected a folder with genres_mel_npz/, found none; run genrebench preprocess", path=tree)
     folders = [folder for folder in natsorted(tree.iterdir()) if folder.is_dir() and not folder.name.startswith(".")]
     if (tree / "genres_original").is_dir():
         raise DatasetError(
-            f"{where}: expected genres_mel_npz/ beside genres_original/; run genrebench preprocess first"
+            "expected genres_mel_npz/ beside genres_original/; run genrebench preprocess first", path=tree
         )
     if len(folders) < 2:
-        raise DatasetError(f"{where}: expected at least two genre folders of spectrograms, found {len(folders)}")
+        raise DatasetError(f"expected at least two genre folders of spectrograms, found {len(folders)}", path=tree)
     files = {
         folder.name: natsorted(
             path for path in folder.iterdir() if path.suffix == ".npz" and not path.name.startswith(".")
@@ -120,8 +120,8 @@ def _segment_files(tree: Path) -> dict[str, list[Path]]:
     empty = [genre for genre, paths in files.items() if not paths]
     if empty:
         raise DatasetError(
-            f"{where}/{escaped(empty[0])}: expected segment files <track>-<number>.npz, found none; "
-            "remove the folder or preprocess again"
+            "expected segment files <track>-<number>.npz, found none; remove the folder or preprocess again",
+            path=tree / empty[0],
         )
     return files
 
@@ -131,7 +131,7 @@ def _track_name(path: Path) -> str:
     track, dash, number = path.stem.rpartition("-")
     if not (track and dash and number.isdecimal()):
         raise DatasetError(
-            f"{escaped(path)}: expected a name such as blues.00000-0.npz, received one without a segment number"
+            "expected a name such as blues.00000-0.npz, received one without a segment number", path=path
         )
     return track
 
@@ -151,11 +151,11 @@ def _read_segment(path: Path) -> NDArray[np.float32]:
     """
     array = read_npz(path, "spectrogram")
     if array.ndim != 2 or array.size == 0:
-        raise DatasetError(f"{escaped(path)}: expected an array (n_mels, frames), received shape {array.shape}")
+        raise DatasetError(f"expected an array (n_mels, frames), received shape {array.shape}", path=path)
     with np.errstate(over="ignore"):  # what does not fit is refused with the other infinities
         segment = array.astype(np.float32)
     if not np.isfinite(segment).all():
-        raise DatasetError(f"{escaped(path)}: expected finite values, received NaN or infinity; preprocess again")
+        raise DatasetError("expected finite values, received NaN or infinity; preprocess again", path=path)
     return segment
 
 
@@ -173,15 +173,17 @@ def _mel_settings(tree: Path, shape: tuple[int, ...], tracks: list[str]) -> MelC
     mel = manifest.settings
     if mel.shape != shape or manifest.fingerprint != mel.fingerprint():
         raise DatasetError(
-            f"{escaped(tree)}: expected spectrograms {mel.shape} as its manifest says, received {shape} or another "
-            "version's; preprocess again into a new folder"
+            f"expected spectrograms {mel.shape} as its manifest says, received {shape} or another "
+            "version's; preprocess again into a new folder",
+            path=tree,
         )
     found = dict(zip(*np.unique(tracks, return_counts=True), strict=True))
     listed = {track: entry.segments for track, entry in manifest.tracks.items()}
     if found != listed:
         track = min(track for track in found.keys() | listed.keys() if found.get(track) != listed.get(track))
         raise DatasetError(
-            f"{escaped(tree)}: expected {listed.get(track, 0)} segments of {escaped(track)} as its manifest says, "
-            f"found {found.get(track, 0)}; run genrebench preprocess again to complete the tree"
+            f"expected {listed.get(track, 0)} segments of {escaped(track)} as its manifest says, "
+            f"found {found.get(track, 0)}; run genrebench preprocess again to complete the tree",
+            path=tree,
         )
     return mel

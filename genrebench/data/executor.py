@@ -43,7 +43,7 @@ class Executor(Protocol):
 class LocalProcesses:
     """Processes on this machine; a single one is this process itself.
 
-    Parameters
+    Attributes
     ----------
     jobs : int, optional
         Number of processes; by default one per core.

@@ -145,7 +145,7 @@ def read_manifest(tree: Path) -> Manifest | None:
         document = read_json(path, expected="a genrebench manifest", error=DatasetError, max_bytes=_MAX_BYTES)
         if isinstance(document, dict) and document.get("format") != MANIFEST_FORMAT:
             received = document.get("format")
-            raise DatasetError(f"{escaped(path)}: expected manifest format {MANIFEST_FORMAT}, received {received!r}")
+            raise DatasetError(f"expected manifest format {MANIFEST_FORMAT}, received {received!r}", path=path)
         return Manifest.model_validate(document)
     except (DatasetError, ConfigError, ValidationError) as error:
         problem = str(error)

@@ -225,11 +225,13 @@ def _checked_tree(tree: Path, dataset: Path) -> Path:
     DatasetError
         If it is a file, or lies in, or around, the recordings.
     """
-    where, place, originals = escaped(tree), tree.resolve(), (dataset / "genres_original").resolve()
+    place, originals = tree.resolve(), (dataset / "genres_original").resolve()
     if tree.exists() and not tree.is_dir():
-        raise DatasetError(f"{where}: expected a folder for the spectrograms, received a file; choose another --output")
+        raise DatasetError(
+            "expected a folder for the spectrograms, received a file; choose another --output", path=tree
+        )
     if place in (originals, *originals.parents) or originals in place.parents:
-        raise DatasetError(f"{where}: expected a folder apart from the recordings; choose another --output")
+        raise DatasetError("expected a folder apart from the recordings; choose another --output", path=tree)
     return tree if tree.name and tree.name != ".." else place
 
 
@@ -246,13 +248,14 @@ def _manifest_to_continue(tree: Path, config: MelConfig) -> Manifest:
     if manifest is None:
         if tree.exists() and any(tree.iterdir()):
             raise DatasetError(
-                f"{escaped(tree)}: expected a new folder, received one that holds other things, and no manifest "
-                "beside it; choose another --output"
+                "expected a new folder, received one that holds other things, and no manifest "
+                "beside it; choose another --output",
+                path=tree,
             )
         return Manifest.begin(config)
     if manifest.fingerprint != config.fingerprint():
         there = ", ".join(manifest.changed_settings(config)) or "another version's spectrograms"
-        raise DatasetError(f"{escaped(tree)}: expected spectrograms of the same settings, found {there}; {remedy}")
+        raise DatasetError(f"expected spectrograms of the same settings, found {there}; {remedy}", path=tree)
     return manifest
 
 
@@ -278,7 +281,7 @@ def _saving(manifest: Manifest, tree: Path, genres: set[str]) -> Iterator[tuple[
         # The system gives the lock back when its process ends, however that happens.
         lock = FileLock(staging / "lock", blocking=False).acquire()
     except Timeout as error:
-        raise DatasetError(f"{escaped(tree)}: another genrebench preprocess writes it now; wait for its end") from error
+        raise DatasetError("another genrebench preprocess writes it now; wait for its end", path=tree) from error
     tree.mkdir(parents=True, exist_ok=True)
     for genre in genres:
         (tree / genre).mkdir(exist_ok=True)

@@ -14,12 +14,12 @@ Protocol = Literal["track", "segment"]
 
 @dataclass(frozen=True)
 class Split:
-    """Rows of a dataset by part.
+    """Segments of a dataset by part.
 
     Attributes
     ----------
     train, validation, test : ndarray of int64
-        Rows in ascending order; only `test` may be empty.
+        Indices in ascending order; only `test` may be empty.
     """
 
     train: NDArray[np.int64]
@@ -35,12 +35,13 @@ def split_dataset(dataset: Dataset, *, protocol: Protocol, validation: float, te
     dataset : Dataset
         All segments.
     protocol : {'track', 'segment'}
-        ``track`` keeps the segments of a track together and divides each genre alike; ``segment`` draws single
-        segments, so that most tracks stand on both sides: comparable with others' figures, but too good to be true.
+        ``track`` keeps the segments of a track together and divides each genre alike; ``segment`` samples
+        single segments, so that most tracks are on both sides: comparable with others' figures, but leaky, which
+        inflates accuracy.
     validation, test : float
         Share of each part; the rest trains. Every genre has at least one validation track.
     seed : int
-        Seed of the draw.
+        Seed of the random choice.
 
     Returns
     -------
@@ -58,11 +59,12 @@ def split_dataset(dataset: Dataset, *, protocol: Protocol, validation: float, te
         held_out = max(1, round(count * validation)), round(count * test)
         if sum(held_out) >= count:
             raise DatasetError(
-                f"{dataset.tree}: expected segments enough for training beside {held_out[0]} for validation and "
-                f"{held_out[1]} for test, received {count}"
+                f"expected segments enough for training beside {held_out[0]} for validation and {held_out[1]} for "
+                f"test, received {count}",
+                path=dataset.tree,
             )
-        parts = np.split(rng.permutation(count), np.cumsum(held_out))
-        return Split(train=np.sort(parts[2]), validation=np.sort(parts[0]), test=np.sort(parts[1]))
+        first, second, rest = np.split(rng.permutation(count), np.cumsum(held_out))
+        return Split(train=np.sort(rest), validation=np.sort(first), test=np.sort(second))
     part_of_track = {}
     for label, genre in enumerate(dataset.genres):
         tracks = np.unique(dataset.tracks[dataset.labels == label])
@@ -74,13 +76,12 @@ def split_dataset(dataset: Dataset, *, protocol: Protocol, validation: float, te
             )
         for place, track in enumerate(rng.permutation(tracks)):
             part_of_track[track] = int(np.searchsorted(np.cumsum(held_out), place, side="right"))
-    parts_of_rows = np.array([part_of_track[track] for track in dataset.tracks])
-    validation_rows, test_rows, train_rows = (np.flatnonzero(parts_of_rows == part) for part in range(3))
-    return Split(train=train_rows, validation=validation_rows, test=test_rows)
+    parts = np.array([part_of_track[track] for track in dataset.tracks])
+    return Split(*(np.flatnonzero(parts == part) for part in (2, 0, 1)))
 
 
 def leaking_tracks(dataset: Dataset, split: Split) -> set[str]:
-    """Find the tracks that stand on both sides of a split.
+    """Find the tracks that are on both sides of a split.
 
     Parameters
     ----------

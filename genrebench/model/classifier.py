@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from genrebench.model.model import Model, Prediction
+from genrebench.model.model import Model
+from genrebench.model.prediction import Prediction
 
 __all__ = ["GenreClassifier", "Prediction"]
 

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import functools
-import itertools
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -13,11 +12,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from genrebench.audio.mel import MelConfig, segment_spectrograms
+from genrebench.audio.mel import MelConfig
 from genrebench.audio.standardize import Standardizer
 from genrebench.backend.protocol import Network
 from genrebench.backend.registry import load_backend
 from genrebench.errors import AudioError, ConfigError, ModelError
+from genrebench.model.prediction import BATCH, Prediction, spectrogram_batches
 from genrebench.model.storage import (
     MODEL_FILE,
     WEIGHTS_FILE,
@@ -27,51 +27,10 @@ from genrebench.model.storage import (
     save_weights,
 )
 from genrebench.network.architecture import Architecture
-from genrebench.network.numerics import aggregate_segments, log_softmax
+from genrebench.network.numerics import log_softmax
 from genrebench.network.types import Weights
-from genrebench.system.files import StrPath, escaped
+from genrebench.system.files import StrPath
 from genrebench.system.prefetch import prefetch
-
-# Segments that go through the network at a time: bounds the memory of a long recording.
-_BATCH = 32
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a model makes of one recording.
-
-    Attributes
-    ----------
-    path : Path
-        The recording.
-    segments : int
-        Number of segments that were classified.
-    probabilities : dict of str to float
-        Probability of every genre, the most probable first; they sum to 1.
-
-    Examples
-    --------
-    >>> import genrebench as gb
-    >>> prediction = gb.load("results/gtzan").predict("song.wav")
-    >>> prediction.genre == next(iter(prediction.probabilities))
-    True
-    >>> prediction.probability == max(prediction.probabilities.values())
-    True
-    """
-
-    path: Path
-    segments: int
-    probabilities: dict[str, float]
-
-    @property
-    def genre(self) -> str:
-        """The most probable genre."""
-        return next(iter(self.probabilities))
-
-    @property
-    def probability(self) -> float:
-        """Probability of the most probable genre, from 0 to 1."""
-        return self.probabilities[self.genre]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -81,7 +40,7 @@ class Model:
     Reading a model imports no framework. The network is built by `backend` when the first prediction asks for it, and
     then kept; ``dataclasses.replace(model, backend="keras")`` is the same model on another one.
 
-    Parameters
+    Attributes
     ----------
     architecture : Architecture
         The network.
@@ -189,7 +148,6 @@ class Model:
         'hiphop'
         """
         folder = Path(path)
-        where = escaped(folder)
         document = read_document(folder)
         try:
             mel = document["mel"]
@@ -213,22 +171,23 @@ class Model:
             finished = document["status"] != "running"
         except (KeyError, TypeError) as error:
             raise ModelError(
-                f"{where}/{MODEL_FILE}: expected a complete model description, found none of {error}"
+                f"expected a complete model description, found none of {error}", path=folder / MODEL_FILE
             ) from error
         except ConfigError as error:
-            raise ModelError(f"{where}/{MODEL_FILE}: {error}") from error
+            raise ModelError(str(error), path=folder / MODEL_FILE) from error
         weights, received_hash = read_weights(folder / WEIGHTS_FILE)
         try:
             model.architecture.check_weights(weights)
         except ConfigError as error:
             raise ModelError(
-                f"{where}/{WEIGHTS_FILE}: {error}; it does not belong to the model.json beside it"
+                f"{error}; it does not belong to the model.json beside it", path=folder / WEIGHTS_FILE
             ) from error
         # A run that still goes on may replace the weights a moment before it says so in model.json.
         if finished and received_hash != expected_hash:
             raise ModelError(
-                f"{where}/{WEIGHTS_FILE}: expected the weights that model.json was written for (SHA-256 "
-                f"{str(expected_hash)[:12]}...), received others; restore the folder or train again"
+                "expected the weights that model.json was written for (SHA-256 "
+                f"{str(expected_hash)[:12]}...), received others; restore the folder or train again",
+                path=folder / WEIGHTS_FILE,
             )
         return dataclasses.replace(model, weights=weights)
 
@@ -336,13 +295,13 @@ class Model:
         ['hiphop', 'hiphop']
         """
         if self.mel is None:
-            where = escaped(self.folder or "model")
             raise ModelError(
-                f"{where}: expected a model that knows its Mel settings; this one was trained on a tree without a "
-                "manifest, so recordings cannot be prepared for it"
+                "expected a model that knows its Mel settings; this one was trained on a tree without a "
+                "manifest, so recordings cannot be prepared for it",
+                path=self.folder or "model",
             )
         _ = self.network  # an unavailable backend is known before anything is decoded
-        return self._predictions(_batches(map(Path, paths), self.mel))
+        return self._predictions(spectrogram_batches(map(Path, paths), self.mel))
 
     def predict_spectrograms(self, spectrograms: NDArray[np.float32]) -> NDArray[np.float64]:
         """Classify spectrograms, each on its own.
@@ -375,8 +334,8 @@ class Model:
         if spectrograms.ndim != 3 or spectrograms.shape[1:] != shape:
             raise ConfigError(f"expected spectrograms (n, {shape[0]}, {shape[1]}), received {spectrograms.shape}")
         parts = [
-            np.exp(self._log_probabilities(spectrograms[start : start + _BATCH]))
-            for start in range(0, len(spectrograms), _BATCH)
+            np.exp(self._log_probabilities(spectrograms[start : start + BATCH]))
+            for start in range(0, len(spectrograms), BATCH)
         ]
         return np.concatenate([np.empty((0, len(self.genres))), *parts])
 
@@ -397,36 +356,8 @@ class Model:
                 elif batch is not None:
                     segments.append(self._log_probabilities(batch))
                 else:
-                    yield self._prediction(path, np.concatenate(segments))
+                    yield Prediction.of_segments(path, np.concatenate(segments), self.genres)
                     segments = []
-
-    def _prediction(self, path: Path, log_probabilities: NDArray[np.float64]) -> Prediction:
-        """Aggregate the segments of a recording [shape=(segments, classes)]."""
-        probabilities = np.exp(aggregate_segments(log_probabilities))
-        best_first = np.argsort(-probabilities, kind="stable")
-        named = {self.genres[index]: float(probabilities[index]) for index in best_first}
-        return Prediction(path, len(log_probabilities), named)
-
-
-def _batches(paths: Iterable[Path], mel: MelConfig) -> Iterator[tuple[Path, NDArray[np.float32] | AudioError | None]]:
-    """Make the spectrograms of recordings.
-
-    Yields
-    ------
-    Path
-        The recording.
-    ndarray of float32 [shape=(n, n_mels, frames)], AudioError or None
-        Some of its segments; why it has no more; None at its end.
-    """
-    for path in paths:
-        spectrograms = segment_spectrograms(path, mel)
-        try:
-            while batch := list(itertools.islice(spectrograms, _BATCH)):
-                yield path, np.stack(batch)
-        except AudioError as error:
-            yield path, error
-        else:
-            yield path, None
 
 
 def newest_model(results: StrPath) -> Path:
@@ -455,4 +386,4 @@ def newest_model(results: StrPath) -> Path:
         with contextlib.suppress(ModelError):
             if Model.load(folder).mel is not None:
                 return folder
-    raise ModelError(f"{escaped(results)}: expected a trained model, found none; run genrebench train, or give --model")
+    raise ModelError("expected a trained model, found none; run genrebench train, or give --model", path=results)

@@ -13,7 +13,7 @@ from safetensors.numpy import load, save
 
 from genrebench.errors import ModelError
 from genrebench.network.types import Weights
-from genrebench.system.files import escaped, read_json, sha256, write_atomically, write_json
+from genrebench.system.files import read_json, sha256, write_atomically, write_json
 
 MODEL_FORMAT = 1
 MODEL_FILE = "model.json"
@@ -61,14 +61,13 @@ def read_weights(path: Path) -> tuple[Weights, str]:
     ModelError
         If the file cannot be read or is damaged.
     """
-    where = escaped(path)
     try:
         content = path.read_bytes()
         return load(content), sha256([content])
     except OSError as error:
-        raise ModelError(f"{where}: expected the weights, cannot be read ({error.strerror})") from error
+        raise ModelError(f"expected the weights, cannot be read ({error.strerror})", path=path) from error
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{where}: expected safetensors, received a damaged file ({error})") from error
+        raise ModelError(f"expected safetensors, received a damaged file ({error})", path=path) from error
 
 
 def save_document(folder: Path, document: dict[str, Any]) -> None:
@@ -106,5 +105,5 @@ def read_document(folder: Path) -> dict[str, Any]:
     document = read_json(path, expected="a model that genrebench train saved", error=ModelError)
     if not isinstance(document, dict) or document.get("format") != MODEL_FORMAT:
         received = document.get("format") if isinstance(document, dict) else document
-        raise ModelError(f"{escaped(path)}: expected format {MODEL_FORMAT}, received {received!r}")
+        raise ModelError(f"expected format {MODEL_FORMAT}, received {received!r}", path=path)
     return document

@@ -25,6 +25,10 @@ class Adam:
         Decay of the first and the second moment.
     epsilon : float
         Added to the uncorrected root of the second moment.
+
+    See Also
+    --------
+    adam_step : One step, computed.
     """
 
     learning_rate: float = 1e-3
@@ -57,6 +61,11 @@ class AdamState:
         ----------
         weights : mapping of str to ndarray
             Trainable weights or their gradients, by canonical name.
+
+        Returns
+        -------
+        AdamState
+            Step 0, with moments of the weights' shapes and types.
         """
         return cls(0, *({name: np.zeros_like(value) for name, value in weights.items()} for _ in range(2)))
 

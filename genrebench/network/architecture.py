@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -25,59 +25,8 @@ from genrebench.network.layers import Dropout, Flatten, Layer, WeightSpec
 from genrebench.network.layers.base import layer_from_json
 from genrebench.network.types import Shape, Weights
 
-
-def _glorot_uniform(shape: Shape, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Draw a kernel uniformly from +-sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010, equation 16).
-
-    Parameters
-    ----------
-    shape : tuple of int
-        [..., in, out]; the leading axes are the receptive field.
-    """
-    receptive_field = math.prod(shape[:-2])
-    limit = np.sqrt(6 / (receptive_field * (shape[-2] + shape[-1])))
-    return rng.uniform(-limit, limit, shape)
-
-
-_INITIALIZERS: dict[str, Callable[[Shape, np.random.Generator], NDArray[np.float64]]] = {
-    "glorot_uniform": _glorot_uniform,
-    "zeros": lambda shape, rng: np.zeros(shape),
-    "ones": lambda shape, rng: np.ones(shape),
-}
-
-
-@dataclasses.dataclass(frozen=True)
-class LayerSummary:
-    """One row of the parameter table.
-
-    Attributes
-    ----------
-    name : str
-        Name of the layer.
-    kind : str
-        Its kind.
-    output_shape : tuple of int
-        Output shape without the batch axis.
-    parameters : int
-        Number of values in its weights.
-    trainable : int
-        How many of them the optimizer moves.
-    """
-
-    name: str
-    kind: str
-    output_shape: Shape
-    parameters: int
-    trainable: int
-
-
-def _layer(value: object) -> object:
-    """Read a layer from its JSON, if that is what is given."""
-    return layer_from_json(value) if isinstance(value, Mapping) else value
-
-
-# What nodes read that are given the network's own input.
-INPUT = "input"
+# What nodes read that are given the network's own input; no layer can bear this name.
+INPUT = "/input"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,6 +59,21 @@ class Node:
         return self.layer.name
 
     @property
+    def kind(self) -> str:
+        """Name the layer's kind."""
+        return self.layer.kind
+
+    @property
+    def parameters(self) -> int:
+        """Count the values in its weights."""
+        return sum(math.prod(spec.shape) for spec in self.weights.values())
+
+    @property
+    def trainable_parameters(self) -> int:
+        """Count the values that the optimizer moves."""
+        return sum(math.prod(spec.shape) for spec in self.weights.values() if spec.trainable)
+
+    @property
     def input_shape(self) -> Shape:
         """Give the shape of the only input, without the batch axis."""
         (shape,) = self.input_shapes
@@ -132,16 +96,37 @@ class Architecture(Checked):
         The layers in order; unnamed ones are numbered as Keras does (``conv2d``, ``conv2d_1``, ...).
     prediction : str
         What turns the network's logits into probabilities: ``softmax`` over the last axis, outside the network.
+
+    Raises
+    ------
+    ConfigError
+        If a field is wrong, a layer does not fit the one before, or a name stands twice.
+
+    See Also
+    --------
+    genre_cnn : The network of genrebench.
+
+    Examples
+    --------
+    >>> from genrebench.network.layers import Conv2D, Dense, GlobalAveragePooling2D
+    >>> network = Architecture((32, 20, 1), (Conv2D(8, (3, 3), activation="relu"), GlobalAveragePooling2D(), Dense(4)))
+    >>> for node in network.walk():
+    ...     print(node.name, node.output_shape, node.parameters)
+    conv2d (30, 18, 8) 80
+    global_average_pooling2d (8,) 0
+    dense (4,) 36
+    >>> Architecture.from_json(network.to_json()) == network
+    True
     """
 
     input_shape: Annotated[
         tuple[Count, Count, Count], Strict(), from_list, Field(description="an input shape (height, width, channels)")
     ]
     layers: Annotated[
-        tuple[Annotated[InstanceOf[Layer], BeforeValidator(_layer)], ...],
+        tuple[Annotated[InstanceOf[Layer], BeforeValidator(layer_from_json)], ...],
         Strict(),
         from_list,
-        Field(description="a list of layers, at least one layer", min_length=1),
+        Field(description="a list of at least one layer", min_length=1),
     ]
     prediction: Annotated[Literal["softmax"], Field(description="softmax")] = "softmax"
 
@@ -154,7 +139,7 @@ class Architecture(Checked):
             If a shape does not fit, or a name stands twice.
         """
         object.__setattr__(self, "layers", _named(self.layers))
-        output = self.shapes()[-1]
+        output = self.walk()[-1].output_shape
         if len(output) != 1:
             raise ConfigError(f"expected the network to end in one axis of logits, received shape {output}")
 
@@ -167,20 +152,7 @@ class Architecture(Checked):
         int
             Number of classes.
         """
-        return self.shapes()[-1][0]
-
-    def shapes(self) -> tuple[Shape, ...]:
-        """List the shapes between the layers.
-
-        Returns
-        -------
-        tuple of tuple of int
-            The input's shape, then each layer's output shape, without the batch axis.
-        """
-        shapes: list[Shape] = [self.input_shape]
-        for layer in self.layers:
-            shapes.append(layer.output_shape(shapes[-1]))
-        return tuple(shapes)
+        return self.walk()[-1].output_shape[0]
 
     def walk(self) -> tuple[Node, ...]:
         """List the layers in their places, each after those that it reads.
@@ -192,18 +164,18 @@ class Architecture(Checked):
         tuple of Node
             One node per layer.
         """
-        shapes = self.shapes()
-        names = (INPUT, *(layer.name for layer in self.layers))
-        return tuple(
-            Node(
-                layer,
-                (names[index],),
-                (shapes[index],),
-                shapes[index + 1],
-                {f"{layer.name}/{spec.name}": spec for spec in layer.weight_specs(shapes[index])},
-            )
-            for index, layer in enumerate(self.layers)
-        )
+        nodes: list[Node] = []
+        source, shape = INPUT, tuple(self.input_shape)
+        for layer in self.layers:
+            after = layer.output_shape(shape)
+            weights = {f"{layer.name}/{spec.name}": spec for spec in layer.weight_specs(shape)}
+            nodes.append(Node(layer, (source,), (shape,), after, weights))
+            source, shape = layer.name, after
+        return tuple(nodes)
+
+    def shapes(self) -> tuple[Shape, ...]:
+        """List the input's shape, then each layer's output shape."""
+        return (self.input_shape, *(node.output_shape for node in self.walk()))
 
     def node(self, name: str) -> Node:
         """Look up a node by its layer's name.
@@ -256,7 +228,7 @@ class Architecture(Checked):
             Name of the flattening layer that was put behind them, since a network ends in one axis; empty if none was.
         """
         layers = self.layers[:count]
-        if len(self.shapes()[count]) == 1:
+        if len(self.walk()[count - 1].output_shape) == 1:
             return dataclasses.replace(self, layers=layers), ""
         helper = "flatten" + "_" * (1 + max(len(layer.name) for layer in layers))  # longer than any name, so no layer's
         return dataclasses.replace(self, layers=(*layers, Flatten(name=helper))), helper
@@ -271,24 +243,6 @@ class Architecture(Checked):
         """
         layers = (dataclasses.replace(each, rate=0.0) if isinstance(each, Dropout) else each for each in self.layers)
         return dataclasses.replace(self, layers=tuple(layers))
-
-    def summary(self) -> tuple[LayerSummary, ...]:
-        """Tabulate shapes and parameters, one row per layer.
-
-        Returns
-        -------
-        tuple of LayerSummary
-            The rows.
-        """
-        rows = []
-        shapes = self.shapes()
-        for layer, before, after in zip(self.layers, shapes[:-1], shapes[1:], strict=True):
-            specs = layer.weight_specs(before)
-            sizes = [(math.prod(spec.shape), spec.trainable) for spec in specs]
-            parameters = sum(size for size, _ in sizes)
-            trainable = sum(size for size, is_trainable in sizes if is_trainable)
-            rows.append(LayerSummary(layer.name, layer.kind, after, parameters, trainable))
-        return tuple(rows)
 
     def initial_weights(self, seed: int) -> Weights:
         """Draw the weights that training starts from, the same for every backend.
@@ -307,8 +261,7 @@ class Architecture(Checked):
         """
         weights = {}
         for index, (name, spec) in enumerate(self.weight_specs().items()):
-            rng = np.random.default_rng([seed, index])
-            weights[name] = _INITIALIZERS[spec.initializer](spec.shape, rng).astype(np.float32)
+            weights[name] = spec.initial(np.random.default_rng([seed, index])).astype(np.float32)
         return weights
 
     def check_weights(self, weights: Mapping[str, NDArray[Any]]) -> None:
@@ -333,12 +286,7 @@ class Architecture(Checked):
                 + (f"; unknown {', '.join(unknown)}" if unknown else "")
             )
         for name, spec in specs.items():
-            if weights[name].shape != spec.shape:
-                raise ConfigError(f"{name}: expected shape {spec.shape}, received {weights[name].shape}")
-            if weights[name].dtype.kind != "f":
-                raise ConfigError(f"{name}: expected floating-point weights, received {weights[name].dtype}")
-            if not np.isfinite(weights[name]).all():
-                raise ConfigError(f"{name}: expected finite weights, received NaN or infinity")
+            spec.check(name, weights[name])
 
     def to_json(self) -> dict[str, Any]:
         """Describe the architecture in plain JSON types.

@@ -26,6 +26,19 @@ def genre_cnn(input_shape: tuple[int, int] = (128, 130), classes: int = 10) -> A
     -------
     Architecture
         For 128 x 130 and 10 genres it has 475,594 parameters, of which 475,402 are trained.
+
+    Raises
+    ------
+    ConfigError
+        If the spectrograms are too small for three blocks.
+
+    Examples
+    --------
+    >>> network = genre_cnn((128, 130), classes=10)
+    >>> sum(node.parameters for node in network.walk())
+    475594
+    >>> network.node("flatten").output_shape
+    (7200,)
     """
     layers: list[Layer] = []
     for kernel, pool in ((3, 3), (3, 3), (2, 2)):

@@ -1,21 +1,21 @@
 """Inputs of networks, checked before anything is computed."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from genrebench.errors import BackendError
 from genrebench.network.architecture import Architecture
+from genrebench.network.layers import Dropout
+from genrebench.network.types import Array
 
 
 def check_inputs(
     architecture: Architecture,
-    x: NDArray[Any],
+    x: Array,
     *,
-    labels: NDArray[Any] | None = None,
-    dropout_masks: Mapping[str, NDArray[Any]] | None = None,
+    labels: Array | None = None,
+    dropout_masks: Mapping[str, Array] | None = None,
 ) -> None:
     """Refuse inputs that a network cannot work on; for backends to call before they compute.
 
@@ -46,8 +46,9 @@ def check_inputs(
                 f"expected {len(x)} labels from 0 to {architecture.classes - 1}, received shape {labels.shape}, "
                 f"dtype {labels.dtype}" + (f", from {labels.min()} to {labels.max()}" if labels.size else "")
             )
-    layers = zip(architecture.layers, architecture.shapes()[:-1], strict=True)
-    maskable = {layer.name: (len(x), *before) for layer, before in layers if layer.kind == "Dropout"}
+    maskable = {
+        node.name: (len(x), *node.input_shape) for node in architecture.walk() if isinstance(node.layer, Dropout)
+    }
     for name, mask in (dropout_masks or {}).items():
         if mask.shape != maskable.get(name):
             expected = f"a mask of shape {maskable[name]}" if name in maskable else f"masks for {list(maskable)} only"

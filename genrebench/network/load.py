@@ -1,14 +1,13 @@
 """An architecture read from a file."""
 
-import os
 from pathlib import Path
 
 from genrebench.errors import ConfigError
 from genrebench.network.architecture import Architecture
-from genrebench.system.files import escaped, read_json
+from genrebench.system.files import StrPath, escaped, read_json
 
 
-def load_architecture(path: str | os.PathLike[str]) -> Architecture:
+def load_architecture(path: StrPath) -> Architecture:
     """Read an architecture, or the one in a model's description.
 
     Parameters
@@ -32,4 +31,4 @@ def load_architecture(path: str | os.PathLike[str]) -> Architecture:
     try:
         return Architecture.from_json(document)
     except ConfigError as error:
-        raise ConfigError(f"{escaped(Path(path))}: {error}") from error
+        raise ConfigError(f"{escaped(path)}: {error}") from error

@@ -1,14 +1,28 @@
 """Numbers that core, backends, parity and the conformance kit share: losses, errors, tolerances."""
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genrebench.network.types import Weights
+from genrebench.network.types import Array, Weights
+
+# Relative L2 errors up to which two computations are the same; what is larger is a difference in semantics. Rounding
+# moves the layers of the genre network by 1e-6 and its gradients by 2e-6 in float32, measured against float64, so by
+# some 5e-15 in float64; deeper networks and other orders of summation may take it to 1e-12. A mistake in semantics
+# moves a tensor by far more: an epsilon of 1e-5 instead of 1e-3 by 5e-4, and even one of 1.001e-3 by 5e-7.
+FORWARD_TOLERANCE = 1e-11
+# Gradients go through the network twice, and that of normalization is a difference of nearly equal terms.
+GRADIENT_TOLERANCE = 1e-10
+# A hundred times the rounding in float32.
+FLOAT32_TOLERANCE = 1e-4
+# Of central differences with a step of 1e-6 in float64: rounding of a loss, 1e-16, divided by the step gives 1e-10; a
+# rectifier or a maximum that changes within the step gives more.
+DIFFERENCE_TOLERANCE = 1e-5
 
 
-def log_softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
+def log_softmax(logits: Array) -> NDArray[np.float64]:
     """Compute log-probabilities over the last axis.
 
     Parameters
@@ -20,12 +34,17 @@ def log_softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
     -------
     ndarray of float64 [shape=(..., classes)]
         Natural logarithms; finite for finite logits.
+
+    Examples
+    --------
+    >>> np.exp(log_softmax(np.array([2.0, 2.0, -1000.0])))
+    array([0.5, 0.5, 0. ])
     """
     shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
 
 
-def cross_entropy(logits: NDArray[Any], labels: NDArray[np.int64]) -> float:
+def cross_entropy(logits: Array, labels: NDArray[np.int64]) -> float:
     """Compute the mean cross-entropy.
 
     Parameters
@@ -39,11 +58,20 @@ def cross_entropy(logits: NDArray[Any], labels: NDArray[np.int64]) -> float:
     -------
     float
         Mean of ``-log p(label)`` in nats.
+
+    See Also
+    --------
+    uniform_loss : The loss of a network that knows nothing.
+
+    Examples
+    --------
+    >>> round(cross_entropy(np.zeros((5, 10)), np.arange(5)), 4)
+    2.3026
     """
     return float(-log_softmax(logits)[np.arange(len(labels)), labels].mean())
 
 
-def cross_entropy_gradient(logits: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[Any]:
+def cross_entropy_gradient(logits: Array, labels: NDArray[np.int64]) -> Array:
     """Compute the gradient of `cross_entropy` with respect to the logits.
 
     That of a sample's loss is its probabilities less the one-hot label (Bishop, "Pattern recognition and machine
@@ -60,13 +88,42 @@ def cross_entropy_gradient(logits: NDArray[Any], labels: NDArray[np.int64]) -> N
     -------
     ndarray [shape=(n, classes)]
         The gradient, in the logits' dtype.
+
+    Examples
+    --------
+    >>> cross_entropy_gradient(np.zeros((1, 4)), np.array([1]))
+    array([[ 0.25, -0.75,  0.25,  0.25]])
     """
     one_hot = np.eye(logits.shape[-1])[labels]
     gradient = (np.exp(log_softmax(logits)) - one_hot) / len(logits)
     return gradient.astype(logits.dtype)
 
 
-def accuracy(logits: NDArray[Any], labels: NDArray[np.int64]) -> float:
+def uniform_loss(classes: int) -> float:
+    """Compute the loss of equal logits.
+
+    A loss is the difference of a logit and the logarithm of a sum; one that training has made small keeps the rounding
+    of these. So errors of losses are relative to at least this one.
+
+    Parameters
+    ----------
+    classes : int
+        Number of classes.
+
+    Returns
+    -------
+    float
+        The logarithm of their number; of 2 where there is one class, whose loss is always 0.
+
+    Examples
+    --------
+    >>> round(uniform_loss(10), 4)
+    2.3026
+    """
+    return math.log(max(classes, 2))
+
+
+def accuracy(logits: Array, labels: NDArray[np.int64]) -> float:
     """Compute the share of rows whose largest logit is the true class.
 
     Parameters
@@ -80,40 +137,37 @@ def accuracy(logits: NDArray[Any], labels: NDArray[np.int64]) -> float:
     -------
     float
         Between 0 and 1.
+
+    Examples
+    --------
+    >>> accuracy(np.array([[0.1, 0.9], [0.6, 0.4]]), np.array([1, 1]))
+    0.5
     """
     return float((logits.argmax(axis=-1) == labels).mean())
 
 
 def aggregate_segments(log_probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Join the segments of one recording by their mean log-probability.
+    """Aggregate the segments of one recording by their mean log-probability.
 
     Parameters
     ----------
     log_probabilities : ndarray of float64 [shape=(segments, classes)]
-        One row a segment.
+        One row per segment.
 
     Returns
     -------
     ndarray of float64 [shape=(classes,)]
         Log-probabilities of the recording: the normalized geometric mean of the segments' probabilities.
+
+    Examples
+    --------
+    >>> np.exp(aggregate_segments(np.log([[0.9, 0.1], [0.5, 0.5]])))
+    array([0.75, 0.25])
     """
     return log_softmax(log_probabilities.mean(axis=0))
 
 
-# Relative L2 error in float64 up to which two backends compute the same; rounding is some 1e-14.
-FORWARD_TOLERANCE = 1e-11
-
-
-GRADIENT_TOLERANCE = 1e-10
-
-
-FLOAT32_TOLERANCE = 1e-4
-
-
-DIFFERENCE_TOLERANCE = 1e-5
-
-
-def relative_error(value: NDArray[Any], expected: NDArray[Any]) -> float:
+def relative_error(value: Array, expected: Array) -> float:
     """Measure a difference by the norm of the whole tensor.
 
     Parameters
@@ -125,6 +179,13 @@ def relative_error(value: NDArray[Any], expected: NDArray[Any]) -> float:
     -------
     float
         ``|value - expected| / |expected|`` (L2), infinite for other shapes and for NaN.
+
+    Examples
+    --------
+    >>> relative_error(np.array([3.0, 4.5]), np.array([3.0, 4.0]))
+    0.1
+    >>> relative_error(np.array([np.nan]), np.array([1.0]))
+    inf
     """
     if value.shape != expected.shape or not np.isfinite(value).all():
         return float("inf")
@@ -152,6 +213,11 @@ def ulps_between(value: float, expected: float, dtype: np.dtype[Any]) -> int:
     -------
     int
         0 for equal numbers, 1 for neighbors.
+
+    Examples
+    --------
+    >>> ulps_between(1.0 + 2**-52, 1.0, np.dtype("float64"))
+    1
     """
     integers = np.array([value, expected], dtype).view(f"i{dtype.itemsize}")
     above, below = (int(each) if each >= 0 else np.iinfo(integers.dtype).min - int(each) for each in integers)
@@ -173,7 +239,13 @@ def perturb_by_ulp(weights: Weights, seed: int = 0) -> Weights:
     Returns
     -------
     dict of str to ndarray
-        The moved ones.
+        The perturbed weights.
+
+    Examples
+    --------
+    >>> moved = perturb_by_ulp({"dense/bias": np.ones(3)})["dense/bias"]
+    >>> [ulps_between(value, 1.0, moved.dtype) for value in moved]
+    [1, 1, 1]
     """
     rng = np.random.default_rng(seed)
     return {

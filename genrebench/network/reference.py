@@ -36,6 +36,14 @@ class ReferenceNetwork:
     ------
     ConfigError
         If the weights are not this network's.
+
+    Examples
+    --------
+    >>> from genrebench.network.genre_cnn import genre_cnn
+    >>> architecture = genre_cnn((32, 20), classes=4)
+    >>> network = ReferenceNetwork(architecture, architecture.initial_weights(seed=0), dtype="float64")
+    >>> network.logits(np.zeros((2, 32, 20, 1))).shape
+    (2, 4)
     """
 
     def __init__(self, architecture: Architecture, weights: Mapping[str, NDArray[Any]], *, dtype: str) -> None:
@@ -253,14 +261,22 @@ def run_layer(
     mask: Array | None = None,
     dtype: str = "float64",
 ) -> dict[str, Array]:
-    """Run one layer by definition.
+    """Run one layer by its definition.
 
     Parameters
     ----------
+    layer : Layer
+        The layer; its name is that of its weights.
     weights : mapping of str to ndarray
         Canonical weights; those of other layers are ignored.
     x : ndarray [shape=(n, height, width, channels)] or [shape=(n, features)]
         Its input.
+    training : bool
+        Whether batch normalization uses the batch's statistics, and dropout drops.
+    mask : ndarray, optional
+        What dropout keeps (1) and drops (0), in the shape of its input.
+    dtype : str
+        Type of the computation: ``float32`` or ``float64``.
 
     Returns
     -------
@@ -271,6 +287,15 @@ def run_layer(
     ------
     ConfigError
         If the layer cannot follow such an input.
+
+    Examples
+    --------
+    >>> from genrebench.network.layers import Dense
+    >>> layer = Dense(1, activation="relu", name="sum")
+    >>> weights = {"sum/kernel": np.ones((2, 1)), "sum/bias": np.array([-1.0])}
+    >>> run_layer(layer, weights, np.array([[2.0, 3.0], [0.0, 0.5]]))
+    {'sum': array([[4.],
+           [0.]])}
     """
     own = {name.rpartition("/")[2]: np.asarray(value, dtype) for name, value in weights_of(layer, weights).items()}
     layer.output_shape(x.shape[1:])  # refuses an input that the layer cannot follow

@@ -1,13 +1,15 @@
 """Random weights, inputs and dropout masks, the same for whoever compares networks."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from genrebench.network.architecture import Architecture
+from genrebench.network.architecture import INPUT, Architecture
 from genrebench.network.layers import Dropout
-from genrebench.network.types import Weights
+from genrebench.network.reference import run_layer
+from genrebench.network.types import Array, Weights
+
+# Share of a layer's values that a rectifier has to let through.
+_ALIVE = 0.03
 
 
 def random_weights(architecture: Architecture, seed: int) -> Weights:
@@ -37,7 +39,47 @@ def random_weights(architecture: Architecture, seed: int) -> Weights:
     return weights
 
 
-def random_inputs(architecture: Architecture, count: int, seed: int = 0) -> tuple[NDArray[Any], NDArray[np.int64]]:
+def live_random_weights(architecture: Architecture, x: Array, seed: int) -> Weights:
+    """Draw weights none of which is trivial, and which need all digits of float64.
+
+    A layer whose rectifier would let through next to nothing gets biases with which it cuts off somewhat more than half
+    of what it is given: one whose output is nothing but zeros would hide all that comes before it.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        The network.
+    x : ndarray of float64 [shape=(n, height, width, channels)]
+        Inputs that the rectifiers are to let through.
+    seed : int
+        Seed of the draw.
+
+    Returns
+    -------
+    dict of str to ndarray of float64
+        Canonical weights; stored in float32, they would change.
+    """
+    rng = np.random.default_rng([seed, 3])
+    weights = random_weights(architecture, seed)
+    weights = {name: value * (1 + 1e-8 * rng.random(value.shape)) for name, value in weights.items()}
+    outputs = {INPUT: x}
+    for node in architecture.walk():
+        (source,) = node.inputs
+        bias = f"{node.name}/bias"
+        if bias in weights and getattr(node.layer, "activation", "") == "relu":
+            linear = run_layer(node.layer.without_activation(), weights, outputs[source])[node.name]
+            if (linear > 0).mean() < _ALIVE:
+                axes = tuple(range(linear.ndim - 1))
+                spread = linear.std(axes)
+                centered = weights[bias] - linear.mean(axes) - rng.uniform(0.1, 0.5, len(spread)) * spread
+                # Where all inputs are alike there is nothing to center, and zero would be rounding.
+                varies = spread > 1e-6 * np.abs(linear).max(axes)
+                weights[bias] = np.where(varies, centered, weights[bias])
+        outputs[node.name] = run_layer(node.layer, weights, outputs[source])[node.name]
+    return weights
+
+
+def random_inputs(architecture: Architecture, count: int, seed: int = 0) -> tuple[Array, NDArray[np.int64]]:
     """Draw standardized inputs and labels.
 
     Parameters
@@ -60,7 +102,7 @@ def random_inputs(architecture: Architecture, count: int, seed: int = 0) -> tupl
     return rng.normal(size=(count, *architecture.input_shape)), rng.integers(0, architecture.classes, count)
 
 
-def random_masks(architecture: Architecture, count: int) -> dict[str, NDArray[Any]]:
+def random_masks(architecture: Architecture, count: int) -> dict[str, Array]:
     """Draw a mask for every dropout layer.
 
     Parameters
@@ -76,9 +118,8 @@ def random_masks(architecture: Architecture, count: int) -> dict[str, NDArray[An
         Ones and zeros in the shape of each layer's input.
     """
     rng = np.random.default_rng(2)
-    layers = zip(architecture.layers, architecture.shapes()[:-1], strict=True)
     return {
-        layer.name: (rng.random((count, *shape)) >= layer.rate).astype(np.float64)
-        for layer, shape in layers
-        if isinstance(layer, Dropout)
+        node.name: (rng.random((count, *node.input_shape)) >= node.layer.rate).astype(np.float64)
+        for node in architecture.walk()
+        if isinstance(node.layer, Dropout)
     }

@@ -1,206 +1,330 @@
-"""What a backend can be asked: each method of a call, on arrays that lie in files.
+"""What backends are asked: a job that runs in the interpreter which has the backend, and who starts it."""
 
-A worker does the calls of a job with these; see `genrebench.backend.jobs`.
-"""
-
-from collections.abc import Callable
-from dataclasses import dataclass
+import os
+import time
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from itertools import cycle
+from itertools import cycle, islice
 from typing import Any
 
 import numpy as np
 
-from genrebench.backend.protocol import Backend, Network, Trainable
-from genrebench.backend.worker import Arrays
+from genrebench.backend.protocol import Network, Trainable
+from genrebench.backend.registry import load_backend
+from genrebench.backend.worker import JobResult, one_line, start_job
 from genrebench.network.adam import Adam, AdamState
 from genrebench.network.architecture import Architecture
 from genrebench.network.layers import Dense, Dropout, Flatten
-from genrebench.network.types import Weights
+from genrebench.network.numerics import perturb_by_ulp
+from genrebench.network.reference import ReferenceNetwork
+from genrebench.network.types import Array, Weights
+from genrebench.parity.arrays import pack
+from genrebench.parity.inputs import ParityInputs
+from genrebench.parity.outputs import (
+    AdamUpdate,
+    Answer,
+    Logits,
+    LossAndGradients,
+    Outputs,
+    Trace,
+    Training,
+    Values,
+    answer_types,
+)
+from genrebench.system.environment import versions
+from genrebench.system.files import StrPath
+
+# With these, one step of Adam moves a weight by g / (|g| + 1), which gives the gradient g back.
+GRADIENT_PROBE_ADAM = Adam(learning_rate=1.0, beta_1=0.0, beta_2=0.0, epsilon=1.0)
+_TIMEOUT = 600.0
+_DEVICE = "cpu"
+
+Build = Callable[[Architecture, Weights], Network]
 
 
-def nested(arrays: Arrays, argument: str) -> Arrays | None:
-    """Gather the entries of an argument that is a mapping.
+def run_backends(
+    inputs: ParityInputs,
+    backends: Iterable[str],
+    *,
+    pythons: Mapping[str, StrPath] | None = None,
+    threads: int = 1,
+    on_done: Callable[[str, float], None] = lambda backend, seconds: None,
+) -> dict[str, Outputs]:
+    """Ask several backends the same, each in a process of its own, as many at a time as there are cores for.
+
+    Parameters
+    ----------
+    pythons : mapping of str to path, optional
+        Interpreters of other environments, by backend.
+    on_done : callable
+        Called with the name of each backend that has answered, and the seconds that it computed.
+
+    Raises
+    ------
+    WorkerError
+        If a backend cannot be started, or cannot build the network.
+    """
+    names = list(dict.fromkeys(backends))
+    at_once = max(1, (os.cpu_count() or 1) // threads)
+    arrays, options = inputs.pack()
+    started: dict[str, Callable[[], JobResult]] = {}
+    outputs: dict[str, Outputs] = {}
+    with ExitStack() as stack:
+        for name in names:
+            for later in names[len(started) : len(outputs) + at_once]:
+                python = (pythons or {}).get(later)
+                job = start_job(
+                    "genrebench.parity.answers:answer",
+                    arrays=arrays,
+                    options=options | {"backend": later},
+                    name=f"backend {later}",
+                    python=None if python is None else os.fspath(python),
+                    threads=threads,
+                    timeout=_TIMEOUT,
+                )
+                started[later] = stack.enter_context(job)
+            result = started[name]()
+            outputs[name] = Outputs.from_job(result.arrays, result.value, result.report)
+            on_done(name, sum(outputs[name].report["seconds"].values()))
+    return outputs
+
+
+def run_here(inputs: ParityInputs, backend: str) -> Outputs:
+    """Ask a backend in this process."""
+    arrays, options = inputs.pack()
+    return Outputs.from_job(*answer(arrays, options | {"backend": backend}), {})
+
+
+def answer(arrays: dict[str, Array], options: dict[str, Any]) -> tuple[dict[str, Array], Any]:
+    """Ask a backend everything: the function of the job.
+
+    Parameters
+    ----------
+    arrays, options : dict
+        `ParityInputs`, packed; and ``backend``, the name.
 
     Returns
     -------
-    dict of str to ndarray or None
-        Its entries; None if there are none.
+    dict of str to ndarray, dict
+        What `Outputs.from_job` reads: answers, and the backend's account of itself.
     """
-    prefix = f"{argument}/"
-    found = {key.removeprefix(prefix): value for key, value in arrays.items() if key.startswith(prefix)}
-    return found or None
+    info, backend = load_backend(options["backend"])
+    inputs = ParityInputs.unpack(arrays, options)
+    seconds: dict[str, float] = {}
+
+    def network(dtype: str, *, perturbed: bool = False) -> "_Subject":
+        """Make what is asked, in one type."""
+        given = inputs.in_float32() if dtype == "float32" else inputs
+        given = replace(given, weights=perturb_by_ulp(inputs.weights)) if perturbed else given
+        return _Subject(given, lambda each, weights: backend.build(each, weights, dtype=dtype, device=_DEVICE))
+
+    began = time.perf_counter()
+    double = network("float64")
+    _ = double.network  # a network that cannot be built fails the job, whatever is asked
+    seconds["build"] = time.perf_counter() - began
+    asked = _questions(double, network("float64", perturbed=True), network("float32"))
+    answers: dict[str, Answer] = {}
+    for name, kind in answer_types().items():
+        began = time.perf_counter()
+        try:
+            answers[name] = asked[name]()
+        except Exception as error:
+            traceback.print_exc()
+            answers[name] = kind(error=one_line(error))
+        seconds[name] = time.perf_counter() - began
+    return pack(answers), {
+        "info": asdict(info),
+        "versions": versions(("genrebench", "numpy", info.framework, *info.requires)),
+        "device": _DEVICE,
+        "dtype": "float64",
+        "seconds": seconds,
+    }
+
+
+def _questions(double: "_Subject", perturbed: "_Subject", single: "_Subject") -> dict[str, Callable[[], Answer]]:
+    """List the questions by the names that their answers have in `Outputs`."""
+    steps = double.inputs.steps
+    return {
+        "weights": double.weights,
+        "evaluation": lambda: double.trace(training=False),
+        "training": lambda: double.trace(training=True),
+        "gradients": double.gradients,
+        "perturbed": perturbed.gradients,
+        "adam": double.adam,
+        "steps": lambda: double.train(steps),
+        "control": lambda: perturbed.train(steps),
+        "logits": lambda: double.logits(double.inputs.x),
+        "undropped": lambda: double.gradients(with_masks=False),
+        "undropped_training": lambda: double.trace(training=True, with_masks=False),
+        "fast": lambda: double.first_step(GRADIENT_PROBE_ADAM),
+        "fast_adam": lambda: double.first_step(Adam()),
+        "dropout": double.random_dropout,
+        "weights_float32": single.weights,
+        "evaluation_float32": lambda: single.trace(training=False),
+        "training_float32": lambda: single.trace(training=True),
+        "gradients_float32": single.gradients,
+        "fast_float32": lambda: single.first_step(GRADIENT_PROBE_ADAM),
+        "trained": lambda: single.logits(single.inputs.spectrograms),
+    }
 
 
 @dataclass(frozen=True)
-class Bench:
-    """What a call works on.
+class _Subject:
+    """A backend's networks in one type of number, with one set of weights; each method is a question."""
 
-    Attributes
-    ----------
-    backend : Backend
-        The backend.
-    architecture : Architecture
-        What it builds.
-    weights : dict of str to ndarray
-        Canonical weights.
-    dtype, device : str
-        Where and in what type it computes.
-    """
+    inputs: ParityInputs
+    backend: Build
 
-    backend: Backend
-    architecture: Architecture
-    weights: Weights
-    dtype: str
-    device: str
+    def build(self, architecture: Architecture, weights: Weights) -> Network:
+        """Build a network; `weights` may hold others than its own."""
+        own = {name: weights[name] for name in architecture.weight_specs() if name in weights}
+        return self.backend(architecture, own)
 
     @cached_property
     def network(self) -> Network:
-        """Build the network, on first use."""
-        return self.build(self.architecture, self.weights)
+        """Build the network, once."""
+        return self.build(self.inputs.architecture, self.inputs.weights)
 
-    def build(self, architecture: Architecture, weights: Weights) -> Network:
-        """Build a network.
+    def weights(self) -> Values:
+        """Read the weights back."""
+        return Values(self.network.weights())
 
-        Parameters
-        ----------
-        weights : dict of str to ndarray
-            Canonical weights, among others maybe.
-        """
-        own = {name: weights[name] for name in architecture.weight_specs() if name in weights}
-        return self.backend.build(architecture, own, dtype=self.dtype, device=self.device)
+    def logits(self, x: Array | None) -> Logits:
+        """Run the network as prediction does."""
+        return Logits(None if x is None else self.network.logits(x))
 
+    def gradients(self, *, with_masks: bool = True) -> LossAndGradients:
+        """Compute loss and gradients."""
+        masks = self.inputs.masks if with_masks and self.inputs.masks else None
+        loss, gradients = self.network.loss_and_gradients(self.inputs.x, self.inputs.labels, dropout_masks=masks)
+        return LossAndGradients(np.array(loss, np.float64), gradients)
 
-def _adam_update(bench: Bench, arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, Any]:
-    """Do one update of Adam.
-
-    Parameters
-    ----------
-    arrays : dict of str to ndarray
-        Entries ``gradients/...``, and ``m/...`` and ``v/...`` unless Adam starts.
-    options : dict
-        ``step``, the number of updates done, and ``adam``, its hyperparameters.
-    """
-    gradients = nested(arrays, "gradients") or {}
-    zeros = {name: np.zeros_like(value) for name, value in gradients.items()}
-    state = AdamState(options.get("step", 0), nested(arrays, "m") or zeros, nested(arrays, "v") or zeros)
-    weights, state = bench.network.adam_update(gradients, state, Adam(**options.get("adam", {})))
-    named = (("weights", weights), ("m", state.m), ("v", state.v))
-    return {f"{kind}/{name}": value for kind, values in named for name, value in values.items()}, state.step
-
-
-def _loss_and_gradients(bench: Bench, arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, Any]:
-    """Compute loss and gradients."""
-    masks = nested(arrays, "dropout_masks")
-    loss, gradients = bench.network.loss_and_gradients(arrays["x"], arrays["labels"], dropout_masks=masks, **options)
-    return gradients, loss
-
-
-def _trace(bench: Bench, arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, Any]:
-    """Run the network layer by layer; if that fails, as many of its first layers as can be run.
-
-    Parameters
-    ----------
-    options : dict
-        ``training``; ``prefix``, whether the first layers are asked for.
-
-    Returns
-    -------
-    str or None
-        With ``prefix``, why the whole network could not be run; None if it could.
-    """
-    x, masks, training = arrays["x"], nested(arrays, "dropout_masks") or {}, options["training"]
-    try:
-        return bench.network.trace(x, training=training, dropout_masks=masks), None
-    except Exception as error:
-        if not options.get("prefix"):
-            raise
-        problem = f"{type(error).__name__}: {error}"
-    for count in range(len(bench.architecture.layers) - 1, 0, -1):
-        architecture, helper = bench.architecture.prefix(count)
-        kept = {layer.name: masks[layer.name] for layer in architecture.layers if layer.name in masks}
+    def trace(self, *, training: bool, with_masks: bool = True) -> Trace:
+        """Run the network layer by layer; if that fails, as many of its first layers as can be run."""
+        architecture = self.inputs.architecture
+        masks = self.inputs.masks if training and with_masks else {}
         try:
-            outputs = bench.build(architecture, bench.weights).trace(x, training=training, dropout_masks=kept)
-        except Exception:
-            continue
-        return {name: value for name, value in outputs.items() if name != helper}, problem
-    return {}, problem
+            return self._sorted(self.network.trace(self.inputs.x, training=training, dropout_masks=masks))
+        except Exception as error:
+            traceback.print_exc()
+            problem = one_line(error)
+        for count in range(len(architecture.walk()) - 1, 0, -1):
+            first, helper = architecture.prefix(count)
+            kept = {node.name: masks[node.name] for node in first.walk() if node.name in masks}
+            try:
+                network = self.build(first, self.inputs.weights)
+                outputs = network.trace(self.inputs.x, training=training, dropout_masks=kept)
+            except Exception:  # the reason that counts is the whole network's
+                continue
+            return self._sorted({name: each for name, each in outputs.items() if name != helper}, problem)
+        return Trace(error=problem)
+
+    def _sorted(self, outputs: Mapping[str, Array], problem: str = "") -> Trace:
+        """Tell layers from running statistics."""
+        statistics = set(self.inputs.architecture.statistics)
+        return Trace(
+            {name: value for name, value in outputs.items() if name not in statistics},
+            {name: value for name, value in outputs.items() if name in statistics},
+            error=problem,
+        )
+
+    def adam(self) -> AdamUpdate:
+        """Do one update of Adam."""
+        weights, state = self.network.adam_update(self.inputs.gradients, self.inputs.adam, Adam())
+        return AdamUpdate(weights, state.m, state.v)
+
+    def train(self, steps: int) -> Training:
+        """Do the short run."""
+        return train(self.build, self.inputs, steps)
+
+    def first_step(self, optimizer: Adam) -> Training:
+        """Do one step on the inputs."""
+        first = replace(self.inputs, batches=self.inputs.x[None], batch_labels=self.inputs.labels[None])
+        return train(self.build, first, 1, optimizer)
+
+    def random_dropout(self) -> Values:
+        """Find out what dropout keeps where training samples the masks, if the backend trains.
+
+        Of a dense layer without weights behind dropout, fed with ones, the gradient is the output of dropout, times the
+        gradient of the bias.
+
+        Returns
+        -------
+        Values
+            By dropout layer, what it makes of ones in two steps [shape=(2, values)].
+        """
+        kept: Weights = {}
+        for node in self.inputs.architecture.walk():
+            if not isinstance(node.layer, Dropout):
+                continue
+            flatten, dense = Flatten(name="genrebench_flatten"), Dense(2, name="genrebench_dense")
+            is_map = len(node.output_shape) == 3
+            layers = (node.layer, flatten, dense) if is_map else (flatten, node.layer, dense)
+            architecture = Architecture((16, 16, 2), layers)
+            weights = {name: np.zeros_like(value) for name, value in architecture.initial_weights(0).items()}
+            network = self.build(architecture, weights)
+            if not isinstance(network, Trainable):
+                return Values()
+            network.start_training(GRADIENT_PROBE_ADAM, seed=0)
+            found = []
+            for label in range(2):
+                before = network.weights()
+                network.train_step(np.ones((1, 16, 16, 2)), np.array([label]))  # type: ignore[arg-type]
+                gradients = gradients_from_step(before, network.weights())
+                found.append(gradients[f"{dense.name}/kernel"][:, label] / gradients[f"{dense.name}/bias"][label])
+            kept[node.name] = np.stack(found)
+        return Values(kept)
 
 
-def _steps(bench: Bench, arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, Any]:
+def train(build: Build, inputs: ParityInputs, count: int, optimizer: Adam = Adam()) -> Training:  # noqa: B008 - frozen
     """Train for some steps without dropout, as training runs it if the backend trains, and else step by step.
 
     Parameters
     ----------
-    arrays : dict of str to ndarray
-        ``x`` [shape=(batches, n, height, width, channels)] and ``labels`` [shape=(batches, n)], taken in turn.
+    build : callable
+        What builds networks.
+    count : int
+        Number of steps; the inputs' batches are taken in turn.
     """
-    architecture = bench.architecture.without_dropout()
-    network = bench.build(architecture, bench.weights)
-    optimizer = Adam(**options.get("adam", {}))
-    batches = [each for each, _ in zip(cycle(zip(arrays["x"], arrays["labels"], strict=True)), range(options["count"]))]
+    architecture = inputs.architecture.without_dropout()
+    network = build(architecture, inputs.weights)
+    batches = list(islice(cycle(zip(inputs.batches, inputs.batch_labels, strict=True)), count))
     if isinstance(network, Trainable):
         network.start_training(optimizer, seed=0)
         losses = [network.train_step(x, labels).loss for x, labels in batches]
-        return network.weights(), losses
+        return Training(np.array(losses, np.float64), network.weights())
     weights, losses, state = network.weights(), [], None
     for x, labels in batches:
         loss, gradients = network.loss_and_gradients(x, labels)
         outputs = network.trace(x, training=True)
-        zeros = {name: np.zeros_like(value) for name, value in gradients.items()}
-        updated, state = network.adam_update(gradients, state or AdamState(0, zeros, zeros), optimizer)
+        updated, state = network.adam_update(gradients, state or AdamState.zeros(gradients), optimizer)
         weights = {name: updated[name] if name in updated else outputs[name] for name in weights}
-        network = bench.build(architecture, weights)
+        network = build(architecture, weights)
         losses.append(loss)
-    return weights, losses
+    return Training(np.array(losses, np.float64), weights)
 
 
-def _drawn_dropout(bench: Bench, _arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, Any]:
-    """Find out what dropout keeps where training draws the masks, if the backend trains.
+def train_by_definition(inputs: ParityInputs, optimizer: Adam) -> Training:
+    """Do the short run by definition, with hyperparameters of choice."""
+    return train(
+        lambda each, weights: ReferenceNetwork(each, weights, dtype="float64"), inputs, inputs.steps, optimizer
+    )
 
-    Of a dense layer without weights behind dropout, fed with ones, the gradient is what dropout gave out, times the
-    gradient of the bias.
+
+def gradients_from_step(before: Weights, after: Weights) -> Weights:
+    """Recover the gradients of a step with `GRADIENT_PROBE_ADAM`, which moves a weight by ``-g / (|g| + 1)``.
 
     Parameters
     ----------
-    options : dict
-        ``adam``, hyperparameters with which one step gives the gradient back.
-
-    Returns
-    -------
-    dict of str to ndarray [shape=(2, values)]
-        By dropout layer, what it makes of ones in two steps.
+    before, after : dict of str to ndarray
+        Weights; the difference is taken in the type of those after the step.
     """
-    kept: Arrays = {}
-    layers = zip(bench.architecture.layers, bench.architecture.shapes()[:-1], strict=True)
-    for layer, shape in ((layer, shape) for layer, shape in layers if isinstance(layer, Dropout)):
-        flatten, dense = Flatten(name="genrebench_flatten"), Dense(2, name="genrebench_dense")
-        parts = (layer, flatten, dense) if len(shape) == 3 else (flatten, layer, dense)
-        architecture = Architecture((16, 16, 2), parts)
-        weights = {name: np.zeros_like(value) for name, value in architecture.initial_weights(0).items()}
-        network = bench.build(architecture, weights)
-        if not isinstance(network, Trainable):
-            return {}, None
-        network.start_training(Adam(**options["adam"]), seed=0)
-        found = []
-        for label in range(2):
-            before = network.weights()
-            network.train_step(np.ones((1, 16, 16, 2), bench.dtype), np.array([label]))
-            after = network.weights()
-            moved = {name: before[name] - after[name] for name in before}
-            gradients = {name: each / (1 - np.abs(each)) for name, each in moved.items()}
-            found.append(gradients[f"{dense.name}/kernel"][:, label] / gradients[f"{dense.name}/bias"][label])
-        kept[layer.name] = np.stack(found)
-    return kept, None
-
-
-# Each takes the bench, the arrays and the options of a call, and returns arrays and a plain value.
-METHODS: dict[str, Callable[[Bench, Arrays, dict[str, Any]], tuple[Arrays, Any]]] = {
-    "weights": lambda bench, arrays, options: (bench.network.weights(), None),
-    "logits": lambda bench, arrays, options: ({"value": bench.network.logits(arrays["x"])}, None),
-    "trace": _trace,
-    "loss_and_gradients": _loss_and_gradients,
-    "adam_update": _adam_update,
-    "steps": _steps,
-    "drawn_dropout": _drawn_dropout,
-}
+    gradients = {}
+    for name, value in after.items():
+        moved = before[name].astype(value.dtype) - value
+        with np.errstate(divide="ignore"):
+            gradients[name] = moved / (1 - np.abs(moved))
+    return gradients

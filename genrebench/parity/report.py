@@ -4,33 +4,30 @@ JSON has no NaN and no infinity; an error that cannot be measured, since a tenso
 holds NaN, is None, and the row's note says why.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from genrebench.errors import ConfigError
-from genrebench.system.files import escaped, write_json
+from genrebench.system.files import StrPath, escaped, read_json, write_json
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
-EQUAL, ROUNDING, DIVERGES, INFORMATION = "equal", "rounding", "DIVERGES", "info"
+Verdict = Literal["equal", "rounding", "known", "DIVERGES", "info"]
+View = Literal["cumulative", "isolated"]
+EQUAL: Final = "equal"
+DIVERGES: Final = "DIVERGES"
+_OfTensors = Literal["structure", "weight", "output", "statistic", "gradient", "update", "m", "v", "mask"]
+_OfNetworks = Literal["loss", "weights", "logits", "probabilities", "genres"]
+Quantity = _OfTensors | _OfNetworks
 
 
 @dataclass(frozen=True)
 class Worst:
-    """The element of a tensor with the largest difference.
-
-    Attributes
-    ----------
-    index : tuple of int
-        Where it stands.
-    value, expected : float or None
-        What the backend and the other side have there; None for NaN and infinity.
-    """
+    """The element of a tensor with the largest difference; NaN and infinity are None."""
 
     index: tuple[int, ...]
     value: float | None
@@ -43,13 +40,14 @@ class Row:
 
     Attributes
     ----------
-    name : str
-        Layer, canonical weight, or quantity.
+    tensor : str
+        Name of a layer, for what it computes, or canonical name of a weight; empty for what belongs to the network.
+    quantity : str
+        What is compared: ``output``, ``weight``, ``gradient``, ``update`` and moments ``m`` and ``v`` of Adam,
+        ``statistic``, ``loss``, ...
     view : str
         ``cumulative``: as the network computed it; ``isolated``: against the reference layer that was fed with this
         backend's own input, which leaves out what the layer inherited.
-    shape : tuple of int
-        Shape of the tensor.
     relative_l2 : float or None
         ``|value - expected| / |expected|``, over the whole tensor.
     scaled_max : float or None
@@ -61,40 +59,70 @@ class Row:
     tolerance : float or None
         Largest `relative_l2` that passes; 0 asks for equal bits, None for nothing.
     verdict : str
-        ``equal``, ``rounding``, ``known:<id>``, ``DIVERGES``, or ``info`` where nothing is asked.
+        ``equal``, ``rounding``, ``known``, ``DIVERGES``, or ``info`` where nothing is asked.
+    known : str
+        Where the verdict is ``known``: id of the ledger's entry that predicts the difference, which is expected.
     note : str
         What else is to be said, such as why nothing could be compared.
+    mode : str
+        What sets it apart from others of its tensor and quantity: the pass, the type, where a weight was sent.
+    case : object
+        What the ledger needs to explain the row; only while a run lasts, never stored.
     """
 
-    name: str
-    view: Literal["cumulative", "isolated"]
+    tensor: str
+    quantity: Quantity
+    view: View
     shape: tuple[int, ...]
     relative_l2: float | None
     scaled_max: float | None
     worst: Worst | None
     ulps: int | None
     tolerance: float | None
-    verdict: str
+    verdict: Verdict
+    known: str = ""
     note: str = ""
+    mode: str = ""
+    step: int | None = None
+    case: Annotated[Any, Field(exclude=True)] = field(default=None, compare=False, repr=False)
 
     @property
     def diverges(self) -> bool:
-        """Return whether the tensors differ by more than rounding and no accepted entry of the ledger says how."""
+        """Return whether the tensors differ by more than rounding, and not as expected."""
         return self.verdict == DIVERGES
+
+    @property
+    def node(self) -> str:
+        """Name the layer that the tensor belongs to."""
+        return self.tensor.partition("/")[0]
+
+    @property
+    def label(self) -> str:
+        """Name the row for people."""
+        if self.quantity in ("update", "m", "v"):
+            label = f"Adam's {self.quantity} of {self.tensor}"
+        elif self.quantity == "mask":
+            label = f"random masks of {self.tensor}"
+        elif self.quantity == "weights":
+            label = f"weights after step {self.step}"
+        elif self.quantity == "loss" and self.step:
+            label = f"loss of step {self.step}"
+        else:
+            label = self.tensor or self.quantity
+        return f"{label} ({self.mode})" if self.mode else label
+
+    @property
+    def verdict_label(self) -> str:
+        """Format the verdict for people, such as ``known:adam-float32``."""
+        return f"{self.verdict}:{self.known}" if self.known else self.verdict
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All tensors of one backend against another in one stage.
+    """All tensors of one backend against another in one stage, in the network's order.
 
-    Attributes
-    ----------
-    backend, against : str
-        Names of the two.
-    rows : tuple of Row
-        One a tensor, in the network's order.
-    error : str
-        What the backend answered instead of tensors; empty if it computed.
+    A backend against itself: what training runs, against its traced network. `error` is what the backend answered
+    instead of tensors; empty if it computed.
     """
 
     backend: str
@@ -103,25 +131,18 @@ class Comparison:
     error: str = ""
 
     @property
-    def passed(self) -> bool:
-        """Return whether nothing diverges.
+    def title(self) -> str:
+        """Name the two for people."""
+        return f"{self.backend} against {'itself, traced' if self.against == self.backend else self.against}"
 
-        Returns
-        -------
-        bool
-            True if the backend computed and every row passes.
-        """
+    @property
+    def passed(self) -> bool:
+        """Return whether the backend computed and no row diverges."""
         return not self.error and not any(row.diverges for row in self.rows)
 
     @property
     def largest(self) -> float | None:
-        """Find the largest error.
-
-        Returns
-        -------
-        float or None
-            None if nothing was measured.
-        """
+        """Find the largest error; None if nothing was measured."""
         return max((row.relative_l2 for row in self.rows if row.relative_l2 is not None), default=None)
 
 
@@ -131,12 +152,8 @@ class Stage:
 
     Attributes
     ----------
-    id, title : str
-        Short name and heading.
-    asks : str
+    criterion : str
         In words, what is compared and what passes.
-    dtype : str
-        Type of the computation.
     gate : float or None
         Largest relative error that passes; None for a stage that informs only.
     comparisons : tuple of Comparison
@@ -147,7 +164,7 @@ class Stage:
 
     id: str
     title: str
-    asks: str
+    criterion: str
     dtype: str
     gate: float | None
     comparisons: tuple[Comparison, ...]
@@ -155,13 +172,7 @@ class Stage:
 
     @property
     def passed(self) -> bool | None:
-        """Return whether the gate holds.
-
-        Returns
-        -------
-        bool or None
-            None for a stage that has no gate or did not run.
-        """
+        """Return whether the gate holds; None for a stage that has no gate or did not run."""
         if self.gate is None or self.skipped:
             return None
         return all(comparison.passed for comparison in self.comparisons)
@@ -173,12 +184,8 @@ class Cause:
 
     Attributes
     ----------
-    id : str
-        Its key, such as ``pool-padding``.
-    title : str
-        What it is, in general.
-    explanation : str
-        What it is here, such as ``pads (1,1)(1,1), expected (0,1)(0,1)``.
+    parameters : dict of str to float or str
+        What it is here, such as ``{"epsilon": 1e-05}``; `explanation` says the same in words.
     residual : float
         What remains of the difference when the reference does the same.
     citation : str
@@ -186,6 +193,7 @@ class Cause:
     """
 
     id: str
+    parameters: dict[str, float | str]
     title: str
     explanation: str
     residual: float
@@ -198,14 +206,8 @@ class Finding:
 
     Attributes
     ----------
-    backend : str
-        Who is off.
-    stage : str
-        Id of the stage.
-    name : str
-        First diverging layer or tensor.
-    relative_l2 : float or None
-        How far off.
+    row : Row or None
+        The diverging row; None if the backend raised instead of computing.
     tolerance : float or None
         The smallest tolerance with which the whole stage would pass; None if none would.
     cause : Cause or None
@@ -216,11 +218,15 @@ class Finding:
 
     backend: str
     stage: str
-    name: str
-    relative_l2: float | None
+    row: Row | None
     tolerance: float | None
     cause: Cause | None
     message: str
+
+    @property
+    def label(self) -> str:
+        """Name for people what is off: the row, or the stage that could not be computed."""
+        return self.row.label if self.row else self.stage
 
 
 @dataclass(frozen=True)
@@ -229,38 +235,24 @@ class Report:
 
     Attributes
     ----------
-    schema : int
-        Version of this form.
     created : str
         Date and time (ISO 8601, UTC).
-    seconds : float
-        How long the run took.
     command : str
         What was asked, as one would type it.
-    backends : tuple of str
-        What was compared.
-    reference : str
-        With what.
-    inputs : str
-        What they were, such as ``4 random inputs of 128 x 130 x 1, seed 0``.
-    weights : str
-        What they were.
-    architecture : dict
-        The network.
+    inputs, weights : str
+        What they were, such as ``4 random inputs, 128 x 130 x 1, seed 0``.
     hashes : dict of str to str
         SHA-256 of architecture, weights and inputs.
     environment : dict
         Platform, processor, flags.
     workers : dict of str to dict
         What each backend's process says of itself: versions, threads, device, seconds, peak memory.
-    stages : tuple of Stage
-        In order.
     findings : tuple of Finding
         What is off, the first one first.
     verdict : str
-        One or two sentences.
+        What was found, in a few sentences.
     losses : dict of str to list of float
-        Relative error of the loss by step, by backend; ``control`` is the reference moved by 1 ulp.
+        Relative error of the loss by step, by backend; ``control`` is the reference one ulp away.
     """
 
     schema: int
@@ -282,30 +274,34 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Return whether every gate holds.
-
-        Returns
-        -------
-        bool
-            True if no stage failed.
-        """
+        """Return whether every gate holds."""
         return all(stage.passed is not False for stage in self.stages)
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """List the network's layers."""
+        """Name the network's layers."""
         return tuple(layer["name"] for layer in self.architecture["layers"])
+
+    def stage(self, identifier: str) -> Stage:
+        """Look up a stage by its id.
+
+        Raises
+        ------
+        KeyError
+            If the report has no such stage.
+        """
+        return {stage.id: stage for stage in self.stages}[identifier]
 
 
 _ADAPTER = TypeAdapter(Report)
 
 
-def save_report(path: Path, report: Report) -> None:
-    """Write a report as JSON."""
-    write_json(path, {**_ADAPTER.dump_python(report, mode="json"), "passed": report.passed})
+def save_report(path: StrPath, report: Report) -> None:
+    """Write a report as JSON, into a folder that exists."""
+    write_json(Path(path), {**_ADAPTER.dump_python(report, mode="json"), "passed": report.passed})
 
 
-def load_report(path: Path) -> Report:
+def load_report(path: StrPath) -> Report:
     """Read a report that `save_report` wrote.
 
     Raises
@@ -313,13 +309,8 @@ def load_report(path: Path) -> Report:
     ConfigError
         If it cannot be read, is no report, or is another version's.
     """
-    where = escaped(path)
-    try:
-        document = json.loads(path.read_bytes())
-    except OSError as error:
-        raise ConfigError(f"{where}: expected a parity report, cannot be read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{where}: expected the JSON of a parity report ({error})") from error
+    where = escaped(Path(path))
+    document = read_json(Path(path), expected="a parity report", error=ConfigError)
     version = document.get("schema") if isinstance(document, dict) else None
     if version != SCHEMA_VERSION:
         raise ConfigError(
@@ -345,12 +336,8 @@ def smallest_tolerance(comparisons: Iterable[Comparison]) -> float | None:
         The largest error; None if something cannot be measured, which no tolerance lets pass.
     """
     comparisons = list(comparisons)
-    errors = [row.relative_l2 for comparison in comparisons for row in comparison.rows if not _excused(row)]
+    # What is known passes whatever the tolerance.
+    errors = [row.relative_l2 for each in comparisons for row in each.rows if row.verdict != "known"]
     if any(comparison.error for comparison in comparisons) or None in errors:
         return None
     return max((error for error in errors if error is not None), default=0.0)
-
-
-def _excused(row: Row) -> bool:
-    """Return whether a row passes by an accepted entry of the ledger."""
-    return row.verdict.startswith("known:")

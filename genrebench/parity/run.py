@@ -2,21 +2,32 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from genrebench.backend.jobs import JobResult
 from genrebench.backend.registry import list_backends
-from genrebench.errors import BackendError
+from genrebench.errors import BackendError, ConfigError
+from genrebench.parity.answers import run_backends
+from genrebench.parity.context import Context
 from genrebench.parity.diagnosis import diagnose, verdict
-from genrebench.parity.probe import Probe
+from genrebench.parity.inputs import ParityInputs
+from genrebench.parity.outputs import Outputs
+from genrebench.parity.prepare import Description, prepare
 from genrebench.parity.report import SCHEMA_VERSION, Report, Stage
-from genrebench.parity.session import Session, answered
-from genrebench.parity.stages import network, optimizer, paths
+from genrebench.parity.request import ParityRequest
+from genrebench.parity.stages import run_stages
+from genrebench.parity.stages.optimizer import losses_by_step
 from genrebench.system.environment import processor, versions
+from genrebench.system.files import StrPath
+
+if TYPE_CHECKING:
+    from genrebench.model.model import Model
+    from genrebench.network.architecture import Architecture
+    from genrebench.network.types import Array
 
 # Settings from outside that change what frameworks compute, and how fast.
 _FLAGS = (
@@ -27,32 +38,116 @@ _FLAGS = (
 
 
 @dataclass(frozen=True)
-class Description:
-    """How a run is described in its report.
+class Progress:
+    """Whom a run tells how far it is: who is asked, who has answered after how many seconds, and each stage."""
 
-    Attributes
-    ----------
-    command : str
-        What was asked, as one would type it.
-    inputs, weights : str
-        What they are.
-    genres : tuple of str
-        Names of the logits, if the model has any.
-    """
-
-    command: str
-    inputs: str
-    weights: str
-    genres: tuple[str, ...] = ()
+    on_start: Callable[[Sequence[str]], None] = lambda names: None
+    on_answer: Callable[[str, float], None] = lambda name, seconds: None
+    on_stage: Callable[[Stage], None] = lambda stage: None
 
 
-def check_backends(backends: Sequence[str], reference: str) -> tuple[str, ...]:
-    """Choose what is compared.
+def compare_backends(
+    *backends: str,
+    reference: str = ParityRequest.reference,
+    model: "StrPath | Model | None" = None,
+    architecture: "StrPath | Architecture | None" = None,
+    input_shape: tuple[int, int] | None = None,
+    weights: "Mapping[str, Array] | None" = None,
+    data: StrPath | None = None,
+    steps: int = ParityRequest.steps,
+    batch_size: int = ParityRequest.batch_size,
+    seed: int = ParityRequest.seed,
+    threads: int = ParityRequest.threads,
+    pythons: Mapping[str, StrPath] | None = None,
+) -> Report:
+    """Compare the networks that backends build, layer by layer, gradient by gradient, step by step, in float64.
+
+    Each backend runs in a process of its own.
 
     Parameters
     ----------
-    backends : sequence of str
-        Names that were asked for.
+    *backends : str
+        Names of backends; by default PyTorch's and Keras'.
+    reference : str
+        Backend that the others are compared with; ``numpy`` computes by definition.
+    model : path or model, optional
+        A trained model, or its folder: its network and weights are compared, and its predictions.
+    architecture : path or Architecture, optional
+        The network, or its JSON file; by default the genre network.
+    input_shape : tuple of int, optional
+        (n_mels, frames) of the genre network.
+    weights : mapping of str to ndarray, optional
+        Canonical weights; by default random ones none of which is trivial.
+    data : path, optional
+        Spectrogram tree that inputs are taken from; by default they are random.
+    steps : int
+        Steps of the short training run, 1 or more.
+    batch_size : int
+        Inputs in a batch, 2 or more.
+    seed : int
+        Seed of all that is random, 0 or above.
+    threads : int
+        Threads of each backend.
+    pythons : mapping of str to path, optional
+        By backend, the interpreter of another environment that has it.
+
+    Returns
+    -------
+    Report
+        What was found: ``passed``, ``verdict``, ``findings``, and every number in ``stages``.
+
+    Raises
+    ------
+    GenrebenchError
+        If the comparison cannot be run: a backend is unknown or cannot build the network, or the reference fails.
+
+    Examples
+    --------
+    >>> import genrebench as gb
+    >>> report = gb.compare("torch", input_shape=(17, 20), steps=2)
+    >>> report.passed, report.verdict
+    (True, 'torch builds the same network as numpy: all 9 gates hold.')
+    """
+    request = ParityRequest(
+        backends=backends or ParityRequest.backends,
+        reference=reference,
+        model=model,
+        architecture=architecture,
+        input_shape=input_shape,
+        weights=weights,
+        data=data,
+        steps=steps,
+        batch_size=batch_size,
+        seed=seed,
+        threads=threads,
+        pythons=pythons or {},
+    )
+    return run_parity(request)
+
+
+def run_parity(request: ParityRequest, progress: Progress = Progress()) -> Report:
+    """Run what was asked for."""
+    chosen = check_backends(request)
+    inputs, description = prepare(request)
+    began = time.perf_counter()
+    asked = (*chosen, request.reference)
+    progress.on_start(asked)
+    outputs = run_backends(inputs, asked, pythons=request.pythons, threads=request.threads, on_done=progress.on_answer)
+    return compare_outputs(
+        inputs,
+        outputs,
+        backends=chosen,
+        reference=request.reference,
+        description=description,
+        seconds=time.perf_counter() - began,
+        on_stage=progress.on_stage,
+    )
+
+
+def check_backends(request: ParityRequest) -> tuple[str, ...]:
+    """Choose what is compared.
+
+    What another interpreter has, only its worker knows.
 
     Returns
     -------
@@ -63,33 +158,38 @@ def check_backends(backends: Sequence[str], reference: str) -> tuple[str, ...]:
     ------
     BackendError
         If one is not installed, or nothing is left.
+    ConfigError
+        If an interpreter is given for a backend that has no part in the run.
     """
-    known = {entry.name: entry for entry in list_backends()}
-    chosen = tuple(dict.fromkeys(name for name in backends if name != reference))
+    reference = request.reference
+    chosen = tuple(dict.fromkeys(name for name in request.backends if name != reference))
     if not chosen:
         raise BackendError(f"expected a backend to compare with {reference}, received only itself")
-    for name in (*chosen, reference):
-        if name not in known:
+    asked = (*chosen, reference)
+    strangers = sorted(request.pythons.keys() - set(asked))
+    if strangers:
+        raise ConfigError(f"--python {strangers[0]}: expected one of the backends compared, {', '.join(asked)}")
+    known = [entry.name for entry in list_backends()]
+    for name in asked:
+        if name not in known and name not in request.pythons:
             raise BackendError(f"expected a backend of {', '.join(known)}, received {name!r}; see genrebench backends")
     return chosen
 
 
-def judge(
-    probe: Probe,
-    results: Mapping[str, JobResult],
+def compare_outputs(
+    inputs: ParityInputs,
+    outputs: Mapping[str, Outputs],
     *,
     backends: Sequence[str],
     reference: str,
-    description: Description,
+    description: Description = Description(),  # noqa: B008 - frozen
     seconds: float = 0.0,
     on_stage: Callable[[Stage], None] = lambda stage: None,
 ) -> Report:
-    """Compare what the backends answered.
+    """Compare what the backends returned.
 
     Parameters
     ----------
-    description : Description
-        How the run is described.
     seconds : float
         How long the backends took.
     on_stage : callable
@@ -101,15 +201,14 @@ def judge(
         If the reference could not compute.
     """
     began = time.perf_counter()
-    trainable = {entry.name for entry in list_backends() if entry.info is not None and entry.info.can_train}
-    session = Session(probe, answered(results, trainable), tuple(backends), reference)
+    context = Context(inputs, outputs, tuple(backends), reference)
     found = []
     # A backend that diverges may overflow; what matters is in the rows.
     with np.errstate(all="ignore"):
-        for stage in _stages(session, description.genres):
+        for stage in run_stages(context, description.genres):
             found.append(stage)
             on_stage(stage)
-        findings = diagnose(session, tuple(found))
+        findings = diagnose(context, tuple(found))
     return Report(
         schema=SCHEMA_VERSION,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -119,32 +218,25 @@ def judge(
         reference=reference,
         inputs=description.inputs,
         weights=description.weights,
-        architecture=probe.architecture.to_json(),
-        hashes=probe.hashes(),
+        architecture=inputs.architecture.to_json(),
+        hashes=inputs.hashes(),
         environment={
             **versions(("genrebench", "numpy")),
             "processor": processor(),
             "cores": os.cpu_count(),
             "flags": {name: value for name, value in sorted(os.environ.items()) if name.startswith(_FLAGS)},
         },
-        workers={name: dict(result.report) for name, result in results.items()},
-        stages=tuple(found),
-        findings=findings,
-        verdict=verdict(session, tuple(found), findings),
-        losses=optimizer.losses_by_step(session),
+        workers={name: each.report for name, each in outputs.items()},
+        stages=tuple(map(_without_cases, found)),
+        findings=tuple(replace(each, row=each.row and replace(each.row, case=None)) for each in findings),
+        verdict=verdict(context, tuple(found), findings),
+        losses=losses_by_step(context),
     )
 
 
-def _stages(session: Session, genres: tuple[str, ...]) -> Iterator[Stage]:
-    """Go through the stages."""
-    yield network.structure(session)
-    yield network.weights(session)
-    yield network.forward(session, "evaluation")
-    yield network.forward(session, "training")
-    yield network.loss(session)
-    yield network.gradients(session)
-    yield optimizer.adam(session)
-    yield optimizer.steps(session)
-    yield paths.fast_path(session)
-    yield paths.trained(session, dict(enumerate(genres)))
-    yield paths.single_precision(session)
+def _without_cases(stage: Stage) -> Stage:
+    """Drop what the ledger needed, which holds the tensors of the run."""
+    comparisons = (
+        replace(each, rows=tuple(replace(row, case=None) for row in each.rows)) for each in stage.comparisons
+    )
+    return replace(stage, comparisons=tuple(comparisons))

@@ -20,6 +20,7 @@ h1 { font-size: 1.6rem; margin: .5rem 0; } h2 { margin-top: 2.2rem; font-size: 1
 table { border-collapse: collapse; font-size: .87rem; } td, th { border: 1px solid var(--line); padding: .25rem .55rem;
   text-align: left; vertical-align: top; overflow-wrap: normal; } th { background: var(--head); white-space: nowrap; }
 td.n { font-family: ui-monospace, monospace; text-align: right; white-space: nowrap; } td.w { overflow-wrap: anywhere; }
+td.w, td.l { min-width: 14rem; }
 .good { color: var(--good); } .bad { color: var(--bad); font-weight: 700; } .warn { color: var(--warn); }
 .quiet { color: var(--quiet); } li { margin: .5rem 0; overflow-wrap: anywhere; }
 p.good, p.bad, p.warn { border-left: .35rem solid; padding: .4rem 1rem; background: var(--head); font-weight: 400; }
@@ -28,6 +29,8 @@ details { margin: .6rem 0; } summary { cursor: pointer; } figure { margin: 1rem 
   border: 1px solid var(--line); overflow-x: auto; width: fit-content; max-width: calc(100% - 1rem - 2px); }
 figure svg, figure img { display: block; max-width: 100%; height: auto; min-width: 34rem; }
 """
+# Text that needs some width, even if the table has to scroll for it, and a word that must not take more.
+_LONG = 40
 _LONG_WORD = re.compile(r"\S{33}")
 
 
@@ -68,8 +71,8 @@ def _block(block: Block) -> str:
 
 
 def _text(text: str) -> str:
-    """Escape text; small numbers stay on one line, since browsers break 1e-16 behind the hyphen."""
-    return re.sub(r"[\w.]*\de-\d+", r'<span class="one">\g<0></span>', escape(escaped(text)))
+    """Escape text; keep a small number, which browsers break at its hyphen, on one line with the word before it."""
+    return re.sub(r"(?:[\w/.-]+ )?[\w.]*\de-\d+", r'<span class="one">\g<0></span>', escape(escaped(text)))
 
 
 def _id(identifier: str) -> str:
@@ -107,7 +110,7 @@ def _cell(cell: Cell) -> str:
     content = _text(cell.text)
     if cell.target:
         content = f'<a href="#{escape(cell.target)}">{content}</a>'
-    shape = "n" if cell.numeric else "w" if _LONG_WORD.search(cell.text) else ""
+    shape = "n" if cell.numeric else "w" if _LONG_WORD.search(cell.text) else "l" if len(cell.text) > _LONG else ""
     return f"<td{_class(cell.style, shape)}>{content}</td>"
 
 

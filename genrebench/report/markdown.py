@@ -5,9 +5,8 @@ import re
 from genrebench.report.document import Block, Column, Document, Figure, Heading, Items, Table, Text
 from genrebench.system.files import escaped
 
-_URL = re.compile(r"(https?://[\w./#?=%~+,:;@!()-]+)")
 # A column is padded up to this width, so that tables can be read as they stand.
-_WIDEST = 40
+_WIDEST = 60
 
 
 def markdown(document: Document) -> str:
@@ -33,14 +32,8 @@ def _block(block: Block) -> str:
 
 
 def plain(text: str) -> str:
-    """Return text on one line, in which Markdown and HTML find no markup."""
-    pieces = _URL.split(escaped(" ".join(text.split())))
-    pieces[::2] = map(_without_markup, pieces[::2])
-    return "".join(pieces)
-
-
-def _without_markup(text: str) -> str:
-    """Escape what is markup where it stands, and nothing else, for the sake of those who read the source."""
+    """Return text on one line, with what would be markup where it stands escaped, and nothing else, to be readable."""
+    text = escaped(" ".join(text.split()))
     text = re.sub(r"""\\(?=[!-/:-@\[-`{-~]|$)|[`*\[~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])""", r"\\\g<0>", text)
     text = re.sub(r"&(?=#?\w+;)", "&amp;", text)
     return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)

@@ -39,10 +39,7 @@ def show(what: Document | Block, console: Console | None = None) -> None:
     elif isinstance(what, Text):
         _print(line(Cell(what.text, what.style)), console)
     elif isinstance(what, Items):
-        for number, item in enumerate(what.items, 1):
-            _print(line(f"{number}. " if what.numbered else "- ", item.text), console)
-            for fact in item.facts:
-                _print(line(Cell(f"  {fact}", "quiet")), console)
+        _show_items(what, console)
     elif isinstance(what, Table):
         if what.caption:
             _print(line(Cell(what.caption, "quiet")), console)
@@ -60,9 +57,23 @@ def _show_all(blocks: Sequence[Block], console: Console) -> None:
         show(block, console)
 
 
-def _print(text: RichText, console: Console) -> None:
-    """Print a paragraph, broken into lines in a terminal only."""
-    console.print(text, soft_wrap=not console.is_terminal)
+def _show_items(block: Items, console: Console) -> None:
+    """Print a list, with empty lines between items that have facts."""
+    is_loose = any(item.facts for item in block.items)
+    for number, item in enumerate(block.items, 1):
+        if number > 1 and is_loose:
+            console.print()
+        mark = f"{number}. " if block.numbered else "- "
+        _print(line(item.text), console, mark)
+        for fact in item.facts:
+            _print(line(Cell(fact, "quiet")), console, " " * len(mark))
+
+
+def _print(text: RichText, console: Console, mark: str = "") -> None:
+    """Print a paragraph behind a mark, broken into lines in a terminal only."""
+    lines = text.wrap(console, max(1, console.width - len(mark))) if console.is_terminal else [text]
+    for index, each in enumerate(lines):
+        console.print(RichText(" " * len(mark) if index else mark) + each, soft_wrap=True)
 
 
 def _show_table(table: Table, console: Console) -> None:
@@ -83,26 +94,34 @@ def _show_table(table: Table, console: Console) -> None:
 
 
 def _parts(table: Table, width: int) -> Iterator[Table]:
-    """Split a table that is too wide.
+    """Fit a table into a terminal.
 
     Yields
     ------
     Table
-        The table if it fits; otherwise, if it has optional columns or groups, without the optional columns and with as
-        many groups beside each other as fit, each time behind the columns that are in no group.
+        The table, without those of its optional columns for which there is no room, first come, first gone; if that is
+        not enough, as many groups beside each other as fit, each time behind the columns that are in no group.
     """
     columns = table.columns
     texts = [[column.title, *(row[index].text for row in table.cells)] for index, column in enumerate(columns)]
     widths = [max(cell_len(escaped(text)) for text in each) + _GAP for each in texts]
-    if sum(widths) - _GAP <= width:
-        yield table
+
+    def fits(indices: Sequence[int]) -> bool:
+        """Return whether columns fit beside each other."""
+        return sum(widths[index] for index in indices) - _GAP <= width
+
+    kept = list(range(len(columns)))
+    for title in dict.fromkeys(column.title for column in columns if column.optional):
+        if not fits(kept):
+            kept = [index for index in kept if not (columns[index].optional and columns[index].title == title)]
+    if fits(kept):
+        yield table.select(kept)
         return
-    kept = [index for index, column in enumerate(columns) if not column.optional]
     common = [index for index in kept if not columns[index].group]
     chosen = list(common)
     for group in dict.fromkeys(columns[index].group for index in kept if columns[index].group):
         members = [index for index in kept if columns[index].group == group]
-        if len(chosen) > len(common) and sum(widths[index] for index in chosen + members) - _GAP > width:
+        if len(chosen) > len(common) and not fits(chosen + members):
             yield table.select(sorted(chosen))
             chosen = list(common)
         chosen += members

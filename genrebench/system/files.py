@@ -13,6 +13,7 @@ from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from genrebench.errors import DatasetError, GenrebenchError
+from genrebench.errors import escaped as escaped  # of use wherever files are
 
 StrPath = str | os.PathLike[str]
 
@@ -20,22 +21,6 @@ StrPath = str | os.PathLike[str]
 MAX_ARRAY_BYTES = 256 * 2**20
 # The largest document of ours, a parity report of a deep network, is some 10 MB.
 MAX_JSON_BYTES = 64 * 2**20
-
-
-def escaped(path: StrPath) -> str:
-    """Format a path so that it fits on one line of a terminal.
-
-    Parameters
-    ----------
-    path : str or PathLike
-        Any path; file names may hold newlines, escape sequences or undecodable bytes.
-
-    Returns
-    -------
-    str
-        The path with everything that cannot be printed escaped.
-    """
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in str(path))
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -100,20 +85,19 @@ def read_json(path: Path, *, expected: str, error: type[GenrebenchError], max_by
     GenrebenchError
         Of the given type, if the file cannot be read or is no such JSON; the message names it.
     """
-    where = escaped(path)
     try:
         if path.exists() and not path.is_file():
-            raise error(f"{where}: expected {expected}, received something that is no file")
+            raise error(f"expected {expected}, received something that is no file", path=path)
         with path.open("rb") as file:
             content = file.read(max_bytes + 1)
     except OSError as problem:
-        raise error(f"{where}: expected {expected}, cannot be read ({problem.strerror})") from problem
+        raise error(f"expected {expected}, cannot be read ({problem.strerror})", path=path) from problem
     if len(content) > max_bytes:
-        raise error(f"{where}: expected {expected} of at most {max_bytes // 2**20} MiB, received a larger file")
+        raise error(f"expected {expected} of at most {max_bytes // 2**20} MiB, received a larger file", path=path)
     try:
         return json.loads(content, object_pairs_hook=_without_repeats, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as problem:
-        raise error(f"{where}: expected the JSON of {expected} ({problem})") from problem
+        raise error(f"expected the JSON of {expected} ({problem})", path=path) from problem
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -178,28 +162,28 @@ def read_npz(path: Path, key: str) -> NDArray[Any]:
     DatasetError
         If the file is not such an archive, lacks the key, or claims more than `MAX_ARRAY_BYTES`.
     """
-    where = escaped(path)
     if path.exists() and not path.is_file():
-        raise DatasetError(f"{where}: expected a file, received something else; remove it")
+        raise DatasetError("expected a file, received something else; remove it", path=path)
     try:
         with zipfile.ZipFile(path) as archive:
             if f"{key}.npy" not in archive.namelist():
                 found = ", ".join(name.removesuffix(".npy") for name in archive.namelist()) or "nothing"
-                raise DatasetError(f"{where}: expected an array under the key {key!r}, found {escaped(found)}")
+                raise DatasetError(f"expected an array under the key {key!r}, found {escaped(found)}", path=path)
             member = archive.getinfo(f"{key}.npy")
             if member.file_size > MAX_ARRAY_BYTES:
                 raise DatasetError(
-                    f"{where}: expected a spectrogram of at most {MAX_ARRAY_BYTES // 2**20} MiB, "
-                    f"the file claims {member.file_size // 2**20} MiB; remove it"
+                    f"expected a spectrogram of at most {MAX_ARRAY_BYTES // 2**20} MiB, "
+                    f"the file claims {member.file_size // 2**20} MiB; remove it",
+                    path=path,
                 )
             content = archive.read(member)
         array: NDArray[Any] = npy_format.read_array(BytesIO(content), allow_pickle=False)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError, MemoryError) as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise DatasetError(f"{where}: cannot be read ({error.strerror})") from error
-        raise DatasetError(f"{where}: expected a NumPy .npz file ({error}); remove it or preprocess again") from error
+            raise DatasetError(f"cannot be read ({error.strerror})", path=path) from error
+        raise DatasetError(f"expected a NumPy .npz file ({error}); remove it or preprocess again", path=path) from error
     if array.dtype.kind not in "fiu":
-        raise DatasetError(f"{where}: expected numbers under {key!r}, received dtype {array.dtype}")
+        raise DatasetError(f"expected numbers under {key!r}, received dtype {array.dtype}", path=path)
     return array
 
 

@@ -1,5 +1,6 @@
 """The folder of a training run, kept whole at any moment: a reader finds the last saved state or nothing."""
 
+import dataclasses
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -9,7 +10,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from genrebench.errors import ConfigError
-from genrebench.model.saved import LAST_WEIGHTS_FILE, MODEL_FILE, WEIGHTS_FILE, ModelSpec, save_document, save_weights
+from genrebench.model.model import Model
+from genrebench.model.storage import LAST_WEIGHTS_FILE, MODEL_FILE, WEIGHTS_FILE, save_weights
 from genrebench.system.files import escaped, write_atomically
 from genrebench.training.history import EpochMetrics, log_csv, training_curves
 from genrebench.training.state import Callback, LoopState
@@ -97,34 +99,33 @@ class BestCheckpoint(Callback):
     ----------
     run : RunDirectory
         Where they are written; it is published with the first weights.
-    spec : ModelSpec
-        What stays the same throughout the run.
-    record : dict
-        What else ``model.json`` says of the run, in plain JSON types.
+    model : Model
+        The model before training, with all that its document says throughout the run.
     """
 
-    def __init__(self, run: RunDirectory, spec: ModelSpec, record: dict[str, Any]) -> None:
+    def __init__(self, run: RunDirectory, model: Model) -> None:
         """Write nothing yet."""
-        self._run, self._spec, self._record = run, spec, record
+        self._run, self._best, self._record = run, model, dict(model.document)
 
     def on_epoch(self, state: LoopState, metrics: EpochMetrics) -> None:
         """Save the weights of an epoch that improved validation."""
         if metrics.saved:
-            sha256 = save_weights(self._run.current / WEIGHTS_FILE, state.network.weights())
-            self._record["weights"] = {"epoch": metrics.epoch, "sha256": sha256}
-            self._save_document(state, "running", {})
+            self._record["weights"] = {"epoch": metrics.epoch}
+            self._best = dataclasses.replace(self._best, weights=state.network.weights())
+            self._save(state, "running", {})
             self._run.publish()
 
     def on_end(self, state: LoopState, status: str, scores: dict[str, Any]) -> None:
         """Save the last weights and the scores."""
         sha256 = save_weights(self._run.current / LAST_WEIGHTS_FILE, state.network.weights())
         self._record["last_weights"] = {"epoch": len(state.history), "sha256": sha256}
-        self._save_document(state, status, scores)
+        self._save(state, status, scores)
 
-    def _save_document(self, state: LoopState, status: str, scores: dict[str, Any]) -> None:
-        """Write ``model.json``."""
-        record = {"name": self._run.path.name, "status": status, "epochs_done": len(state.history), **self._record}
-        save_document(self._run.current, self._spec, {**record, "metrics": scores})
+    def _save(self, state: LoopState, status: str, scores: dict[str, Any]) -> None:
+        """Write the best model, and how the run stands."""
+        standing = {"name": self._run.path.name, "status": status, "epochs_done": len(state.history)}
+        document = {**standing, **self._record, "metrics": scores}
+        dataclasses.replace(self._best, document=document).save(self._run.current)
 
 
 @contextmanager

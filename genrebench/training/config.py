@@ -21,7 +21,8 @@ from pydantic import (
 
 from genrebench.data.splits import Protocol
 from genrebench.errors import ConfigError
-from genrebench.system.files import escaped
+from genrebench.system.files import StrPath, escaped
+from genrebench.system.validation import explain
 
 
 def _folder_name(name: str) -> str:
@@ -159,7 +160,13 @@ class Experiment(_Settings):
         return self.results / self.name
 
     def to_toml(self) -> str:
-        """Format the settings as an experiment file, with every key that has a value."""
+        """Format the settings as an experiment file.
+
+        Returns
+        -------
+        str
+            TOML with every key that has a value.
+        """
         return tomli_w.dumps(self._document())
 
     def override(self, settings: Mapping[str, Any]) -> "Experiment":
@@ -187,12 +194,12 @@ class Experiment(_Settings):
         return self.model_dump(mode="json", exclude_none=True)
 
 
-def load_experiment(path: Path | None, settings: Mapping[str, Any]) -> Experiment:
+def load_experiment(path: StrPath | None, settings: Mapping[str, Any]) -> Experiment:
     """Read an experiment file, which other settings override.
 
     Parameters
     ----------
-    path : Path, optional
+    path : str or PathLike, optional
         TOML file; without one, everything is default.
     settings : mapping
         By dotted key, such as ``training.epochs``; None leaves the file's or the default.
@@ -209,7 +216,7 @@ def load_experiment(path: Path | None, settings: Mapping[str, Any]) -> Experimen
     """
     if path is None:
         return _experiment({"name": f"run-{datetime.now():%Y%m%d-%H%M%S}"}, settings, "the options")
-    where = escaped(path)
+    path, where = Path(path), escaped(path)
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -252,20 +259,21 @@ def _experiment(document: dict[str, Any], settings: Mapping[str, Any], where: st
     try:
         return Experiment.model_validate(document)
     except ValidationError as error:
-        raise ConfigError(f"{where}: {'; '.join(map(_explain, error.errors()))}") from error
+        raise ConfigError(f"{where}: {explain(error)}{_hint(error)}") from error
 
 
-def _explain(problem: Any) -> str:
-    """Say in words what pydantic found wrong with one key."""
-    key = ".".join(map(str, problem["loc"]))
-    if problem["type"] == "extra_forbidden":
-        known = _keys()
+def _hint(error: ValidationError) -> str:
+    """Name the keys that may have been meant by those that do not exist."""
+    unknown = [".".join(map(str, fault["loc"])) for fault in error.errors() if fault["type"] == "extra_forbidden"]
+    known = _keys()
+    near = []
+    for key in unknown:
         table = key.rpartition(".")[0]
         beside = [each for each in known if each.rpartition(".")[0] == table]
-        near = difflib.get_close_matches(key, beside, n=1, cutoff=0.8)
-        return f"{key}: unknown key; " + (f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}")
-    message = problem["msg"].removeprefix("Value error, ")
-    return f"{key}: {message[0].lower()}{message[1:]}, received {problem['input']!r}"
+        near += difflib.get_close_matches(key, beside, n=1, cutoff=0.8)
+    if not unknown:
+        return ""
+    return f"; did you mean {', '.join(near)}?" if near else f"; known are {', '.join(known)}"
 
 
 def _keys() -> list[str]:

@@ -1,7 +1,8 @@
 """One training run: data, epochs, validation, and callbacks that log and save.
 
-`_run` reads from top to bottom. The backend does single steps; which segments it is given, and what is measured, is
-decided here, so that every backend that trains is trained alike. What is saved and when is decided by callbacks.
+`_run` reads from top to bottom: prepare, train epoch by epoch, score what was saved. The backend does single steps;
+which segments it is given, and what is measured, is decided here, so that every backend that trains is trained alike.
+What is saved and when is decided by callbacks.
 """
 
 import math
@@ -19,13 +20,13 @@ from genrebench.backend.protocol import Backend, BackendInfo, BatchMetrics, Trai
 from genrebench.backend.registry import load_backend
 from genrebench.errors import BackendError, ConfigError, TrainingError
 from genrebench.evaluation.metrics import scores
-from genrebench.model.saved import ModelSpec, load_model
+from genrebench.model.model import Model
 from genrebench.network.adam import Adam
 from genrebench.network.architecture import Architecture
 from genrebench.network.genre_cnn import genre_cnn
 from genrebench.network.load import load_architecture
 from genrebench.system.environment import versions
-from genrebench.system.files import escaped
+from genrebench.system.files import StrPath, escaped
 from genrebench.system.interrupts import interrupts_ignored
 from genrebench.training.batches import predict, train_steps
 from genrebench.training.checkpoint import RUN_FILES, BestCheckpoint, Log, RunDirectory, reserved
@@ -57,13 +58,13 @@ class TrainingRun:
 
 
 def train(
-    dataset: str | os.PathLike[str] | Experiment,
+    dataset: StrPath | Experiment,
     *,
     name: str | None = None,
-    architecture: str | os.PathLike[str] | None = None,
+    architecture: StrPath | None = None,
     backend: str | None = None,
     device: str | None = None,
-    results: str | os.PathLike[str] | None = None,
+    results: StrPath | None = None,
     seed: int | None = None,
     split: str | None = None,
     validation: float | None = None,
@@ -132,9 +133,12 @@ def train(
 
     Examples
     --------
-    >>> run = train("dataset", name="gtzan", epochs=50)  # doctest: +SKIP
-    >>> run.metrics["test"]["track_accuracy"]  # doctest: +SKIP
-    0.62
+    >>> import genrebench as gb
+    >>> run = gb.train("dataset", name="short", epochs=1)
+    >>> run.status, run.best.epoch
+    ('finished', 1)
+    >>> gb.load(run.folder).genres[:2]
+    ('blues', 'classical')
     """
     settings = {
         "name": name,
@@ -161,49 +165,18 @@ def train(
 
 def _run(experiment: Experiment, overwrite: bool, others: Sequence[Callback]) -> TrainingRun:
     """Train, validate, save."""
-    settings = experiment.training
     if not overwrite and any((experiment.folder / name).exists() for name in RUN_FILES):
         raise ConfigError(f"{escaped(experiment.folder)}: holds a run; choose another --name, or add --overwrite")
-    info, backend = _load_trainer(experiment)
-    data = load_training_data(experiment)
-    inputs, labels, split = data.inputs, data.dataset.labels, data.split
-    architecture = _architecture(experiment, data)
-    network = backend.build(
-        architecture, architecture.initial_weights(experiment.seed), dtype="float32", device=experiment.device
-    )
-    if not isinstance(network, Trainable):
-        raise BackendError(
-            f"backend {info.name}: expected a network that trains, as announced; {type(network).__name__} lacks what "
-            "Trainable has"
-        )
-    optimizer = Adam(learning_rate=settings.learning_rate)
-    network.start_training(optimizer, seed=experiment.seed, precision=settings.precision)
-    state = LoopState(experiment, data, architecture, network, order=np.random.default_rng([experiment.seed, 1]))
-
+    state, model = _prepare(experiment)
     run = RunDirectory(experiment.folder)
-    spec = ModelSpec(architecture, data.dataset.mel, data.standardizer, data.dataset.genres)
-    callbacks = (Log(run), BestCheckpoint(run, spec, _record(state, info, optimizer)), *others)
+    callbacks = (Log(run), BestCheckpoint(run, model), *others)
     status = "finished"
     try:
         run.begin()
         for each in callbacks:
             each.on_start(state)
-        for number in range(len(state.history) + 1, settings.epochs + 1):
-            started = time.perf_counter()
-            steps: list[BatchMetrics] = []
-            for step in train_steps(network, inputs, labels, state.order.permutation(split.train), settings.batch_size):
-                _require_finite(step.loss, number, settings.learning_rate)
-                steps.append(step)
-                state.steps += 1
-                for each in callbacks:
-                    each.on_step(state, step)
-            logits = predict(network, inputs, split.validation, batch_size=settings.batch_size)
-            seconds = time.perf_counter() - started
-            epoch = EpochMetrics.measured(number, steps, logits, labels[split.validation], seconds)
-            _require_finite(epoch.validation_loss, number, settings.learning_rate)
-            state.history.append(replace(epoch, saved=epoch.improves_on(state.best)))
-            for each in callbacks:
-                each.on_epoch(state, state.history[-1])
+        while len(state.history) < experiment.training.epochs:
+            _train_epoch(state, callbacks)
     except BaseException as stop:  # whatever it was: no half run stays, and no run stays "running"
         if not run.published:
             run.discard()
@@ -213,14 +186,70 @@ def _run(experiment: Experiment, overwrite: bool, others: Sequence[Callback]) ->
                 each.on_end(state, "failed", {})
             raise
         status = "interrupted"
-    with interrupts_ignored():  # a second Ctrl-C would lose the end of what the first one asked to keep
-        metrics = _score_saved_model(experiment, backend, data)
-        for each in callbacks:
-            each.on_end(state, status, metrics)
     best = state.best
     if best is None:
         raise TrainingError(f"{escaped(experiment.folder)}: expected at least one epoch")
+    with interrupts_ignored():  # a second Ctrl-C would lose the end of what the first one asked to keep
+        metrics = _score_saved_model(experiment, state.data)
+        for each in callbacks:
+            each.on_end(state, status, metrics)
     return TrainingRun(run.path, status, best, metrics)
+
+
+def _prepare(experiment: Experiment) -> tuple[LoopState, Model]:
+    """Load backend and data, and build the network.
+
+    Returns
+    -------
+    LoopState
+        Where the run stands before its first step.
+    Model
+        The model before training, with what its document says throughout the run.
+    """
+    info, backend = _load_trainer(experiment)
+    data = load_training_data(experiment)
+    architecture = _architecture(experiment, data)
+    weights = architecture.initial_weights(experiment.seed)
+    network = backend.build(architecture, weights, dtype="float32", device=experiment.device)
+    if not isinstance(network, Trainable):
+        raise BackendError(
+            f"backend {info.name}: expected a network that trains, as announced; {type(network).__name__} lacks what "
+            "Trainable has"
+        )
+    optimizer = Adam(learning_rate=experiment.training.learning_rate)
+    network.start_training(optimizer, seed=experiment.seed, precision=experiment.training.precision)
+    order = np.random.default_rng([experiment.seed, 1])
+    model = Model(
+        architecture=architecture,
+        weights=weights,
+        mel=data.dataset.mel,
+        standardizer=data.standardizer,
+        genres=data.dataset.genres,
+        document=_record(experiment, data, info, optimizer),
+    )
+    return LoopState(experiment, data, architecture, network, order), model
+
+
+def _train_epoch(state: LoopState, callbacks: Sequence[Callback]) -> None:
+    """Train on every segment of the training part once, then measure the validation part."""
+    settings, split = state.experiment.training, state.data.split
+    inputs, labels = state.data.inputs, state.data.dataset.labels
+    number, started = len(state.history) + 1, time.perf_counter()
+    steps: list[BatchMetrics] = []
+    order = state.order.permutation(split.train)
+    for step in train_steps(state.network, inputs, labels, order, settings.batch_size):
+        _require_finite(step.loss, number, settings.learning_rate)
+        steps.append(step)
+        state.steps += 1
+        for each in callbacks:
+            each.on_step(state, step)
+    logits = predict(state.network, inputs, split.validation, batch_size=settings.batch_size)
+    seconds = time.perf_counter() - started
+    epoch = EpochMetrics.measured(number, steps, logits, labels[split.validation], seconds)
+    _require_finite(epoch.validation_loss, number, settings.learning_rate)
+    state.history.append(replace(epoch, saved=epoch.improves_on(state.best)))
+    for each in callbacks:
+        each.on_epoch(state, state.history[-1])
 
 
 def _load_trainer(experiment: Experiment) -> tuple[BackendInfo, Backend]:
@@ -263,10 +292,9 @@ def _require_finite(loss: float, epoch: int, learning_rate: float) -> None:
         )
 
 
-def _score_saved_model(experiment: Experiment, backend: Backend, data: TrainingData) -> dict[str, Any]:
+def _score_saved_model(experiment: Experiment, data: TrainingData) -> dict[str, Any]:
     """Score the model as it lies on disk, so that what is reported is what will be served."""
-    model = load_model(experiment.folder)
-    network = backend.build(model.spec.architecture, model.weights, dtype="float32", device=experiment.device)
+    network = Model.load(experiment.folder, backend=experiment.backend, device=experiment.device).network
     metrics = {}
     for part in ("validation", "test"):
         indices = getattr(data.split, part)
@@ -277,9 +305,8 @@ def _score_saved_model(experiment: Experiment, backend: Backend, data: TrainingD
     return metrics
 
 
-def _record(state: LoopState, info: BackendInfo, optimizer: Adam) -> dict[str, Any]:
+def _record(experiment: Experiment, data: TrainingData, info: BackendInfo, optimizer: Adam) -> dict[str, Any]:
     """Describe a run for ``model.json``."""
-    experiment, data = state.experiment, state.data
     tracks = data.dataset.tracks
     held_out = {part: sorted(set(tracks[getattr(data.split, part)].tolist())) for part in ("validation", "test")}
     return {

@@ -13,7 +13,7 @@ import pytest
 
 from genrebench.backend.worker import emit, run_job, start_job
 from genrebench.errors import WorkerError
-from genrebench.system.process import THREAD_VARIABLES
+from genrebench.system.process import THREAD_VARIABLES, run_process
 from tests.witness import Witness
 
 # Functions that a worker imports from a folder on its path; most of them misbehave as their names say.
@@ -77,7 +77,7 @@ def witness(tmp_path: Path) -> Iterator[Witness]:
 
 
 def test_arrays_and_values_come_back() -> None:
-    """Arrays to the last bit and in their dtype, values as JSON has them; the report is complete."""
+    """Every array does to the last bit and in its dtype, values as JSON has them; the report is complete."""
     arrays = {"layer/kernel": np.array([0.1, np.nan], np.float32), "n": np.array(3)}
     found = run_job("odd_jobs:double", arrays=arrays, options={"a": [1, "b"]}, threads=1)
     assert found.arrays.keys() == arrays.keys()
@@ -203,7 +203,7 @@ def test_another_version_s_job_is_refused(tmp_path: Path) -> None:
     """The formats are numbered."""
     (tmp_path / "job.json").write_text(json.dumps({"format": 2}))
     command = [sys.executable, "-m", "genrebench.backend.worker", str(tmp_path)]
-    assert subprocess.run(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).returncode == 1
+    assert run_process(command, timeout=60).exit_status == 1
     error = json.loads((tmp_path / "report.json").read_text())["error"]
     assert "received 2; install one version of genrebench in both environments" in error
 

@@ -1,15 +1,14 @@
-"""The command line in this process and in a real terminal, a trained run, and fixtures of the rooms below."""
+"""The command line in this process and in a real terminal, a trained run, and reports of parity."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.bench.conftest import workshop
 from tests.cli.commands import SETTINGS, run
 from tests.conftest import write_originals
-from tests.parity.conftest import failing, judged, passing
+from tests.parity.conftest import compare_copies, failing, passing
 
-__all__ = ["failing", "judged", "passing", "trained", "workshop"]
+__all__ = ["compare_copies", "failing", "passing", "trained"]
 
 
 @pytest.fixture(scope="session")

@@ -93,5 +93,5 @@ def test_wrong_options_name_the_right_ones(tmp_path: Path, record: Recorder) -> 
     ("lengths", "width"), [([], 0), ([7], 7), ([10, 12, 11], 12), ([10, 12, 200], 12), ([200, 190, 205], 205)]
 )
 def test_one_long_name_does_not_pad_every_line(lengths: list[int], width: int) -> None:
-    """Names of about one length are aligned; one far longer than most stands out of the column."""
+    """Where names have about one length they are aligned; one far longer than most stands out of the column."""
     assert column_width(lengths) == width

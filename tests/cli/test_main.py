@@ -30,7 +30,7 @@ def test_help_imports_no_command() -> None:
 
 
 def test_an_unknown_command_is_refused() -> None:
-    """As click does it."""
+    """The message is that of click."""
     result = run("dance")
     assert result.exit_code == 2
     assert "No such command 'dance'" in result.stderr

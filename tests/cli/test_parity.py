@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +19,9 @@ from genrebench.network.architecture import Architecture
 from genrebench.network.genre_cnn import genre_cnn
 from genrebench.network.layers import Dense, Flatten, MaxPooling2D
 from genrebench.network.sampling import random_weights
-from genrebench.parity.rendering.content import stage_of
 from genrebench.parity.report import Report, load_report, save_report
+from genrebench.parity.request import ParityRequest
+from tests.witness import Witness
 
 FILES = ["parity.html", "parity.json", "parity.md"]
 GENRES = ("blues", "jazz", "rock")
@@ -57,7 +57,7 @@ def save_model(folder: Path) -> Path:
 
 
 def test_a_model_on_a_tree_and_rendered_again(tmp_path: Path) -> None:
-    """Status 0, all stages, three files; ``--from`` writes the same pages elsewhere without running anything."""
+    """The status is 0, there are all stages and three files; ``--from`` writes the same elsewhere and runs nothing."""
     pytest.importorskip("torch")
     model, tree, output = save_model(tmp_path / "model"), save_tree(tmp_path / "tree"), tmp_path / "out"
     done = run("--backend", "torch", "--model", model, "--data", tree, "--steps", 3, "--output", output)
@@ -69,11 +69,13 @@ def test_a_model_on_a_tree_and_rendered_again(tmp_path: Path) -> None:
                   "trained"):  # fmt: skip
         assert any(re.match(rf"{stage} +passed +torch ", line) for line in lines), stage
     report = load_report(output / "parity.json")
-    trained = stage_of(report, "trained")
+    trained = report.stage("trained")
     assert trained is not None
     assert trained.comparisons[0].rows[0].shape == (12, 3)
     assert "12 of 12 equal" in [row.note for row in trained.comparisons[0].rows]
-    assert stage_of(report, "steps").comparisons[0].rows[2].name == "loss of step 3"  # type: ignore[union-attr]
+    assert report.stage("steps").comparisons[0].rows[2].label == "loss of step 3"
+    assert report.command.endswith("--steps 3")
+    assert "--output" not in report.command
     assert set(report.workers["torch"]["threads"].values()) == {"1"}
     again = run("--from", output / "parity.json", "--output", tmp_path / "again")
     assert again.exit_code == 0, again.output
@@ -114,7 +116,7 @@ def test_a_report_that_fails_has_status_1_again(failing: Report, tmp_path: Path)
         ("--model nothing", r"nothing/model\.json: expected a model"),
         ("--model {model} --input-shape 17x20", "expected one of --model, --input-shape, received several"),
         ("--architecture nothing.json", r"nothing\.json: expected an architecture, cannot be read"),
-        ("--architecture {folder}/text.json", r"text\.json: expected an architecture in JSON"),
+        ("--architecture {folder}/text.json", r"text\.json: expected the JSON of an architecture"),
         ("--architecture {folder}/list.json", r"list\.json: "),
         ("--data nowhere", "nowhere: expected"),
         ("--model {model} --data {other}", r"expected spectrograms of \(17, 20, 1\), the network's input, received"),
@@ -159,18 +161,68 @@ def test_an_option_that_makes_no_sense_is_refused(arguments: tuple[object, ...])
 
 def test_ctrl_c_ends_the_workers_and_writes_nothing(tmp_path: Path) -> None:
     """SIGINT while the backends compute: status 130, one line, no process left, no file."""
-    command = [sys.executable, "-m", "genrebench", "parity", "--backend", "torch", "--output", str(tmp_path / "out")]
-    temporary = tmp_path / "tmp"
+    witness, temporary = Witness(tmp_path / "pipe"), tmp_path / "tmp"
     temporary.mkdir()
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(temporary)}
-    )
-    deadline = time.monotonic() + 60
-    while not list(temporary.glob("genrebench-job-*/input.npz")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    # An interpreter that keeps the pipe open, never answers, and ends with its parent as workers do.
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\nexec 3> {witness.path}\necho here >&3\nexec cat\n")
+    python.chmod(0o755)
+    options = ["--backend", "torch", "--python", f"torch={python}", "--output", str(tmp_path / "out")]
+    with subprocess.Popen(
+        [sys.executable, "-m", "genrebench", "parity", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(temporary)},
+    ) as process:
+        assert witness.line() == "here"
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    witness.wait_until_gone()
+    witness.close()
     assert process.returncode == 130, errors
     assert errors == "Interrupted.\n"
     assert not (tmp_path / "out").exists()
     assert list(temporary.iterdir()) == []
+
+
+def test_a_reader_that_leaves_changes_nothing(failing: Report, tmp_path: Path) -> None:
+    """Behind ``| head -1`` the files are written all the same, the status is the report's, nobody complains."""
+    save_report(tmp_path / "parity.json", failing)
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "genrebench", "parity", "--from", str(tmp_path / "parity.json")]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+    os.close(writing)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == FILES
+
+
+def test_what_git_tracks_is_not_overwritten(passing: Report, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without ``--output`` the report goes to a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("genrebench.parity.run.run_parity", lambda request, progress: passing)
+    assert run("--input-shape", "31x40", "--backend", "torch").exit_code == 0
+    assert sorted(str(path) for path in Path().rglob("*.*")) == [f"parity-report/{name}" for name in FILES]
+
+
+def test_the_command_is_recorded_as_it_was_typed(
+    passing: Report, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Without what says where: interpreters and the folder of the report."""
+    asked: list[ParityRequest] = []
+
+    def note(request: ParityRequest, progress: object) -> Report:
+        """Keep what is asked for."""
+        asked.append(request)
+        return passing
+
+    monkeypatch.setattr("genrebench.parity.run.run_parity", note)
+    run("--backend", "b a", "--backend", "c", "--input-shape", "31x40", "--python", "c=/x", "--output", tmp_path / "o")
+    run("--output", tmp_path / "o")
+    assert [each.command for each in asked] == [
+        "genrebench parity --backend 'b a' --backend c --input-shape 31x40",
+        "genrebench parity",
+    ]
+    assert asked[1] == ParityRequest(command="genrebench parity")

@@ -21,7 +21,7 @@ def test_recordings_become_spectrograms_once(tmp_path: Path) -> None:
 
 
 def test_failures_are_reported_at_the_end_and_the_rest_is_done(tmp_path: Path) -> None:
-    """Status 0, since the job was done; with nothing but failures, status 1."""
+    """The status is 0, since the job was done; with nothing but failures, status 1."""
     write_originals(tmp_path, tracks=1)
     (tmp_path / "genres_original" / "metal" / "x\n.wav").write_bytes(b"no music")
     result = run("preprocess", "--dataset", tmp_path, "--jobs", 1, *SETTINGS)
@@ -41,7 +41,9 @@ def test_every_setting_is_an_option_whose_default_is_the_configuration_s() -> No
     text = " ".join(run("preprocess", "--help").stdout.split())
     for field in fields(MelConfig):
         option = "--" + field.name.replace("_", "-")
-        assert re.search(rf"{option} \w+ [^-]*\[default: {re.escape(str(field.default))}\]", text), option
+        assert re.search(rf"{option} \w+ [^-]*\[default: {re.escape(str(getattr(MelConfig, field.name)))}\]", text), (
+            option
+        )
 
 
 def test_what_cannot_be_done_is_one_line(tmp_path: Path) -> None:

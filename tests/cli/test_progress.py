@@ -17,7 +17,7 @@ METRICS = EpochMetrics(291, 0.0, 1.0, validation_loss=6.2447, validation_accurac
 
 
 def test_without_a_terminal_there_are_lines_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    """Results on standard output, notes on standard error, no bar."""
+    """There are results on standard output, notes on standard error, no bar."""
     with display("working", "things", total=2) as bar:
         bar.update(advance=1, status="on it")
         bar.echo("result [bold]")

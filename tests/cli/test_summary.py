@@ -29,7 +29,7 @@ def test_sizes_files_and_models_choose_the_network(tmp_path: Path) -> None:
 
 
 def test_what_contradicts_itself_is_refused(tmp_path: Path) -> None:
-    """Sizes that do not fit, and two networks at once."""
+    """A size that does not fit, and two networks at once."""
     refused(run("summary", "--input-shape", "8x8"), "expected an input of at least")
     wrong = run("summary", "--input-shape", "128")
     assert wrong.exit_code == 2

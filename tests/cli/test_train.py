@@ -98,7 +98,7 @@ def test_a_tree_of_another_program_trains(tmp_path: Path) -> None:
 
 @needs_torch
 def test_an_architecture_of_one_s_own_is_trained_if_it_fits(trained: Path, tmp_path: Path) -> None:
-    """Its file is named on the command line; one of another size is refused."""
+    """The file is named on the command line; one of another size is refused."""
     write_json(tmp_path / "fits.json", genre_cnn((32, 16), 3).without_dropout().to_json())
     write_json(tmp_path / "large.json", genre_cnn().to_json())
     options = ("--dataset", trained / "dataset", "--results", tmp_path, "--name", "x", "--epochs", 1)

@@ -13,7 +13,7 @@ from genrebench.audio.mel import segment_spectrograms
 from genrebench.audio.standardize import Standardizer
 from genrebench.data.dataset import load_dataset
 from genrebench.errors import AudioError, BackendError, ConfigError, ModelError
-from genrebench.model import model as models
+from genrebench.model import prediction as predictions
 from genrebench.model.model import Model
 from genrebench.network.genre_cnn import genre_cnn
 from genrebench.network.numerics import log_softmax
@@ -73,7 +73,7 @@ def test_probabilities_are_aggregated_over_all_segments(record: Recorder, monkey
     assert prediction.probability == prediction.probabilities[prediction.genre]
     assert list(prediction.probabilities.values()) == pytest.approx(sorted(expected, reverse=True), rel=1e-5)
     assert sum(prediction.probabilities.values()) == pytest.approx(1)
-    monkeypatch.setattr(models, "_BATCH", 7)
+    monkeypatch.setattr(predictions, "BATCH", 7)
     assert mine.predict(path).probabilities == pytest.approx(prediction.probabilities, rel=1e-4)
 
 

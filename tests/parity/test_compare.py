@@ -1,12 +1,16 @@
 """Two tensors side by side, against definitions written out."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from genrebench.network.numerics import ulps_between
-from genrebench.parity.compare import compare, compare_all
+from genrebench.parity.compare import compare as compare_tensor
+from genrebench.parity.compare import compare_all, state
 from genrebench.parity.report import Worst
 
+compare = partial(compare_tensor, quantity="output")
 RIGHT = np.arange(1.0, 7.0).reshape(2, 3)
 
 
@@ -14,7 +18,7 @@ RIGHT = np.arange(1.0, 7.0).reshape(2, 3)
 @pytest.mark.parametrize("start", [1.0, -1.0, 0.0, 1e-30, 3e9, -0.1])
 @pytest.mark.parametrize("count", [0, 1, 5])
 def test_ulps_are_counted(dtype: type[np.floating], start: float, count: int) -> None:
-    """As many neighbors up, as many ulps, also across zero and across powers of two."""
+    """There are as many ulps as neighbors up, also across zero and across powers of two."""
     value = dtype(start)
     for _ in range(count):
         value = np.nextafter(value, dtype(np.inf))
@@ -86,5 +90,15 @@ def test_what_cannot_be_compared_diverges(value: np.ndarray, expected: np.ndarra
 
 def test_tensors_are_paired_by_name() -> None:
     """In the other side's order; one too many and one too few diverge."""
-    rows = compare_all({"c": RIGHT, "b": RIGHT}, {"a": RIGHT, "b": RIGHT * (1 + 1e-9)}, {"a": 1.0, "b": 1e-8})
-    assert [(row.name, row.verdict) for row in rows] == [("a", "DIVERGES"), ("b", "rounding"), ("c", "DIVERGES")]
+    rows = compare_all(
+        {"c": RIGHT, "b": RIGHT}, {"a": RIGHT, "b": RIGHT * (1 + 1e-9)}, {"a": 1.0, "b": 1e-8}, quantity="gradient"
+    )
+    assert [(row.tensor, row.verdict) for row in rows] == [("a", "DIVERGES"), ("b", "rounding"), ("c", "DIVERGES")]
+
+
+def test_what_else_is_asked_of_a_row_must_hold() -> None:
+    """However small the difference; where nothing is asked, it does not matter."""
+    assert compare("x", RIGHT, RIGHT, tolerance=1e-3, holds=False).diverges
+    assert compare("x", RIGHT, RIGHT, tolerance=None, holds=False).verdict == "equal"
+    assert state("x", "structure", (3,), holds=False, note="shape (3,)").diverges
+    assert state("x", "structure", (3,), holds=True, note="").verdict == "equal"

@@ -19,7 +19,7 @@ def test_versions_are_those_of_installed_distributions() -> None:
 
 
 def test_the_machine_has_a_processor_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the system says; where it does not, the architecture, and no number."""
+    """The system says so; where it does not, the architecture, and no number."""
     assert processor()
     assert (memory_bytes() or 2**40) > 2**28
 
@@ -34,7 +34,7 @@ def test_the_machine_has_a_processor_and_memory(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_gpus_are_those_of_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the driver names them; without a driver there are none."""
+    """The driver names them; without a driver there are none."""
     monkeypatch.setattr("subprocess.run", lambda *_, **__: SimpleNamespace(stdout="A GPU\nAnother\n"))
     assert gpus() == ["A GPU", "Another"]
 

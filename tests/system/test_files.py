@@ -10,7 +10,7 @@ import pytest
 
 from genrebench.errors import DatasetError
 from genrebench.system import files
-from genrebench.system.files import escaped, npz_bytes, read_npz, write_atomically, write_json
+from genrebench.system.files import npz_bytes, read_npz, write_atomically, write_json
 
 
 def npy(array: np.ndarray) -> bytes:
@@ -114,9 +114,3 @@ def test_an_archive_that_claims_too_much_is_refused_unread(tmp_path: Path, monke
     lying = npy(np.zeros((2, 2))).replace(b"(2, 2)", b"(9, 9)")
     with pytest.raises(DatasetError, match=r"expected a NumPy \.npz"):
         read_npz(archive(tmp_path / "lie.npz", {"spectrogram.npy": lying}), "spectrogram")
-
-
-def test_paths_are_made_printable() -> None:
-    """Other scripts stay as they are; what would move the cursor is escaped."""
-    assert escaped(Path("음악/ジャズ.wav")) == "음악/ジャズ.wav"
-    assert escaped("a\nb\x1b[31m\udcff") == r"a\nb\x1b[31m\udcff"

@@ -71,7 +71,7 @@ def test_a_failure_is_told_in_one_line() -> None:
 
 
 def test_a_program_that_is_not_there_is_an_error() -> None:
-    """As the system names it."""
+    """The error is the system's own."""
     with pytest.raises(FileNotFoundError):
         run_process(["/nowhere/python"], timeout=60)
 

@@ -30,7 +30,7 @@ class Recorder:
 
 
 def test_batches_reuse_their_memory_and_lose_nothing() -> None:
-    """Segments arrive in order, the last batch is short, and the inputs share one buffer."""
+    """The segments arrive in order, the last batch is short, and the inputs share one buffer."""
     seen, pointers = [], set()
     for x, y in batches(INPUTS, LABELS, INDICES, 2):
         seen += list(zip(x.ravel().tolist(), y.tolist(), strict=True))

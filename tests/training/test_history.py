@@ -26,7 +26,7 @@ def test_epochs_are_compared_by_accuracy_then_loss() -> None:
 
 
 def test_an_epoch_is_the_mean_over_its_segments() -> None:
-    """Batches count by their size; validation is that of the logits."""
+    """A batch counts by its size; validation is that of the logits."""
     steps = [BatchMetrics(4, 1.0, 2), BatchMetrics(1, 6.0, 1)]
     row = EpochMetrics.measured(3, steps, np.zeros((2, 2), np.float32), np.array([0, 1]), 1.23456)
     assert (row.epoch, row.train_loss, row.train_accuracy, row.seconds) == (3, 2.0, 0.6, 1.235)

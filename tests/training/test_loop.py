@@ -14,7 +14,7 @@ from genrebench.backend.protocol import BackendInfo, BatchMetrics
 from genrebench.data.dataset import load_dataset
 from genrebench.data.preprocess import preprocess
 from genrebench.errors import BackendError, ConfigError, TrainingError
-from genrebench.model.saved import load_model
+from genrebench.model.model import Model
 from genrebench.network.adam import Adam
 from genrebench.network.architecture import Architecture
 from genrebench.network.genre_cnn import genre_cnn
@@ -109,10 +109,10 @@ def test_a_run_leaves_every_file_and_what_they_say_agrees(experiment: Experiment
 def test_the_saved_model_is_the_one_that_was_measured(experiment: Experiment) -> None:
     """Read back, it has the validation loss and accuracy of its epoch's row, and of the JSON."""
     run = train(experiment)
-    model = load_model(run.folder)
+    model = Model.load(run.folder)
     data = load_training_data(experiment)
-    assert data.standardizer == model.spec.standardizer
-    network = torch_backend.TorchBackend.build(model.spec.architecture, model.weights, device="cpu")
+    assert data.standardizer == model.standardizer
+    network = torch_backend.TorchBackend.build(model.architecture, model.weights, device="cpu")
     rows = data.split.validation
     logits = predict(network, data.inputs, rows, batch_size=5)
     assert cross_entropy(logits, data.dataset.labels[rows]) == pytest.approx(run.best.validation_loss, rel=1e-6)
@@ -153,7 +153,7 @@ def test_the_order_of_the_batches_differs_from_epoch_to_epoch(
 def test_the_split_by_segment_is_available_under_its_name(experiment: Experiment) -> None:
     """It trains, and the record says how many tracks stand on both sides."""
     run = train(experiment.override({"training.epochs": 1, "split.protocol": "segment", "split.test": 0.0}))
-    document = load_model(run.folder).document
+    document = Model.load(run.folder).document
     assert document["data"]["tracks_on_both_sides"] > 3
     assert "test" not in run.metrics
 
@@ -185,7 +185,7 @@ def test_an_old_run_stays_until_the_new_one_has_weights(experiment: Experiment) 
 
 
 def test_a_run_that_fails_later_is_not_left_running(experiment: Experiment) -> None:
-    """Its best weights stay, and its status says how it ended."""
+    """The best weights stay, and the status says how it ended."""
 
     def fail(epoch: EpochMetrics) -> None:
         """Fail after the first epoch."""
@@ -193,7 +193,7 @@ def test_a_run_that_fails_later_is_not_left_running(experiment: Experiment) -> N
 
     with pytest.raises(BrokenPipeError):
         train(experiment, callbacks=[Watch(on_epoch=fail)])
-    assert load_model(experiment.folder).document["status"] == "failed"
+    assert Model.load(experiment.folder).document["status"] == "failed"
 
 
 def test_ctrl_c_ends_a_run_and_keeps_what_was_learned(experiment: Experiment) -> None:
@@ -206,7 +206,7 @@ def test_ctrl_c_ends_a_run_and_keeps_what_was_learned(experiment: Experiment) ->
 
     run = train(experiment, callbacks=[Watch(on_epoch=press)])
     assert run.status == "interrupted"
-    model = load_model(run.folder)
+    model = Model.load(run.folder)
     assert model.document["status"] == "interrupted"
     assert model.document["epochs_done"] == 2
     assert {path.name for path in run.folder.iterdir()} == set(RUN_FILES)
@@ -228,7 +228,7 @@ def test_a_loss_that_is_no_number_ends_the_run(experiment: Experiment) -> None:
     """A huge learning rate: one line that names the epoch and the option, and no model left behind as good."""
     with pytest.raises(TrainingError, match=r"epoch \d+: expected a finite loss.*--learning-rate below 1e\+30"):
         train(experiment.override({"training.learning_rate": 1e30, "training.epochs": 50}))
-    assert not experiment.folder.exists() or load_model(experiment.folder).document["status"] == "failed"
+    assert not experiment.folder.exists() or Model.load(experiment.folder).document["status"] == "failed"
 
 
 def test_a_backend_that_cannot_train_is_refused_before_anything_is_written(
@@ -243,7 +243,7 @@ def test_a_backend_that_cannot_train_is_refused_before_anything_is_written(
 
 
 def test_the_precision_is_recorded_and_changes_the_weights_a_little(experiment: Experiment) -> None:
-    """bfloat16 is in the model's document; its float32 weights differ from those of float32, but not by much."""
+    """The word bfloat16 is in the model's document; its float32 weights differ from those of float32, but by little."""
     weights = {}
     for precision in ("float32", "bfloat16"):
         run = train(experiment.override({"name": precision}).override({"training.precision": precision}))
@@ -298,7 +298,7 @@ def test_any_architecture_that_fits_the_data_is_trained(experiment: Experiment, 
     document = architecture.to_json()
     write_json(tmp_path / "mine.json", {"architecture": document, "other": 1} if as_model else document)
     run = train(experiment, architecture=tmp_path / "mine.json", epochs=1)
-    assert load_model(run.folder).spec.architecture == architecture
+    assert Model.load(run.folder).architecture == architecture
     assert f'architecture = "{tmp_path}/mine.json"' in (run.folder / "experiment.toml").read_text()
 
 
@@ -321,7 +321,7 @@ def test_a_path_and_keywords_say_the_same_as_an_experiment(experiment: Experimen
     run = train(
         str(experiment.dataset), name="by-hand", results=experiment.results, split="segment", epochs=1, batch_size=16
     )
-    settings = load_model(run.folder).document["hyperparameters"]
+    settings = Model.load(run.folder).document["hyperparameters"]
     assert run.folder == experiment.results / "by-hand"
     assert (settings["epochs"], settings["batch_size"], settings["learning_rate"]) == (1, 16, 1e-3)
     with pytest.raises(ConfigError, match=r"training\.epochs: .*received 0"):

@@ -1,7 +1,7 @@
 """Synthetic music in ten genres, made from a seed with NumPy alone, for the demonstration and for tests.
 
-`genrebench.audio.synthesis.styles` says what a genre is. One renderer turns any style into a recording and draws all
-the rest (key, tempo, progression, pattern variations, tuning, mix, noise, gain) from the seed.
+`genrebench.audio.synthesis.styles` says what a genre is. One renderer turns any style into a recording and takes
+all the rest (key, tempo, progression, pattern variations, tuning, mix, noise, gain) from the seed.
 """
 
 import math
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from genrebench.audio.synthesis.styles import DRUMS, STEPS, STYLES, TIMBRES, TONES, Drum, Part, Timbre
 from genrebench.errors import ConfigError
+from genrebench.system.files import StrPath
 
 Samples = NDArray[np.float32]
 
@@ -26,7 +27,7 @@ GENRES: tuple[str, ...] = tuple(STYLES)
 
 @dataclass(frozen=True)
 class _Take:
-    """What is drawn once for a recording and shared by all its instruments.
+    """What is chosen at random once for a recording and shared by all its instruments.
 
     Attributes
     ----------
@@ -35,7 +36,7 @@ class _Take:
     omitted : float
         Probability that a stroke or note is left out.
     chords : tuple of (int, str)
-        Root above the key and kind of chord, a pair a bar, repeated.
+        Root above the key and kind of chord, one pair per bar, repeated.
     """
 
     rng: np.random.Generator
@@ -128,8 +129,8 @@ def _play_drums(beat: str, take: _Take) -> Samples:
 def _play_part(part: Part, scale: tuple[int, ...], take: _Take) -> Samples:
     """Play one instrument other than the drums."""
     rng = take.rng
-    drawn = TIMBRES[str(rng.choice(part.timbres.split()))]
-    timbre = Timbre(**{name: value * rng.uniform(0.85, 1.2) for name, value in vars(drawn).items()})
+    usual = TIMBRES[str(rng.choice(part.timbres.split()))]
+    timbre = Timbre(**{name: value * rng.uniform(0.85, 1.2) for name, value in vars(usual).items()})
     bus = np.zeros(take.samples, np.float32)
     notes: dict[tuple[int, int], Samples] = {}
     degree = int(rng.integers(len(scale)))
@@ -191,8 +192,8 @@ def _check(seed: int, **positive: float) -> None:
             raise ConfigError(f"synthetic music: expected {name} to be positive, received {value!r}")
 
 
-def synthesize(genre: str, *, seed: int, duration: float, sample_rate: int = 22050) -> NDArray[np.float32]:
-    """Make one recording.
+def synthesize(genre: str, *, seed: int, duration: float, sample_rate: int = 22050) -> Samples:
+    """Make one recording of synthetic music.
 
     Parameters
     ----------
@@ -203,7 +204,7 @@ def synthesize(genre: str, *, seed: int, duration: float, sample_rate: int = 220
     duration : float
         Seconds.
     sample_rate : int
-        Samples a second.
+        Samples per second.
 
     Returns
     -------
@@ -214,6 +215,12 @@ def synthesize(genre: str, *, seed: int, duration: float, sample_rate: int = 220
     ------
     ConfigError
         If the genre is unknown, the seed negative, or the duration or the sample rate not positive.
+
+    Examples
+    --------
+    >>> y = synthesize("blues", seed=0, duration=2.0)
+    >>> y.shape, y.dtype
+    ((44100,), dtype('float32'))
     """
     if genre not in STYLES:
         raise ConfigError(f"synthetic music: expected the genre to be one of {', '.join(GENRES)}, received {genre!r}")
@@ -244,22 +251,22 @@ def synthesize(genre: str, *, seed: int, duration: float, sample_rate: int = 220
 
 
 def write_recordings(
-    folder: Path, *, tracks_per_genre: int, duration: float, seed: int, sample_rate: int = 22050
+    folder: StrPath, *, tracks_per_genre: int, duration: float, seed: int, sample_rate: int = 22050
 ) -> list[Path]:
-    """Write a data set laid out and named as GTZAN is, a folder a genre.
+    """Write a data set laid out and named as GTZAN is, one folder per genre.
 
     Parameters
     ----------
-    folder : Path
+    folder : str or PathLike
         Where the genre folders go; made if it does not exist.
     tracks_per_genre : int
         Recordings of each genre.
     duration : float
-        Seconds a recording.
+        Seconds of each recording.
     seed : int
         At least 0; another seed gives other recordings throughout.
     sample_rate : int
-        Samples a second.
+        Samples per second.
 
     Returns
     -------
@@ -274,11 +281,11 @@ def write_recordings(
     _check(seed, tracks_per_genre=tracks_per_genre, duration=duration, sample_rate=sample_rate)
     paths = []
     for genre in GENRES:
-        (folder / genre).mkdir(parents=True, exist_ok=True)
+        (Path(folder) / genre).mkdir(parents=True, exist_ok=True)
         for track in range(tracks_per_genre):
             # Hashed together, so that neighboring seeds share no recording.
             track_seed = int(np.random.SeedSequence([seed, track]).generate_state(1, np.uint64)[0])
             samples = synthesize(genre, seed=track_seed, duration=duration, sample_rate=sample_rate)
-            paths.append(folder / genre / f"{genre}.{track:05d}.wav")
+            paths.append(Path(folder) / genre / f"{genre}.{track:05d}.wav")
             soundfile.write(paths[-1], samples, sample_rate, subtype="PCM_16")
     return paths

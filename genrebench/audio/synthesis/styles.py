@@ -2,7 +2,7 @@
 
 A genre is a `Style`: rows of data about tempo, harmony, rhythm and instruments.
 
-A bar is written as 16 characters, one a sixteenth note. ``.`` leaves whatever sounds alone. In a drum pattern a digit
+A bar is written as 16 characters, one per sixteenth note. ``.`` leaves whatever sounds alone. In a drum pattern a digit
 is how hard the stroke is. In a part a digit is a note of the current chord counted from its root, ``o`` the root an
 octave up, ``c`` the whole chord, ``w`` a note of a walking bass, and ``m`` the next note of an improvised melody.
 """
@@ -76,15 +76,15 @@ class Part:
     Attributes
     ----------
     timbres : str
-        Names of timbres, one of which is drawn.
+        Names of timbres, one of which is chosen.
     lowest : int
         MIDI pitch from which the roots are counted.
     level : float
-        Root mean square in the mix before the drawn deviation; the drums have 1.
+        Root mean square in the mix before the random deviation; the drums have 1.
     gate : float
         Share of the time up to the next note that a note sounds.
     patterns : str
-        Bars, one of which is drawn as the usual one and any now and then as a variation.
+        Bars, one of which is chosen as the usual one and any now and then as a variation.
     chance : float
         Probability that the part is played at all.
     """
@@ -104,13 +104,13 @@ class Style:
     Attributes
     ----------
     tempo : tuple of float
-        Slowest and fastest tempo in beats a minute.
+        Slowest and fastest tempo in beats per minute.
     swing : tuple of float
         Least and greatest delay of the off-beat eighths in beats; a sixth makes triplets.
     scale : tuple of int
         Semitones above the key that melodies use.
     progressions : tuple of str
-        Choices of harmony: a chord a bar, each as semitones above the key and the kind of chord.
+        Choices of harmony: one chord per bar, each as semitones above the key and the kind of chord.
     drums : tuple of str
         Choices of beat, each a row of ``drum=pattern``.
     parts : tuple of Part

@@ -64,6 +64,11 @@ class Activation(Layer):
     ----------
     activation : str
         ``linear``, ``relu``, ``sigmoid``, ``tanh`` or ``softmax``.
+
+    Examples
+    --------
+    >>> Activation("relu").forward(np.array([[-1.0, 2.0]]), {}).y
+    array([[0., 2.]])
     """
 
     activation: Annotated[

@@ -1,6 +1,7 @@
 """What all layer kinds share: a name, shapes, weights, and the form of their definition."""
 
 import dataclasses
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
@@ -35,6 +36,50 @@ class WeightSpec:
     shape: Shape
     initializer: str
     trainable: bool = True
+
+    def initial(self, rng: np.random.Generator) -> Array:
+        """Draw the values that training starts from.
+
+        ``glorot_uniform`` is uniform from +-sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010, equation 16), for a
+        kernel [..., in, out] whose leading axes are the receptive field.
+
+        Parameters
+        ----------
+        rng : Generator
+            Where chance comes from.
+
+        Returns
+        -------
+        ndarray of float64
+            In the weight's shape.
+        """
+        if self.initializer != "glorot_uniform":
+            return np.full(self.shape, {"zeros": 0.0, "ones": 1.0}[self.initializer])
+        receptive_field = math.prod(self.shape[:-2])
+        limit = np.sqrt(6 / (receptive_field * (self.shape[-2] + self.shape[-1])))
+        return rng.uniform(-limit, limit, self.shape)
+
+    def check(self, name: str, value: Array) -> None:
+        """Refuse a tensor of another shape or type, or with NaN or infinity.
+
+        Parameters
+        ----------
+        name : str
+            Canonical name, for the message.
+        value : ndarray
+            The tensor.
+
+        Raises
+        ------
+        ConfigError
+            If it does not fit.
+        """
+        if value.shape != self.shape:
+            raise ConfigError(f"{name}: expected shape {self.shape}, received {value.shape}")
+        if value.dtype.kind != "f":
+            raise ConfigError(f"{name}: expected floating-point weights, received {value.dtype}")
+        if not np.isfinite(value).all():
+            raise ConfigError(f"{name}: expected finite weights, received NaN or infinity")
 
 
 class Forward(NamedTuple):
@@ -71,6 +116,11 @@ class Layer(Checked, ABC):
     ----------
     name : str
         Unique name in the network; left empty, the architecture numbers the layers as Keras does.
+
+    Raises
+    ------
+    ConfigError
+        If a parameter is missing, unknown, or not what its kind expects.
     """
 
     name: Word = dataclasses.field(default="", kw_only=True)
@@ -202,13 +252,15 @@ class Layer(Checked, ABC):
 
 
 def layer_from_json(document: object) -> Layer:
-    """Build one layer from its JSON.
+    """Build one layer from its JSON; a layer stays as it is.
 
     Raises
     ------
     ConfigError
         If the kind is unknown or the parameters are not the kind's.
     """
+    if isinstance(document, Layer):
+        return document
     kind = document.get("kind") if isinstance(document, Mapping) else None
     if not isinstance(document, Mapping) or not isinstance(kind, str) or kind not in LAYER_KINDS:
         raise ConfigError(f"expected a layer with a kind of {', '.join(LAYER_KINDS)}, received {document!r}")

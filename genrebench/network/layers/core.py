@@ -24,6 +24,11 @@ class Flatten(Layer):
     ----------
     order : str
         Which axis runs fastest; ``channels_last`` is the only one that Keras' dense kernels fit.
+
+    Examples
+    --------
+    >>> Flatten().output_shape((15, 15, 32))
+    (7200,)
     """
 
     order: Annotated[Literal["channels_last"], Field(description="channels_last")] = "channels_last"
@@ -58,6 +63,14 @@ class Dense(Layer):
         How the kernel begins: ``glorot_uniform``.
     bias_initializer : str
         How the bias begins: ``zeros``.
+
+    Examples
+    --------
+    >>> Dense(64, activation="relu").flops((7200,))
+    921600
+    >>> Dense(0)
+    Traceback (most recent call last):
+    genrebench.errors.ConfigError: Dense: expected units to be a positive whole number, received 0
     """
 
     units: Count
@@ -113,6 +126,11 @@ class Dropout(Layer):
     ----------
     rate : float
         Share of values dropped; the others are divided by ``1 - rate``.
+
+    Examples
+    --------
+    >>> Dropout(0.5).forward(np.array([1.0, 2.0]), {}, training=True, mask=np.array([0, 1])).y
+    array([0., 4.])
     """
 
     rate: Fraction

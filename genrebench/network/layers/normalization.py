@@ -32,6 +32,11 @@ class BatchNormalization(Layer):
         Added to the variance.
     running_variance : str
         Which batch variance the running one follows; ``biased`` divides by n, as Keras does.
+
+    Examples
+    --------
+    >>> [(spec.name, spec.trainable) for spec in BatchNormalization().weight_specs((63, 64, 32))]
+    [('gamma', True), ('beta', True), ('moving_mean', False), ('moving_variance', False)]
     """
 
     momentum: Fraction = 0.99

@@ -5,95 +5,113 @@ from dataclasses import replace
 import numpy as np
 
 from genrebench.network.numerics import FORWARD_TOLERANCE, log_softmax, relative_error
-from genrebench.network.reference import run_layer, weights_of
-from genrebench.parity.ledger.case import LINEAR_KINDS, LayerCase, Predictions, flatten_orders, kernel_layouts
+from genrebench.network.reference import run_layer
+from genrebench.parity.ledger.base import Prediction, Predictions
+from genrebench.parity.ledger.case import LINEAR_KINDS, LayerCase, flatten_orders, kernel_layouts
 
 
 def rectifier_after_normalization(case: LayerCase) -> Predictions:
     """Predict a rectifier that was moved behind the next batch normalization."""
     if case.kind == "BatchNormalization":
-        before = next((each for each in reversed(case.architecture.layers[: case.index]) if hasattr(each, "filters")
-                       or hasattr(each, "units")), None)  # fmt: skip
-        if before is None or getattr(before, "activation", "") != "relu":
-            return
-        if before.name in case.outputs and (case.outputs[before.name] < 0).any():
-            yield f"rectifies after normalizing, expected before, in {before.name}", np.maximum(case.expected, 0)
+        yield from _rectified_here(case)
         return
     if case.layer.activation != "relu":
         return
-    for before, layer in zip(case.architecture.layers[case.index :], case.architecture.layers[case.index + 1 :]):  # noqa: B905 - neighbors
-        if layer.kind in LINEAR_KINDS or before.name not in case.outputs or layer.name not in case.outputs:
+    before = case.node
+    while after := next((each for each in case.architecture.walk() if before.name in each.inputs), None):
+        if after.layer.kind in LINEAR_KINDS or not {before.name, after.name} <= case.outputs.keys():
             return
-        if layer.kind == "BatchNormalization":
-            normalized = run_layer(layer, case.weights, case.outputs[before.name], training=case.training)[layer.name]
-            if relative_error(np.maximum(normalized, 0), case.outputs[layer.name]) < FORWARD_TOLERANCE:
+        if after.layer.kind == "BatchNormalization":
+            given = case.outputs[before.name]
+            normalized = run_layer(after.layer, case.weights, given, training=case.training)[after.name]
+            if relative_error(np.maximum(normalized, 0), case.outputs[after.name]) < FORWARD_TOLERANCE:
                 linear = case.run(layer=replace(case.layer, activation="linear"))
-                yield f"rectifies after {layer.name}, expected before it", linear
+                text = f"rectifies after {after.name}, expected before it"
+                yield Prediction(text, linear, normalization=after.name)
             return
+        before = after
+
+
+def _rectified_here(case: LayerCase) -> Predictions:
+    """Predict the rectifier of the layer before, behind this normalization."""
+    before = case.before
+    while before is not None and before.layer.kind not in LINEAR_KINDS:
+        before = replace(case, node=before).before
+    if before is None or getattr(before.layer, "activation", "") != "relu":
+        return
+    if before.name in case.outputs and (case.outputs[before.name] < 0).any():
+        text = f"rectifies after normalizing, expected before, in {before.name}"
+        yield Prediction(text, np.maximum(case.expected, 0), normalization=case.node.name)
 
 
 def activation(case: LayerCase) -> Predictions:
     """Predict a rectifier that is missing or one too many."""
     if getattr(case.layer, "activation", "linear") == "relu":
-        yield "linear output, expected relu", case.run(layer=replace(case.layer, activation="linear"))
+        linear = case.run(layer=replace(case.layer, activation="linear"))
+        yield Prediction("linear output, expected relu", linear, activation="linear")
     else:
-        yield "rectified output, expected a linear one", np.maximum(case.expected, 0)
+        yield Prediction("rectified output, expected a linear one", np.maximum(case.expected, 0), activation="relu")
 
 
 def softmax(case: LayerCase) -> Predictions:
     """Predict a network that ends in probabilities."""
-    if case.index == len(case.architecture.layers) - 1:
-        yield "gives probabilities, expected logits", np.exp(log_softmax(case.expected))
-        yield "gives log-probabilities, expected logits", log_softmax(case.expected)
+    if case.node.name == case.architecture.output:
+        logarithms = log_softmax(case.expected)
+        yield Prediction("gives probabilities, expected logits", np.exp(logarithms), output="probabilities")
+        yield Prediction("gives log-probabilities, expected logits", logarithms, output="log-probabilities")
 
 
 def kernel_layout(case: LayerCase) -> Predictions:
     """Predict a kernel whose axes were mixed up."""
     kernel = case.weight("kernel")
-    for text, other in kernel_layouts(kernel):
-        yield text, case.run(weights={"kernel": other})
-    if case.kind == "Dense" and case.index and case.architecture.layers[case.index - 1].kind == "Flatten":
-        shape = case.architecture.shapes()[case.index - 1]
-        for axes, text in flatten_orders(shape):
+    for layout, text, other in kernel_layouts(kernel):
+        yield Prediction(text, case.run(weights={"kernel": other}), layout=layout)
+    if case.kind == "Dense" and case.before and case.before.layer.kind == "Flatten":
+        shape = case.before.input_shapes[0]
+        for axes, order, text in flatten_orders(shape):
             rows = kernel.reshape(*(shape[axis] for axis in axes), -1)
             back = rows.transpose(*np.argsort(axes), len(axes)).reshape(kernel.shape)
-            yield f"kernel's rows flattened {text}", case.run(weights={"kernel": back})
+            yield Prediction(f"kernel's rows flattened {text}", case.run(weights={"kernel": back}), layout=order)
 
 
 def bias_dropped(case: LayerCase) -> Predictions:
     """Predict a layer without its bias, or normalization without its scale or offset."""
     if case.kind in LINEAR_KINDS:
-        yield "no bias is added", case.run(weights={"bias": np.zeros_like(case.weight("bias"))})
+        value = case.run(weights={"bias": np.zeros_like(case.weight("bias"))})
+        yield Prediction("no bias is added", value, weight="bias")
         return
-    ones, zeros = np.ones_like(case.weight("gamma")), np.zeros_like(case.weight("beta"))
-    yield "no offset (beta) is added", case.run(weights={"beta": zeros})
-    yield "no scale (gamma) is applied", case.run(weights={"gamma": ones})
-    yield "neither scale (gamma) nor offset (beta) is applied", case.run(weights={"gamma": ones, "beta": zeros})
-    yield (
-        "scale (gamma) and offset (beta) exchanged",
-        case.run(weights={"gamma": case.weight("beta"), "beta": case.weight("gamma")}),
-    )
+    gamma, beta = case.weight("gamma"), case.weight("beta")
+    ones, zeros = np.ones_like(gamma), np.zeros_like(beta)
+    yield Prediction("no offset (beta) is added", case.run(weights={"beta": zeros}), weight="beta")
+    yield Prediction("no scale (gamma) is applied", case.run(weights={"gamma": ones}), weight="gamma")
+    text, neither = "neither scale (gamma) nor offset (beta) is applied", {"gamma": ones, "beta": zeros}
+    yield Prediction(text, case.run(weights=neither), weight="gamma and beta")
+    text, exchanged = "scale (gamma) and offset (beta) exchanged", {"gamma": beta, "beta": gamma}
+    yield Prediction(text, case.run(weights=exchanged), weight="gamma for beta")
 
 
 def weights_swapped(case: LayerCase) -> Predictions:
     """Predict the weights of another layer of the same shapes."""
-    own = {name.split("/")[1]: value for name, value in weights_of(case.layer, case.weights).items()}
-    for other in case.architecture.layers:
-        theirs = {name.split("/")[1]: value for name, value in weights_of(other, case.weights).items()}
+    own = case.own_weights()
+    for other in case.architecture.walk():
+        theirs = case.own_weights(other)
         fits = {name: value for name, value in theirs.items() if name in own and value.shape == own[name].shape}
-        if other.name == case.layer.name or not fits:
+        if other.name == case.node.name or not fits:
             continue
         if len(fits) == len(own):
-            yield f"has the weights of {other.name}", case.run(weights=fits)
+            yield Prediction(f"has the weights of {other.name}", case.run(weights=fits), layer=other.name)
         for name, value in fits.items():
-            yield f"has the {name} of {other.name}", case.run(weights={name: value})
+            text = f"has the {name} of {other.name}"
+            yield Prediction(text, case.run(weights={name: value}), layer=other.name, weight=name)
 
 
 def input_layout(case: LayerCase) -> Predictions:
     """Predict an input whose axes were mixed up."""
-    if case.index == 0 and case.x.ndim == 4:
+    if case.before is None and case.x.ndim == 4:
         count, height, width, channels = case.x.shape
-        yield "reads the input with height and width exchanged", case.run(x=case.x.transpose(0, 2, 1, 3))
-        reshaped = case.x.reshape(count, channels, height, width).transpose(0, 2, 3, 1)
+        text, exchanged = "reads the input with height and width exchanged", case.x.transpose(0, 2, 1, 3)
+        yield Prediction(text, case.run(x=exchanged), layout="height-width")
         if channels > 1:
-            yield "reads the input as channels-first without transposing it", case.run(x=reshaped)
+            reshaped = case.x.reshape(count, channels, height, width).transpose(0, 2, 3, 1)
+            text = "reads the input as channels-first without transposing it"
+            yield Prediction(text, case.run(x=reshaped), layout="channels-first")

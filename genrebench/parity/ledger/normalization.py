@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from genrebench.parity.ledger.base import FITTED_VALUES
-from genrebench.parity.ledger.case import LayerCase, Predictions, flatten_orders
+from genrebench.parity.ledger.base import FITTED_VALUES, Prediction, Predictions
+from genrebench.parity.ledger.case import LayerCase, flatten_orders
 
 # Other frameworks' defaults, and what people write.
 _EPSILONS = {1e-5: "PyTorch's default", 1e-3: "Keras' default", 1e-6: "", 1e-8: "", 1e-12: "", 0.0: ""}
@@ -26,29 +26,33 @@ def epsilon(case: LayerCase) -> Predictions:
     # One or two channels are explained by any fitted number.
     estimate = float(np.median(estimates)) if len(estimates) >= FITTED_VALUES else -1.0
     single = float(np.float32(case.layer.epsilon))
-    for epsilon in (*_EPSILONS, single, float(f"{estimate:.3g}"), estimate):
-        if epsilon >= 0 and epsilon != case.layer.epsilon:
-            named = _EPSILONS.get(epsilon) or ("rounded to float32" if epsilon == single else "")
-            text = f"epsilon {epsilon:.9g}{f' ({named})' if named else ''}, expected {case.layer.epsilon:g}"
-            yield text, case.run(layer=replace(case.layer, epsilon=epsilon))
+    for value in (*_EPSILONS, single, float(f"{estimate:.3g}"), estimate):
+        if value >= 0 and value != case.layer.epsilon:
+            named = _EPSILONS.get(value) or ("rounded to float32" if value == single else "")
+            text = f"epsilon {value:.9g}{f' ({named})' if named else ''}, expected {case.layer.epsilon:g}"
+            yield Prediction(text, case.run(layer=replace(case.layer, epsilon=value)), epsilon=value)
 
 
 def statistics(case: LayerCase) -> Predictions:
     """Predict normalization by the other mode's statistics, or by the unbiased variance."""
-    if case.training:
-        yield "normalizes by running statistics in training, expected the batch's", case.run(training=False)
-        axes = tuple(range(case.x.ndim - 1))
-        unbiased = case.x.var(axes, ddof=1)
-        output = case.run(training=False, weights={"moving_mean": case.x.mean(axes), "moving_variance": unbiased})
-        yield "normalizes by the unbiased batch variance, expected the biased one", output
-    else:
-        yield "normalizes by the batch's statistics in evaluation, expected the running ones", case.run(training=True)
+    if not case.training:
+        text = "normalizes by the batch's statistics in evaluation, expected the running ones"
+        yield Prediction(text, case.run(training=True), statistics="batch")
+        return
+    text = "normalizes by running statistics in training, expected the batch's"
+    yield Prediction(text, case.run(training=False), statistics="running")
+    axes = tuple(range(case.x.ndim - 1))
+    unbiased = case.x.var(axes, ddof=1)
+    output = case.run(training=False, weights={"moving_mean": case.x.mean(axes), "moving_variance": unbiased})
+    text = "normalizes by the unbiased batch variance, expected the biased one"
+    yield Prediction(text, output, statistics="unbiased")
 
 
 def flatten(case: LayerCase) -> Predictions:
     """Predict another order of the flattened axes."""
-    for axes, text in flatten_orders(case.x.shape[1:]):
-        yield f"flattens {text}", case.x.transpose(0, *(axis + 1 for axis in axes)).reshape(len(case.x), -1)
+    for axes, order, text in flatten_orders(case.x.shape[1:]):
+        value = case.x.transpose(0, *(axis + 1 for axis in axes)).reshape(len(case.x), -1)
+        yield Prediction(f"flattens {text}", value, order=order)
 
 
 def dropout(case: LayerCase) -> Predictions:
@@ -57,17 +61,22 @@ def dropout(case: LayerCase) -> Predictions:
     if case.received.shape != case.x.shape:
         return
     if case.training and case.mask is not None:
-        yield "ignores the mask", case.x
-        yield "does not scale by 1 / (1 - rate)", case.x * case.mask
-        yield "keeps what the mask drops", case.x * (1 - case.mask) / (1 - rate)
+        yield Prediction("ignores the mask", case.x, fault="mask ignored")
+        yield Prediction("does not scale by 1 / (1 - rate)", case.x * case.mask, fault="not scaled")
+        yield Prediction("keeps what the mask drops", case.x * (1 - case.mask) / (1 - rate), fault="mask inverted")
     else:
-        yield "scales by 1 / (1 - rate) in evaluation, expected nothing", case.x / (1 - rate)
-        yield "scales by 1 - rate in evaluation, expected 1 / (1 - rate) in training", case.x * (1 - rate)
-    drawn = (case.received != 0) | (case.x == 0)
-    share = 1 - float(drawn.sum() - (case.x == 0).sum()) / max(int((case.x != 0).sum()), 1)
+        text = "scales by 1 / (1 - rate) in evaluation, expected nothing"
+        yield Prediction(text, case.x / (1 - rate), fault="scaled in evaluation")
+        text = "scales by 1 - rate in evaluation, expected 1 / (1 - rate) in training"
+        yield Prediction(text, case.x * (1 - rate), fault="scaled down in evaluation")
+    kept = (case.received != 0) | (case.x == 0)
+    share = 1 - float(kept.sum() - (case.x == 0).sum()) / max(int((case.x != 0).sum()), 1)
     if share == 0:
         return
-    where = "in training draws its own mask" if case.training else "is active in evaluation"
+    fault, where = "active in evaluation", "is active in evaluation"
+    if case.training:
+        fault, where = "mask of its own", "in training samples its own mask"
     text = f"{where}: {share:.0%} of the values are dropped (rate {rate:g})"
-    yield text, case.x * drawn / (1 - rate)
-    yield f"{text} and the others not scaled", case.x * drawn
+    yield Prediction(text, case.x * kept / (1 - rate), fault=fault, dropped=round(share, 2))
+    text, fault = f"{text} and the others not scaled", f"{fault}, not scaled"
+    yield Prediction(text, case.x * kept, fault=fault, dropped=round(share, 2))

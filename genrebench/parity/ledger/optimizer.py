@@ -9,42 +9,27 @@ import numpy as np
 from genrebench.network.adam import Adam, adam_step
 from genrebench.network.numerics import GRADIENT_TOLERANCE
 from genrebench.network.types import Array
-from genrebench.parity.ledger.base import FITTED_VALUES, Entry, float32_entry
+from genrebench.parity.ledger.base import FITTED_VALUES, FLOAT32_ENTRY, Case, Entry, Prediction, Predictions
 
-Predictions = Iterator[tuple[str, Array]]
 ROUNDED_ID = "adam-float32"
 _KERAS = "https://keras.io/api/optimizers/adam/"
 _TORCH = "https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html"
 
 
 @dataclass(frozen=True)
-class AdamCase:
-    """An update, or a moment, that differs though gradients and state were equal.
+class AdamCase(Case):
+    """An update, or a moment (`quantity` is ``update``, ``m`` or ``v``), and what it started from.
 
-    Attributes
-    ----------
-    quantity : str
-        ``update``, ``m`` or ``v``.
-    received, expected : ndarray
-        The backend's, and the right one.
-    weight, gradient, m, v : ndarray
-        What the update started from.
-    step : int
-        Updates done before.
-    optimizer : Adam
-        Hyperparameters.
+    `step` is the number of updates done before.
     """
 
     quantity: str
-    received: Array
-    expected: Array
     weight: Array
     gradient: Array
     m: Array
     v: Array
     step: int
-    optimizer: Adam
-    kind: str = "adam"
+    optimizer: Adam = Adam()  # noqa: RUF009 - frozen
 
     def predict(
         self, optimizer: Adam | None = None, *, placement: str = "uncorrected", corrected: bool = True
@@ -53,13 +38,10 @@ class AdamCase:
 
         Parameters
         ----------
-        placement : str
-            Where epsilon is added: to the ``uncorrected`` root (Keras), to the ``corrected`` one (PyTorch), or
-            ``under`` the root.
-        corrected : bool
-            Whether the moments' bias is corrected.
+        placement, corrected : str, bool
+            As of `adam_step`.
         """
-        after = adam_step(
+        return adam_step(
             self.gradient,
             self.m,
             self.v,
@@ -67,28 +49,21 @@ class AdamCase:
             optimizer or self.optimizer,
             placement=placement,
             corrected=corrected,
-        )
-        return after[self.quantity]
+        )[self.quantity]
+
+
+def rounded(optimizer: Adam) -> Iterator[tuple[str, Adam]]:
+    """List hyperparameters some of which passed through float32, with the names of these."""
+    names = ("beta_1", "beta_2", "learning_rate", "epsilon")
+    for chosen in (names[:2], names[2:3], names[:3], names):
+        single = {name: float(np.float32(getattr(optimizer, name))) for name in chosen}
+        yield ", ".join(chosen), replace(optimizer, **single)
 
 
 def _rounded(case: AdamCase) -> Predictions:
     """Predict hyperparameters that passed through float32."""
     for names, optimizer in rounded(case.optimizer):
-        yield f"{names} rounded to float32", case.predict(optimizer)
-
-
-def rounded(optimizer: Adam) -> Iterator[tuple[str, Adam]]:
-    """List hyperparameters some of which passed through float32.
-
-    Yields
-    ------
-    tuple of (str, Adam)
-        Names of the rounded ones, and all hyperparameters.
-    """
-    names = ("beta_1", "beta_2", "learning_rate", "epsilon")
-    for chosen in (names[:2], names[2:3], names[:3], names):
-        single = {name: float(np.float32(getattr(optimizer, name))) for name in chosen}
-        yield ", ".join(chosen), replace(optimizer, **single)
+        yield Prediction(f"{names} rounded to float32", case.predict(optimizer), rounded=names)
 
 
 def _epsilon(case: AdamCase) -> Predictions:
@@ -98,36 +73,51 @@ def _epsilon(case: AdamCase) -> Predictions:
         "corrected": "added after the bias correction, expected before; ",
         "under": "added under the root, expected outside; ",
     }
+    right = case.optimizer.epsilon
     for placement, text in places.items():
-        for epsilon in dict.fromkeys((case.optimizer.epsilon, 1e-8, 1e-7, 1e-6, 1e-3, 1e-10, 0.0)):
-            if placement != "uncorrected" or epsilon != case.optimizer.epsilon:
-                value = f"{epsilon:g}" + (" (PyTorch's default)" if epsilon == 1e-8 else "")
-                other = f"epsilon {value}, expected {case.optimizer.epsilon:g}"
-                explanation = text + (other if epsilon != case.optimizer.epsilon else f"epsilon {value}")
-                yield explanation, case.predict(replace(case.optimizer, epsilon=epsilon), placement=placement)
+        for epsilon in dict.fromkeys((right, 1e-8, 1e-7, 1e-6, 1e-3, 1e-10, 0.0)):
+            if placement == "uncorrected" and epsilon == right:
+                continue
+            value = f"epsilon {epsilon:g}" + (" (PyTorch's default)" if epsilon == 1e-8 else "")
+            other = f"{value}, expected {right:g}" if epsilon != right else value
+            predicted = case.predict(replace(case.optimizer, epsilon=epsilon), placement=placement)
+            yield Prediction(text + other, predicted, epsilon=epsilon, placement=placement)
 
 
 def _other_rules(case: AdamCase) -> Predictions:
     """Predict what else differs between optimizers."""
-    yield "the moments' bias is not corrected", case.predict(corrected=False)
-    if case.quantity == "update":
-        yield "plain gradient descent", -case.optimizer.learning_rate * case.gradient
-        if case.received.size < FITTED_VALUES:
-            return
-        factor = float((case.received * case.expected).sum()) / max(float((case.expected**2).sum()), 1e-300)
-        rate = factor * case.optimizer.learning_rate
-        yield f"learning rate {rate:.6g}, expected {case.optimizer.learning_rate:g}", case.expected * factor
-        difference = case.received - case.expected
-        decay = float((difference * case.weight).sum()) / max(float((case.weight**2).sum()), 1e-300)
-        text = f"weight decay of {-decay / case.optimizer.learning_rate:.6g} is applied"
-        yield text, case.expected + decay * case.weight
+    yield Prediction("the moments' bias is not corrected", case.predict(corrected=False), rule="not corrected")
+    if case.quantity != "update":
+        return
+    rate = case.optimizer.learning_rate
+    yield Prediction("plain gradient descent", -rate * case.gradient, rule="gradient descent")
+    if case.received.size < FITTED_VALUES:
+        return
+    factor = float((case.received * case.expected).sum()) / max(float((case.expected**2).sum()), 1e-300)
+    text = f"learning rate {factor * rate:.6g}, expected {rate:g}"
+    yield Prediction(text, case.expected * factor, learning_rate=factor * rate)
+    difference = case.received - case.expected
+    decay = float((difference * case.weight).sum()) / max(float((case.weight**2).sum()), 1e-300)
+    text = f"weight decay of {-decay / rate:.6g} is applied"
+    yield Prediction(text, case.expected + decay * case.weight, weight_decay=-decay / rate)
 
 
 ADAM_ENTRIES: tuple[Entry[Any], ...] = (
-    Entry(ROUNDED_ID, "Adam's hyperparameters rounded to float32, as Keras' own variables do", (), _KERAS, _rounded,
-          tolerance=GRADIENT_TOLERANCE, accepted=True),
-    Entry("adam-epsilon", "value or place of Adam's epsilon", (), f"{_KERAS}; {_TORCH}", _epsilon,
-          tolerance=GRADIENT_TOLERANCE),
-    Entry("adam-rule", "another update rule", (), f"{_KERAS}; {_TORCH}", _other_rules, tolerance=GRADIENT_TOLERANCE),
-    float32_entry(),
-)  # fmt: skip
+    Entry(
+        ROUNDED_ID,
+        "Adam's hyperparameters rounded to float32, as Keras' own variables do",
+        _KERAS,
+        _rounded,
+        tolerance=GRADIENT_TOLERANCE,
+        accepted=True,
+    ),
+    Entry(
+        "adam-epsilon",
+        "value or place of Adam's epsilon",
+        f"{_KERAS}; {_TORCH}",
+        _epsilon,
+        tolerance=GRADIENT_TOLERANCE,
+    ),
+    Entry("adam-rule", "another update rule", f"{_KERAS}; {_TORCH}", _other_rules, tolerance=GRADIENT_TOLERANCE),
+    FLOAT32_ENTRY,
+)

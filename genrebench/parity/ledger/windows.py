@@ -8,7 +8,8 @@ import numpy as np
 from genrebench.network.layers import same_padding
 from genrebench.network.numerics import FORWARD_TOLERANCE, relative_error
 from genrebench.network.types import Array
-from genrebench.parity.ledger.case import LayerCase, Predictions
+from genrebench.parity.ledger.base import Prediction, Predictions
+from genrebench.parity.ledger.case import LayerCase
 
 
 def padding(case: LayerCase) -> Predictions:
@@ -23,7 +24,7 @@ def padding(case: LayerCase) -> Predictions:
     is_pool = case.kind == "MaxPooling2D"
     window: tuple[int, int] = layer.pool_size if is_pool else layer.kernel_size
     axes = list(zip(case.x.shape[1:3], window, layer.strides, case.received.shape[1:3], strict=True))
-    expected = [same_padding(*axis[:3]) if layer.padding == "same" else (0, 0) for axis in axes]
+    right = _format([same_padding(*axis[:3]) if layer.padding == "same" else (0, 0) for axis in axes])
     for fill in (-np.inf, 0.0) if is_pool else (0.0,):
         for low in product(*map(range, window)):
             used = [
@@ -31,10 +32,20 @@ def padding(case: LayerCase) -> Predictions:
                 for before, (size, extent, stride, count) in zip(low, axes, strict=True)
             ]
             if relative_error(_run_padded(case, case.x[:1], used, fill), case.received[:1]) < FORWARD_TOLERANCE:
-                rows, columns = (_as_framework(*each) for each in zip(used, axes, strict=True))
+                found = _format([_as_framework(*each) for each in zip(used, axes, strict=True)])
                 filled = " with zeros" if is_pool and fill == 0 else ""
-                text = f"pads {rows}{columns}{filled}, expected {expected[0]}{expected[1]}".replace(", ", ",")
-                yield text.replace(",expected", ", expected"), _run_padded(case, case.x, used, fill)
+                yield Prediction(
+                    f"pads {found}{filled}, expected {right}",
+                    _run_padded(case, case.x, used, fill),
+                    padding=found,
+                    expected=right,
+                    fill="zero" if fill == 0 else "lowest",
+                )
+
+
+def _format(padding: list[tuple[int, int]]) -> str:
+    """Format a padding of height and width, such as ``(0,1)(1,1)``."""
+    return "".join(f"({before},{after})" for before, after in padding)
 
 
 def _run_padded(case: LayerCase, x: Array, padding: list[tuple[int, int]], fill: float) -> Array:

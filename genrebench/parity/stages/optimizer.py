@@ -1,199 +1,159 @@
 """Stages of the optimizer: one update of Adam, and a short run."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Mapping
 from itertools import zip_longest
 
 import numpy as np
 
-from genrebench.backend.jobs import Job, execute
-from genrebench.network.adam import Adam
+from genrebench.network.adam import Adam, AdamState, adam_step
 from genrebench.network.numerics import GRADIENT_TOLERANCE, relative_error
-from genrebench.network.types import Array
-from genrebench.parity.compare import compare, compare_all
-from genrebench.parity.ledger.base import explain
+from genrebench.network.types import Array, Weights
+from genrebench.parity.answers import train_by_definition
+from genrebench.parity.compare import compare, compare_all, expect_known, mark_known
+from genrebench.parity.context import CONTROL_FACTOR, Context
 from genrebench.parity.ledger.optimizer import ADAM_ENTRIES, ROUNDED_ID, AdamCase, rounded
-from genrebench.parity.probe import ADAM_STEP, Answers, adam_state, calls
-from genrebench.parity.report import Comparison, Row, Stage
-from genrebench.parity.session import CONTROL_FACTOR, REFEREE, Session, first_update, relative_losses
+from genrebench.parity.outputs import AdamUpdate, Training
+from genrebench.parity.report import Comparison, Quantity, Row, Stage
 
 STEPS_LOSS_TOLERANCE = 1e-9
 
 
-def adam_tensors(session: Session, answers: Answers) -> dict[str, Array]:
-    """Turn an answer of Adam's into what is compared.
+def adam(context: Context) -> Stage:
+    """Compare one update of the optimizer from equal gradients and an equal state: updates and both moments.
 
-    Returns
-    -------
-    dict of str to ndarray
-        What was added to each weight, by canonical name; the moments after ``m: `` and ``v: ``.
-    """
-    tensors = {}
-    for name, value in answers.arrays("adam").items():
-        kind, _, weight = name.partition("/")
-        is_update = kind == "weights"
-        tensors[weight if is_update else f"{kind}: {weight}"] = (
-            value - session.probe.weights[weight] if is_update and weight in session.probe.weights else value
-        )
-    return tensors
-
-
-def adam_case(session: Session, backend: str, name: str) -> AdamCase:
-    """Put together what is needed to explain an update.
-
-    Parameters
-    ----------
-    name : str
-        A row of the stage.
-    """
-    kind, _, rest = name.rpartition(": ")
-    weight = rest or name
-    gradient, m, v = (each[weight] for each in adam_state(session.probe))
-    received, expected = (adam_tensors(session, session.answers[each])[name] for each in (backend, session.reference))
-    return AdamCase(kind or "update", received, expected, session.probe.weights[weight], gradient, m, v, ADAM_STEP,
-                    Adam())  # fmt: skip
-
-
-def adam(session: Session) -> Stage:
-    """Compare one update of the optimizer from equal gradients and an equal state.
-
-    A difference that an accepted entry of the ledger predicts passes as ``known:<id>``.
-
-    Returns
-    -------
-    Stage
-        For each trainable weight the update and both moments.
+    A difference that an accepted entry of the ledger predicts is known and passes.
     """
     comparisons = []
-    for comparison in session.compare(
-        "adam", GRADIENT_TOLERANCE, select=lambda answers: adam_tensors(session, answers)
-    ):
-        rows = comparison.rows
-        if comparison.against == session.reference:
-            rows = tuple(
-                excused(row, lambda name, backend=comparison.backend: adam_case(session, backend, name))  # type: ignore[misc]
-                for row in rows
-            )
-        elif any(_rounded_hyperparameters(session, each) for each in (comparison.backend, comparison.against)):
-            rows = ()  # one of the two is known to differ, by what its comparison with the reference says
-        comparisons.append(Comparison(comparison.backend, comparison.against, rows, comparison.error))
-    asks = f"one update from equal gradients and state: update and moments, relative L2 <= {GRADIENT_TOLERANCE:g}"
-    return Stage("adam", "Adam", asks, "float64", GRADIENT_TOLERANCE, tuple(comparisons))
+    for backend, against, ours, _, error in context.pairs(lambda outputs: outputs.adam):
+        rows = [] if error and not ours.weights else _adam_rows(context, backend, against)
+        if against == context.reference:
+            rows = expect_known(rows, ADAM_ENTRIES)
+        elif any(_rounded_hyperparameters(context, each) for each in (backend, against)):
+            rows = []  # one of the two is known to differ, by what its comparison with the reference says
+        comparisons.append(Comparison(backend, against, tuple(rows), error))
+    criterion = f"one update from equal gradients and state: update and moments, relative L2 <= {GRADIENT_TOLERANCE:g}"
+    return Stage("adam", "Adam", criterion, "float64", GRADIENT_TOLERANCE, tuple(comparisons))
 
 
-def _rounded_hyperparameters(session: Session, backend: str) -> Adam | None:
-    """Find out whether a backend's Adam differs only by hyperparameters that passed through float32.
+def _adam_rows(context: Context, backend: str, against: str) -> list[Row]:
+    """Compare updates and moments; what was added to the weights, not the weights, shows the optimizer's digits."""
+    quantities: tuple[Quantity, ...] = ("update", "m", "v")
+    ours, theirs = (_adam_tensors(context, context.outputs[each].adam) for each in (backend, against))
+    gradients, state = context.inputs.gradients, context.inputs.adam
+    rows = []
+    for quantity in quantities:
+        received, expected = ours[quantity], theirs[quantity]
+        cases = {
+            name: adam_case(context, quantity, name, received[name], expected[name], gradients[name], state)
+            for name in expected
+            if name in received and name in gradients
+        }
+        rows += compare_all(received, expected, GRADIENT_TOLERANCE, quantity=quantity, cases=cases)
+    return rows
+
+
+def _adam_tensors(context: Context, answer: AdamUpdate) -> dict[Quantity, Weights]:
+    """Turn an answer of Adam's into what is compared."""
+    given = context.inputs.weights
+    shapes = {name: value.shape for name, value in given.items()}
+    updates = {
+        name: value - given[name] if value.shape == shapes.get(name) else value
+        for name, value in answer.weights.items()
+    }
+    return {"update": updates, "m": answer.m, "v": answer.v}
+
+
+def adam_case(
+    context: Context, quantity: str, name: str, received: Array, expected: Array, gradient: Array, state: AdamState
+) -> AdamCase:
+    """Collect what is needed to explain an update or a moment of a weight; `state` is that before the update."""
+    weight, m, v = context.inputs.weights[name], state.m[name], state.v[name]
+    return AdamCase(received, expected, quantity, weight, gradient, m, v, state.step)
+
+
+def _rounded_hyperparameters(context: Context, backend: str) -> Adam | None:
+    """Find the rounded hyperparameters by which alone a backend's Adam differs.
 
     Returns
     -------
     Adam or None
-        The rounded hyperparameters; None if the update is right, or off for another reason.
+        What passed through float32; None if the update is right, or off for another reason.
     """
-    ours, theirs = (adam_tensors(session, session.answers[each]) for each in (backend, session.reference))
-    diverging = [row.name for row in compare_all(ours, theirs, GRADIENT_TOLERANCE) if row.diverges]
-    if not diverging or not set(diverging) <= ours.keys() & theirs.keys():
+    diverging = [row for row in _adam_rows(context, backend, context.reference) if row.diverges]
+    cases = [row.case for row in diverging if isinstance(row.case, AdamCase)]
+    if not cases or len(cases) < len(diverging):
         return None
-    cases = [adam_case(session, backend, name) for name in diverging]
     for _, optimizer in rounded(Adam()):
         if all(relative_error(case.predict(optimizer), case.received) <= GRADIENT_TOLERANCE for case in cases):
             return optimizer
     return None
 
 
-def excused(row: Row, case: Callable[[str], AdamCase]) -> Row:
-    """Turn a divergence that an accepted entry predicts into a known one.
-
-    Parameters
-    ----------
-    case : callable
-        From the row's name: what is needed to explain it.
-
-    Returns
-    -------
-    Row
-        The same, or one with the verdict ``known:<id>`` and the residual as its note.
-    """
-    if not row.diverges or row.relative_l2 is None:
-        return row
-    cause = explain((entry for entry in ADAM_ENTRIES if entry.accepted), case(row.name))
-    if cause is None:
-        return row
-
-    return replace(row, verdict=f"known:{cause.id}", note=f"{cause.explanation}; residual {cause.residual:.1e}")
-
-
-def steps(session: Session) -> Stage:
-    """Compare a short run from an equal state with a control run that began one ulp away.
-
-    Returns
-    -------
-    Stage
-        A row for the loss of each step, and one for all weights after the last.
-    """
-    expected, right = session.value(session.reference, "steps"), session.right.arrays("steps")
-    end, control = _joined(right, right), _joined(session.right.arrays("control"), right)
-    distance = relative_error(control, end)
+def steps(context: Context) -> Stage:
+    """Compare a short run by the loss of each step and the weights after the last, with a control one ulp away."""
     comparisons = []
-    for backend in session.backends:
-        answers = session.answers[backend]
-        error, rows = answers.error("steps"), []
-        if not error:
-            rounded = _rounded_hyperparameters(session, backend)
-            wanted, goal = (expected, end) if rounded is None else _steps_with(session, rounded)
-            for index, (value, loss) in enumerate(zip_longest(session.value(backend, "steps") or [], wanted), 1):
-                received = np.array(np.nan if value is None else value, np.float64)
-                rows.append(
-                    compare(
-                        f"loss of step {index}",
-                        received,
-                        None if loss is None else np.array(loss),
-                        tolerance=STEPS_LOSS_TOLERANCE,
-                        floor=session.loss_of_guessing,
-                    )
-                )
-            after = answers.arrays("steps")
-            fits = {name: value.shape for name, value in after.items()} == {n: v.shape for n, v in right.items()}
-            ulps = _rounding_in_ulps(session, backend)
-            note = (
-                f"a control 1 ulp away at the start ends {distance:.1e} away; at an equal state this backend rounds by "
-                f"{ulps:.3g} ulp"
-            )
-            tolerance = CONTROL_FACTOR * ulps * distance
-            total = _joined(after, right) if fits else None
-            if session.probe.architecture.weight_specs():
-                rows.append(compare(f"weights after step {len(expected)}", total, goal, tolerance=tolerance, note=note))
-            if rounded is not None:
-                rows = [row if row.diverges else replace(row, verdict=f"known:{ROUNDED_ID}") for row in rows]
-        comparisons.append(Comparison(backend, session.reference, tuple(rows), error))
-    asks = (
-        f"loss of each of {len(expected)} steps, relative <= {STEPS_LOSS_TOLERANCE:g}; weights within "
+    for backend in context.backends:
+        answer = context.outputs[backend].steps
+        rows = [] if answer.error else _steps_rows(context, backend)
+        comparisons.append(Comparison(backend, context.reference, tuple(rows), answer.error))
+    criterion = (
+        f"loss of each of {context.inputs.steps} steps, relative <= {STEPS_LOSS_TOLERANCE:g}; weights within "
         f"{CONTROL_FACTOR:g} times the distance of a control that began one ulp away, for each ulp by which the "
         "backend rounds at an equal state"
     )
-    return Stage("steps", "Short run", asks, "float64", STEPS_LOSS_TOLERANCE, tuple(comparisons))
+    return Stage("steps", "Short run", criterion, "float64", STEPS_LOSS_TOLERANCE, tuple(comparisons))
 
 
-def _steps_with(session: Session, optimizer: Adam) -> tuple[list[float], Array]:
-    """Run the short run by definition with other hyperparameters."""
-    probe = session.probe
-    asked = next(call for call in calls(probe) if call.name == "steps")
-    call = replace(asked, options=asked.options | {"adam": asdict(optimizer)})
-    result = execute(Job(REFEREE, probe.architecture, probe.weights, (call,)))
-    return result.values["steps"], _joined(result.arrays["steps"], session.right.arrays("steps"))
+def _steps_rows(context: Context, backend: str) -> list[Row]:
+    """Compare the short run of one backend with the reference's, or with one whose hyperparameters are rounded."""
+    right, answer = context.right.steps, context.outputs[backend].steps
+    optimizer = _rounded_hyperparameters(context, backend)
+    wanted = right if optimizer is None else train_by_definition(context.inputs, optimizer)
+    rows = [
+        compare(
+            "",
+            None if received is None else np.array(received),
+            None if expected is None else np.array(expected),
+            quantity="loss",
+            tolerance=STEPS_LOSS_TOLERANCE,
+            floor=context.uniform_loss,
+            step=number,
+        )
+        for number, (received, expected) in enumerate(zip_longest(_losses(answer), _losses(wanted)), 1)
+    ]
+    if right.weights:
+        shapes = {name: value.shape for name, value in right.weights.items()}
+        fits = {name: value.shape for name, value in answer.weights.items()} == shapes
+        control, end = (_joined(each, right.weights) for each in (context.right.control.weights, right.weights))
+        distance, ulps = relative_error(control, end), _rounding_in_ulps(context, backend)
+        note = (
+            f"a control 1 ulp away at the start ends {distance:.1e} away; at an equal state this backend rounds by "
+            f"{ulps:.3g} ulp"
+        )
+        row = compare(
+            "",
+            _joined(answer.weights, right.weights) if fits else None,
+            _joined(wanted.weights, right.weights),
+            quantity="weights",
+            tolerance=CONTROL_FACTOR * ulps * distance,
+            step=len(_losses(right)),
+            note=note,
+        )
+        rows.append(row)
+    return rows if optimizer is None else [row if row.diverges else mark_known(row, ROUNDED_ID) for row in rows]
+
+
+def _losses(training: Training) -> list[float]:
+    """List the losses of a run; none if it failed."""
+    return [] if training.losses is None else [float(each) for each in training.losses]
 
 
 def _joined(tensors: Mapping[str, Array], like: Mapping[str, Array]) -> Array:
-    """Join tensors to one vector.
-
-    Returns
-    -------
-    ndarray [shape=(values,)]
-        All values.
-    """
+    """Join tensors to one vector, in the order of others."""
     return np.concatenate([np.empty(0), *(tensors[name].ravel() for name in like)])
 
 
-def _rounding_in_ulps(session: Session, backend: str) -> float:
+def _rounding_in_ulps(context: Context, backend: str) -> float:
     """Measure a backend's rounding by what one ulp in the weights does.
 
     The control moves the start only, whereas a backend rounds in every operation of every step: PyTorch's batch
@@ -209,7 +169,7 @@ def _rounding_in_ulps(session: Session, backend: str) -> float:
         The larger one of the two errors, those of gradients that are off by more than their gate cut down to it, in
         units of the change that one ulp makes; at least 1.
     """
-    right, received = session.right.arrays("gradients"), session.answers[backend].arrays("gradients")
+    right, received = context.right.gradients.gradients, context.outputs[backend].gradients.gradients
     if {name: value.shape for name, value in received.items()} != {name: value.shape for name, value in right.items()}:
         return 1.0
     size, error = (float(np.linalg.norm(_joined(each, right))) for each in (right, _difference(received, right)))
@@ -217,37 +177,42 @@ def _rounding_in_ulps(session: Session, backend: str) -> float:
     bounded = {name: value + share * (received[name] - value) for name, value in right.items()}
     ulps = [1.0]
     for update in (dict, first_update):
-        start, moved, own = (update(each) for each in (right, session.right.arrays("sensitivity"), bounded))
+        start, moved, own = (update(each) for each in (right, context.right.perturbed.gradients, bounded))
         ulp, off = (float(np.linalg.norm(_joined(_difference(each, start), right))) for each in (moved, own))
         if ulp > 0 and np.isfinite(off):
             ulps.append(off / ulp)
     return max(ulps)
 
 
-def _difference(tensors: Mapping[str, Array], others: Mapping[str, Array]) -> dict[str, Array]:
-    """Subtract tensors by name.
+def first_update(gradients: Mapping[str, Array]) -> dict[str, Array]:
+    """Compute by definition what Adam's first update adds to each weight."""
+    state = AdamState.zeros(gradients)
+    return {
+        name: adam_step(gradient, state.m[name], state.v[name], 1, Adam())["update"]
+        for name, gradient in gradients.items()
+    }
 
-    Returns
-    -------
-    dict of str to ndarray
-        What is to be added to the others to have the first ones.
-    """
+
+def _difference(tensors: Mapping[str, Array], others: Mapping[str, Array]) -> dict[str, Array]:
+    """Subtract tensors by name."""
     return {name: tensors[name] - value for name, value in others.items()}
 
 
-def losses_by_step(session: Session) -> dict[str, list[float | None]]:
-    """List the relative errors of the losses in the short run.
+def losses_by_step(context: Context) -> dict[str, list[float | None]]:
+    """List the relative errors of the losses in the short run, by backend and for ``control``.
 
     Returns
     -------
     dict of str to list of float or None
-        By backend, and for ``control``.
+        None where a loss is NaN or infinite.
     """
-    expected = session.value(session.reference, "steps")
-    runs = {backend: session.value(backend, "steps") for backend in session.backends}
-    runs["control"] = session.value(session.reference, "control")
-    return {
-        name: relative_losses([np.nan if loss is None else loss for loss in losses], expected, session.loss_of_guessing)
-        for name, losses in runs.items()
-        if losses
-    }
+    expected = _losses(context.right.steps)
+    runs = {backend: _losses(context.outputs[backend].steps) for backend in context.backends}
+    runs["control"] = _losses(context.right.control)
+    found = {}
+    for name, losses in runs.items():
+        pairs = zip(losses, expected)  # noqa: B905 - a run may end early
+        errors = (abs(loss - right) / max(abs(right), context.uniform_loss) for loss, right in pairs)
+        if losses:
+            found[name] = [error if np.isfinite(error) else None for error in errors]
+    return found

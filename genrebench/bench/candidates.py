@@ -1,0 +1,127 @@
+"""What genrebench itself does when it is timed: functions that run as jobs, see `genrebench.backend.worker`.
+
+Words in double backquotes are their options.
+"""
+
+import itertools
+import time
+from pathlib import Path
+from typing import Any
+
+from genrebench.backend.worker import Arrays
+
+
+def train(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
+    """Train as ``experiment`` says; note seconds and steps of each epoch, and seconds from reading to the end."""
+    from genrebench.backend.protocol import BatchMetrics
+    from genrebench.backend.registry import load_backend
+    from genrebench.training import Callback, EpochMetrics, Experiment, LoopState
+    from genrebench.training import train as run
+
+    experiment = Experiment(**options["experiment"])
+    load_backend(experiment.backend)  # importing its framework is not training
+    epoch_seconds: list[float] = []
+    began = epoch_began = step_ended = time.perf_counter()
+    steps = data_bytes = 0
+
+    class Clock(Callback):
+        """Notes when things are done."""
+
+        def on_start(self, state: LoopState) -> None:
+            """Note when the first epoch begins."""
+            nonlocal epoch_began, data_bytes
+            epoch_began, data_bytes = time.perf_counter(), state.data.dataset.spectrograms.nbytes
+
+        def on_step(self, state: LoopState, metrics: BatchMetrics) -> None:
+            """Note when a step is done."""
+            nonlocal step_ended, steps
+            step_ended, steps = time.perf_counter(), steps + 1
+
+        def on_epoch(self, state: LoopState, metrics: EpochMetrics) -> None:
+            """Summarize an epoch's steps, validation and log left out."""
+            nonlocal epoch_began
+            epoch_seconds.append(step_ended - epoch_began)
+            epoch_began = time.perf_counter()
+
+    run(experiment, callbacks=[Clock()])
+    return {}, {
+        "steps": steps // len(epoch_seconds),
+        "epoch_seconds": epoch_seconds,
+        "seconds": epoch_began - began,
+        "data_bytes": data_bytes,
+    }
+
+
+def matrix_product(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
+    """Measure the rate of float32 products of ``size`` x ``size`` by NumPy's BLAS, for some ``seconds``: the median."""
+    import numpy as np
+
+    size, seconds = options["size"], options["seconds"]
+    a, b = np.random.default_rng(0).random((2, size, size), np.float32)
+    c = np.empty_like(a)
+    times: list[float] = []
+    while sum(times) < seconds:
+        began = time.perf_counter()
+        np.matmul(a, b, out=c)
+        times.append(time.perf_counter() - began)
+    return {}, {"gflops": 2 * size**3 / float(np.median(times)) / 1e9}
+
+
+def preprocess(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
+    """Preprocess ``dataset`` into ``output``; note tracks done, and seconds for all at the rate after start-up."""
+    from genrebench.audio.mel import MelConfig
+    from genrebench.data.preprocess import preprocess as run
+
+    done: list[float] = []
+    report = run(
+        Path(options["dataset"]),
+        MelConfig(),
+        output=Path(options["output"]),
+        on_track=lambda *_: done.append(time.perf_counter()),
+    )
+    # All processes have begun when some tracks are done; what is done from then on is the rate after start-up.
+    first = min(len(done) // 10, 10)
+    seconds = len(done) * (done[-1] - done[first]) / (len(done) - 1 - first) if len(done) > first + 1 else None
+    return {}, {"written": report.written, "seconds": seconds}
+
+
+def preprocess_parts(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
+    """Measure decoding, Mel spectrograms and writing apart, in one process, on so many ``tracks``."""
+    from genrebench.audio.decode import cut_segments
+    from genrebench.audio.mel import MelConfig, mel_spectrogram
+    from genrebench.audio.recordings import dataset_recordings
+    from genrebench.system.files import npz_bytes
+
+    config, folder, tracks = MelConfig(), Path(options["output"]), options["tracks"]
+    folder.mkdir(parents=True)
+    recordings = dataset_recordings(Path(options["dataset"]))
+    recordings = recordings[:: max(1, len(recordings) // tracks)][:tracks]
+    parts = {"decode": 0.0, "mel": 0.0, "write": 0.0}
+    for index, recording in enumerate([recordings[0], *recordings]):
+        times = [time.perf_counter()]
+        cut = cut_segments(recording.path, sample_rate=config.sample_rate, samples=config.segment_samples)
+        segments = list(itertools.islice(cut, config.segments))
+        times.append(time.perf_counter())
+        spectrograms = [mel_spectrogram(segment, config) for segment in segments]
+        times.append(time.perf_counter())
+        for number, spectrogram in enumerate(spectrograms):
+            (folder / f"{index}-{number}.npz").write_bytes(npz_bytes("spectrogram", spectrogram))
+        times.append(time.perf_counter())
+        if index:  # the first one pays for imports and filters
+            for part, began, ended in zip(parts, times[:-1], times[1:], strict=True):
+                parts[part] += (ended - began) / len(recordings)
+    return {}, {"seconds": parts}
+
+
+def infer(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
+    """Classify ``recordings`` with ``model`` after start-up; note seconds, and the probabilities of each file."""
+    from genrebench.model.model import Model
+    from genrebench.model.prediction import Prediction
+
+    model = Model.load(options["model"])
+    model.predict(options["recordings"][0])
+    began = time.perf_counter()
+    found = list(model.predict_many(options["recordings"]))
+    seconds = time.perf_counter() - began
+    probabilities = {str(each.path): each.probabilities for each in found if isinstance(each, Prediction)}
+    return {}, {"seconds": seconds, "files": len(found), "probabilities": probabilities}

@@ -1,0 +1,134 @@
+"""Candidates in processes of their own, in turns: A B A B, so that whatever the machine does affects all equally."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from genrebench.backend.worker import run_job
+from genrebench.errors import BenchError, ConfigError, WorkerError
+from genrebench.system.process import run_process
+
+# No candidate takes more than a fraction of this; one that hangs must not hang the benchmark.
+_TIMEOUT = 900.0
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One run of a candidate.
+
+    Attributes
+    ----------
+    seconds : float
+        Wall-clock time of a whole process; of a function in a worker, the function's own.
+    peak_memory_bytes : int
+        Largest resident memory of the process; 0 where it cannot be known.
+    report : dict
+        What the candidate says of itself.
+    """
+
+    seconds: float
+    peak_memory_bytes: int = 0
+    report: dict[str, Any] = field(default_factory=dict)
+
+
+def run_python(*words: str | Path, environment: Mapping[str, str] | None = None) -> Measurement:
+    """Run this interpreter; a JSON object on the last line of what it prints is its report.
+
+    Parameters
+    ----------
+    *words : str or Path
+        What follows ``python`` on the command line.
+
+    Raises
+    ------
+    BenchError
+        If it fails, or takes too long.
+    """
+    where = " ".join(map(str, words[:3]))
+    done = run_process([sys.executable, *words], timeout=_TIMEOUT, environment=environment)
+    if done.failure:
+        raise BenchError(f"{where}: {done.failure}")
+    last = done.stdout.splitlines()[-1:] or [""]
+    try:
+        report = json.loads(last[0]) if last[0].startswith("{") else {}
+    except ValueError as error:
+        raise BenchError(f"{where}: expected a report in JSON, received {last[0][:80]!r}") from error
+    return Measurement(done.seconds, done.peak_memory_bytes, report)
+
+
+def run_own(function: str, **options: Any) -> Measurement:
+    """Run a function of `genrebench.bench.candidates` in a worker.
+
+    Raises
+    ------
+    BenchError
+        If it fails, or takes too long.
+    """
+    try:
+        done = run_job(f"genrebench.bench.candidates:{function}", options=options, name=function, timeout=_TIMEOUT)
+    except WorkerError as error:
+        raise BenchError(str(error)) from error
+    return Measurement(done.report["seconds"], done.report["peak_memory_bytes"] or 0, done.value)
+
+
+def plain_script(name: str) -> Path:
+    """Find a plain script, of those that one would write first.
+
+    Parameters
+    ----------
+    name : str
+        Its name without extension, such as ``train_torch``.
+
+    Returns
+    -------
+    Path
+        The script, in ``experiments/plain/`` of a checkout or beside this module in an installed package.
+
+    Raises
+    ------
+    ConfigError
+        If it is in neither place.
+    """
+    here = Path(__file__).parent
+    for folder in (here.parents[1] / "experiments" / "plain", here / "scripts"):
+        if (folder / f"{name}.py").is_file():
+            return folder / f"{name}.py"
+    raise ConfigError(f"experiments/plain/{name}.py: expected the plain script, found none; use a whole checkout")
+
+
+def take_turns(
+    candidates: Mapping[str, Callable[[], Measurement]],
+    rounds: int,
+    *,
+    on_run: Callable[[str], None],
+    on_failure: Callable[[str, BenchError], None] | None = None,
+) -> dict[str, list[Measurement]]:
+    """Run candidates in turns.
+
+    Parameters
+    ----------
+    on_run : callable
+        Called with a name before each run.
+    on_failure : callable, optional
+        Called with the name and the error of a candidate that fails, which is then left out.
+
+    Raises
+    ------
+    BenchError
+        If a candidate fails, and nothing is to be called.
+    """
+    found: dict[str, list[Measurement]] = {name: [] for name in candidates}
+    for _ in range(rounds):
+        for name in list(found):
+            on_run(name)
+            try:
+                found[name].append(candidates[name]())
+            except BenchError as error:
+                if on_failure is None:
+                    raise
+                on_failure(name, error)
+                del found[name]
+    return found

@@ -1,0 +1,101 @@
+"""What a model makes of a recording, and the spectrograms that it makes it of."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrebench.audio.mel import MelConfig, segment_spectrograms
+from genrebench.errors import AudioError
+from genrebench.network.numerics import aggregate_segments
+
+# Segments that go through the network at a time: bounds the memory of a long recording.
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model makes of one recording.
+
+    Attributes
+    ----------
+    path : Path
+        The recording.
+    segments : int
+        Number of segments that were classified.
+    probabilities : dict of str to float
+        Probability of every genre, the most probable first; they sum to 1.
+
+    Examples
+    --------
+    >>> import genrebench as gb
+    >>> prediction = gb.load("results/gtzan").predict("song.wav")
+    >>> prediction.genre == next(iter(prediction.probabilities))
+    True
+    >>> prediction.probability == max(prediction.probabilities.values())
+    True
+    """
+
+    path: Path
+    segments: int
+    probabilities: dict[str, float]
+
+    @classmethod
+    def of_segments(cls, path: Path, log_probabilities: NDArray[np.float64], genres: Sequence[str]) -> Self:
+        """Aggregate the segments of a recording by their mean log-probability.
+
+        Parameters
+        ----------
+        path : Path
+            The recording.
+        log_probabilities : ndarray of float64 [shape=(segments, classes)]
+            What the network makes of each segment.
+        genres : sequence of str
+            Name of each class.
+
+        Returns
+        -------
+        Prediction
+            With the most probable genre first.
+        """
+        probabilities = np.exp(aggregate_segments(log_probabilities))
+        best_first = np.argsort(-probabilities, kind="stable")
+        named = {genres[index]: float(probabilities[index]) for index in best_first}
+        return cls(path, len(log_probabilities), named)
+
+    @property
+    def genre(self) -> str:
+        """The most probable genre."""
+        return next(iter(self.probabilities))
+
+    @property
+    def probability(self) -> float:
+        """Probability of the most probable genre, from 0 to 1."""
+        return self.probabilities[self.genre]
+
+
+def spectrogram_batches(
+    paths: Iterable[Path], mel: MelConfig
+) -> Iterator[tuple[Path, NDArray[np.float32] | AudioError | None]]:
+    """Make the spectrograms of recordings, `BATCH` segments of one recording at a time.
+
+    Yields
+    ------
+    Path
+        The recording.
+    ndarray of float32 [shape=(n, n_mels, frames)], AudioError or None
+        Some of its segments; why it has no more; None at its end.
+    """
+    for path in paths:
+        spectrograms = segment_spectrograms(path, mel)
+        try:
+            while batch := list(itertools.islice(spectrograms, BATCH)):
+                yield path, np.stack(batch)
+        except AudioError as error:
+            yield path, error
+        else:
+            yield path, None

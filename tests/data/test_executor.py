@@ -1,0 +1,68 @@
+"""Where work runs: results, preparation, what is raised, and processes that the system ends."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from genrebench.data.executor import LocalProcesses
+from genrebench.errors import DatasetError
+
+MARK = "GENREBENCH_TEST_PREPARED"
+
+
+def prepare() -> None:
+    """Leave a mark in the process."""
+    os.environ[MARK] = "yes"
+
+
+def describe(number: int) -> tuple[int, int, str | None]:
+    """Say which process did the work, and whether it was prepared."""
+    return number, os.getpid(), os.environ.get(MARK)
+
+
+def fail(path: Path) -> None:
+    """Raise what names a file."""
+    path.read_bytes()
+
+
+def end(number: int) -> int:
+    """End the process as the system does for lack of memory."""
+    if number == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def test_one_process_is_this_one() -> None:
+    """In order, and nothing is set in it."""
+    results = list(LocalProcesses(1).run(describe, range(3), prepare=prepare))
+    assert results == [(number, os.getpid(), None) for number in range(3)]
+
+
+def test_processes_are_prepared_before_their_work() -> None:
+    """Each of them, and never this one; every result comes once."""
+    results = sorted(LocalProcesses(2).run(describe, range(6), prepare=prepare))
+    assert [number for number, _, _ in results] == list(range(6))
+    assert os.getpid() not in {process for _, process, _ in results}
+    assert {mark for _, _, mark in results} == {"yes"}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_the_work_raises_is_raised_here(tmp_path: Path, jobs: int) -> None:
+    """With its file name."""
+    paths = [tmp_path / "a", tmp_path / "b"]
+    with pytest.raises(FileNotFoundError) as refusal:
+        list(LocalProcesses(jobs).run(fail, paths, prepare=prepare))
+    assert Path(refusal.value.filename) in paths
+
+
+def test_a_process_that_the_system_ends_is_named_as_such() -> None:
+    """One line with a remedy."""
+    with pytest.raises(DatasetError, match=r"was ended by the system.*use fewer --jobs"):
+        list(LocalProcesses(2).run(end, range(4), prepare=prepare))
+
+
+def test_no_work_is_no_work() -> None:
+    """No process is started."""
+    assert list(LocalProcesses().run(fail, [], prepare=prepare)) == []

@@ -1,0 +1,36 @@
+"""What a model makes of a recording: aggregation, and batches that keep recordings apart."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from genrebench.errors import AudioError
+from genrebench.model import prediction as predictions
+from genrebench.model.prediction import Prediction, spectrogram_batches
+from tests.conftest import SMALL, Recorder
+
+
+def test_segments_are_aggregated_by_their_mean_log_probability() -> None:
+    """The most probable genre comes first; probabilities sum to 1; equal ones keep the order of the genres."""
+    segments = np.log([[0.2, 0.4, 0.4], [0.1, 0.45, 0.45]])
+    prediction = Prediction.of_segments(Path("a.wav"), segments, ("blues", "jazz", "rock"))
+    assert list(prediction.probabilities) == ["jazz", "rock", "blues"]
+    assert (prediction.genre, prediction.segments) == ("jazz", 2)
+    means = np.sqrt([0.4 * 0.45, 0.4 * 0.45, 0.2 * 0.1])
+    assert list(prediction.probabilities.values()) == pytest.approx(means / means.sum())
+    assert prediction.probability == prediction.probabilities["jazz"]
+
+
+def test_a_batch_holds_segments_of_one_recording(
+    record: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixty segments in batches of 25, then the end; what cannot be read ends with its reason."""
+    monkeypatch.setattr(predictions, "BATCH", 25)
+    song, absent = record("a.wav"), tmp_path / "absent.wav"
+    found = list(spectrogram_batches([song, absent], SMALL))
+    assert [path for path, _ in found] == [song] * 4 + [absent]
+    assert [batch.shape[0] for _, batch in found[:3] if isinstance(batch, np.ndarray)] == [25, 25, 10]
+    assert found[3][1] is None
+    assert isinstance(found[4][1], AudioError)
+    assert found[4][1].path == absent

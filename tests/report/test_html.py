@@ -1,0 +1,94 @@
+"""A page needs nothing else, runs nothing, and shows text as text."""
+
+from html.parser import HTMLParser
+
+import pytest
+
+from genrebench.report.document import Cell, Document, Figure, Fold, Items, Table, Text
+from genrebench.report.html import page
+from genrebench.system.files import escaped
+from tests.report.hostile import HOSTILE, LONG, document_of
+
+TAGS = {
+    *("html", "head", "meta", "title", "link", "style", "body", "h1", "h2", "p", "span", "ol", "ul", "li", "br"),
+    *("div", "table", "thead", "tbody", "tr", "th", "td", "a", "details", "summary"),
+}
+
+
+class Elements(HTMLParser):
+    """Collects elements, attributes and texts, and checks that tags are closed in order."""
+
+    def __init__(self, html: str) -> None:
+        """Read a page."""
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: list[tuple[str, str]] = []
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note a tag."""
+        self.tags.add(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+        if tag not in ("meta", "link", "br", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Check that the tag closes the last one that was opened."""
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        """Note text."""
+        self.text += data
+
+    def handle_comment(self, data: str) -> None:
+        """Refuse comments: there are none."""
+        raise AssertionError(data)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_text_is_markup(text: str) -> None:
+    """No element, attribute or address comes from a text; control characters are escaped."""
+    found = Elements(page(document_of(text)))
+    assert found.tags <= TAGS
+    assert {name for name, _ in found.attributes} <= set(
+        "lang charset name content rel href class id open data-passed".split()
+    )
+    assert all(value.startswith(("#", "data:,")) for name, value in found.attributes if name == "href")
+    assert found.text.count(escaped(text)) >= 15
+    assert all(character.isprintable() for character in found.text.replace("\n", ""))
+
+
+def test_a_page_has_anchors_and_its_outcome() -> None:
+    """Cells lead to blocks; scripts find the outcome at the body."""
+    table = Table(("a", "b"), [(Cell("to more", target="more"), Cell("DIVERGES", "bad"))], id="overview")
+    html = page(
+        Document("Title", [table, Fold("More", [Text("in")], id="more", is_open=True), Items((), id="i")], passed=True)
+    )
+    for part in (
+        *('<table id="overview">', '<a href="#more">to more</a>', '<details id="more" open>', '<ul id="i"></ul>'),
+        *('data-passed="true"', '<td class="bad">DIVERGES</td>', "<title>Title</title>"),
+    ):
+        assert part in html
+    assert "data-passed" not in page(Document("Title", ()))
+    assert "<thead>" not in page(Document("Title", [Table(("", ""), [("a", "b")])]))
+
+
+def test_numbers_stay_whole_and_long_words_break() -> None:
+    """A small number is never broken at its hyphen; a checksum is broken anywhere; a sentence keeps some width."""
+    row = (Cell("1e-16", numeric=True), "torch 3.2e-15, keras 1e-16", LONG, "word " * 10)
+    html = page(Document("", [Table("abcd", [row])]))
+    assert '<td class="n">' in html
+    assert '<span class="one">torch 3.2e-15</span>, <span class="one">keras 1e-16</span>' in html
+    assert f'<td class="w">{LONG}</td>' in html
+    assert f'<td class="l">{"word " * 10}</td>' in html
+
+
+def test_pictures_lie_in_the_page() -> None:
+    """SVG as it is, PNG as data; both say what they show."""
+    html = page(Document("", [Figure('<svg viewBox="0 0 1 1"></svg>', 'a "curve"', "f"), Figure(b"\x89PNG", "bars")]))
+    assert '<figure id="f"><svg role="img" aria-label="a &quot;curve&quot;" viewBox="0 0 1 1"></svg></figure>' in html
+    assert '<img alt="bars" src="data:image/png;base64,iVBORw==">' in html
