@@ -16,11 +16,11 @@ Check = Callable[[BackendUnderTest], None]
 _STATUSES = ("passed", "failed", "skipped", "expected")
 # Only a backend that trains can be checked at training.
 _TRAINING: tuple[Check, ...] = (training.training, training.training_state)
-_BEFORE_LAYERS: tuple[Check, ...] = (checks.info, checks.build, checks.weights_round_trip, checks.names_shapes_dtypes)
+_BEFORE_LAYERS: tuple[Check, ...] = (checks.info, checks.build, checks.weights_round_trip)
 _AFTER_LAYERS: tuple[Check, ...] = (
-    *(checks.logits, checks.sizes, checks.trace, checks.gradients, checks.finite_differences, checks.adam),
-    *(checks.dropout_masks, checks.mode_switch, checks.determinism, checks.batch_of_one, checks.float32),
-    *(checks.refusals, *_TRAINING),
+    *(checks.names_shapes_dtypes, checks.logits, checks.sizes, checks.trace, checks.gradients),
+    *(checks.finite_differences, checks.adam, checks.dropout_masks, checks.mode_switch, checks.determinism),
+    *(checks.batch_of_one, checks.float32, checks.refusals, *_TRAINING),
 )
 
 

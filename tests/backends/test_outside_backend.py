@@ -2,14 +2,12 @@
 
 import os
 import re
-import runpy
 import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from genrebench.testing import check_names
@@ -60,7 +58,8 @@ def installed(site: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_page_lists_the_checks_of_the_kit() -> None:
     """By name, in the order in which they run."""
     _, section = PAGE.split("\n## The checks\n")
-    assert tuple(re.findall(r"^- `([^`]+)`: ", section, flags=re.MULTILINE)) == check_names()
+    listed = re.findall(r"^- ((?:`[^`]+`,?\s+)*`[^`]+`): ", section, flags=re.MULTILINE)
+    assert tuple(re.findall("`([^`]+)`", " ".join(listed))) == check_names()
 
 
 @pytest.mark.usefixtures("installed")
@@ -79,32 +78,26 @@ def test_the_distribution_is_discovered_without_its_framework() -> None:
 
 @pytest.mark.usefixtures("installed")
 def test_the_backend_passes_the_kit() -> None:
-    """Every required check runs and passes, and the tally is the page's."""
+    """Every required check runs and passes, and the summary is the page's."""
     checked = run("-m", "genrebench", "check", "functional")
     assert checked.returncode == 0, checked.stdout
     statuses = dict(re.findall(r"^  (\S+) +(\w+)", checked.stdout, flags=re.MULTILINE))
-    assert statuses == {name: "skipped" if name == "training" else "passed" for name in check_names()}
-    tally = re.search(r"^\d+ ran: .* skipped", checked.stdout, flags=re.MULTILINE)
-    assert tally is not None
-    assert tally[0] in PAGE
+    assert statuses == {name: "skipped" if name.startswith("training") else "passed" for name in check_names()}
+    summary = re.search(r"^\d+ ran: .* skipped", checked.stdout, flags=re.MULTILINE)
+    assert summary is not None
+    assert summary[0] in PAGE
 
 
 @pytest.mark.usefixtures("installed")
-def test_the_backend_computes_what_the_reference_does(project: Path) -> None:
-    """The page's comparison runs both backends on one job; no tensor is further off than rounding."""
-    results = runpy.run_path(str(project / "compare.py"))["results"]
-    received, expected = results["functional"], results["numpy"]
-    assert received.arrays.keys() == expected.arrays.keys() == {"logits", "trace", "gradients", "adam"}
-    assert received.values["gradients"] == pytest.approx(expected.values["gradients"], rel=1e-12)
-    for call, tensors in expected.arrays.items():
-        assert received.arrays[call].keys() == tensors.keys()
-        for name, tensor in tensors.items():
-            error = np.linalg.norm(received.arrays[call][name] - tensor)
-            assert tensor.dtype == received.arrays[call][name].dtype == np.float64
-            assert np.linalg.norm(tensor) > 0, (call, name)
-            assert error <= 1e-10 * np.linalg.norm(tensor), (call, name)
-    assert {"conv2d", "batch_normalization/moving_variance"} < expected.arrays["trace"].keys()
-    assert "weights/conv2d/kernel" in expected.arrays["adam"]
+def test_the_backend_passes_parity(project: Path) -> None:
+    """The page's comparison prints every row and the verdict: all gates hold."""
+    compared = run(project / "compare.py")
+    assert compared.returncode == 0, compared.stdout
+    *rows, verdict = compared.stdout.splitlines()
+    assert re.fullmatch(r"functional builds the same network as numpy: all \d+ gates hold\.", verdict), verdict
+    stages = {row.split()[0] for row in rows}
+    assert stages >= {"structure", "weights", "evaluation", "training", "loss", "gradients", "adam", "steps"}
+    assert not [row for row in rows if "DIVERGES" in row]
 
 
 def test_the_page_s_own_test_fails_for_framework_defaults(
@@ -122,5 +115,5 @@ def test_the_page_s_own_test_fails_for_framework_defaults(
     tested = run("-m", "pytest", "-q", "--tb=short", "--color=no", "-p", "no:cacheprovider", project / "tests")
     assert tested.returncode == 1, tested.stdout
     assert re.findall(r"^E +(?:AssertionError: )?([a-z-]+): ", tested.stdout, flags=re.MULTILINE) == [
-        *("trace", "adam", "dropout-masks"),
+        *("layer-batch-normalization", "trace", "adam", "dropout-masks"),
     ]
