@@ -70,17 +70,25 @@ def test_imports_stay_light(code: str, absent: set[str]) -> None:
     subprocess.run([sys.executable, "-c", check], check=True)
 
 
-@pytest.mark.xfail(reason="17,773 lines against 15,500 asked for: the rooms still have to shrink", strict=False)
-def test_nothing_grows_too_large() -> None:
-    """No module over 400 lines, no function over 60 after its docstring, and all of it under 15,500."""
-    modules = {path: path.read_text(encoding="utf-8") for path in (*MODULES, *(ROOT / "experiments").rglob("*.py"))}
-    lengths = {str(path.relative_to(ROOT)): text.count("\n") for path, text in modules.items()}
+def line_counts() -> dict[str, int]:
+    """Count the lines of each module of the core, the plugins and the experiments."""
+    paths = (*MODULES, *(ROOT / "experiments").rglob("*.py"))
+    return {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8").count("\n") for path in paths}
+
+
+def test_no_module_and_no_function_grows_too_large() -> None:
+    """No module has over 400 lines, no function over 60 after its docstring."""
+    assert {name: lines for name, lines in line_counts().items() if lines > 400} == {}
     functions = {
-        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}": (node.end_lineno or 0) - (node.body[0].end_lineno or 0)
-        for path, text in modules.items()
-        for node in ast.walk(ast.parse(text))
+        f"{name}:{node.lineno} {node.name}": (node.end_lineno or 0) - (node.body[0].end_lineno or 0)
+        for name in line_counts()
+        for node in ast.walk(ast.parse((ROOT / name).read_text(encoding="utf-8")))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
-    assert {name: lines for name, lines in lengths.items() if lines > 400} == {}
     assert {name: lines for name, lines in functions.items() if lines > 60} == {}
-    assert sum(lines for name, lines in lengths.items() if not name.startswith("experiments")) < 15_500
+
+
+@pytest.mark.xfail(reason="some 17,600 lines against 15,500: the rooms still have to shrink")
+def test_the_whole_stays_small() -> None:
+    """Core and plugins have under 15,500 lines together."""
+    assert sum(lines for name, lines in line_counts().items() if not name.startswith("experiments")) < 15_500
