@@ -173,10 +173,6 @@ class Architecture(Checked):
             source, shape = layer.name, after
         return tuple(nodes)
 
-    def shapes(self) -> tuple[Shape, ...]:
-        """List the input's shape, then each layer's output shape."""
-        return (self.input_shape, *(node.output_shape for node in self.walk()))
-
     def node(self, name: str) -> Node:
         """Look up a node by its layer's name.
 

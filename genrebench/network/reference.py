@@ -236,22 +236,6 @@ class ReferenceNetwork:
         return cotangents[INPUT], {name: gradients[name] for name in self.architecture.trainable}
 
 
-def weights_of(layer: Layer, weights: Mapping[str, Array]) -> Weights:
-    """Pick the weights of one layer.
-
-    Parameters
-    ----------
-    weights : mapping of str to ndarray
-        Canonical weights of the network.
-
-    Returns
-    -------
-    dict of str to ndarray
-        Those of the layer, by canonical name.
-    """
-    return {name: value for name, value in weights.items() if name.startswith(f"{layer.name}/")}
-
-
 def run_layer(
     layer: Layer,
     weights: Mapping[str, Array],
@@ -297,7 +281,11 @@ def run_layer(
     {'sum': array([[4.],
            [0.]])}
     """
-    own = {name.rpartition("/")[2]: np.asarray(value, dtype) for name, value in weights_of(layer, weights).items()}
+    own = {
+        name.removeprefix(f"{layer.name}/"): np.asarray(value, dtype)
+        for name, value in weights.items()
+        if name.startswith(f"{layer.name}/")
+    }
     layer.output_shape(x.shape[1:])  # refuses an input that the layer cannot follow
     with _THREADS.limit(limits=1, user_api="blas"):
         forward = layer.forward(x.astype(dtype), own, training=training, mask=mask)

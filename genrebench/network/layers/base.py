@@ -157,9 +157,7 @@ class Layer(Checked, ABC):
         """
 
     @abstractmethod
-    def forward(
-        self, x: Array, weights: Mapping[str, Array], *, training: bool = False, mask: Array | None = None
-    ) -> Forward:
+    def forward(self, x: Array, weights: Weights, *, training: bool = False, mask: Array | None = None) -> Forward:
         """Compute the output, and how to take gradients back: the kind's definition.
 
         Everything is computed in the dtype of the input. The letters in formulas are the same throughout: ``n`` sample,
@@ -170,7 +168,7 @@ class Layer(Checked, ABC):
         ----------
         x : ndarray [shape=(n, ...)]
             Input, channels last.
-        weights : mapping of str to ndarray
+        weights : dict of str to ndarray
             Weights by their names within the layer, in Keras' layouts.
         training : bool
             Whether the pass is one of training.
