@@ -113,6 +113,8 @@ class KerasNetwork:
                 """Compute the mean cross-entropy with other values for the trainable weights."""
                 with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
                     logits = self._run(inputs, training=True, masks=masks)[self.architecture.output]
+                # A new tensor: Keras marks what its softmax gives, and would take the loss of what was before it.
+                logits = keras.ops.copy(logits)
                 return keras.ops.mean(keras.ops.sparse_categorical_crossentropy(targets, logits, from_logits=True))
 
             values = [self._tensor(_numpy(variable)) for variable in variables]
