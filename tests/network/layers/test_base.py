@@ -21,7 +21,7 @@ EVERY_EXAMPLE = pytest.mark.parametrize(("layer", "shape"), EXAMPLES, ids=descri
 @pytest.mark.parametrize("training", [True, False])
 @EVERY_EXAMPLE
 def test_gradients_equal_central_differences(layer: Layer, shape: Shape, training: bool) -> None:
-    """Gradients of input and weights fit the layer's own values."""
+    """The gradients of input and weights fit the layer's own values."""
     x, weights, mask = sample(layer, shape)
     y, vjp, _ = layer.forward(x, weights, training=training, mask=mask)
     cotangent = np.random.default_rng(6).normal(size=y.shape)
