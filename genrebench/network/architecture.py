@@ -102,10 +102,6 @@ class Architecture(Checked):
     ConfigError
         If a field is wrong, a layer does not fit the one before, or a name stands twice.
 
-    See Also
-    --------
-    genre_cnn : The network of genrebench.
-
     Examples
     --------
     >>> from genrebench.network.layers import Conv2D, Dense, GlobalAveragePooling2D
@@ -131,13 +127,7 @@ class Architecture(Checked):
     prediction: Annotated[Literal["softmax"], Field(description="softmax")] = "softmax"
 
     def __post_init__(self) -> None:
-        """Number the layers and check that each fits the one before.
-
-        Raises
-        ------
-        ConfigError
-            If a shape does not fit, or a name stands twice.
-        """
+        """Number the layers and check that each fits the one before."""
         object.__setattr__(self, "layers", _named(self.layers))
         output = self.walk()[-1].output_shape
         if len(output) != 1:
@@ -173,23 +163,13 @@ class Architecture(Checked):
             source, shape = layer.name, after
         return tuple(nodes)
 
-    def shapes(self) -> tuple[Shape, ...]:
-        """List the shapes that the layers pass on.
-
-        Returns
-        -------
-        tuple of tuple of int
-            The input's shape, then each layer's output shape, without the batch axis.
-        """
-        return (self.input_shape, *(node.output_shape for node in self.walk()))
-
     def node(self, name: str) -> Node:
-        """Look up a node by its layer's name.
+        """Look up a node.
 
         Parameters
         ----------
         name : str
-            Such as ``conv2d_1``.
+            Name of its layer, such as ``conv2d_1``.
 
         Returns
         -------

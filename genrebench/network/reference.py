@@ -54,50 +54,18 @@ class ReferenceNetwork:
         self._weights: Weights = {name: np.array(weights[name], self._dtype) for name in architecture.weight_specs()}
 
     def weights(self) -> Weights:
-        """Read the weights.
-
-        Returns
-        -------
-        dict of str to ndarray
-            Canonical weights, copied.
-        """
+        """Copy the weights; see `genrebench.backend.protocol.Network.weights`."""
         return {name: weight.copy() for name, weight in self._weights.items()}
 
     def logits(self, x: NDArray[Any]) -> NDArray[Any]:
-        """Run the network in evaluation mode.
-
-        Parameters
-        ----------
-        x : ndarray [shape=(n, height, width, channels)]
-            Inputs, standardized.
-
-        Returns
-        -------
-        ndarray [shape=(n, classes)]
-            Logits in the network's dtype.
-        """
+        """Run the network in evaluation mode; see `genrebench.backend.protocol.Network.logits`."""
         check_inputs(self.architecture, x)
         return self._forward(x, training=False)[self.architecture.output].y
 
     def trace(
         self, x: NDArray[Any], *, training: bool, dropout_masks: Mapping[str, NDArray[Any]] | None = None
     ) -> dict[str, NDArray[Any]]:
-        """Run the network and keep every layer's output; the network itself is left as it was.
-
-        Parameters
-        ----------
-        x : ndarray [shape=(n, height, width, channels)]
-            Inputs, standardized.
-        training : bool
-            Whether batch normalization uses the batch's statistics.
-        dropout_masks : mapping of str to ndarray, optional
-            What dropout keeps (1) and drops (0), by layer; a layer without a mask drops nothing.
-
-        Returns
-        -------
-        dict of str to ndarray
-            Output of every layer, channels-last; in training also the updated running statistics.
-        """
+        """Run the network and keep every layer's output; see `genrebench.backend.protocol.Network.trace`."""
         check_inputs(self.architecture, x, dropout_masks=dropout_masks)
         passes = self._forward(x, training=training, dropout_masks=dropout_masks)
         # A reshaped output shares its input's memory; what the caller gets is independent of all else.
@@ -111,24 +79,7 @@ class ReferenceNetwork:
     def loss_and_gradients(
         self, x: NDArray[Any], labels: NDArray[np.int64], *, dropout_masks: Mapping[str, NDArray[Any]] | None = None
     ) -> tuple[float, Weights]:
-        """Compute the mean cross-entropy in training mode, and its gradients; the network is left as it was.
-
-        Parameters
-        ----------
-        x : ndarray [shape=(n, height, width, channels)]
-            Inputs, standardized.
-        labels : ndarray of int64 [shape=(n,)]
-            True classes.
-        dropout_masks : mapping of str to ndarray, optional
-            As in `trace`.
-
-        Returns
-        -------
-        float
-            The loss in nats.
-        dict of str to ndarray
-            Gradient of every trainable weight, by canonical name and in its layout.
-        """
+        """Compute the mean cross-entropy and its gradients; see `genrebench.backend.protocol.Network`."""
         check_inputs(self.architecture, x, labels=labels, dropout_masks=dropout_masks)
         passes = self._forward(x, training=True, dropout_masks=dropout_masks)
         logits = passes[self.architecture.output].y
@@ -175,29 +126,7 @@ class ReferenceNetwork:
         return self._backward(passes, cotangent.astype(self._dtype))
 
     def adam_update(self, gradients: Weights, state: AdamState, optimizer: Adam) -> tuple[Weights, AdamState]:
-        """Compute one update of Adam from given gradients; the network is left as it was.
-
-        Parameters
-        ----------
-        gradients : dict of str to ndarray
-            Gradient of every trainable weight, by canonical name.
-        state : AdamState
-            Moments before the update.
-        optimizer : Adam
-            Hyperparameters.
-
-        Returns
-        -------
-        dict of str to ndarray
-            The trainable weights after the update, by canonical name.
-        AdamState
-            Moments after the update.
-
-        Raises
-        ------
-        BackendError
-            If gradients or moments are not those of the trainable weights.
-        """
+        """Compute one update of Adam from given gradients; see `genrebench.backend.protocol.Network`."""
         names = self.architecture.trainable
         if not (set(names) == gradients.keys() == state.m.keys() == state.v.keys()):
             raise BackendError(f"expected gradients and moments of {', '.join(names)}, received {', '.join(gradients)}")
@@ -234,22 +163,6 @@ class ReferenceNetwork:
                 cotangents[source], of_weights = passes[node.name].vjp(cotangents.pop(node.name))
                 gradients |= {f"{node.name}/{name}": value for name, value in of_weights.items()}
         return cotangents[INPUT], {name: gradients[name] for name in self.architecture.trainable}
-
-
-def weights_of(layer: Layer, weights: Mapping[str, Array]) -> Weights:
-    """Pick the weights of one layer.
-
-    Parameters
-    ----------
-    weights : mapping of str to ndarray
-        Canonical weights of the network.
-
-    Returns
-    -------
-    dict of str to ndarray
-        Those of the layer, by canonical name.
-    """
-    return {name: value for name, value in weights.items() if name.startswith(f"{layer.name}/")}
 
 
 def run_layer(
@@ -297,7 +210,11 @@ def run_layer(
     {'sum': array([[4.],
            [0.]])}
     """
-    own = {name.rpartition("/")[2]: np.asarray(value, dtype) for name, value in weights_of(layer, weights).items()}
+    own = {
+        name.removeprefix(f"{layer.name}/"): np.asarray(value, dtype)
+        for name, value in weights.items()
+        if name.startswith(f"{layer.name}/")
+    }
     layer.output_shape(x.shape[1:])  # refuses an input that the layer cannot follow
     with _THREADS.limit(limits=1, user_api="blas"):
         forward = layer.forward(x.astype(dtype), own, training=training, mask=mask)

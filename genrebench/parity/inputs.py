@@ -7,18 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrebench.network.adam import AdamState
-from genrebench.network.architecture import INPUT, Architecture
-from genrebench.network.layers import Conv2D, Dense
-from genrebench.network.reference import run_layer
-from genrebench.network.sampling import random_inputs, random_masks, random_weights
+from genrebench.network.architecture import Architecture
+from genrebench.network.sampling import live_random_weights, random_inputs, random_masks
 from genrebench.network.types import Array, Weights
 from genrebench.parity.arrays import pack, unpack
 from genrebench.system.files import sha256
 
 # Updates that Adam has done before the one that is compared.
 _ADAM_STEP = 3
-# Share of a layer's values that a rectifier has to let through.
-_ALIVE = 0.03
 # Batches of the short run.
 _BATCHES = 3
 
@@ -134,31 +130,6 @@ def make_inputs(
         seed=seed,
         spectrograms=spectrograms,
     )
-
-
-def live_random_weights(architecture: Architecture, x: Array, seed: int) -> Weights:
-    """Sample weights none of which is trivial, and which need all digits of float64.
-
-    A layer whose rectifier would let through next to nothing gets biases with which it cuts off somewhat more than half
-    of what it is given: one whose output is nothing but zeros would hide all that comes before it.
-    """
-    rng = np.random.default_rng([seed, 3])
-    weights = random_weights(architecture, seed)
-    weights = {name: value * (1 + 1e-8 * rng.random(value.shape)) for name, value in weights.items()}
-    outputs = {INPUT: x}
-    for node in architecture.walk():
-        layer, given = node.layer, outputs[node.inputs[0]]
-        if isinstance(layer, Conv2D | Dense) and layer.activation == "relu":
-            linear = run_layer(replace(layer, activation="linear"), weights, given)[node.name]
-            if (linear > 0).mean() < _ALIVE:
-                name, axes = f"{node.name}/bias", tuple(range(linear.ndim - 1))
-                spread = linear.std(axes)
-                centered = weights[name] - linear.mean(axes) - rng.uniform(0.1, 0.5, len(spread)) * spread
-                # Where all inputs are alike there is nothing to center, and zero would be rounding.
-                varies = spread > 1e-6 * np.abs(linear).max(axes)
-                weights[name] = np.where(varies, centered, weights[name])
-        outputs[node.name] = run_layer(layer, weights, given)[node.name]
-    return weights
 
 
 def _adam_probe(architecture: Architecture, seed: int) -> tuple[Weights, AdamState]:

@@ -33,7 +33,7 @@ def test_a_given_name_is_kept() -> None:
 
 
 def test_initial_weights_are_glorot_uniform_and_repeat_with_their_seed() -> None:
-    """Kernels fill +-sqrt(6 / (fan_in + fan_out)) evenly, biases are zero, another seed gives other kernels."""
+    """The kernels fill +-sqrt(6 / (fan_in + fan_out)) evenly, biases are zero, another seed gives other kernels."""
     network = genre_cnn()
     weights = network.initial_weights(3)
     kernel = weights["conv2d_1/kernel"]

@@ -55,7 +55,7 @@ def test_positional_arguments_are_named_too() -> None:
 
 
 def test_what_json_holds_becomes_what_python_holds() -> None:
-    """Lists become tuples, whole numbers floats where floats are expected, so that equal layers are written equally."""
+    """A list becomes a tuple, a whole number a float where one is expected; so equal layers are written equally."""
     layer = Conv2D(2, [3, 2], strides=[1, 2])  # type: ignore[arg-type]
     assert layer == Conv2D(2, (3, 2), strides=(1, 2))
     assert hash(layer) == hash(Conv2D(2, (3, 2), strides=(1, 2)))

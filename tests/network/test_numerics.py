@@ -97,7 +97,7 @@ def test_nan_infinity_and_other_shapes_are_infinitely_wrong(value: list[object])
 @pytest.mark.parametrize("start", [1.0, -1.0, 0.0, 1e-30, 3e9, -0.1])
 @pytest.mark.parametrize("count", [0, 1, 5])
 def test_ulps_are_counted(dtype: type[np.floating], start: float, count: int) -> None:
-    """As many neighbors up, as many ulps, also across zero and across powers of two."""
+    """So many neighbors up, so many ulps, also across zero and across powers of two."""
     value = dtype(start)
     for _ in range(count):
         value = np.nextafter(value, dtype(np.inf))

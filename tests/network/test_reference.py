@@ -280,7 +280,7 @@ def test_entries_of_a_trace_share_no_memory() -> None:
 
 @ARCHITECTURES
 def test_logits_are_the_last_entry_of_an_evaluation_trace(architecture: Architecture) -> None:
-    """Masks change nothing in evaluation."""
+    """A mask changes nothing in evaluation."""
     x, _, masks = draw(architecture, 3)
     network = build(architecture)
     last = network.trace(x, training=False, dropout_masks=masks)[architecture.output]

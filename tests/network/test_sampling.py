@@ -12,7 +12,7 @@ from tests.network.conftest import EVERYTHING
 
 
 def test_random_weights_leave_nothing_neutral() -> None:
-    """Biases are negative; scales, offsets and statistics lie above their initial values; kernels stay."""
+    """Every bias is negative; scales, offsets and statistics lie above their initial values; kernels stay."""
     initial, weights = EVERYTHING.initial_weights(2), random_weights(EVERYTHING, 2)
     EVERYTHING.check_weights(weights)
     for name, value in weights.items():

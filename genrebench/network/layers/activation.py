@@ -1,6 +1,6 @@
 """Activations, as functions and as a layer of their own."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 import numpy as np
@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from genrebench.network.layers.base import Forward, Layer
-from genrebench.network.types import Array, Shape
+from genrebench.network.types import Array, Shape, Weights
 
 __all__ = ["Activation"]
 
@@ -81,9 +81,7 @@ class Activation(Layer):
         """See `Layer.examples`."""
         return tuple((cls(name), shape) for name in _FUNCTIONS for shape in ((2, 3, 4), (5,)))  # type: ignore[arg-type]
 
-    def forward(
-        self, x: Array, weights: Mapping[str, Array], *, training: bool = False, mask: Array | None = None
-    ) -> Forward:
+    def forward(self, x: Array, weights: Weights, *, training: bool = False, mask: Array | None = None) -> Forward:
         """Apply the activation; see `Layer.forward`."""
         y, gradient = activate(x, self.activation)
         return Forward(y, lambda dy: (gradient(dy), {}))

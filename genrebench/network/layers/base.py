@@ -38,20 +38,10 @@ class WeightSpec:
     trainable: bool = True
 
     def initial(self, rng: np.random.Generator) -> Array:
-        """Draw the values that training starts from.
+        """Draw the values that training starts from, in float64.
 
         ``glorot_uniform`` is uniform from +-sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010, equation 16), for a
         kernel [..., in, out] whose leading axes are the receptive field.
-
-        Parameters
-        ----------
-        rng : Generator
-            Where chance comes from.
-
-        Returns
-        -------
-        ndarray of float64
-            In the weight's shape.
         """
         if self.initializer != "glorot_uniform":
             return np.full(self.shape, {"zeros": 0.0, "ones": 1.0}[self.initializer])
@@ -60,20 +50,7 @@ class WeightSpec:
         return rng.uniform(-limit, limit, self.shape)
 
     def check(self, name: str, value: Array) -> None:
-        """Refuse a tensor of another shape or type, or with NaN or infinity.
-
-        Parameters
-        ----------
-        name : str
-            Canonical name, for the message.
-        value : ndarray
-            The tensor.
-
-        Raises
-        ------
-        ConfigError
-            If it does not fit.
-        """
+        """Refuse a tensor of another shape or type, or with NaN or infinity; `name` is for the message."""
         if value.shape != self.shape:
             raise ConfigError(f"{name}: expected shape {self.shape}, received {value.shape}")
         if value.dtype.kind != "f":
@@ -157,9 +134,7 @@ class Layer(Checked, ABC):
         """
 
     @abstractmethod
-    def forward(
-        self, x: Array, weights: Mapping[str, Array], *, training: bool = False, mask: Array | None = None
-    ) -> Forward:
+    def forward(self, x: Array, weights: Weights, *, training: bool = False, mask: Array | None = None) -> Forward:
         """Compute the output, and how to take gradients back: the kind's definition.
 
         Everything is computed in the dtype of the input. The letters in formulas are the same throughout: ``n`` sample,
@@ -170,7 +145,7 @@ class Layer(Checked, ABC):
         ----------
         x : ndarray [shape=(n, ...)]
             Input, channels last.
-        weights : mapping of str to ndarray
+        weights : dict of str to ndarray
             Weights by their names within the layer, in Keras' layouts.
         training : bool
             Whether the pass is one of training.

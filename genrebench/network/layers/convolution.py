@@ -1,7 +1,6 @@
 """Convolutions."""
 
 import math
-from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -91,9 +90,7 @@ class Conv2D(Layer):
         """See `Layer.flops`."""
         return 2 * math.prod(self.kernel_size) * input_shape[-1] * math.prod(self.output_shape(input_shape))
 
-    def forward(
-        self, x: Array, weights: Mapping[str, Array], *, training: bool = False, mask: Array | None = None
-    ) -> Forward:
+    def forward(self, x: Array, weights: Weights, *, training: bool = False, mask: Array | None = None) -> Forward:
         """Convolve, then activate; see `Layer.forward`."""
         windows = Windows(x, self.kernel_size, self.strides, self.padding, fill=0.0)
         z = np.einsum("npqijc,ijcf->npqf", windows.view(), weights["kernel"], optimize=True)

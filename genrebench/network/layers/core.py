@@ -1,7 +1,6 @@
 """Matrix products, reshaping and dropout."""
 
 import math
-from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -42,9 +41,7 @@ class Flatten(Layer):
         """See `Layer.output_shape`."""
         return (math.prod(input_shape),)
 
-    def forward(
-        self, x: Array, weights: Mapping[str, Array], *, training: bool = False, mask: Array | None = None
-    ) -> Forward:
+    def forward(self, x: Array, weights: Weights, *, training: bool = False, mask: Array | None = None) -> Forward:
         """Make one axis of all but the first; see `Layer.forward`."""
         return Forward(x.reshape(len(x), math.prod(x.shape[1:])), lambda dy: (dy.reshape(x.shape), {}))
 
@@ -101,9 +98,7 @@ class Dense(Layer):
         """See `Layer.flops`."""
         return 2 * input_shape[-1] * self.units
 
-    def forward(
-        self, x: Array, weights: Mapping[str, Array], *, training: bool = False, mask: Array | None = None
-    ) -> Forward:
+    def forward(self, x: Array, weights: Weights, *, training: bool = False, mask: Array | None = None) -> Forward:
         """Multiply, then activate; see `Layer.forward`."""
         kernel = weights["kernel"]
         y, gradient = activate(x @ kernel + weights["bias"], self.activation)
@@ -140,9 +135,7 @@ class Dropout(Layer):
         """See `Layer.examples`."""
         return ((cls(0.4), (3, 2, 2)), (cls(0.25), (6,)))
 
-    def forward(
-        self, x: Array, weights: Mapping[str, Array], *, training: bool = False, mask: Array | None = None
-    ) -> Forward:
+    def forward(self, x: Array, weights: Weights, *, training: bool = False, mask: Array | None = None) -> Forward:
         """Drop what the mask says; see `Layer.forward`."""
         unchanged = np.ones((), x.dtype)
         factor = unchanged if mask is None or not training else mask.astype(x.dtype) / (1 - self.rate)

@@ -1,6 +1,5 @@
 """Normalization."""
 
-from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import numpy as np
@@ -58,9 +57,7 @@ class BatchNormalization(Layer):
             WeightSpec("moving_variance", channels, "ones", trainable=False),
         )
 
-    def forward(
-        self, x: Array, weights: Mapping[str, Array], *, training: bool = False, mask: Array | None = None
-    ) -> Forward:
+    def forward(self, x: Array, weights: Weights, *, training: bool = False, mask: Array | None = None) -> Forward:
         """Normalize; in training, update the running statistics; see `Layer.forward`."""
         count = x.size // x.shape[-1]
         gamma, mean, variance = weights["gamma"], weights["moving_mean"], weights["moving_variance"]

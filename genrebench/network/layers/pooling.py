@@ -1,7 +1,6 @@
 """Pooling: one value for each window, or for each channel."""
 
 import math
-from collections.abc import Mapping
 from functools import reduce
 
 import numpy as np
@@ -56,9 +55,7 @@ class MaxPooling2D(Layer):
         name = self.name or self.kind
         return (*count_windows(name, input_shape, self.pool_size, self.strides, self.padding), input_shape[-1])
 
-    def forward(
-        self, x: Array, weights: Mapping[str, Array], *, training: bool = False, mask: Array | None = None
-    ) -> Forward:
+    def forward(self, x: Array, weights: Weights, *, training: bool = False, mask: Array | None = None) -> Forward:
         """Take the maximum of each window; see `Layer.forward`."""
         windows = Windows(x, self.pool_size, self.strides, self.padding, fill=-np.inf)
         y: Array = reduce(np.maximum, (windows.padded[index] for *_, index in windows.positions()))
@@ -96,9 +93,7 @@ class GlobalAveragePooling2D(Layer):
         self._require_rank(input_shape, 3)
         return input_shape[-1:]
 
-    def forward(
-        self, x: Array, weights: Mapping[str, Array], *, training: bool = False, mask: Array | None = None
-    ) -> Forward:
+    def forward(self, x: Array, weights: Weights, *, training: bool = False, mask: Array | None = None) -> Forward:
         """Average over height and width; see `Layer.forward`."""
         count = math.prod(x.shape[1:3])
         # What is summed lies together in memory, for the reason that `channel_sums` gives.

@@ -6,12 +6,12 @@ from itertools import permutations
 from typing import Any
 
 from genrebench.network.architecture import INPUT, Architecture, Node
-from genrebench.network.layers import Layer
+from genrebench.network.layers import LAYER_KINDS, Layer
 from genrebench.network.reference import run_layer
 from genrebench.network.types import Array, Weights
 from genrebench.parity.ledger.base import Case
 
-LINEAR_KINDS = ("Conv2D", "Dense")
+LINEAR_KINDS = tuple(name for name, kind in LAYER_KINDS.items() if kind.is_linear)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,8 +82,7 @@ class LayerCase(Case):
 
     def own_weights(self, node: Node | None = None) -> Weights:
         """List the weights of the layer, or of another, by their names within it."""
-        chosen = node or self.node
-        return {spec.name: self.weights[name] for name, spec in chosen.weights.items()}
+        return (node or self.node).own(self.weights)
 
 
 def kernel_layouts(kernel: Array) -> Iterator[tuple[str, str, Array]]:

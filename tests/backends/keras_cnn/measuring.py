@@ -74,9 +74,9 @@ def make_case(name: str) -> Case:
     }
     shapes = {key: spec.shape for key, spec in architecture.weight_specs().items() if spec.trainable}
     masks = {
-        layer.name: (rng.random((size, *shape)) > 0.4).astype(np.float64)
-        for layer, shape in zip(architecture.layers, architecture.shapes()[:-1], strict=True)
-        if layer.kind == "Dropout"
+        node.name: (rng.random((size, *node.input_shape)) > 0.4).astype(np.float64)
+        for node in architecture.walk()
+        if node.kind == "Dropout"
     }
     return Case(
         weights=weights,

@@ -42,7 +42,7 @@ def test_the_rectifier_has_no_gradient_at_zero() -> None:
 
 @pytest.mark.parametrize("name", [*SCALARS, "softmax"])
 def test_huge_values_neither_overflow_nor_become_nan(name: str) -> None:
-    """Values and gradients stay finite; warnings are errors here."""
+    """The values and gradients stay finite; warnings are errors here."""
     for dtype in (np.float32, np.float64):
         forward = Activation(name).forward(np.array([[-1e4, 0, 1e4]], dtype), {})  # type: ignore[arg-type]
         assert np.isfinite(forward.y).all()

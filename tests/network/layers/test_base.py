@@ -1,7 +1,6 @@
 """What holds of every layer kind, those that are added later included."""
 
 import dataclasses
-from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from genrebench.network.architecture import Architecture
 from genrebench.network.layers import LAYER_KINDS, Conv2D, Dense, Flatten, Forward, Layer, WeightSpec
 from genrebench.network.layers.base import channel_sums
 from genrebench.network.reference import ReferenceNetwork
-from genrebench.network.types import Array, Shape
+from genrebench.network.types import Array, Shape, Weights
 from tests.network.conftest import central_differences, error
 from tests.network.layers.conftest import EXAMPLES, describe, sample
 
@@ -22,7 +21,7 @@ EVERY_EXAMPLE = pytest.mark.parametrize(("layer", "shape"), EXAMPLES, ids=descri
 @pytest.mark.parametrize("training", [True, False])
 @EVERY_EXAMPLE
 def test_gradients_equal_central_differences(layer: Layer, shape: Shape, training: bool) -> None:
-    """Gradients of input and weights fit the layer's own values."""
+    """The gradients of input and weights fit the layer's own values."""
     x, weights, mask = sample(layer, shape)
     y, vjp, _ = layer.forward(x, weights, training=training, mask=mask)
     cotangent = np.random.default_rng(6).normal(size=y.shape)
@@ -113,9 +112,7 @@ def test_a_new_kind_is_its_class_and_nothing_else(monkeypatch: pytest.MonkeyPatc
             """List the factor of each feature."""
             return (WeightSpec("factor", input_shape[-1:], "ones"),)
 
-        def forward(
-            self, x: Array, weights: Mapping[str, Array], *, training: bool = False, mask: Array | None = None
-        ) -> Forward:
+        def forward(self, x: Array, weights: Weights, *, training: bool = False, mask: Array | None = None) -> Forward:
             """Multiply."""
             factor = weights["factor"]
             return Forward(x * factor, lambda dy: (dy * factor, {"factor": channel_sums(dy * x)}))

@@ -10,7 +10,7 @@ from genrebench.network.layers.windows import Windows, count_windows
 
 @pytest.mark.parametrize("size", range(1, 41))
 def test_same_padding_is_the_least_that_gives_every_window(size: int) -> None:
-    """As little padding as leaves ceil(size / stride) windows, the odd one high."""
+    """The least padding that leaves ceil(size / stride) windows, the odd one high."""
     for window in range(1, 6):
         for stride in range(1, 5):
             low, high = same_padding(size, window, stride)
