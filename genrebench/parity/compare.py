@@ -106,22 +106,15 @@ def compare_all(
     mode: str = "",
     cases: Mapping[str, Any] | None = None,
 ) -> list[Row]:
-    """Compare tensors by name.
+    """Compare tensors by name, those of the other side first, in its order; one that a side lacks diverges.
 
     Parameters
     ----------
-    values, expected : mapping of str to ndarray
-        This backend's, and the other side's.
     tolerance : float, mapping of str to float, or None
         Largest relative L2 error that passes, for all or by name; None for nothing. A tensor that a mapping does not
         name is one too many.
     cases : mapping of str to object, optional
         What the ledger needs to explain a tensor, by name.
-
-    Returns
-    -------
-    list of Row
-        One per name, those of the other side first, in its order: a tensor that one side lacks diverges.
     """
     return [
         compare(

@@ -92,17 +92,9 @@ def _hidden(weight: Array, gradient: Array | None) -> float:
 
 
 def mask_row(layer: Dropout, received: Array | None) -> Row:
-    """Compare what dropout made of ones with what it may make of them.
+    """Compare what dropout made of ones in two steps [shape=(2, values)] with what it may make of them.
 
-    Parameters
-    ----------
-    received : ndarray [shape=(2, values)] or None
-        What it made of ones in two steps.
-
-    Returns
-    -------
-    Row
-        Zeros and scaled ones; as many zeros as the rate says, within six standard deviations; not the same ones twice.
+    That is zeros and scaled ones; as many zeros as the rate says, within six standard deviations; not the same twice.
     """
     if received is None or received.ndim != 2:
         ones = np.ones((2, 1))
