@@ -1,6 +1,5 @@
 """``genrebench parity``: the proof that backends build the same network, or the first layer where they do not."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from genrebench.parity.report import Report
     from genrebench.parity.run import Progress
 
-_PIPE_WIDTH = 200
 _OUTPUT = Path("parity-report")
 # What is left out of a command line that is recorded, since it says where, not what.
 _NOT_RECORDED = ("pythons", "output")
@@ -91,8 +89,7 @@ def parity(ctx: click.Context, /, *, source: Path | None, output: Path | None, *
     from genrebench.parity.document import show_report
     from genrebench.parity.report import load_report
 
-    # A pipe has no width; whatever reads it wants whole lines.
-    console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
+    console = Console()
     if source is not None:
         others = [param.opts[0] for param in _given(ctx) if param.name not in ("source", "output")]
         if others:
@@ -119,13 +116,14 @@ def _shown(console: "Console") -> "Iterator[Progress]":
     """Show how far a run is, and each stage as it is known."""
     from genrebench.parity.document import stage_line
     from genrebench.parity.run import Progress
+    from genrebench.report.terminal import line
 
     waiting: list[str] = []
     with console.status("") as status:
 
         def update() -> None:
             """Name those who have not answered yet."""
-            status.update(f"waiting for {', '.join(waiting)}" if waiting else "comparing")
+            status.update(line(f"waiting for {', '.join(waiting)}" if waiting else "comparing"))
 
         def on_start(names: Any) -> None:
             """Begin to wait."""
@@ -135,7 +133,7 @@ def _shown(console: "Console") -> "Iterator[Progress]":
         def on_answer(name: str, seconds: float) -> None:
             """Print who has answered."""
             waiting.remove(name)
-            console.print(f"{name} answered after {seconds:.1f} s of computing", highlight=False, soft_wrap=True)
+            console.print(line(f"{name} answered after {seconds:.1f} s of computing"), soft_wrap=True)
             update()
 
         yield Progress(on_start, on_answer, lambda stage: console.print(stage_line(stage), soft_wrap=True))

@@ -18,9 +18,9 @@ body { margin: 0 auto; padding: 1rem 1.25rem 4rem; max-width: 72rem; color: var(
 h1 { font-size: 1.6rem; margin: .5rem 0; } h2 { margin-top: 2.2rem; font-size: 1.2rem; }
 .scroll { overflow-x: auto; } a { color: inherit; } .one { white-space: nowrap; }
 table { border-collapse: collapse; font-size: .87rem; } td, th { border: 1px solid var(--line); padding: .25rem .55rem;
-  text-align: left; vertical-align: top; overflow-wrap: normal; } th { background: var(--head); white-space: nowrap; }
-td.n { font-family: ui-monospace, monospace; text-align: right; white-space: nowrap; } td.w { overflow-wrap: anywhere; }
-td.w, td.l { min-width: 14rem; }
+  text-align: left; vertical-align: top; white-space: nowrap; } th { background: var(--head); }
+td.n { font-family: ui-monospace, monospace; text-align: right; } td.w { overflow-wrap: anywhere; }
+td.w, td.l { white-space: normal; min-width: 14rem; }
 .good { color: var(--good); } .bad { color: var(--bad); font-weight: 700; } .warn { color: var(--warn); }
 .quiet { color: var(--quiet); } li { margin: .5rem 0; overflow-wrap: anywhere; }
 p.good, p.bad, p.warn { border-left: .35rem solid; padding: .4rem 1rem; background: var(--head); font-weight: 400; }
@@ -29,8 +29,8 @@ details { margin: .6rem 0; } summary { cursor: pointer; } figure { margin: 1rem 
   border: 1px solid var(--line); overflow-x: auto; width: fit-content; max-width: calc(100% - 1rem - 2px); }
 figure svg, figure img { display: block; max-width: 100%; height: auto; min-width: 34rem; }
 """
-# Text that needs some width, even if the table has to scroll for it, and a word that must not take more.
-_LONG = 40
+# Longer text is broken into lines, which have some width even if the table has to scroll for it; so are longer words.
+_LONG = 24
 _LONG_WORD = re.compile(r"\S{33}")
 
 
