@@ -3,13 +3,12 @@
 import pytest
 
 from genrebench.backend.registry import list_backends
-from genrebench.network.genre_cnn import genre_cnn
 from genrebench.parity import compare_backends
 from genrebench.testing.job import run_check
 from genrebench.testing.kit import summarize
-from genrebench.testing.under_test import MIXED
+from genrebench.testing.under_test import GENRE, MIXED
 
-ARCHITECTURES = {"genre": genre_cnn(), "mixed": MIXED}
+ARCHITECTURES = {"genre": GENRE, "mixed": MIXED}
 BACKENDS = [
     pytest.param(entry.name, marks=pytest.mark.skipif(entry.problem is not None, reason=str(entry.problem)))
     for entry in list_backends()

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from genrebench.network import Weights
 from tests.backends.keras_cnn.measuring import ENGINES
@@ -32,12 +33,26 @@ class Results:
 
 @pytest.fixture(scope="session", params=ENGINES)
 def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """Let an engine do its work in a process of its own, whose environment asks for another engine."""
+    """Read what an engine measures."""
     engine = request.param
     for module in ("keras", engine):
         if importlib.util.find_spec(module) is None:
             pytest.skip(f"{module} is not installed")
-    folder = tmp_path_factory.mktemp(engine)
+    # Once for all files and all processes that share the tests.
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"keras-on-{engine}"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            unfinished = tmp_path_factory.mktemp(engine)
+            _measure(engine, unfinished)
+            unfinished.rename(folder)
+    with np.load(folder / "arrays.npz") as archive:
+        arrays = dict(archive)
+    return Results(engine, arrays, json.loads((folder / "facts.json").read_text()))
+
+
+def _measure(engine: str, folder: Path) -> None:
+    """Run the engine in a process of its own, whose environment asks for another one."""
     other = next(key for key in ENGINES if key != engine)
     finished = subprocess.run(
         [sys.executable, "-P", str(Path(__file__).parent / "measuring.py"), engine, str(folder)],
@@ -47,6 +62,3 @@ def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         check=False,
     )
     assert finished.returncode == 0, finished.stderr
-    with np.load(folder / "arrays.npz") as archive:
-        arrays = dict(archive)
-    return Results(engine, arrays, json.loads((folder / "facts.json").read_text()))
