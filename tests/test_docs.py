@@ -16,6 +16,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "results").rglob("*.md"))]
 CONTEXT = click.Context(main)
 COMMANDS = {name: main.get_command(CONTEXT, name) for name in main.list_commands(CONTEXT)}
+DEFAULTS = r"^\| option of `genrebench (\w+)` \| default \|.*\n\|[ -|]*\n((?:\|.*\n)+)"
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
@@ -73,12 +74,19 @@ def test_commands_and_their_options_exist(page: Path) -> None:
 @every_page
 def test_defaults_are_those_of_the_commands(page: Path) -> None:
     """A table ``option of `genrebench COMMAND` | default`` says what the command's help says."""
-    tables = r"^\| option of `genrebench (\w+)` \| default \|.*\n\|[ -|]*\n((?:\|.*\n)+)"
-    for command, rows in re.findall(tables, page.read_text(encoding="utf-8"), flags=re.MULTILINE):
+    for command, rows in re.findall(DEFAULTS, page.read_text(encoding="utf-8"), flags=re.MULTILINE):
         for option, default in re.findall(r"^\| `(--[a-z-]+)` \| (.*?) \|", rows, flags=re.MULTILINE):
             found = re.search(r"\[default: ([^\];]+)", OPTIONS[command][option])
             assert found, f"genrebench {command} {option} tells no default"
             assert found[1] == default, f"genrebench {command} {option}"
+
+
+def test_the_pages_have_commands_and_tables_of_defaults() -> None:
+    """Otherwise the tests above would pass on nothing."""
+    texts = [page.read_text(encoding="utf-8") for page in PAGES]
+    found = {command for text in texts for command, _ in re.findall(DEFAULTS, text, flags=re.MULTILINE)}
+    assert found == {"preprocess", "train", "parity", "bench"}
+    assert {words[0] for text in texts for words in command_lines(text) if words} >= OPTIONS.keys() - {"demo"}
 
 
 @every_page

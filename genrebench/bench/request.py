@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from genrebench.errors import ConfigError
+
 SUITES = ("training", "preprocess", "inference", "startup")
 
 
@@ -32,3 +34,10 @@ class BenchRequest:
     architecture: Path | None = None
     device: str = "cpu"
     rounds: int = 3
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be measured."""
+        unknown = [suite for suite in self.suites if suite not in SUITES]
+        if unknown or self.rounds < 1:
+            received = unknown[0] if unknown else f"{self.rounds} rounds"
+            raise ConfigError(f"expected suites of {', '.join(SUITES)} and at least one round, received {received}")

@@ -1,4 +1,4 @@
-"""A spectrogram tree in memory: arrays, labels, tracks, and the statistics that standardize them."""
+"""A spectrogram tree in memory: arrays, labels, tracks, and how they were made."""
 
 from dataclasses import dataclass
 from pathlib import Path

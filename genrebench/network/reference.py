@@ -172,9 +172,8 @@ def run_layer(
     *,
     training: bool = False,
     mask: Array | None = None,
-    dtype: str = "float64",
 ) -> dict[str, Array]:
-    """Run one layer by its definition.
+    """Run one layer by its definition, in float64.
 
     Parameters
     ----------
@@ -188,8 +187,6 @@ def run_layer(
         Whether batch normalization uses the batch's statistics, and dropout drops.
     mask : ndarray, optional
         What dropout keeps (1) and drops (0), in the shape of its input.
-    dtype : str
-        Type of the computation: ``float32`` or ``float64``.
 
     Returns
     -------
@@ -211,11 +208,11 @@ def run_layer(
            [0.]])}
     """
     own = {
-        name.removeprefix(f"{layer.name}/"): np.asarray(value, dtype)
+        name.removeprefix(f"{layer.name}/"): np.asarray(value, np.float64)
         for name, value in weights.items()
         if name.startswith(f"{layer.name}/")
     }
     layer.output_shape(x.shape[1:])  # refuses an input that the layer cannot follow
     with _THREADS.limit(limits=1, user_api="blas"):
-        forward = layer.forward(x.astype(dtype), own, training=training, mask=mask)
+        forward = layer.forward(x.astype(np.float64), own, training=training, mask=mask)
     return {layer.name: forward.y} | {f"{layer.name}/{name}": value for name, value in forward.statistics.items()}

@@ -102,7 +102,6 @@ def compare_all(
     tolerance: float | Mapping[str, float] | None,
     *,
     quantity: Quantity,
-    view: View = "cumulative",
     mode: str = "",
     cases: Mapping[str, Any] | None = None,
 ) -> list[Row]:
@@ -123,7 +122,6 @@ def compare_all(
             expected.get(name),
             quantity=quantity,
             tolerance=tolerance.get(name, 0.0) if isinstance(tolerance, Mapping) else tolerance,
-            view=view,
             mode=mode,
             case=(cases or {}).get(name),
         )

@@ -12,7 +12,7 @@ import numpy as np
 from genrebench.errors import BackendError, GenrebenchError
 from genrebench.network.architecture import INPUT, Node
 from genrebench.network.layers import BatchNormalization
-from genrebench.network.numerics import GRADIENT_TOLERANCE
+from genrebench.network.numerics import GRADIENT_TOLERANCE, uniform_loss
 from genrebench.network.reference import run_layer
 from genrebench.network.types import Array
 from genrebench.parity.inputs import ParityInputs
@@ -107,12 +107,8 @@ class Context:
 
     @property
     def uniform_loss(self) -> float:
-        """Compute the loss of equal logits.
-
-        A loss is the difference of a logit and the logarithm of a sum; one that training has made small keeps the
-        rounding of these. So errors of losses are relative to at least this one.
-        """
-        return math.log(max(self.inputs.architecture.classes, 2))
+        """Compute the loss of equal logits, to which errors of losses are relative at least."""
+        return uniform_loss(self.inputs.architecture.classes)
 
     @cached_property
     def gradient_tolerances(self) -> dict[str, float]:

@@ -51,17 +51,20 @@ def errors_by_layer(report: Report) -> str:
 def errors_by_step(report: Report) -> str:
     """Draw the error of the loss in every step of the short run."""
     figure, (axes,) = _figure(1)
-    backends = list(report.backends)
-    for name, errors in report.losses.items():
+    runs = [(name, label(name), _COLORS[index % len(_COLORS)]) for index, name in enumerate(report.backends)]
+    for name, title, color in [*runs, (None, "control, one ulp away at the start", "gray")]:
+        errors = report.control if name is None else report.losses[name]
+        if not errors:
+            continue
         steps = [(step, error) for step, error in enumerate(errors, 1) if error is not None]
         axes.plot(
             [step for step, _ in steps],
             [max(error, _FLOOR) for _, error in steps],
-            "--" if name == "control" else "-",
+            "--" if name is None else "-",
             marker="o",
             markersize=4,
-            color=_COLORS[backends.index(name) % len(_COLORS)] if name in backends else "gray",
-            label="control, one ulp away at the start" if name == "control" else label(name),
+            color=color,
+            label=title,
         )
     stage = report.stage("steps")
     if stage.gate:

@@ -48,8 +48,7 @@ class ParityInputs:
     batch_labels: NDArray[np.int64]
     gradients: Weights
     adam: AdamState
-    steps: int = 12
-    seed: int = 0
+    steps: int
     spectrograms: Array | None = None
 
     def pack(self) -> tuple[dict[str, Array], dict[str, Any]]:
@@ -127,7 +126,6 @@ def make_inputs(
         gradients=gradients,
         adam=adam,
         steps=steps,
-        seed=seed,
         spectrograms=spectrograms,
     )
 

@@ -13,6 +13,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from genrebench.errors import ConfigError
 from genrebench.system.files import StrPath, escaped, read_json, write_json
+from genrebench.system.validation import explain
 
 SCHEMA_VERSION = 2
 
@@ -252,7 +253,9 @@ class Report:
     verdict : str
         What was found, in a few sentences.
     losses : dict of str to list of float
-        Relative error of the loss by step, by backend; ``control`` is the reference one ulp away.
+        Relative error of the loss by step, by backend.
+    control : list of float
+        The same of the reference when it starts one ulp away.
     """
 
     schema: int
@@ -271,6 +274,7 @@ class Report:
     findings: tuple[Finding, ...]
     verdict: str
     losses: dict[str, list[float | None]] = field(default_factory=dict)
+    control: list[float | None] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
@@ -294,6 +298,8 @@ class Report:
 
 
 _ADAPTER = TypeAdapter(Report)
+# A damaged report may have a fault in each of its rows.
+_MESSAGE_LIMIT = 500
 
 
 def save_report(path: StrPath, report: Report) -> None:
@@ -320,11 +326,7 @@ def load_report(path: StrPath) -> Report:
         document.pop("passed", None)
         return _ADAPTER.validate_python(document)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        raise ConfigError(
-            f"{where}: expected a parity report; {key}: {first['msg']} (received {first['input']!r:.60})"
-        ) from error
+        raise ConfigError(f"{where}: expected a parity report; {explain(error)}"[:_MESSAGE_LIMIT]) from error
 
 
 def smallest_tolerance(comparisons: Iterable[Comparison]) -> float | None:

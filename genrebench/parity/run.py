@@ -20,7 +20,7 @@ from genrebench.parity.prepare import Description, prepare
 from genrebench.parity.report import SCHEMA_VERSION, Report, Stage
 from genrebench.parity.request import ParityRequest
 from genrebench.parity.stages import run_stages
-from genrebench.parity.stages.optimizer import losses_by_step
+from genrebench.parity.stages.optimizer import loss_errors
 from genrebench.system.environment import processor, versions
 from genrebench.system.files import StrPath
 
@@ -230,7 +230,8 @@ def compare_outputs(
         stages=tuple(map(_without_cases, found)),
         findings=tuple(replace(each, row=each.row and replace(each.row, case=None)) for each in findings),
         verdict=verdict(context, tuple(found), findings),
-        losses=losses_by_step(context),
+        losses={name: loss_errors(context, outputs[name].steps) for name in backends},
+        control=loss_errors(context, context.right.control),
     )
 
 

@@ -2,10 +2,11 @@
 
 import os
 import platform
-import subprocess
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
+
+from genrebench.system.process import run_process
 
 
 def versions(distributions: Iterable[str]) -> dict[str, str]:
@@ -88,7 +89,7 @@ def gpus() -> list[str]:
     """
     command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
-    except (OSError, subprocess.SubprocessError):
+        done = run_process(command, timeout=30)
+    except OSError:
         return []
-    return done.stdout.split("\n")[:-1]
+    return [] if done.failure else done.stdout.splitlines()

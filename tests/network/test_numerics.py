@@ -113,13 +113,12 @@ def test_zeros_of_both_signs_are_neighbors_of_the_same_numbers() -> None:
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_every_weight_is_perturbed_by_one_ulp(dtype: type[np.floating]) -> None:
-    """Up and down, in its own type, the same for the same seed; the given ones stay."""
+    """Up and down, in its own type, the same each time; the given ones stay."""
     weights = {"a": np.linspace(-1, 1, 40, dtype=dtype), "b": np.full((2, 3), 0.1, dtype)}
-    perturbed, again, other = perturb_by_ulp(weights), perturb_by_ulp(weights), perturb_by_ulp(weights, seed=1)
+    perturbed, again = perturb_by_ulp(weights), perturb_by_ulp(weights)
     for name, value in weights.items():
         assert perturbed[name].dtype == dtype
         pairs = zip(perturbed[name].flat, value.flat, strict=True)
         assert {ulps_between(one, two, np.dtype(dtype)) for one, two in pairs} == {1}
         np.testing.assert_array_equal(perturbed[name], again[name])
     assert {bool(up) for up in perturbed["a"] > weights["a"]} == {True, False}
-    assert not np.array_equal(perturbed["a"], other["a"])

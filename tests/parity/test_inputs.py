@@ -40,7 +40,7 @@ def test_inputs_are_the_same_behind_a_file() -> None:
     """From arrays and options of a job they are made again, to the last bit."""
     inputs = make_inputs(SMALL, steps=3, seed=7, spectrograms=np.ones((2, *SMALL.input_shape), np.float32))
     again = ParityInputs.unpack(*inputs.pack())
-    assert (again.architecture, again.steps, again.seed) == (SMALL, 3, 7)
+    assert (again.architecture, again.steps) == (SMALL, 3)
     assert again.adam.step == inputs.adam.step
     assert again.hashes() == inputs.hashes()
     for field in fields(inputs):

@@ -2,12 +2,12 @@
 
 import platform
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from genrebench.system.environment import gpus, installed_version, memory_bytes, processor, versions
+from genrebench.system.process import ProcessResult
 
 
 def test_versions_are_those_of_installed_distributions() -> None:
@@ -35,12 +35,13 @@ def test_the_machine_has_a_processor_and_memory(monkeypatch: pytest.MonkeyPatch)
 
 def test_gpus_are_those_of_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     """The driver names them; without a driver there are none."""
-    monkeypatch.setattr("subprocess.run", lambda *_, **__: SimpleNamespace(stdout="A GPU\nAnother\n"))
+    done = ProcessResult(0, 0.1, 0, "A GPU\nAnother\n", "")
+    monkeypatch.setattr("genrebench.system.environment.run_process", lambda *_, **__: done)
     assert gpus() == ["A GPU", "Another"]
 
     def absent(*arguments: object, **options: object) -> None:
         """Be no program."""
         raise FileNotFoundError
 
-    monkeypatch.setattr("subprocess.run", absent)
+    monkeypatch.setattr("genrebench.system.environment.run_process", absent)
     assert gpus() == []

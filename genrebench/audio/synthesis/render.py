@@ -1,4 +1,4 @@
-"""Synthetic music in ten genres, made from a seed with NumPy alone, for the demonstration and for tests.
+"""Synthetic music in ten genres, made from a seed, for the demonstration and for tests.
 
 `genrebench.audio.synthesis.styles` says what a genre is. One renderer turns any style into a recording and takes
 all the rest (key, tempo, progression, pattern variations, tuning, mix, noise, gain) from the seed.

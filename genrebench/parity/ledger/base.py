@@ -7,12 +7,12 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from genrebench.errors import GenrebenchError
-from genrebench.network.numerics import FORWARD_TOLERANCE, relative_error
+from genrebench.network.numerics import FLOAT32_TOLERANCE, FORWARD_TOLERANCE, relative_error
 from genrebench.network.types import Array
 from genrebench.parity.report import Cause
 
 # Between this and half a digit more lies what float32 arithmetic leaves of a result.
-FLOAT32_ROUNDING = 1e-4
+FLOAT32_ROUNDING = FLOAT32_TOLERANCE
 # Numbers fitted to what was received explain tensors of fewer values whatever these are.
 FITTED_VALUES = 3
 

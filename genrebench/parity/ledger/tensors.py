@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from genrebench.network.numerics import cross_entropy, log_softmax
+from genrebench.network.numerics import GRADIENT_TOLERANCE, cross_entropy, log_softmax
 from genrebench.network.types import Array, Weights
 from genrebench.parity.ledger.base import FITTED_VALUES, FLOAT32_ENTRY, Case, Entry, Prediction, Predictions
 from genrebench.parity.ledger.case import kernel_layouts
@@ -214,7 +214,7 @@ GRADIENT_ENTRIES: tuple[Entry[Any], ...] = (
         "the gradient is another",
         "https://keras.io/guides/writing_a_custom_training_loop_in_tensorflow/",
         _gradients,
-        tolerance=1e-10,
+        tolerance=GRADIENT_TOLERANCE,
     ),
 )
 
@@ -250,6 +250,6 @@ MASK_ENTRIES: tuple[Entry[Any], ...] = (
         "dropout does something else",
         "https://keras.io/api/layers/regularization_layers/dropout/",
         _masks,
-        tolerance=1e-10,
+        tolerance=GRADIENT_TOLERANCE,
     ),
 )

@@ -198,21 +198,8 @@ def _difference(tensors: Mapping[str, Array], others: Mapping[str, Array]) -> di
     return {name: tensors[name] - value for name, value in others.items()}
 
 
-def losses_by_step(context: Context) -> dict[str, list[float | None]]:
-    """List the relative errors of the losses in the short run, by backend and for ``control``.
-
-    Returns
-    -------
-    dict of str to list of float or None
-        None where a loss is NaN or infinite.
-    """
-    expected = _losses(context.right.steps)
-    runs = {backend: _losses(context.outputs[backend].steps) for backend in context.backends}
-    runs["control"] = _losses(context.right.control)
-    found = {}
-    for name, losses in runs.items():
-        pairs = zip(losses, expected)  # noqa: B905 - a run may end early
-        errors = (abs(loss - right) / max(abs(right), context.uniform_loss) for loss, right in pairs)
-        if losses:
-            found[name] = [error if np.isfinite(error) else None for error in errors]
-    return found
+def loss_errors(context: Context, run: Training) -> list[float | None]:
+    """List the relative errors of the losses of a short run, against the reference's; None for NaN or infinity."""
+    pairs = zip(_losses(run), _losses(context.right.steps))  # noqa: B905 - a run may end early
+    errors = (abs(loss - right) / max(abs(right), context.uniform_loss) for loss, right in pairs)
+    return [error if np.isfinite(error) else None for error in errors]
