@@ -19,7 +19,7 @@ from pydantic import Field
 from genrebench.audio.decode import SAMPLE_RATES, cut_segments
 from genrebench.errors import AudioError, ConfigError
 from genrebench.system.files import StrPath
-from genrebench.system.validation import settings
+from genrebench.system.validation import fields_of, settings
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -133,11 +133,7 @@ class MelConfig:
         ConfigError
             If a key is missing or unknown, or a value is wrong.
         """
-        expected = {field.name for field in dataclasses.fields(cls)}
-        if not isinstance(document, Mapping) or document.keys() != expected:
-            received = sorted(document) if isinstance(document, Mapping) else document
-            raise ConfigError(f"Mel settings: expected the keys {sorted(expected)}, received {received}")
-        return cls(**document)
+        return cls(**fields_of(document, cls, "Mel settings"))
 
 
 DEFAULT = MelConfig()

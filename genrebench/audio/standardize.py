@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from genrebench.errors import ConfigError, DatasetError
-from genrebench.system.validation import settings
+from genrebench.system.validation import fields_of, settings
 
 
 @settings
@@ -77,10 +77,9 @@ class Standardizer:
         ConfigError
             If a key is missing or unknown, or a value is wrong.
         """
-        if not isinstance(document, Mapping) or document.keys() != {"mean", "std"}:
-            raise ConfigError(f"standardizer: expected the keys mean and std, received {document!r}")
+        values = fields_of(document, cls, "standardizer")
         try:
-            return cls(**document)
+            return cls(**values)
         except ConfigError as error:
             raise ConfigError(f"standardizer: {error}") from error
 

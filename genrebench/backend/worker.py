@@ -33,6 +33,8 @@ from genrebench.system.files import write_json
 from genrebench.system.memory import keep_freed_memory, peak_memory_bytes
 from genrebench.system.process import THREAD_VARIABLES, ProcessResult, end_with_parent, start_process
 
+# Seconds, far above what the longest of our jobs takes, the conformance kit on Keras: some 15 on two idle cores.
+TIMEOUT = 600.0
 JOB_FORMAT = 3
 Arrays = dict[str, NDArray[Any]]
 JobFunction = Callable[[Arrays, dict[str, Any]], tuple[Arrays, Any]]
@@ -68,7 +70,7 @@ def run_job(
     name: str | None = None,
     python: str | Path | None = None,
     threads: int | None = None,
-    timeout: float = 300.0,
+    timeout: float = TIMEOUT,
     on_event: Callable[[dict[str, Any]], None] | None = None,
 ) -> JobResult:
     """Run a function in a process of its own, to its end.
@@ -112,7 +114,7 @@ def start_job(
     name: str | None = None,
     python: str | Path | None = None,
     threads: int | None = None,
-    timeout: float = 300.0,
+    timeout: float = TIMEOUT,
     on_event: Callable[[dict[str, Any]], None] | None = None,
 ) -> Iterator[Callable[[], JobResult]]:
     """Start a function in a process of its own, which ends with the context at the latest.

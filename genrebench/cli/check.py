@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from genrebench.backend.worker import TIMEOUT
 from genrebench.cli.options import PATH, examples
 from genrebench.cli.output import echo, echo_err
 from genrebench.system.files import escaped
@@ -26,7 +27,9 @@ from genrebench.testing.job import run_check
 @click.argument("name", metavar="BACKEND")
 @click.option("--only", multiple=True, metavar="CHECK", help="A check to run; repeat for several.  [default: all]")
 @click.option("--python", type=PATH, help="Interpreter of the environment that has the backend.  [default: this one]")
-@click.option("--timeout", type=click.FloatRange(min=1), default=600.0, show_default=True, help="Seconds it may take.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=1), default=TIMEOUT, show_default=True, help="Seconds it may take."
+)
 @click.option("--expect", "expected", multiple=True, metavar="CHECK=REASON", help="A failure that is known, and why.")
 @click.pass_context
 def check(

@@ -24,6 +24,7 @@ from genrebench.network.fields import Checked, Count, from_list
 from genrebench.network.layers import Dropout, Flatten, Layer, WeightSpec
 from genrebench.network.layers.base import layer_from_json
 from genrebench.network.types import Shape, Weights
+from genrebench.system.validation import fields_of
 
 # What nodes read that are given the network's own input; no layer can bear this name.
 INPUT = "/input"
@@ -316,11 +317,7 @@ class Architecture(Checked):
         ConfigError
             If a key is missing or unknown, or a layer's parameters are wrong.
         """
-        expected = {field.name for field in dataclasses.fields(cls)}
-        if not isinstance(document, Mapping) or document.keys() != expected:
-            received = sorted(document) if isinstance(document, Mapping) else type(document).__name__
-            raise ConfigError(f"architecture: expected the keys {sorted(expected)}, received {received}")
-        return cls(**document)
+        return cls(**fields_of(document, cls, "architecture"))
 
     def fingerprint(self) -> str:
         """Hash the architecture.

@@ -34,12 +34,12 @@ from genrebench.parity.outputs import (
     Values,
     answer_types,
 )
+from genrebench.parity.request import ParityRequest
 from genrebench.system.environment import versions
 from genrebench.system.files import StrPath
 
 # With these, one step of Adam moves a weight by g / (|g| + 1), which gives the gradient g back.
 GRADIENT_PROBE_ADAM = Adam(learning_rate=1.0, beta_1=0.0, beta_2=0.0, epsilon=1.0)
-_TIMEOUT = 600.0
 _DEVICE = "cpu"
 
 Build = Callable[[Architecture, Weights], Network]
@@ -50,7 +50,7 @@ def run_backends(
     backends: Iterable[str],
     *,
     pythons: Mapping[str, StrPath] | None = None,
-    threads: int = 1,
+    threads: int = ParityRequest.threads,
     on_done: Callable[[str, float], None] = lambda backend, seconds: None,
 ) -> dict[str, Outputs]:
     """Ask several backends the same, each in a process of its own, as many at a time as there are cores for.
@@ -83,7 +83,6 @@ def run_backends(
                     name=f"backend {later}",
                     python=None if python is None else os.fspath(python),
                     threads=threads,
-                    timeout=_TIMEOUT,
                 )
                 started[later] = stack.enter_context(job)
             result = started[name]()

@@ -11,6 +11,7 @@ from genrebench.network.architecture import Architecture
 from genrebench.network.sampling import live_random_weights, random_inputs, random_masks
 from genrebench.network.types import Array, Weights
 from genrebench.parity.arrays import pack, unpack
+from genrebench.parity.request import ParityRequest
 from genrebench.system.files import sha256
 
 # Updates that Adam has done before the one that is compared.
@@ -90,9 +91,9 @@ def make_inputs(
     *,
     weights: Weights | None = None,
     data: Array | None = None,
-    batch_size: int = 4,
-    steps: int = 12,
-    seed: int = 0,
+    batch_size: int = ParityRequest.batch_size,
+    steps: int = ParityRequest.steps,
+    seed: int = ParityRequest.seed,
     spectrograms: Array | None = None,
 ) -> ParityInputs:
     """Make what all backends are given.

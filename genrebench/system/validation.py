@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import inspect
+from collections.abc import Mapping
 from typing import Any, TypeVar, dataclass_transform
 
 import pydantic.dataclasses
@@ -61,6 +62,26 @@ def _line(problem: Any) -> str:
     else:
         message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
     return f"{prefix}{message}, received {problem['input']!r}"
+
+
+def fields_of(document: Any, made: type[Any], what: str) -> dict[str, Any]:
+    """Read the fields of a dataclass from its JSON, in which nothing may be left to defaults.
+
+    Parameters
+    ----------
+    what : str
+        Its name in the message.
+
+    Raises
+    ------
+    ConfigError
+        If a key is missing or unknown.
+    """
+    expected = {field.name for field in dataclasses.fields(made)}
+    if not isinstance(document, Mapping) or document.keys() != expected:
+        received = sorted(map(str, document)) if isinstance(document, Mapping) else repr(document)
+        raise ConfigError(f"{what}: expected the keys {sorted(expected)}, received {received}")
+    return dict(document)
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field, Field))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from genrebench.backend.registry import load_backend
-from genrebench.backend.worker import Arrays, emit, run_job
+from genrebench.backend.worker import TIMEOUT, Arrays, emit, run_job
 from genrebench.system.environment import versions
 from genrebench.testing.kit import CheckResult, check_backend
 
@@ -58,7 +58,7 @@ def run_check(
     expected_failures: Mapping[str, str] | None = None,
     only: Collection[str] = (),
     python: str | Path | None = None,
-    timeout: float = 600.0,
+    timeout: float = TIMEOUT,
     threads: int | None = 1,
     on_start: Callable[[dict[str, Any], dict[str, str]], object] | None = None,
     on_result: Callable[[CheckResult], object] | None = None,
