@@ -29,8 +29,6 @@ def cut_segments(path: StrPath, *, sample_rate: int, samples: int) -> Iterator[N
         Recording in any format, sample rate and number of channels that libsndfile reads.
     sample_rate : int
         Samples per second that it is resampled to.
-    samples : int
-        Length of a segment.
 
     Yields
     ------

@@ -234,8 +234,6 @@ def segment_spectrograms(
     ----------
     path : str or PathLike
         Recording in any format, sample rate and number of channels that libsndfile reads.
-    config : MelConfig
-        The settings.
     limit : int, optional
         Stop after so many segments; by default go on to the end. The segments before do not depend on it.
 

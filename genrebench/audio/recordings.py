@@ -52,16 +52,6 @@ class Recording:
 def dataset_recordings(dataset: Path) -> list[Recording]:
     """List the recordings of a dataset in natural order.
 
-    Parameters
-    ----------
-    dataset : Path
-        Folder that holds ``genres_original/<genre>/<track>.wav``.
-
-    Returns
-    -------
-    list of Recording
-        At least one.
-
     Raises
     ------
     DatasetError

@@ -42,11 +42,6 @@ class Standardizer:
         indices : ndarray of int [shape=(n,)]
             Those of the training part.
 
-        Returns
-        -------
-        Standardizer
-            Their mean and deviation.
-
         Raises
         ------
         DatasetError
@@ -61,16 +56,6 @@ class Standardizer:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         """Build a standardizer from its JSON.
-
-        Parameters
-        ----------
-        document : mapping
-            ``mean`` and ``std``.
-
-        Returns
-        -------
-        Standardizer
-            The standardizer.
 
         Raises
         ------
@@ -90,15 +75,8 @@ class Standardizer:
 
         Parameters
         ----------
-        spectrograms : ndarray of float32
-            Any shape.
         out : ndarray of float32, optional
             Where to put the result; `spectrograms` itself is allowed.
-
-        Returns
-        -------
-        ndarray of float32
-            ``(spectrograms - mean) / std``.
         """
         out = np.subtract(spectrograms, np.float32(self.mean), out=out)
         return np.divide(out, np.float32(self.std), out=out)

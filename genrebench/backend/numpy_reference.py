@@ -36,19 +36,8 @@ class NumpyBackend:
 
         Parameters
         ----------
-        architecture : Architecture
-            What to build.
-        weights : mapping of str to ndarray
-            Canonical weights.
         dtype : str
             ``float32`` or ``float64``; differences between frameworks are judged in the latter.
-        device : str
-            ``auto`` or ``cpu``.
-
-        Returns
-        -------
-        ReferenceNetwork
-            The network.
 
         Raises
         ------

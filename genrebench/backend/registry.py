@@ -59,18 +59,6 @@ def list_backends() -> list[BackendEntry]:
 def load_backend(name: str) -> tuple[BackendInfo, Backend]:
     """Import a backend and its framework.
 
-    Parameters
-    ----------
-    name : str
-        Name of the backend.
-
-    Returns
-    -------
-    BackendInfo
-        What the plugin says of itself.
-    Backend
-        What builds networks.
-
     Raises
     ------
     BackendError

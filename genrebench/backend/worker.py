@@ -75,18 +75,6 @@ def run_job(
 ) -> JobResult:
     """Run a function in a process of its own, to its end.
 
-    Parameters
-    ----------
-    function : str
-        ``module:function``.
-    arrays, options, name, python, threads, timeout, on_event : object, optional
-        As for `start_job`.
-
-    Returns
-    -------
-    JobResult
-        What the function returned.
-
     Raises
     ------
     WorkerError
@@ -121,10 +109,6 @@ def start_job(
 
     Parameters
     ----------
-    function : str
-        ``module:function``, which the other interpreter imports.
-    arrays : mapping of str to ndarray, optional
-        Arrays for it.
     options : mapping of str to object, optional
         Options for it, of plain JSON types.
     name : str, optional

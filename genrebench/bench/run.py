@@ -31,8 +31,6 @@ def run_bench(
     ----------
     command : str
         What was asked, as one would type it.
-    on_run : callable
-        Called with what is run next.
 
     Yields
     ------

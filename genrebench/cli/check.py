@@ -45,8 +45,6 @@ def check(
 
     Parameters
     ----------
-    only : tuple of str
-        Checks to run; empty for all.
     python : Path, optional
         Interpreter of the environment that has the backend.
     """

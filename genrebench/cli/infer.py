@@ -46,8 +46,6 @@ def infer(
     ----------
     top_k : int, optional
         How many genres to print for each recording.
-    backend : str
-        Framework that runs the network.
     """
     from genrebench.audio.recordings import find_recordings
     from genrebench.cli.output import echo_err

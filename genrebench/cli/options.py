@@ -48,8 +48,6 @@ def typed_command(context: click.Context, *, without: Collection[str]) -> str:
 
     Parameters
     ----------
-    context : click.Context
-        The command's.
     without : collection of str
         Parameters that say nothing of the result, such as ``output``.
 

@@ -7,13 +7,7 @@ from genrebench.system.files import escaped
 
 
 def echo(line: str, *, to: Console | None = None) -> None:
-    """Print one line as it is: no markup, no wrapping.
-
-    Parameters
-    ----------
-    to : Console, optional
-        Where; by default standard output.
-    """
+    """Print one line as it is: no markup, no wrapping."""
     (to or Console()).print(Text(line), soft_wrap=True, highlight=False)
 
 

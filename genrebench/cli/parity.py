@@ -77,13 +77,7 @@ def _given(ctx: click.Context) -> list[click.Parameter]:
 @click.option("--from", "source", type=PATH, help="Render a parity.json again, without running anything.")
 @click.pass_context
 def parity(ctx: click.Context, /, *, source: Path | None, output: Path | None, **options: Any) -> None:
-    """Compare backends.
-
-    Parameters
-    ----------
-    source : Path, optional
-        A report to render again.
-    """
+    """Compare backends."""
     from rich.console import Console
 
     from genrebench.parity.document import show_report

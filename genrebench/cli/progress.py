@@ -33,13 +33,7 @@ class Display:
         self._task = progress.add_task(description, total=total, status="")
 
     def update(self, **changes: Any) -> None:
-        """Move the bar.
-
-        Parameters
-        ----------
-        **changes : object
-            ``advance``, ``completed``, ``total``, ``description``, ``status``.
-        """
+        """Move the bar."""
         self._progress.update(self._task, **changes)
 
     def echo(self, line: str) -> None:
@@ -62,12 +56,8 @@ def display(
 
     Parameters
     ----------
-    unit : str
-        What is counted, in the plural.
     total : int, optional
         How many there are, if that is known already.
-    console : Console, optional
-        Where; by default standard output.
 
     Yields
     ------
@@ -130,13 +120,7 @@ class EpochLines(Callback):
 
 
 def epoch_line(metrics: EpochMetrics, epochs: int) -> str:
-    """Format one epoch in 80 columns: cross-entropy and accuracy of both parts, time, and whether it was saved.
-
-    Parameters
-    ----------
-    epochs : int
-        Number of epochs of the run.
-    """
+    """Format one epoch in 80 columns: cross-entropy and accuracy of both parts, time, and whether it was saved."""
     return (
         f"epoch {metrics.epoch:>{len(str(epochs))}}/{epochs}  "
         f"train {metrics.train_loss:.4f} {metrics.train_accuracy:6.1%}  "

@@ -52,10 +52,6 @@ def summary(
         Folder of a model, whose network is shown.
     architecture : Path, optional
         File of a network that is shown.
-    input_shape : tuple of int
-        (n_mels, frames), without either.
-    genres : int
-        Number of genres, without either.
     """
     if model is not None and architecture is not None:
         raise ConfigError("expected --model or --architecture, received both")

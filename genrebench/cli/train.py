@@ -58,8 +58,6 @@ def train(*, file: Path | None, overwrite: bool, **options: Any) -> None:
     ----------
     overwrite : bool
         Whether a run of the same name may be replaced.
-    **options : object, optional
-        Settings that override the file's.
     """
     from genrebench.cli.main import INTERRUPTED
 

@@ -32,21 +32,12 @@ def split_dataset(dataset: Dataset, *, protocol: Protocol, validation: float, te
 
     Parameters
     ----------
-    dataset : Dataset
-        All segments.
     protocol : {'track', 'segment'}
         ``track`` keeps the segments of a track together and divides each genre alike; ``segment`` samples
         single segments, so that most tracks are on both sides: comparable with others' figures, but leaky, which
         inflates accuracy.
     validation, test : float
         Share of each part; the rest trains. Every genre has at least one validation track.
-    seed : int
-        Seed of the random choice.
-
-    Returns
-    -------
-    Split
-        The three parts.
 
     Raises
     ------

@@ -22,8 +22,6 @@ def scores(
         True genre of each segment.
     tracks : ndarray of str [shape=(n,)]
         Track of each segment.
-    genres : sequence of str
-        Names of the genres.
 
     Returns
     -------

@@ -35,8 +35,6 @@ def read_weights(path: Path, architecture: Architecture, *, sha256: str | None) 
 
     Parameters
     ----------
-    path : Path
-        File beside ``model.json``.
     architecture : Architecture
         Whose names, shapes and finite values are asked for.
     sha256 : str, optional

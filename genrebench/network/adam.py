@@ -89,15 +89,9 @@ def adam_step(
     ----------
     gradient, m, v : ndarray
         Gradient, and the moments before the step.
-    step : int
-        Number of the step, from 1.
-    optimizer : Adam
-        Hyperparameters.
     placement : str
         Where epsilon is added: to the ``uncorrected`` root of the second moment, to the ``corrected`` one, or ``under``
         the root of the corrected one.
-    corrected : bool
-        Whether the moments' bias is corrected.
 
     Returns
     -------

@@ -15,11 +15,6 @@ def load_architecture(path: StrPath) -> Architecture:
     path : str or PathLike
         JSON as `Architecture.to_json` makes it, or a ``model.json``.
 
-    Returns
-    -------
-    Architecture
-        The network.
-
     Raises
     ------
     ConfigError

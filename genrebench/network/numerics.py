@@ -54,11 +54,6 @@ def cross_entropy(logits: Array, labels: NDArray[np.int64]) -> float:
     labels : ndarray of int64 [shape=(n,)]
         True classes.
 
-    Returns
-    -------
-    float
-        Mean of ``-log p(label)`` in nats.
-
     See Also
     --------
     uniform_loss : The loss of a network that knows nothing.
@@ -105,11 +100,6 @@ def uniform_loss(classes: int) -> float:
     A loss is the difference of a logit and the logarithm of a sum; one that training has made small keeps the rounding
     of these. So errors of losses are relative to at least this one.
 
-    Parameters
-    ----------
-    classes : int
-        Number of classes.
-
     Returns
     -------
     float
@@ -132,11 +122,6 @@ def accuracy(logits: Array, labels: NDArray[np.int64]) -> float:
         Logits or log-probabilities.
     labels : ndarray of int64 [shape=(n,)]
         True classes.
-
-    Returns
-    -------
-    float
-        Between 0 and 1.
 
     Examples
     --------
@@ -170,11 +155,6 @@ def aggregate_segments(log_probabilities: NDArray[np.float64]) -> NDArray[np.flo
 def relative_error(value: Array, expected: Array) -> float:
     """Measure a difference by the norm of the whole tensor.
 
-    Parameters
-    ----------
-    value, expected : ndarray
-        Two tensors.
-
     Returns
     -------
     float
@@ -204,8 +184,6 @@ def ulps_between(value: float, expected: float, dtype: np.dtype[Any]) -> int:
 
     Parameters
     ----------
-    value, expected : float
-        Two finite numbers.
     dtype : dtype
         ``float32`` or ``float64``: which floats are counted.
 
@@ -228,16 +206,6 @@ def perturb_by_ulp(weights: Weights) -> Weights:
     """Move every weight to the float above or below it.
 
     What such a step changes in a result, no computation can be expected to agree about.
-
-    Parameters
-    ----------
-    weights : dict of str to ndarray
-        Canonical weights.
-
-    Returns
-    -------
-    dict of str to ndarray
-        The perturbed weights.
 
     Examples
     --------

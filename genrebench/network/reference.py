@@ -103,8 +103,6 @@ class ReferenceNetwork:
             What is the gradient with respect to the output.
         training : bool
             Whether batch normalization uses the batch's statistics.
-        dropout_masks : mapping of str to ndarray, optional
-            As in `trace`.
 
         Returns
         -------

@@ -18,13 +18,6 @@ def random_weights(architecture: Architecture, seed: int) -> Weights:
     Biases are negative: were they positive, hardly a value would be rectified, and batch normalization takes a constant
     away again, so that their gradients would be rounding.
 
-    Parameters
-    ----------
-    architecture : Architecture
-        The network.
-    seed : int
-        Seed of the draw.
-
     Returns
     -------
     dict of str to ndarray of float32
@@ -47,12 +40,8 @@ def live_random_weights(architecture: Architecture, x: Array, seed: int) -> Weig
 
     Parameters
     ----------
-    architecture : Architecture
-        The network.
     x : ndarray of float64 [shape=(n, height, width, channels)]
         Inputs that the rectifiers are to let through.
-    seed : int
-        Seed of the draw.
 
     Returns
     -------
@@ -82,15 +71,6 @@ def live_random_weights(architecture: Architecture, x: Array, seed: int) -> Weig
 def random_inputs(architecture: Architecture, count: int, seed: int = 0) -> tuple[Array, NDArray[np.int64]]:
     """Draw standardized inputs and labels.
 
-    Parameters
-    ----------
-    architecture : Architecture
-        The network.
-    count : int
-        How many.
-    seed : int
-        Seed of the draw.
-
     Returns
     -------
     ndarray of float64 [shape=(count, height, width, channels)]
@@ -104,13 +84,6 @@ def random_inputs(architecture: Architecture, count: int, seed: int = 0) -> tupl
 
 def random_masks(architecture: Architecture, count: int) -> dict[str, Array]:
     """Draw a mask for every dropout layer.
-
-    Parameters
-    ----------
-    architecture : Architecture
-        The network.
-    count : int
-        Number of inputs.
 
     Returns
     -------

@@ -57,8 +57,6 @@ def run_backends(
 
     Parameters
     ----------
-    pythons : mapping of str to path, optional
-        Interpreters of other environments, by backend.
     on_done : callable
         Called with the name of each backend that has answered, and the seconds that it computed.
 
@@ -99,11 +97,6 @@ def run_here(inputs: ParityInputs, backend: str) -> Outputs:
 
 def answer(arrays: dict[str, Array], options: dict[str, Any]) -> tuple[dict[str, Array], Any]:
     """Ask a backend everything: the function of the job.
-
-    Parameters
-    ----------
-    arrays, options : dict
-        `ParityInputs`, packed; and ``backend``, the name.
 
     Returns
     -------
@@ -283,8 +276,6 @@ def train(build: Build, inputs: ParityInputs, count: int, optimizer: Adam = Adam
 
     Parameters
     ----------
-    build : callable
-        What builds networks.
     count : int
         Number of steps; the inputs' batches are taken in turn.
     """

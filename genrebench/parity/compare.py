@@ -51,8 +51,6 @@ def compare(
     floor : float
         Norm to which errors are relative if the expected tensor's is smaller, for what is a difference of larger
         numbers.
-    note, mode, step, case : str, int or object
-        As of `Row`.
     """
     shape = () if value is None else value.shape
     relative_l2: float | None = 0.0

@@ -103,8 +103,6 @@ def make_inputs(
 
     Parameters
     ----------
-    weights : dict of str to ndarray, optional
-        Canonical weights; by default random.
     data : ndarray, optional
         Standardized inputs to choose from; by default random.
     """

@@ -190,8 +190,6 @@ def compare_outputs(
 
     Parameters
     ----------
-    seconds : float
-        How long the backends took.
     on_stage : callable
         Called with each stage as soon as it is known.
 

@@ -12,11 +12,6 @@ from genrebench.system.process import run_process
 def versions(distributions: Iterable[str]) -> dict[str, str]:
     """Look up installed versions without importing anything.
 
-    Parameters
-    ----------
-    distributions : iterable of str
-        Names of distributions.
-
     Returns
     -------
     dict of str to str
@@ -32,11 +27,6 @@ def versions(distributions: Iterable[str]) -> dict[str, str]:
 
 def installed_version(distribution: str) -> str | None:
     """Look up one installed version without importing anything.
-
-    Parameters
-    ----------
-    distribution : str
-        Name of the distribution.
 
     Returns
     -------

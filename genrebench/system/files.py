@@ -50,14 +50,8 @@ def read_json(path: Path, *, expected: str, error: type[GenrebenchError], max_by
 
     Parameters
     ----------
-    path : Path
-        File to read.
     expected : str
         What it should be, for the message: ``a parity report``.
-    error : type of GenrebenchError
-        What to raise.
-    max_bytes : int
-        Largest file that is read.
 
     Returns
     -------

@@ -23,11 +23,6 @@ def keep_freed_memory() -> bool:
     By default every large array is mapped anew and paged in, page by page: for the outputs of a network's first layers
     that takes about as long as their arithmetic, for spectra a quarter of it. Memory already in use is not touched, so
     this works at any time, but best before the first large array. Elsewhere than on glibc nothing is done.
-
-    Returns
-    -------
-    bool
-        Whether the allocator was told.
     """
     if platform.libc_ver()[0] != "glibc" or os.environ.get(SWITCH) == "0":
         return False

@@ -92,13 +92,6 @@ def run_process(
 ) -> ProcessResult:
     """Run a process to its end.
 
-    Parameters
-    ----------
-    command : sequence of str or Path
-        Program and arguments.
-    timeout, threads, environment : object, optional
-        As for `start_process`.
-
     Returns
     -------
     ProcessResult
@@ -126,14 +119,10 @@ def start_process(
 
     Parameters
     ----------
-    command : sequence of str or Path
-        Program and arguments.
     timeout : float
         Seconds of waiting after which it is killed.
     threads : int, optional
         Number of threads of numerical libraries; by default what the environment says.
-    environment : mapping of str to str, optional
-        Variables besides this process's own.
     on_line : callable, optional
         Called, while the process is waited for, with each line of its standard output as soon as it is written.
 
@@ -217,13 +206,7 @@ class _Running:
         self._lines.put(None)
 
     def wait(self, timeout: float, on_line: Callable[[str], None] | None) -> bool:
-        """Wait for the end, and pass on what is written until then.
-
-        Returns
-        -------
-        bool
-            Whether the end came in time.
-        """
+        """Wait for the end, and pass on what is written until then."""
         deadline = time.monotonic() + timeout
         while True:
             try:

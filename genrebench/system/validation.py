@@ -36,11 +36,6 @@ def explain(error: ValidationError) -> str:
     ----------
     error : ValidationError
         What pydantic raised; the message of a ValueError that a validator raised is taken as it is.
-
-    Returns
-    -------
-    str
-        One line.
     """
     return "; ".join(_line(problem) for problem in error.errors(include_url=False))
 
@@ -66,11 +61,6 @@ def _line(problem: Any) -> str:
 
 def fields_of(document: Any, made: type[Any], what: str) -> dict[str, Any]:
     """Read the fields of a dataclass from its JSON, in which nothing may be left to defaults.
-
-    Parameters
-    ----------
-    what : str
-        Its name in the message.
 
     Raises
     ------

@@ -69,10 +69,6 @@ def run_check(
     ----------
     backend : str
         Name of the backend, which only the other interpreter need have.
-    expected_failures, only : object, optional
-        As for `check_backend`.
-    python : str or Path, optional
-        Interpreter, as for `run_job`.
     timeout : float
         Seconds after which the worker is ended.
     threads : int, optional
@@ -82,11 +78,6 @@ def run_check(
         Given what the backend says of itself, and the versions of what it runs on, before the first check.
     on_result : callable, optional
         Given each result as soon as it is known.
-
-    Returns
-    -------
-    CheckRun
-        All results.
 
     Raises
     ------

@@ -92,13 +92,6 @@ class BackendUnderTest:
 def compare(values: Mapping[str, NDArray[Any]], expected: Mapping[str, NDArray[Any]], tolerance: float) -> None:
     """Refuse tensors that differ from the expected ones.
 
-    Parameters
-    ----------
-    values, expected : mapping of str to ndarray
-        Tensors by name.
-    tolerance : float
-        Largest relative error.
-
     Raises
     ------
     CheckFailure

@@ -29,11 +29,6 @@ def train_steps(
         Which segments, in which order.
     batch_size : int
         Segments in a batch; the last one may have fewer.
-
-    Yields
-    ------
-    BatchMetrics
-        After each step.
     """
     if isinstance(network, DeviceResident) and network.load_data(inputs, labels):  # which copies them once
         for start in range(0, len(indices), batch_size):
@@ -80,14 +75,10 @@ def predict(
 
     Parameters
     ----------
-    network : Network
-        The network.
     inputs : ndarray of float32 [shape=(segments, n_mels, frames, 1)]
         All segments, standardized.
     indices : ndarray of int64 [shape=(n,)]
         Which segments.
-    batch_size : int
-        Segments at a time.
 
     Returns
     -------

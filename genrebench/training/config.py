@@ -229,11 +229,6 @@ def load_experiment(path: StrPath | None, settings: Mapping[str, Any]) -> Experi
 def default(key: str) -> Any:
     """Look up the default of a setting.
 
-    Parameters
-    ----------
-    key : str
-        Dotted key, such as ``training.epochs``.
-
     Examples
     --------
     >>> default("training.epochs")

@@ -123,13 +123,6 @@ def training_curves(history: Sequence[EpochMetrics], *, title: str) -> bytes:
     ----------
     history : sequence of EpochMetrics
         At least one row, and one that was saved.
-    title : str
-        Name of the run.
-
-    Returns
-    -------
-    bytes
-        A PNG.
     """
     from matplotlib.figure import Figure  # without pyplot: no window system, no global state
 

@@ -86,16 +86,6 @@ _LOADERS: dict[str, Callable[[], Engine]] = {
 def load_engine(name: str) -> Engine:
     """Import Keras with an engine, whatever the user's environment or Keras' own settings ask for.
 
-    Parameters
-    ----------
-    name : str
-        ``tensorflow``, ``jax`` or ``torch``.
-
-    Returns
-    -------
-    Engine
-        The engine.
-
     Raises
     ------
     BackendError

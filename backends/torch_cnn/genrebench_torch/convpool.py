@@ -175,12 +175,6 @@ def convolve_and_pool(
         Kernel.
     bias : Tensor [shape=(filters,)]
         Bias.
-    strides : tuple of int
-        Of the convolution.
-    windows : PoolWindows
-        Of the pooling.
-    rectifies : bool
-        Whether a rectifier follows.
 
     Returns
     -------

@@ -76,11 +76,6 @@ class MaxPool(nn.Module):
         PyTorch pads both sides alike, and in `ceil_mode` lets the last window hang over the high end. With the low
         end's padding alone that gives Keras' windows, unless the stride is 1.
 
-        Parameters
-        ----------
-        size : sequence of int
-            Height and width of the input.
-
         Returns
         -------
         PoolWindows or None

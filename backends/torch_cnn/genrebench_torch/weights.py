@@ -47,11 +47,6 @@ def from_canonical(array: NDArray[Any], axes: Axes, like: Tensor) -> Tensor:
     like : Tensor
         The weight itself, which says dtype, device and the order in memory: a step of Adam goes through a weight and
         its moments side by side.
-
-    Returns
-    -------
-    Tensor
-        A copy.
     """
     return torch.empty_like(like).copy_(torch.from_numpy(array.transpose(axes).copy()))
 

@@ -197,14 +197,8 @@ def synthesize(genre: str, *, seed: int, duration: float, sample_rate: int = 220
 
     Parameters
     ----------
-    genre : str
-        One of `GENRES`.
     seed : int
         At least 0; the same arguments give the same recording, another seed another one.
-    duration : float
-        Seconds.
-    sample_rate : int
-        Samples per second.
 
     Returns
     -------
@@ -259,14 +253,8 @@ def write_recordings(
     ----------
     folder : str or PathLike
         Where the genre folders go; made if it does not exist.
-    tracks_per_genre : int
-        Recordings of each genre.
-    duration : float
-        Seconds of each recording.
     seed : int
         At least 0; another seed gives other recordings throughout.
-    sample_rate : int
-        Samples per second.
 
     Returns
     -------

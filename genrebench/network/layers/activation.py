@@ -37,13 +37,6 @@ _FUNCTIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array, Array], A
 def activate(z: Array, activation: str) -> tuple[Array, Callable[[Array], Array]]:
     """Apply an activation.
 
-    Parameters
-    ----------
-    z : ndarray
-        Values before the activation.
-    activation : str
-        Its name.
-
     Returns
     -------
     ndarray

@@ -151,11 +151,6 @@ class Layer(Checked, ABC):
             Whether the pass is one of training.
         mask : ndarray, optional
             What dropout keeps (1) and drops (0), in the shape of its input.
-
-        Returns
-        -------
-        Forward
-            Output, vector-Jacobian product, and running statistics.
         """
 
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -185,11 +180,6 @@ class Layer(Checked, ABC):
         ----------
         input_shape : tuple of int
             Shape of the input without the batch axis.
-
-        Returns
-        -------
-        tuple of WeightSpec
-            The layer's weights.
         """
         return ()
 

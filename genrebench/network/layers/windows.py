@@ -17,15 +17,6 @@ def same_padding(size: int, window: int, stride: int) -> tuple[int, int]:
     As little as is needed for ``ceil(size / stride)`` windows, the odd element at the high end
     (https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2).
 
-    Parameters
-    ----------
-    size : int
-        Input size along the axis.
-    window : int
-        Kernel or pool size.
-    stride : int
-        Step between windows.
-
     Returns
     -------
     tuple of int
@@ -50,12 +41,8 @@ def count_windows(layer: str, input_shape: Shape, window: Shape, strides: Shape,
     ----------
     layer : str
         Name of the layer, for the error message.
-    input_shape : tuple of int
-        (height, width, channels).
     window, strides : tuple of int
         Size of a window and step between windows, along height and width.
-    padding : str
-        ``valid`` or ``same``.
 
     Raises
     ------

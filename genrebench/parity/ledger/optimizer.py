@@ -34,13 +34,7 @@ class AdamCase(Case):
     def predict(
         self, optimizer: Adam | None = None, *, placement: str = "uncorrected", corrected: bool = True
     ) -> Array:
-        """Compute the quantity with something swapped.
-
-        Parameters
-        ----------
-        placement, corrected : str, bool
-            As of `adam_step`.
-        """
+        """Compute the quantity with something swapped."""
         return adam_step(
             self.gradient,
             self.m,
