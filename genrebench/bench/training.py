@@ -120,7 +120,7 @@ def _trainers(data: BenchData, notes: list[str]) -> _Candidates:
     found: _Candidates = {}
     for name in chosen:
         for precision in infos[name].precisions:
-            title = name if precision == "float32" else f"{name}, {precision}"
+            title = _title(name, precision)
             if request.device not in infos[name].devices:
                 notes.append(f"{title}: left out, it does not know the device {request.device}")
             elif precision == "bfloat16" and request.device == "cpu" and not _has_bfloat16():
@@ -191,9 +191,14 @@ def _sizes(data: BenchData) -> dict[str, list[Measurement]]:
     return take_turns(turns, rounds, on_run=lambda size: data.on_run(f"{size} segments"))
 
 
+def _title(backend: str, precision: str) -> str:
+    """Name a backend's training in one precision."""
+    return backend if precision == "float32" else f"{backend}, {precision}"
+
+
 def _ratios(timed: dict[str, Candidate], peak: float) -> Iterator[Target]:
     """Compare the PyTorch backend's step with those of others, and with the machine; what was not timed is left out."""
-    own, half = "torch", "torch, bfloat16"
+    own, half = _title("torch", "float32"), _title("torch", "bfloat16")
     for what, slow, fast, target in (
         ("step, float32, against a plain PyTorch loop", PLAIN, own, 3.5),
         ("step, float32, against Keras fit on TensorFlow", KERAS, own, 1.4),

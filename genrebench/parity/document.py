@@ -194,7 +194,7 @@ class LayerErrors:
 
 
 def layer_errors(report: Report, backend: str) -> dict[str, LayerErrors]:
-    """Sum up the forward passes of a backend layer by layer."""
+    """Summarize the forward passes of a backend layer by layer."""
     rows: dict[str, list[Row]] = {name: [] for name in report.layers}
     for stage in report.stages:
         for comparison in stage.comparisons if stage.id in _PASSES else ():
@@ -205,7 +205,7 @@ def layer_errors(report: Report, backend: str) -> dict[str, LayerErrors]:
 
 
 def _sum_up(rows: list[Row]) -> LayerErrors:
-    """Sum up the rows of one layer."""
+    """Summarize the rows of one layer."""
     isolated, cumulative = ([row for row in rows if row.view == view] for view in ("isolated", "cumulative"))
     if any(row.diverges for row in isolated) or not rows:
         verdict = DIVERGES

@@ -95,7 +95,7 @@ class Table:
     Attributes
     ----------
     titles : sequence of str or Column
-        One a column.
+        One per column.
     rows : sequence of sequences of str or Cell
         Each with as many cells as there are columns.
     caption : str
