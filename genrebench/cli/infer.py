@@ -1,6 +1,7 @@
 """``genrebench infer``: the genre of recordings, a line each, or JSON."""
 
 import json
+import sys
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -94,7 +95,10 @@ def classify(
             if not as_json:
                 bar.echo(f"{escaped(path):<{width}}  {_ranking(prediction, top_k or 1)}")
     if as_json:
-        print(json.dumps([_document(each, top_k) for each in predictions], indent=2, ensure_ascii=False))
+        # Where the terminal lacks a letter, JSON spells it in ASCII.
+        has_all = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+        documents = [_document(each, top_k) for each in predictions]
+        print(json.dumps(documents, indent=2, ensure_ascii=not has_all, allow_nan=False))
     return predictions
 
 

@@ -313,8 +313,17 @@ class Model:
         return np.concatenate([np.empty((0, len(self.genres))), *parts])
 
     def _log_probabilities(self, spectrograms: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Run the network on some spectrograms."""
-        return log_softmax(self.network.logits(self.standardizer.apply(spectrograms)[..., np.newaxis]))
+        """Run the network on some spectrograms; NaN is no answer."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            inputs = self.standardizer.apply(spectrograms)[..., np.newaxis]
+        logits = self.network.logits(inputs) if np.isfinite(inputs).all() else np.full(1, np.nan)
+        if logits.shape != (len(inputs), len(self.genres)) or not np.isfinite(logits).all():
+            raise ModelError(
+                f"expected finite numbers from the network for {len(inputs)} spectrograms, received NaN, infinity or "
+                f"another shape; the model, or its backend {self.backend}, is damaged; restore it or train again",
+                path=self.folder or "model",
+            )
+        return log_softmax(logits)
 
     def _predictions(
         self, batches: Iterator[tuple[Path, NDArray[np.float32] | AudioError | None]]

@@ -1,7 +1,10 @@
 """``genrebench infer``: lines, JSON, and recordings that cannot be read."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,6 +46,25 @@ def test_json_has_all_genres_unless_fewer_are_asked_for(trained: Path, record: R
     text = run("infer", path, "--model", model, "--top-k", 2).stdout
     assert re.findall(r"(\w+) \d+\.\d %", text) == list(two["probabilities"])
     assert len(re.findall("%", run("infer", path, "--model", model).stdout)) == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "ascii"])
+def test_json_is_valid_in_any_encoding(encoding: str, trained: Path, record: Recorder) -> None:
+    """A letter that the terminal lacks is spelled in ASCII."""
+    path = record("Ólafur Žižek.wav")
+    words = [
+        sys.executable,
+        "-m",
+        "genrebench",
+        "infer",
+        str(path),
+        "--model",
+        str(trained / "results" / "small"),
+        "--json",
+    ]
+    done = subprocess.run(words, capture_output=True, check=True, env=os.environ | {"PYTHONIOENCODING": encoding})
+    (document,) = json.loads(done.stdout.decode(encoding))
+    assert document["path"] == str(path)
 
 
 def test_without_a_model_the_newest_is_taken_and_named(

@@ -181,3 +181,34 @@ def test_reading_a_model_imports_no_framework() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout == "Model('results/gtzan_mini': 475,594 parameters, 128 x 130, 10 genres) blues\n"
+
+
+DAMAGED: dict[str, tuple[dict[str, float], Standardizer]] = {
+    "a deviation that makes all inputs infinite": ({}, Standardizer(-40.0, 1e-38)),
+    "a mean beyond float32": ({}, Standardizer(1e308, 20.0)),
+    "kernels that overflow": ({"conv2d/kernel": 3e38}, Standardizer(-40.0, 20.0)),
+    "a bias that overflows with the kernels": ({"dense/bias": 3e38, "dense_1/kernel": 3e38}, Standardizer(-40.0, 20.0)),
+    "a negative variance": ({"batch_normalization/moving_variance": -1.0}, Standardizer(-40.0, 20.0)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+@pytest.mark.parametrize("backend", ["torch", "numpy"])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's, of the overflow
+def test_nan_is_no_answer(damage: str, backend: str, record: Recorder) -> None:
+    """A model that gives NaN or infinity is refused with its name, whatever damaged it."""
+    values, standardizer = DAMAGED[damage]
+    mine = model()
+    weights = mine.weights | {name: np.full_like(mine.weights[name], value) for name, value in values.items()}
+    damaged = dataclasses.replace(mine, weights=weights, standardizer=standardizer, backend=backend)
+    with pytest.raises(ModelError, match="model: expected finite numbers from the network"):
+        damaged.predict(record("a.wav"))
+
+
+def test_a_backend_that_answers_in_another_shape_is_refused(record: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One row too few is not taken for the recording's end."""
+    mine = model()
+    logits = mine.network.logits
+    monkeypatch.setattr(mine.network, "logits", lambda x: logits(x)[1:])
+    with pytest.raises(ModelError, match="another shape"):
+        mine.predict(record("a.wav"))
