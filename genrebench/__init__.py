@@ -19,6 +19,7 @@ Data and training
     - `load_dataset`: read spectrogram files into memory.
     - `mel_spectrogram`, `MelConfig`: audio to one spectrogram, and its settings.
     - `train`, `Experiment`: train the network and save it, and the settings of that.
+    - `keep_freed_memory`: a setting of the whole process that makes training in it faster.
 
 The network and its backends
     - `genre_cnn`, `Architecture`: the network, and any other, as data.
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from genrebench.network.architecture import Architecture
     from genrebench.network.genre_cnn import genre_cnn
     from genrebench.parity import compare_backends as compare
+    from genrebench.system.memory import keep_freed_memory
     from genrebench.testing import check_backend
     from genrebench.training import train
     from genrebench.training.config import Experiment
@@ -63,6 +65,7 @@ __all__ = [
     "check_backend",
     "compare",
     "genre_cnn",
+    "keep_freed_memory",
     "list_backends",
     "load",
     "load_dataset",
@@ -81,6 +84,7 @@ _HOMES = {
     "check_backend": "genrebench.testing:check_backend",
     "compare": "genrebench.parity:compare_backends",
     "genre_cnn": "genrebench.network.genre_cnn:genre_cnn",
+    "keep_freed_memory": "genrebench.system.memory:keep_freed_memory",
     "list_backends": "genrebench.backend.registry:list_backends",
     "load": "genrebench.model.model:Model.load",
     "load_dataset": "genrebench.data.dataset:load_dataset",

@@ -22,7 +22,19 @@ def keep_freed_memory() -> bool:
 
     By default every large array is mapped anew and paged in, page by page: for the outputs of a network's first layers
     that takes about as long as their arithmetic, for spectra a quarter of it. Memory already in use is not touched, so
-    this works at any time, but best before the first large array. Elsewhere than on glibc nothing is done.
+    this works at any time, but best before the first large array. The commands of genrebench do it for themselves; the
+    library leaves the choice to the program, since it is about the whole process.
+
+    Returns
+    -------
+    bool
+        Whether it was done: not elsewhere than on glibc, nor with ``GENREBENCH_KEEP_MEMORY=0``.
+
+    Examples
+    --------
+    >>> import genrebench as gb
+    >>> gb.keep_freed_memory() in (True, False)
+    True
     """
     if platform.libc_ver()[0] != "glibc" or os.environ.get(SWITCH) == "0":
         return False
