@@ -12,7 +12,8 @@ import click
 
 from genrebench.cli.options import COUNT, PATH, Word, examples
 from genrebench.errors import AudioError
-from genrebench.model.model import Model, newest_model
+from genrebench.model.model import Model
+from genrebench.model.newest import newest_model
 from genrebench.model.prediction import Prediction
 from genrebench.system.files import escaped
 

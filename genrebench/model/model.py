@@ -1,6 +1,5 @@
 """A trained model: read from its folder, used on recordings by any backend, saved."""
 
-import contextlib
 import dataclasses
 import functools
 from collections.abc import Generator, Iterable, Iterator
@@ -340,22 +339,3 @@ class Model:
                 else:
                     yield Prediction.of_segments(path, np.concatenate(segments), self.genres)
                     segments = []
-
-
-def newest_model(results: StrPath) -> Path:
-    """Find the newest run in a folder that can take recordings; broken ones do not count.
-
-    Raises
-    ------
-    ModelError
-        If there is none.
-    """
-    created = {}
-    for path in Path(results).glob(f"*/{MODEL_FILE}"):
-        with contextlib.suppress(ModelError):
-            created[path.parent] = str(read_document(path.parent).get("created", ""))
-    for folder in sorted(created, key=lambda folder: (created[folder], folder.name), reverse=True):
-        with contextlib.suppress(ModelError):
-            if Model.load(folder).mel is not None:
-                return folder
-    raise ModelError("expected a trained model, found none; run genrebench train, or give --model", path=results)

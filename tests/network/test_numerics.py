@@ -44,6 +44,7 @@ def test_the_loss_works_on_logits() -> None:
     logits[:, 3] = 50
     assert cross_entropy(logits, np.array([3, 3])) == pytest.approx(0, abs=1e-12)
     assert cross_entropy(logits, np.array([3, 4])) == pytest.approx(50)
+    assert cross_entropy(np.zeros((1, 10)), np.array([0])) == pytest.approx(np.log(10))
 
 
 def test_the_gradient_of_the_loss_equals_central_differences() -> None:

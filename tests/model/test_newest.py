@@ -1,0 +1,25 @@
+"""The model that is taken where none is named."""
+
+from pathlib import Path
+
+import pytest
+
+from genrebench.errors import ModelError
+from genrebench.model.newest import newest_model
+from tests.model.test_storage import edit, save_model
+
+
+def test_the_newest_model_is_the_one_trained_last(tmp_path: Path) -> None:
+    """By the time in model.json, which a copy does not change; broken and unfinished neighbors do not count."""
+    save_model(tmp_path / "b", created="2026-02-02")
+    save_model(tmp_path / "a", created="2026-02-03")
+    save_model(tmp_path / "c", created="2026-02-01")
+    (save_model(tmp_path / "d", created="2026-03-01") / "model.json").write_text("{")
+    (save_model(tmp_path / "e", created="2026-03-01") / "weights.safetensors").unlink()
+    deep = save_model(tmp_path / "f", created="2026-03-01")
+    (deep / "model.json").write_text("[" * 100_000)
+    deaf = save_model(tmp_path / "g", created="2026-03-01")
+    edit(lambda document: document.update(mel=None, mel_fingerprint=None))(deaf)
+    assert newest_model(tmp_path) == tmp_path / "a"
+    with pytest.raises(ModelError, match="expected a trained model, found none"):
+        newest_model(tmp_path / "nowhere")
