@@ -6,6 +6,7 @@ a pipe that nothing is written to: however the parent dies, the pipe ends then, 
 ``PYTHONPATH`` is honored.
 """
 
+import contextlib
 import os
 import queue
 import signal
@@ -221,10 +222,11 @@ class _Running:
     def kill(self) -> None:
         """Kill the process with all it started, unless it has ended."""
         if not self._ended.is_set():
-            if hasattr(os, "killpg"):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            else:
-                self._process.kill()
+            with contextlib.suppress(ProcessLookupError):  # it may have ended a moment ago
+                if hasattr(os, "killpg"):
+                    os.killpg(self._process.pid, signal.SIGKILL)
+                else:
+                    self._process.kill()
         self._waiter.join()
 
 

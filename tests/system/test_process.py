@@ -161,3 +161,20 @@ def test_no_module_is_taken_from_the_current_folder(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
     command = [sys.executable, "-c", "import numpy, named; print(numpy.pi)"]
     assert run_process(command, timeout=60).stdout.startswith("3.14")
+
+
+def test_a_process_that_has_just_ended_is_not_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between its end and the notice of it there is nothing left to kill, which is no error."""
+    kill = os.killpg
+    attempts = []
+
+    def gone(*arguments: int) -> None:
+        """Find no such process."""
+        kill(*arguments)
+        attempts.append(arguments)
+        raise ProcessLookupError
+
+    monkeypatch.setattr(os, "killpg", gone)
+    with start_process([sys.executable, "-c", "input()"], timeout=60):
+        pass
+    assert len(attempts) == 1
