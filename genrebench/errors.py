@@ -18,6 +18,42 @@ Each message is one line that names the file or key, what was expected, what was
 
 import os
 import pathlib
+import reprlib
+
+# Longer messages are cut: nobody reads them, and what was given may have a million characters.
+_LONGEST_MESSAGE = 1000
+_QUOTE = reprlib.Repr()
+_QUOTE.maxlevel, _QUOTE.maxlist, _QUOTE.maxtuple, _QUOTE.maxdict = 3, 8, 8, 8
+_QUOTE.maxstring = _QUOTE.maxlong = _QUOTE.maxother = 80
+
+
+def shown(value: object) -> str:
+    """Quote what was received, for a message.
+
+    Parameters
+    ----------
+    value : object
+        Anything, of any size.
+
+    Returns
+    -------
+    str
+        Its `repr` on one line, cut in the middle if it is long.
+
+    Examples
+    --------
+    >>> shown([1, "a"]), len(shown("a" * 10**6))
+    ("[1, 'a']", 80)
+    """
+    try:
+        return _cut(escaped(_QUOTE.repr(value)), 200)
+    except ValueError:  # Python writes no numbers of more than 4,300 digits
+        return "a number of thousands of digits"
+
+
+def _cut(text: str, longest: int) -> str:
+    """Leave out the middle of what is too long."""
+    return text if len(text) <= longest else f"{text[: longest * 3 // 4]} ... {text[-longest // 5 :]}"
 
 
 def escaped(path: str | os.PathLike[str]) -> str:
@@ -63,6 +99,7 @@ class GenrebenchError(Exception):
 
     def __init__(self, message: str, *, path: str | os.PathLike[str] | None = None) -> None:
         """Keep the path, and put it in front of the message."""
+        message = _cut(message, _LONGEST_MESSAGE)
         super().__init__(message if path is None else f"{escaped(path)}: {message}")
         self.path = None if path is None else pathlib.Path(path)
 

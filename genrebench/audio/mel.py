@@ -9,17 +9,18 @@ import functools
 import hashlib
 import json
 import warnings
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from genrebench.audio.decode import SAMPLE_RATES, cut_segments
 from genrebench.errors import AudioError, ConfigError
 from genrebench.system.files import StrPath
-from genrebench.system.validation import fields_of, settings
+from genrebench.system.validation import Checked
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -36,8 +37,8 @@ MIN_POWER = 1e-10
 SILENCE = 2.0**-15
 
 
-@settings
-class MelConfig:
+@dataclass(frozen=True)
+class MelConfig(Checked):
     """How a recording is cut into segments, and how each becomes a Mel spectrogram.
 
     The defaults cut GTZAN's tracks of 30 seconds into ten segments of 128 Mel bands and 130 frames each.
@@ -74,11 +75,13 @@ class MelConfig:
     genrebench.errors.ConfigError: n_mels: expected a positive whole number, received 0
     """
 
+    subject: ClassVar[str] = "Mel settings"
+
     sample_rate: int = Field(default=22050, ge=SAMPLE_RATES[0], le=SAMPLE_RATES[1])
-    n_fft: int = Field(default=2048, gt=0)
+    n_fft: int = Field(default=2048, gt=0, le=2**20)
     hop_length: int = Field(default=512, gt=0)
-    n_mels: int = Field(default=128, gt=0)
-    segments: int = Field(default=10, gt=0)
+    n_mels: int = Field(default=128, gt=0, le=2**16)
+    segments: int = Field(default=10, gt=0, le=2**31)
     track_duration: float = Field(default=30.0, gt=0, le=86_400)
 
     def __post_init__(self) -> None:
@@ -113,27 +116,6 @@ class MelConfig:
         """
         content = json.dumps([DEFINITION, dataclasses.asdict(self)], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Self:
-        """Build settings from their JSON, in which nothing may be left to defaults.
-
-        Parameters
-        ----------
-        document : mapping
-            One value for each setting.
-
-        Returns
-        -------
-        MelConfig
-            The settings.
-
-        Raises
-        ------
-        ConfigError
-            If a key is missing or unknown, or a value is wrong.
-        """
-        return cls(**fields_of(document, cls, "Mel settings"))
 
 
 DEFAULT = MelConfig()

@@ -1,18 +1,18 @@
 """The shift and scale that standardize spectrograms."""
 
-from collections.abc import Mapping
-from typing import Any, Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
+from pydantic.dataclasses import dataclass
 
-from genrebench.errors import ConfigError, DatasetError
-from genrebench.system.validation import fields_of, settings
+from genrebench.errors import DatasetError
+from genrebench.system.validation import Checked
 
 
-@settings
-class Standardizer:
+@dataclass(frozen=True)
+class Standardizer(Checked):
     """Shift and scale that give the training spectrograms mean 0 and deviation 1.
 
     Attributes
@@ -27,6 +27,8 @@ class Standardizer:
     ConfigError
         If they are not finite numbers, or the deviation is not positive.
     """
+
+    subject: ClassVar[str] = "standardizer"
 
     mean: float
     std: float = Field(gt=0)
@@ -52,21 +54,6 @@ class Standardizer:
         if variance == 0:
             raise DatasetError(f"expected spectrograms that differ, received the value {mean:g} everywhere")
         return cls(mean, float(np.sqrt(variance)))
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Self:
-        """Build a standardizer from its JSON.
-
-        Raises
-        ------
-        ConfigError
-            If a key is missing or unknown, or a value is wrong.
-        """
-        values = fields_of(document, cls, "standardizer")
-        try:
-            return cls(**values)
-        except ConfigError as error:
-            raise ConfigError(f"standardizer: {error}") from error
 
     def apply(
         self, spectrograms: NDArray[np.float32], *, out: NDArray[np.float32] | None = None

@@ -90,7 +90,7 @@ def preprocess_parts(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, 
     from genrebench.audio.decode import cut_segments
     from genrebench.audio.mel import MelConfig, mel_spectrogram
     from genrebench.audio.recordings import dataset_recordings
-    from genrebench.system.files import npz_bytes
+    from genrebench.system.arrays import npz_bytes
 
     config, folder, tracks = MelConfig(), Path(options["output"]), options["tracks"]
     folder.mkdir(parents=True)

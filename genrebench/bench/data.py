@@ -20,7 +20,8 @@ from genrebench.model.model import Model
 from genrebench.network.architecture import Architecture
 from genrebench.network.genre_cnn import genre_cnn
 from genrebench.network.load import load_architecture
-from genrebench.system.files import escaped, npz_bytes
+from genrebench.system.arrays import npz_bytes
+from genrebench.system.files import escaped
 
 # Four fifths of the segments, which train, are eight batches of 64.
 SEGMENTS, TRACKS = 640, 600

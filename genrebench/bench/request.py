@@ -1,15 +1,19 @@
 """What a benchmark is asked for; the command line reads its defaults here."""
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal, get_args
 
-from genrebench.errors import ConfigError
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
-SUITES = ("training", "preprocess", "inference", "startup")
+from genrebench.system.validation import Checked, from_list
+
+Suite = Literal["training", "preprocess", "inference", "startup"]
+SUITES: tuple[Suite, ...] = get_args(Suite)
 
 
 @dataclass(frozen=True)
-class BenchRequest:
+class BenchRequest(Checked):
     """What is measured, and with what.
 
     Attributes
@@ -28,16 +32,9 @@ class BenchRequest:
         How often each candidate runs.
     """
 
-    suites: tuple[str, ...] = SUITES
-    backends: tuple[str, ...] = ()
+    suites: Annotated[tuple[Suite, ...], from_list] = SUITES
+    backends: Annotated[tuple[str, ...], from_list] = ()
     dataset: Path | None = None
     architecture: Path | None = None
     device: str = "cpu"
-    rounds: int = 3
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be measured."""
-        unknown = [suite for suite in self.suites if suite not in SUITES]
-        if unknown or self.rounds < 1:
-            received = unknown[0] if unknown else f"{self.rounds} rounds"
-            raise ConfigError(f"expected suites of {', '.join(SUITES)} and at least one round, received {received}")
+    rounds: Annotated[int, Field(ge=1, le=10**6)] = 3

@@ -66,7 +66,7 @@ def bench(context: click.Context, /, *, suite: str, output: Path, **options: Any
     from genrebench.report.terminal import show
 
     check_output(output)
-    request = BenchRequest(suites=SUITES if suite == "all" else (suite,), **options)
+    request = BenchRequest(suites=SUITES if suite == "all" else (suite,), **options)  # type: ignore[arg-type]
     command = typed_command(context, without={"output"})
     console = Console()
     with console.status("starting") as status:

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from genrebench.audio.mel import MelConfig
 from genrebench.data.manifest import read_manifest
 from genrebench.errors import DatasetError
-from genrebench.system.files import StrPath, escaped, read_npz
+from genrebench.system.arrays import read_npz
+from genrebench.system.files import StrPath, escaped
+from genrebench.system.memory import require_memory
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,12 @@ def load_dataset(path: StrPath) -> Dataset:
     count = sum(map(len, files.values()))
     first_path = next(iter(files.values()))[0]
     first = _read_segment(first_path)
+    try:
+        require_memory(count * first.nbytes)
+    except MemoryError as error:
+        raise DatasetError(
+            f"expected a tree that fits into memory; {error}; use fewer recordings", path=tree
+        ) from error
     spectrograms = np.empty((count, *first.shape), dtype=np.float32)
     labels = np.empty(count, dtype=np.int64)
     tracks = []

@@ -27,7 +27,8 @@ from genrebench.audio.recordings import Recording, dataset_recordings
 from genrebench.data.executor import Executor, LocalProcesses
 from genrebench.data.manifest import Manifest, Track, manifest_path, read_manifest, write_manifest
 from genrebench.errors import AudioError, DatasetError
-from genrebench.system.files import StrPath, escaped, npz_bytes
+from genrebench.system.arrays import npz_bytes
+from genrebench.system.files import StrPath, escaped
 from genrebench.system.memory import keep_freed_memory
 
 _SECONDS_BETWEEN_MANIFESTS = 2.0

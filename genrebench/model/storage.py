@@ -8,19 +8,23 @@ metrics. ``weights.safetensors`` holds the canonical weights of the epoch that d
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors.numpy import save
 
-from genrebench.errors import ConfigError, ModelError
+from genrebench.errors import ConfigError, ModelError, shown
 from genrebench.network.architecture import Architecture
 from genrebench.network.types import Weights
-from genrebench.system.files import read_json, write_atomically, write_json
+from genrebench.system.arrays import tensors_of
+from genrebench.system.files import read_file, read_json, write_atomically, write_json
 from genrebench.system.files import sha256 as hashed
 
 MODEL_FORMAT = 1
 MODEL_FILE = "model.json"
 WEIGHTS_FILE = "weights.safetensors"
 LAST_WEIGHTS_FILE = "weights_last.safetensors"
+# The longest model.json is that of a deep network, some 100 kB.
+_MAX_DOCUMENT_BYTES = 4 * 2**20
+# Names, shapes and offsets in front of the weights, which are float64 at most.
+_HEADER_BYTES = 2**20
 
 
 def save_weights(path: Path, weights: Weights) -> str:
@@ -45,16 +49,17 @@ def read_weights(path: Path, architecture: Architecture, *, sha256: str | None) 
     ModelError
         If the file cannot be read, is damaged, or holds other weights.
     """
+    largest = _HEADER_BYTES + architecture.parameters * 8
+    content = read_file(path, expected="the weights", error=ModelError, max_bytes=largest)
+    weights = tensors_of(content, path=path, expected="the weights", error=ModelError)
     try:
-        content = path.read_bytes()
-        weights = load(content)
         architecture.check_weights(weights)
-    except OSError as error:
-        raise ModelError(f"expected the weights, cannot be read ({error.strerror})", path=path) from error
     except ConfigError as error:
         raise ModelError(f"{error}; it does not belong to the {MODEL_FILE} beside it", path=path) from error
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"expected safetensors, received a damaged file ({error})", path=path) from error
+    try:
+        architecture.check_meaning(weights)
+    except ConfigError as error:
+        raise ModelError(f"{error}; the model is damaged, restore it or train again", path=path) from error
     if sha256 is not None and hashed([content]) != sha256:
         raise ModelError(
             f"expected the weights that {MODEL_FILE} was written for (SHA-256 {str(sha256)[:12]}...), received others; "
@@ -72,8 +77,10 @@ def save_document(folder: Path, document: dict[str, Any]) -> None:
 def read_document(folder: Path) -> dict[str, Any]:
     """Read ``model.json``; one that is missing, not JSON, or of another format is a `ModelError`."""
     path = folder / MODEL_FILE
-    document = read_json(path, expected="a model that genrebench train saved", error=ModelError)
+    document = read_json(
+        path, expected="a model that genrebench train saved", error=ModelError, max_bytes=_MAX_DOCUMENT_BYTES
+    )
     if not isinstance(document, dict) or document.get("format") != MODEL_FORMAT:
         received = document.get("format") if isinstance(document, dict) else document
-        raise ModelError(f"expected format {MODEL_FORMAT}, received {received!r}", path=path)
+        raise ModelError(f"expected format {MODEL_FORMAT}, received {shown(received)}", path=path)
     return document

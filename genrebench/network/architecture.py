@@ -12,19 +12,20 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field, InstanceOf, Strict
+from pydantic import BeforeValidator, Field, InstanceOf
 from pydantic.dataclasses import dataclass
 
 from genrebench.errors import ConfigError
-from genrebench.network.fields import Checked, Count, from_list
+from genrebench.network.fields import MAX_VALUES, Count
 from genrebench.network.layers import Dropout, Flatten, Layer, WeightSpec
 from genrebench.network.layers.base import layer_from_json
 from genrebench.network.types import Shape, Weights
-from genrebench.system.validation import fields_of
+from genrebench.system.memory import require_memory
+from genrebench.system.validation import Checked, from_list
 
 # What nodes read that are given the network's own input; no layer can bear this name.
 INPUT = "/input"
@@ -116,12 +117,13 @@ class Architecture(Checked):
     True
     """
 
+    subject: ClassVar[str] = "architecture"
+
     input_shape: Annotated[
-        tuple[Count, Count, Count], Strict(), from_list, Field(description="an input shape (height, width, channels)")
+        tuple[Count, Count, Count], from_list, Field(description="an input shape (height, width, channels)")
     ]
     layers: Annotated[
         tuple[Annotated[InstanceOf[Layer], BeforeValidator(layer_from_json)], ...],
-        Strict(),
         from_list,
         Field(description="a list of at least one layer", min_length=1),
     ]
@@ -130,7 +132,12 @@ class Architecture(Checked):
     def __post_init__(self) -> None:
         """Number the layers and check that each fits the one before."""
         object.__setattr__(self, "layers", _named(self.layers))
-        output = self.walk()[-1].output_shape
+        nodes = self.walk()
+        for node in nodes:
+            size = max(node.parameters, math.prod(node.output_shape))
+            if size > MAX_VALUES:
+                raise ConfigError(f"{node.name}: expected at most 2^40 values, received a layer of {size:.1e}")
+        output = nodes[-1].output_shape
         if len(output) != 1:
             raise ConfigError(f"expected the network to end in one axis of logits, received shape {output}")
 
@@ -144,6 +151,11 @@ class Architecture(Checked):
             Number of classes.
         """
         return self.walk()[-1].output_shape[0]
+
+    @property
+    def parameters(self) -> int:
+        """Count the values in all weights."""
+        return sum(node.parameters for node in self.walk())
 
     def walk(self) -> tuple[Node, ...]:
         """List the layers in their places, each after those that it reads.
@@ -255,7 +267,16 @@ class Architecture(Checked):
         -------
         dict of str to ndarray of float32
             Canonical weights.
+
+        Raises
+        ------
+        ConfigError
+            If there is not the memory for them.
         """
+        try:
+            require_memory(4 * self.parameters)
+        except MemoryError as error:
+            raise ConfigError(f"expected a network that fits into memory; {error}; use smaller layers") from error
         weights = {}
         for index, (name, spec) in enumerate(self.weight_specs().items()):
             weights[name] = spec.initial(np.random.default_rng([seed, index])).astype(np.float32)
@@ -285,6 +306,22 @@ class Architecture(Checked):
         for name, spec in specs.items():
             spec.check(name, weights[name])
 
+    def check_meaning(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Refuse weights that no training leaves: enormous ones, and variances below 0, or of 0 without an epsilon.
+
+        Parameters
+        ----------
+        weights : mapping of str to ndarray
+            Canonical weights that `check_weights` took.
+
+        Raises
+        ------
+        ConfigError
+            If there are such; the message names the tensor.
+        """
+        for name, spec in self.weight_specs().items():
+            spec.check_meaning(name, weights[name])
+
     def to_json(self) -> dict[str, Any]:
         """Describe the architecture in plain JSON types.
 
@@ -297,27 +334,6 @@ class Architecture(Checked):
         return json.loads(  # type: ignore[no-any-return]  # tuples become lists, as they will be when read
             json.dumps({"input_shape": self.input_shape, "layers": layers, "prediction": self.prediction})
         )
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "Architecture":
-        """Build an architecture from what `to_json` wrote.
-
-        Parameters
-        ----------
-        document : mapping
-            Parsed JSON.
-
-        Returns
-        -------
-        Architecture
-            The architecture.
-
-        Raises
-        ------
-        ConfigError
-            If a key is missing or unknown, or a layer's parameters are wrong.
-        """
-        return cls(**fields_of(document, cls, "architecture"))
 
     def fingerprint(self) -> str:
         """Hash the architecture.

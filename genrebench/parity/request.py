@@ -1,20 +1,25 @@
 """What a comparison can be asked for, and the defaults; light, since help texts read these."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import field
+from typing import TYPE_CHECKING, Annotated, Any
 
-from genrebench.errors import ConfigError
-from genrebench.system.files import StrPath
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from genrebench.system.validation import Checked, Text, from_list
 
 if TYPE_CHECKING:
     from genrebench.model.model import Model
     from genrebench.network.architecture import Architecture
     from genrebench.network.types import Array
+    from genrebench.system.files import StrPath
+else:  # checked where they are read
+    Architecture = Array = Model = StrPath = Any
 
 
 @dataclass(frozen=True, kw_only=True)
-class ParityRequest:
+class ParityRequest(Checked):
     """What is compared, and on what; `genrebench.parity.compare_backends` explains it.
 
     `command` is what was asked, as one would type it.
@@ -22,20 +27,14 @@ class ParityRequest:
 
     backends: tuple[str, ...] = ("torch", "keras")
     reference: str = "numpy"
-    model: "StrPath | Model | None" = None
-    architecture: "StrPath | Architecture | None" = None
-    input_shape: tuple[int, int] | None = None
-    weights: "Mapping[str, Array] | None" = None
+    model: StrPath | Model | None = None
+    architecture: StrPath | Architecture | None = None
+    input_shape: Annotated[tuple[int, int] | None, from_list] = None
+    weights: Mapping[str, Array] | None = None
     data: StrPath | None = None
-    steps: int = 12
-    batch_size: int = 4
-    seed: int = 0
-    threads: int = 1
+    steps: Annotated[int, Field(ge=1, le=10**6)] = 12
+    batch_size: Annotated[int, Field(ge=2, le=10**6)] = 4
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    threads: Annotated[int, Field(ge=1, le=10**6)] = 1
     pythons: Mapping[str, StrPath] = field(default_factory=dict)
-    command: str = "genrebench.compare"
-
-    def __post_init__(self) -> None:
-        """Refuse numbers with which nothing can be compared."""
-        for name, least in (("steps", 1), ("batch_size", 2), ("seed", 0), ("threads", 1)):
-            if (value := getattr(self, name)) < least:
-                raise ConfigError(f"{name}: expected a whole number of at least {least}, received {value!r}")
+    command: Text = "genrebench.compare"

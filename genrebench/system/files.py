@@ -1,48 +1,141 @@
-"""Files that are whole or absent: atomic writes, careful reading of ``.npz``, hashes."""
+"""Files that are whole or absent, and the one way in which files are read: no file is trusted."""
 
+import codecs
 import hashlib
 import json
+import math
 import os
-import zipfile
+import secrets
+import stat
+import tomllib
 from collections.abc import Iterable
-from io import BytesIO
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from numpy.lib import format as npy_format
-from numpy.typing import NDArray
-
-from genrebench.errors import DatasetError, GenrebenchError
+from genrebench.errors import GenrebenchError
 from genrebench.errors import escaped as escaped  # of use wherever files are
+from genrebench.system.memory import require_memory
 
 StrPath = str | os.PathLike[str]
 
-# Far above any spectrogram segment; an archive that claims more is refused before anything is unpacked.
-MAX_ARRAY_BYTES = 256 * 2**20
 # The largest document of ours, a parity report of a deep network, is some 10 MB.
 MAX_JSON_BYTES = 64 * 2**20
+# What a person writes.
+MAX_TOML_BYTES = 2**20
+# Documents of ours are some ten levels deep; whatever goes through a document may call itself for each level.
+_MAX_DEPTH = 64
+# Python's dictionaries and lists take up to so much for each of a document's values.
+_BYTES_PER_VALUE = 256
+# Digits of a whole number; a time in nanoseconds has 19.
+_MAX_DIGITS = 40
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+# Longer marks first: that of UTF-32 begins with that of UTF-16.
+_MARKS = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file, whose folder exists, so that a reader sees the old content or the new, never a part."""
-    # The process number keeps writers apart; a name of its own, unlike tempfile's, gets the usual permissions.
-    unfinished = path.parent / f".{os.getpid()}.{path.name[:100]}.part"
+def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Write a file, whose folder exists, so that a reader sees the old content or the new, never a part.
+
+    Parameters
+    ----------
+    durable : bool
+        Whether it is on the disk, not only in the system's memory, before it takes its place: after a power cut the
+        file is whole, too. That takes some milliseconds, too many for what is written every few seconds.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; its ``filename`` is `path`.
+    """
+    # The name depends on nothing that may be long, and a name of ours, unlike tempfile's, gets the usual permissions.
+    unfinished = path.parent / f".{os.getpid()}-{secrets.token_hex(4)}.part"
     try:
-        unfinished.write_bytes(content)
+        with unfinished.open("xb") as file:
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         unfinished.replace(path)
+        if durable:
+            sync_folder(path.parent)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):  # a disk that went away takes the rest along
+            unfinished.unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror, str(path)) from error
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
 
 
-def write_json(path: Path, document: Any) -> None:
+def sync_folder(folder: Path) -> None:
+    """Put the names of a folder's files on the disk; without effect where systems offer no such thing."""
+    with suppress(PermissionError):  # Windows opens no folders, and others only what may be listed
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def write_json(path: Path, document: Any, *, durable: bool = True) -> None:
     """Write plain JSON types atomically, indented, with a final newline; NaN is refused, since it is not JSON."""
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     # File names may hold bytes that are no UTF-8; JSON writes them as \udc.. and reads them back.
-    write_atomically(path, text.encode(errors="backslashreplace"))
+    write_atomically(path, text.encode(errors="backslashreplace"), durable=durable)
+
+
+def read_file(path: Path, *, expected: str, error: type[GenrebenchError], max_bytes: int) -> bytes:
+    """Read a file without trusting it.
+
+    Pipes and devices are refused, since they may never end; so are files that are larger than they can be, before
+    anything is read.
+
+    Parameters
+    ----------
+    expected : str
+        What it should be, for the message: ``a parity report``.
+
+    Raises
+    ------
+    GenrebenchError
+        Of the given type, if it cannot be read; the message names it.
+    """
+    try:
+        _require_regular(path.stat(), path, expected, error)  # before it is opened: opening a device may do something
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            _require_regular(status, path, expected, error)
+            content = b"" if status.st_size > max_bytes else file.read(max_bytes + 1)
+    except OSError as problem:
+        raise error(f"expected {expected}, cannot be read ({problem.strerror})", path=path) from problem
+    except ValueError as problem:
+        raise error(f"expected {expected}, cannot be read ({problem})", path=path) from problem
+    size = max(status.st_size, len(content))
+    if size > max_bytes:
+        received = f"{size / 2**20:,.0f} MiB" if size > 2 * max_bytes else f"{size:,} bytes"
+        limit = f"{max_bytes / 2**20:,.0f} MiB" if max_bytes >= 2**20 else f"{max_bytes:,} bytes"
+        raise error(f"expected {expected} of at most {limit}, received {received}", path=path)
+    return content
+
+
+def _require_regular(status: os.stat_result, path: Path, expected: str, error: type[GenrebenchError]) -> None:
+    """Refuse what is no plain file."""
+    kind = next((name for is_kind, name in _KINDS if is_kind(status.st_mode)), None)
+    if kind is not None:
+        raise error(f"expected {expected}, received {kind}", path=path)
 
 
 def read_json(path: Path, *, expected: str, error: type[GenrebenchError], max_bytes: int = MAX_JSON_BYTES) -> Any:
@@ -56,34 +149,99 @@ def read_json(path: Path, *, expected: str, error: type[GenrebenchError], max_by
     Returns
     -------
     object
-        Plain JSON types; NaN, infinities and repeated keys are refused.
+        Plain JSON types; NaN, infinities, repeated keys, deep nesting and other encodings than UTF-8 are refused.
 
     Raises
     ------
     GenrebenchError
         Of the given type, if the file cannot be read or is no such JSON; the message names it.
     """
+    content = read_file(path, expected=expected, error=error, max_bytes=max_bytes)
     try:
-        if path.exists() and not path.is_file():
-            raise error(f"expected {expected}, received something that is no file", path=path)
-        with path.open("rb") as file:
-            content = file.read(max_bytes + 1)
-    except OSError as problem:
-        raise error(f"expected {expected}, cannot be read ({problem.strerror})", path=path) from problem
-    if len(content) > max_bytes:
-        raise error(f"expected {expected} of at most {max_bytes // 2**20} MiB, received a larger file", path=path)
-    try:
-        return json.loads(content, object_pairs_hook=_without_repeats, parse_constant=_refuse_constant)
+        return parse_json(content)
     except (ValueError, RecursionError) as problem:
-        raise error(f"expected the JSON of {expected} ({problem})", path=path) from problem
+        raise error(f"expected the JSON of {expected} ({_reason(problem)})", path=path) from problem
+    except MemoryError as problem:
+        raise error(f"expected {expected} that fits into memory; {problem}", path=path) from problem
+
+
+def read_toml(path: Path, *, expected: str, error: type[GenrebenchError]) -> dict[str, Any]:
+    """Read a TOML document without trusting the file.
+
+    Raises
+    ------
+    GenrebenchError
+        Of the given type, if the file cannot be read or is no TOML; the message names it.
+    """
+    content = read_file(path, expected=expected, error=error, max_bytes=MAX_TOML_BYTES)
+    try:
+        document = tomllib.loads(_decode(content))
+        _check_depth(document)
+    except (ValueError, RecursionError) as problem:
+        hint = "; write paths with /, or in single quotes" if b"\\" in content else ""
+        raise error(f"expected the TOML of {expected} ({_reason(problem)}){hint}", path=path) from problem
+    return document
+
+
+def parse_json(content: bytes) -> Any:
+    """Parse a JSON document, as `read_json` does.
+
+    Raises
+    ------
+    ValueError, RecursionError, MemoryError
+        If it is none, or takes more memory than there is.
+    """
+    values = content.count(b",") + content.count(b"[") + content.count(b"{")
+    require_memory(len(content) + values * _BYTES_PER_VALUE)
+    document = json.loads(
+        _decode(content),
+        object_pairs_hook=_without_repeats,
+        parse_constant=_refuse_constant,
+        parse_float=_finite,
+        parse_int=_whole,
+    )
+    _check_depth(document)
+    return document
+
+
+def _decode(content: bytes) -> str:
+    """Decode UTF-8, with a byte-order mark or without; name what else it is."""
+    for mark, name in _MARKS.items():
+        if content.startswith(mark):
+            raise ValueError(f"received {name}; save it as UTF-8")
+    try:
+        text = content.removeprefix(codecs.BOM_UTF8).decode()
+    except UnicodeDecodeError as problem:
+        line = content.count(b"\n", 0, problem.start) + 1
+        raise ValueError(f"byte 0x{content[problem.start]:02x} in line {line} is no UTF-8; save it as UTF-8") from None
+    if "\0" in text:
+        raise ValueError("received zero bytes, as UTF-16 and binary files have them; save it as UTF-8")
+    return text
+
+
+def _check_depth(document: Any) -> None:
+    """Refuse a document that is nested deeper than any of ours."""
+    level = [document]
+    for _ in range(_MAX_DEPTH):
+        children = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [child for each in children for child in each if isinstance(child, dict | list)]
+        if not level:
+            return
+    raise RecursionError
+
+
+def _reason(problem: Exception) -> str:
+    """Say why a document cannot be read."""
+    return f"nested more than {_MAX_DEPTH} deep" if isinstance(problem, RecursionError) else str(problem)
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Make an object, in which no key may stand twice."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        repeated = next(key for index, (key, _) in enumerate(pairs) if key in dict(pairs[:index]))
-        raise ValueError(f"the key {repeated!r} stands twice")
+        seen: set[str] = set()
+        repeated = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"the key {repeated[:80]!r} stands twice")
     return found
 
 
@@ -92,52 +250,19 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
 
 
-def npz_bytes(key: str, array: NDArray[Any]) -> bytes:
-    """Pack an array as a compressed ``.npz``; equal arrays give equal bytes."""
-    buffer = BytesIO()
-    # The digits of measured floats hardly shrink: higher levels take a third longer and save half a percent.
-    with (
-        zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
-        archive.open(f"{key}.npy", "w") as member,
-    ):
-        npy_format.write_array(member, array, allow_pickle=False)
-    return buffer.getvalue()
+def _finite(text: str) -> float:
+    """Read a number; JSON's may be larger than floats can be."""
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"the number {text[:80]} is beyond float64")
+    return value
 
 
-def read_npz(path: Path, key: str) -> NDArray[Any]:
-    """Read one numeric array of an ``.npz`` without trusting the file.
-
-    The archive may come from anywhere: nothing is unpickled, and neither the size that the archive claims nor the
-    size that the array's own header claims is believed before it is checked.
-
-    Raises
-    ------
-    DatasetError
-        If the file is not such an archive, lacks the key, or claims more than `MAX_ARRAY_BYTES`.
-    """
-    if path.exists() and not path.is_file():
-        raise DatasetError("expected a file, received something else; remove it", path=path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if f"{key}.npy" not in archive.namelist():
-                found = ", ".join(name.removesuffix(".npy") for name in archive.namelist()) or "nothing"
-                raise DatasetError(f"expected an array under the key {key!r}, found {escaped(found)}", path=path)
-            member = archive.getinfo(f"{key}.npy")
-            if member.file_size > MAX_ARRAY_BYTES:
-                raise DatasetError(
-                    f"expected a spectrogram of at most {MAX_ARRAY_BYTES // 2**20} MiB, "
-                    f"the file claims {member.file_size // 2**20} MiB; remove it",
-                    path=path,
-                )
-            content = archive.read(member)
-        array: NDArray[Any] = npy_format.read_array(BytesIO(content), allow_pickle=False)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError, MemoryError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise DatasetError(f"cannot be read ({error.strerror})", path=path) from error
-        raise DatasetError(f"expected a NumPy .npz file ({error}); remove it or preprocess again", path=path) from error
-    if array.dtype.kind not in "fiu":
-        raise DatasetError(f"expected numbers under {key!r}, received dtype {array.dtype}", path=path)
-    return array
+def _whole(text: str) -> int:
+    """Read a whole number."""
+    if len(text) > _MAX_DIGITS:
+        raise ValueError(f"a number of {len(text)} digits")
+    return int(text)
 
 
 def sha256(chunks: Iterable[bytes]) -> str:

@@ -1,4 +1,4 @@
-"""The C library's allocator, told to keep what it is given back."""
+"""How much memory there is, was used, and is kept: by the C library's allocator, which is told to."""
 
 import ctypes
 import functools
@@ -10,6 +10,8 @@ from pathlib import Path
 # Parameters of mallopt(3), from glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 _GIB = 2**30
+# Whoever has less free is not asked.
+_ALWAYS_THERE = 64 * 2**20
 # glibc before 2.35 refuses more than half a heap's 64 MiB for arrays that are not mapped on their own.
 _MMAP_THRESHOLDS = (_GIB, 32 * 2**20)
 # Set to 0 to leave the allocator alone.
@@ -64,3 +66,71 @@ def peak_memory_bytes() -> int | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def available_memory() -> int | None:
+    """Measure the memory that this process can still have, by what the machine, its container and its limits leave.
+
+    Returns
+    -------
+    int or None
+        Bytes; None where the system does not tell.
+    """
+    found = [_machine_leaves(), _container_leaves(), _limit_leaves()]
+    return min((each for each in found if each is not None), default=None)
+
+
+def require_memory(size: int) -> None:
+    """Refuse to begin what needs more memory than there is: a system that runs out of it kills what it likes.
+
+    Parameters
+    ----------
+    size : int
+        Bytes that are about to be used.
+
+    Raises
+    ------
+    MemoryError
+        If there are not so many; the message says both.
+    """
+    if size <= _ALWAYS_THERE:
+        return
+    available = available_memory()
+    if available is not None and size > available:
+        raise MemoryError(f"{size / _GIB:,.1f} GiB are needed, {available / _GIB:,.1f} GiB are free")
+
+
+def _machine_leaves() -> int | None:
+    """Read what Linux could give away without swapping."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
+        return None
+
+
+def _container_leaves() -> int | None:
+    """Read what the control group (version 2, or 1) leaves; what it keeps of files does not count as used."""
+    for folder, limit, used in (
+        (Path("/sys/fs/cgroup"), "memory.max", "memory.current"),
+        (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes", "memory.usage_in_bytes"),
+    ):
+        try:
+            lines = (folder / "memory.stat").read_text(encoding="utf-8").splitlines()
+            cached = next((int(line.split()[1]) for line in lines if line.startswith("inactive_file ")), 0)
+            return int((folder / limit).read_text()) - int((folder / used).read_text()) + cached
+        except (OSError, ValueError):  # no such group, or the word max
+            continue
+    return None
+
+
+def _limit_leaves() -> int | None:
+    """Read what the limit of the address space leaves (``ulimit -v``)."""
+    try:
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0])
+    except (ImportError, OSError, ValueError):
+        return None
+    return None if limit == resource.RLIM_INFINITY else max(0, limit - pages * resource.getpagesize())

@@ -10,7 +10,7 @@ import pytest
 from genrebench.data.dataset import load_dataset
 from genrebench.data.manifest import manifest_path
 from genrebench.errors import DatasetError
-from genrebench.system.files import npz_bytes, read_npz
+from genrebench.system.arrays import npz_bytes, read_npz
 from tests.conftest import GENRES, SMALL
 
 

@@ -23,7 +23,7 @@ from genrebench.data.executor import LocalProcesses
 from genrebench.data.manifest import manifest_path, read_manifest
 from genrebench.data.preprocess import PreprocessReport, TrackResult, preprocess
 from genrebench.errors import ConfigError, DatasetError
-from genrebench.system.files import read_npz
+from genrebench.system.arrays import read_npz
 from tests.conftest import GENRES, SMALL, write_originals
 
 

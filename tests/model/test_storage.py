@@ -91,7 +91,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "broken json": (lambda folder: (folder / "model.json").write_text("{"), "model.json: expected the JSON of a model"),
     "other format": (edit(lambda document: document.update(format=9)), "expected format 1, received 9"),
     "no mean": (edit(lambda document: document["standardiser"].pop("mean")), r"keys \['mean', 'std'\]"),
-    "no genres": (edit(lambda document: document.pop("genres")), "found none of 'genres'"),
+    "no genres": (edit(lambda document: document.pop("genres")), "genres: expected a value, found none"),
     "two genres": (edit(lambda document: document["genres"].pop()), "genres: expected 3 names"),
     "double genre": (edit(lambda document: document.update(genres=["a", "a", "b"])), "genres: expected 3 names"),
     "other shape": (
@@ -103,7 +103,10 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         edit(lambda document: document["architecture"]["layers"][0].update(filters=16)),
         "weights.safetensors",
     ),
-    "truncated": (lambda folder: (folder / "weights.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0{}"), "damaged file"),
+    "truncated": (
+        lambda folder: (folder / "weights.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0{}"),
+        "damaged safetensors",
+    ),
     "other network": (other_weights, "expected shape.*does not belong to the model.json beside it"),
     "retrained": (retrained_weights, "expected the weights that model.json was written for"),
 }

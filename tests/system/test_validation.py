@@ -5,13 +5,14 @@ import pickle
 
 import pytest
 from pydantic import BaseModel, Field, ValidationError
+from pydantic.dataclasses import dataclass
 
 from genrebench.errors import ConfigError
-from genrebench.system.validation import explain, settings
+from genrebench.system.validation import Checked, explain
 
 
-@settings
-class Oven:
+@dataclass(frozen=True)
+class Oven(Checked):
     """Settings of an example."""
 
     degrees: int = Field(default=180, gt=0, le=300)
@@ -50,9 +51,9 @@ def test_settings_are_a_frozen_dataclass() -> None:
     assert pickle.loads(pickle.dumps(oven)) == oven
     with pytest.raises(dataclasses.FrozenInstanceError):
         oven.degrees = 3  # type: ignore[misc]
-    with pytest.raises(TypeError, match="temperature"):
+    with pytest.raises(ConfigError, match="Oven: expected only degrees, minutes, name, received temperature"):
         Oven(temperature=3)  # type: ignore[call-arg]
-    with pytest.raises(TypeError):
+    with pytest.raises(ConfigError, match="received 4"):
         Oven(1, 2, "3", 4)  # type: ignore[call-arg]
 
 

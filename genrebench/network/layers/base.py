@@ -9,11 +9,16 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from pydantic.dataclasses import dataclass
 
-from genrebench.errors import ConfigError
-from genrebench.network.fields import Checked, Word
+from genrebench.errors import ConfigError, shown
+from genrebench.network.fields import Word
 from genrebench.network.types import Array, Shape, Weights
+from genrebench.system.validation import Checked
 
 __all__ = ["LAYER_KINDS", "Forward", "Layer", "WeightSpec"]
+
+
+# Far above what training leaves; a few such factors, one layer after the other, are beyond float32.
+LARGEST_WEIGHT = 1e12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,12 +35,15 @@ class WeightSpec:
         One of ``glorot_uniform``, ``zeros`` and ``ones``.
     trainable : bool
         False for statistics that the optimizer leaves alone.
+    least : float
+        No value of a trained network is below.
     """
 
     name: str
     shape: Shape
     initializer: str
     trainable: bool = True
+    least: float = -LARGEST_WEIGHT
 
     def initial(self, rng: np.random.Generator) -> Array:
         """Draw the values that training starts from, in float64.
@@ -57,6 +65,14 @@ class WeightSpec:
             raise ConfigError(f"{name}: expected floating-point weights, received {value.dtype}")
         if not np.isfinite(value).all():
             raise ConfigError(f"{name}: expected finite weights, received NaN or infinity")
+
+    def check_meaning(self, name: str, value: Array) -> None:
+        """Refuse values that no training leaves, and that no finite answer would come from; `name` is for messages."""
+        low, high = (float(value.min()), float(value.max())) if value.size else (0.0, 0.0)
+        if low < self.least or high > LARGEST_WEIGHT:
+            raise ConfigError(
+                f"{name}: expected weights from {self.least:g} to {LARGEST_WEIGHT:g}, received {low:.3g} to {high:.3g}"
+            )
 
 
 class Forward(NamedTuple):
@@ -228,7 +244,7 @@ def layer_from_json(document: object) -> Layer:
         return document
     kind = document.get("kind") if isinstance(document, Mapping) else None
     if not isinstance(document, Mapping) or not isinstance(kind, str) or kind not in LAYER_KINDS:
-        raise ConfigError(f"expected a layer with a kind of {', '.join(LAYER_KINDS)}, received {document!r}")
+        raise ConfigError(f"expected a layer with a kind of {', '.join(LAYER_KINDS)}, received {shown(document)}")
     return LAYER_KINDS[kind](**{key: value for key, value in document.items() if key != "kind"})
 
 

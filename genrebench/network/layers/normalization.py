@@ -12,6 +12,9 @@ from genrebench.network.types import Array, Shape, Weights
 
 __all__ = ["BatchNormalization"]
 
+# The smallest variance that can be divided by without an epsilon: float32 is coarse below.
+_TINY = 1e-30
+
 
 @dataclass(frozen=True)
 class BatchNormalization(Layer):
@@ -54,7 +57,7 @@ class BatchNormalization(Layer):
             WeightSpec("gamma", channels, "ones"),
             WeightSpec("beta", channels, "zeros"),
             WeightSpec("moving_mean", channels, "zeros", trainable=False),
-            WeightSpec("moving_variance", channels, "ones", trainable=False),
+            WeightSpec("moving_variance", channels, "ones", trainable=False, least=0.0 if self.epsilon else _TINY),
         )
 
     def forward(self, x: Array, weights: Weights, *, training: bool = False, mask: Array | None = None) -> Forward:
