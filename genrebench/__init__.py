@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from genrebench.model.prediction import Prediction
     from genrebench.network.architecture import Architecture
     from genrebench.network.genre_cnn import genre_cnn
-    from genrebench.parity import compare_backends as compare
+    from genrebench.parity.run import compare_backends as compare
     from genrebench.system.memory import keep_freed_memory
     from genrebench.testing import check_backend
     from genrebench.training import train
@@ -82,7 +82,7 @@ _HOMES = {
     "Model": "genrebench.model.model:Model",
     "Prediction": "genrebench.model.prediction:Prediction",
     "check_backend": "genrebench.testing:check_backend",
-    "compare": "genrebench.parity:compare_backends",
+    "compare": "genrebench.parity.run:compare_backends",
     "genre_cnn": "genrebench.network.genre_cnn:genre_cnn",
     "keep_freed_memory": "genrebench.system.memory:keep_freed_memory",
     "list_backends": "genrebench.backend.registry:list_backends",

@@ -69,7 +69,8 @@ def padding_with_zeros(patch: Any) -> None:
 @mistake
 def no_average(patch: Any) -> None:
     """Sum where global pooling averages."""
-    patch.setattr(layers.GlobalAveragePool, "forward", lambda self, x: x.sum((2, 3)))
+    average = layers.Function(lambda x: x.sum((2, 3)))
+    patch.setitem(layers.BUILDERS, "GlobalAveragePooling2D", lambda layer, shape: average)
 
 
 # Normalization
@@ -147,9 +148,7 @@ def swapped_layers(patch: Any) -> None:
 
 def _flatten(patch: Any, *axes: int) -> None:
     """Flatten in another order."""
-    patch.setattr(
-        layers.ChannelsLastFlatten, "forward", lambda self, x: x.permute(0, *axes).flatten(1) if x.ndim == 4 else x
-    )
+    patch.setattr(layers, "flatten", lambda x: x.permute(0, *axes).flatten(1) if x.ndim == 4 else x)
 
 
 @mistake
@@ -533,5 +532,5 @@ def not_a_number(patch: Any) -> None:
 @mistake
 def unexplained(patch: Any) -> None:
     """Do something that no ledger can know."""
-    forward = layers.ChannelsLastFlatten.forward
-    patch.setattr(layers.ChannelsLastFlatten, "forward", lambda self, x: forward(self, x) * 1.000001)
+    flatten = layers.flatten
+    patch.setattr(layers, "flatten", lambda x: flatten(x) * 1.000001)

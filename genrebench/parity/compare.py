@@ -108,10 +108,7 @@ def compare_all(
     Parameters
     ----------
     tolerance : float, mapping of str to float, or None
-        Largest relative L2 error that passes, for all or by name; None for nothing. A tensor that a mapping does not
-        name is one too many.
-    cases : mapping of str to object, optional
-        What the ledger needs to explain a tensor, by name.
+        As in `compare`, for all or by name. A tensor that a mapping does not name is one too many.
     """
     return [
         compare(

@@ -37,13 +37,7 @@ class Context:
     _cases: dict[tuple[str, bool], dict[str, LayerCase | StatisticCase]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse a reference that could not compute, and numbers that prove nothing.
-
-        Raises
-        ------
-        BackendError
-            If one of its answers has an error, a tensor is missing or not finite, or a layer's output is all zeros.
-        """
+        """Refuse a reference that could not compute, and numbers that prove nothing."""
         right, architecture = self.right, self.inputs.architecture
         for each in fields(right):
             answer = getattr(right, each.name)
@@ -96,10 +90,7 @@ class Context:
     def pairs(self, pick: Callable[[Outputs], A]) -> Iterator[tuple[str, str, A, A, str]]:
         """List who is compared with whom: each backend and the reference, then the backends with each other.
 
-        Yields
-        ------
-        tuple of (str, str, Answer, Answer, str)
-            Both names, their answers, and why these cannot be compared as a whole; empty if they can.
+        Given are both names, their answers, and why these cannot be compared as a whole; empty if they can.
         """
         for backend, against in (*product(self.backends, [self.reference]), *combinations(self.backends, 2)):
             ours, theirs = pick(self.outputs[backend]), pick(self.outputs[against])
@@ -125,22 +116,15 @@ class Context:
             tolerances[name] = max(GRADIENT_TOLERANCE, CONTROL_FACTOR * effect)
         return tolerances
 
-    def trace(self, backend: str, *, training: bool) -> Trace:
-        """Look up a forward pass of a backend."""
-        return self.outputs[backend].training if training else self.outputs[backend].evaluation
-
     def cases(self, backend: str, *, training: bool) -> dict[str, LayerCase | StatisticCase]:
-        """Compute what every layer should give for the input that a backend gave it.
+        """Compute what every layer, and in training every running statistic, should be for the input it was given.
 
-        Returns
-        -------
-        dict of str to LayerCase or StatisticCase
-            By layer, and in training by running statistic, what the backend computed and what it should have; what is
-            missing, or whose input is missing or does not fit, is left out.
+        What is missing, or whose input is missing or does not fit, is left out.
         """
         found = self._cases.setdefault((backend, training), {})
         if not found:
-            trace = self.trace(backend, training=training)
+            outputs = self.outputs[backend]
+            trace = outputs.training if training else outputs.evaluation
             for node in self.inputs.architecture.walk():
                 given = self.inputs.x if node.inputs[0] == INPUT else trace.outputs.get(node.inputs[0])
                 if given is not None and np.isfinite(given).all() and node.name in trace.outputs:

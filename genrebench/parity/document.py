@@ -57,13 +57,7 @@ def stage_line(stage: Stage) -> "Line":
 
 
 def parity_document(report: Report, *, every_row: bool = False) -> Document:
-    """Arrange a report.
-
-    Parameters
-    ----------
-    every_row : bool
-        Whether to include figures and all rows of all stages, for a page, instead of the most telling ones.
-    """
+    """Arrange a report: with figures and every row of all stages, for a page, or with the most telling ones."""
     outcome = "holds" if report.passed else "does not hold"
     findings = _findings(report)
     return Document(
@@ -178,14 +172,9 @@ def _largest_error(comparison: Comparison) -> str:
 
 @dataclass(frozen=True)
 class LayerErrors:
-    """The errors of one layer of one backend.
+    """The largest errors of one layer of one backend, its running statistics included, in evaluation and in training.
 
-    Attributes
-    ----------
-    isolated, cumulative : float or None
-        Largest error of the layer's output and running statistics, in evaluation and in training.
-    verdict : str
-        The worst verdict of the isolated rows, or ``inherits`` where only cumulative ones diverge.
+    The verdict is the worst one, or ``inherits`` where only cumulative rows diverge.
     """
 
     isolated: float | None

@@ -1,5 +1,6 @@
 """The plots of a report, as SVG that stands in a page."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from genrebench.parity.report import Report
@@ -22,27 +23,16 @@ def errors_by_layer(report: Report) -> str:
         for index, backend in enumerate(report.backends):
             for view, line, marker in (("cumulative", "-", "o"), ("isolated", ":", "x")):
                 errors = {
-                    row.tensor: row.relative_l2
+                    layers.index(row.tensor): row.relative_l2
                     for comparison in stage.comparisons
                     if comparison.backend == backend and (view == "isolated" or comparison.against == report.reference)
                     for row in comparison.rows
-                    if row.view == view and row.tensor in layers and row.relative_l2 is not None
+                    if row.view == view and row.tensor in layers
                 }
-                axes.plot(
-                    [layers.index(name) for name in errors],
-                    [max(error, _FLOOR) for error in errors.values()],
-                    line,
-                    marker=marker,
-                    color=_COLORS[index % len(_COLORS)],
-                    label=label(f"{backend} {view}"),
-                    linewidth=1.2,
-                    markersize=5,
-                )
-        if stage.gate:
-            axes.axhline(stage.gate, color="tab:red", linewidth=1, label=f"gate {stage.gate:g}")
+                _plot(axes, errors, line, marker=marker, color=_color(index), label=label(f"{backend} {view}"))
         axes.set_xticks(range(len(layers)), list(map(label, layers)), rotation=45, ha="right", fontsize=8)
         axes.set_title(f"{identifier} forward", fontsize=10)
-        _finish(axes)
+        _finish(axes, stage.gate)
     panels[0].set_ylabel(f"relative L2 error ({_FLOOR:g}: equal bits)")
     panels[0].legend(fontsize=8)
     return svg(figure, "layer")
@@ -51,27 +41,13 @@ def errors_by_layer(report: Report) -> str:
 def errors_by_step(report: Report) -> str:
     """Draw the error of the loss in every step of the short run."""
     figure, (axes,) = _figure(1)
-    runs = [(name, label(name), _COLORS[index % len(_COLORS)]) for index, name in enumerate(report.backends)]
-    for name, title, color in [*runs, (None, "control, one ulp away at the start", "gray")]:
-        errors = report.control if name is None else report.losses[name]
-        if not errors:
-            continue
-        steps = [(step, error) for step, error in enumerate(errors, 1) if error is not None]
-        axes.plot(
-            [step for step, _ in steps],
-            [max(error, _FLOOR) for _, error in steps],
-            "--" if name is None else "-",
-            marker="o",
-            markersize=4,
-            color=color,
-            label=title,
-        )
-    stage = report.stage("steps")
-    if stage.gate:
-        axes.axhline(stage.gate, color="tab:red", linewidth=1, label=f"gate {stage.gate:g}")
+    runs = [(report.losses[name], "-", _color(index), label(name)) for index, name in enumerate(report.backends)]
+    for errors, line, color, title in [*runs, (report.control, "--", "gray", "control, one ulp away at the start")]:
+        if errors:
+            _plot(axes, dict(enumerate(errors, 1)), line, marker="o", color=color, label=title)
     axes.set(xlabel="step", ylabel=f"relative error of the loss ({_FLOOR:g}: equal)")
     axes.xaxis.get_major_locator().set_params(integer=True)
-    _finish(axes)
+    _finish(axes, report.stage("steps").gate)
     axes.legend(fontsize=8)
     return svg(figure, "step")
 
@@ -84,7 +60,20 @@ def _figure(panels: int) -> "tuple[Figure, list[Any]]":
     return figure, list(figure.subplots(1, panels, squeeze=False, sharey=True)[0])
 
 
-def _finish(axes: Any) -> None:
-    """Give a panel its scale and grid."""
+def _color(index: int) -> str:
+    """Choose a backend's color."""
+    return _COLORS[index % len(_COLORS)]
+
+
+def _plot(axes: Any, errors: Mapping[int, float | None], line: str, **style: str) -> None:
+    """Draw errors by position; what could not be measured is left out."""
+    known = {place: max(error, _FLOOR) for place, error in errors.items() if error is not None}
+    axes.plot(list(known), list(known.values()), line, linewidth=1.2, markersize=4.5, **style)
+
+
+def _finish(axes: Any, gate: float | None) -> None:
+    """Give a panel its gate, scale and grid."""
+    if gate:
+        axes.axhline(gate, color="tab:red", linewidth=1, label=f"gate {gate:g}")
     axes.set_yscale("log")
     axes.grid(alpha=0.3)

@@ -20,7 +20,7 @@ else:  # checked where they are read
 
 @dataclass(frozen=True, kw_only=True)
 class ParityRequest(Checked):
-    """What is compared, and on what; `genrebench.parity.compare_backends` explains it.
+    """What is compared, and on what; `genrebench.compare` explains it.
 
     `command` is what was asked, as one would type it.
     """

@@ -145,21 +145,9 @@ def run_parity(request: ParityRequest, progress: Progress = Progress()) -> Repor
 
 
 def check_backends(request: ParityRequest) -> tuple[str, ...]:
-    """Choose what is compared.
+    """Choose what is compared: the names, each once, the reference left out.
 
     What another interpreter has, only its worker knows.
-
-    Returns
-    -------
-    tuple of str
-        The names, each once, the reference left out.
-
-    Raises
-    ------
-    BackendError
-        If one is not installed, or nothing is left.
-    ConfigError
-        If an interpreter is given for a backend that has no part in the run.
     """
     reference = request.reference
     chosen = tuple(dict.fromkeys(name for name in request.backends if name != reference))
@@ -186,18 +174,7 @@ def compare_outputs(
     seconds: float = 0.0,
     on_stage: Callable[[Stage], None] = lambda stage: None,
 ) -> Report:
-    """Compare what the backends returned.
-
-    Parameters
-    ----------
-    on_stage : callable
-        Called with each stage as soon as it is known.
-
-    Raises
-    ------
-    BackendError
-        If the reference could not compute.
-    """
+    """Compare what the backends returned; each stage is told as soon as it is known."""
     began = time.perf_counter()
     context = Context(inputs, outputs, tuple(backends), reference)
     found = []

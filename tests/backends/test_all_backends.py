@@ -3,7 +3,7 @@
 import pytest
 
 from genrebench.backend.registry import list_backends
-from genrebench.parity import compare_backends
+from genrebench.parity.run import compare_backends
 from genrebench.testing.job import run_check
 from genrebench.testing.kit import summarize
 from genrebench.testing.under_test import GENRE, MIXED

@@ -15,10 +15,10 @@ from genrebench.errors import BackendError
 from genrebench.network.architecture import Architecture
 from genrebench.network.genre_cnn import genre_cnn
 from genrebench.network.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
-from genrebench.parity import compare_backends
 from genrebench.parity.answers import run_here
 from genrebench.parity.inputs import make_inputs
 from genrebench.parity.report import Report, load_report
+from genrebench.parity.run import compare_backends
 from tests.mistakes import MISTAKES
 from tests.parity.conftest import against
 from tests.parity.planted import write_planted

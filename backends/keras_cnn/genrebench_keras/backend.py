@@ -23,15 +23,7 @@ _DEVICES = {"cpu": "cpu", "cuda": "gpu"}
 
 @dataclass(frozen=True)
 class KerasBackend:
-    """Builds networks in Keras on one engine.
-
-    Attributes
-    ----------
-    info : BackendInfo
-        What the backend says of itself.
-    engine : str
-        Keras' name of the engine.
-    """
+    """Builds networks in Keras on one engine, which goes by Keras' name."""
 
     info: BackendInfo
     engine: str
@@ -44,13 +36,7 @@ class KerasBackend:
         dtype: str = "float32",
         device: str = "auto",
     ) -> "KerasNetwork":
-        """Build a network; ``auto`` takes CUDA where the engine can use it, else the CPU. See `Backend.build`.
-
-        Raises
-        ------
-        BackendError
-            If the dtype or the device is unavailable, or Keras runs on another engine in this process.
-        """
+        """Build a network; ``auto`` takes CUDA where the engine can use it, else the CPU. See `Backend.build`."""
         if dtype not in _DTYPES:
             raise BackendError(f"dtype: expected one of {', '.join(_DTYPES)}, received {dtype!r}")
         engine = load_engine(self.engine)

@@ -1,5 +1,7 @@
 """What the Keras backends say of themselves, one for each engine under Keras; imports no framework."""
 
+from dataclasses import replace
+
 from genrebench.backend.protocol import BackendInfo
 
 KERAS = BackendInfo(
@@ -11,23 +13,18 @@ KERAS = BackendInfo(
     implementation="genrebench_keras.backend:KERAS",
     requires=("tensorflow",),
 )
-
-KERAS_JAX = BackendInfo(
+KERAS_JAX = replace(
+    KERAS,
     name="keras-jax",
-    framework="keras",
     summary="Keras on JAX: builds, predicts",
     devices=("cpu",),
-    can_train=False,
     implementation="genrebench_keras.backend:KERAS_JAX",
     requires=("jax",),
 )
-
-KERAS_TORCH = BackendInfo(
+KERAS_TORCH = replace(
+    KERAS,
     name="keras-torch",
-    framework="keras",
     summary="Keras on PyTorch: builds, predicts",
-    devices=("cpu", "cuda"),
-    can_train=False,
     implementation="genrebench_keras.backend:KERAS_TORCH",
     requires=("torch",),
 )

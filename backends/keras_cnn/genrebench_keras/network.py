@@ -18,7 +18,7 @@ from genrebench.errors import BackendError
 from genrebench.network import Architecture, Weights
 from genrebench.network.architecture import INPUT
 from genrebench_keras.engines import Engine, Tensor, float64_kept
-from genrebench_keras.layers import BUILDERS, build_model
+from genrebench_keras.layers import SETTINGS, build_model
 
 
 def _numpy(tensor: Tensor) -> NDArray[Any]:
@@ -59,7 +59,7 @@ class KerasNetwork:
         BackendError
             If Keras refuses the architecture, for instance a layer's name that its engine cannot bear.
         """
-        check_layer_kinds(architecture, BUILDERS)
+        check_layer_kinds(architecture, SETTINGS)
         architecture.check_weights(weights)
         self.architecture = architecture
         self._engine, self._dtype, self._device = engine, dtype, device
@@ -164,13 +164,7 @@ class KerasNetwork:
             yield
 
     def _run(self, x: Tensor, *, training: bool, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Run layer by layer.
-
-        Parameters
-        ----------
-        x : Tensor [shape=(n, height, width, channels)]
-            Inputs.
-        """
+        """Run layer by layer."""
         outputs = {INPUT: x}
         for node in self.architecture.walk():
             layer = self._model.get_layer(node.name)

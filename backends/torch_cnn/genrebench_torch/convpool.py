@@ -26,16 +26,7 @@ _CACHED_BYTES = 2**22
 class PoolWindows(NamedTuple):
     """Arguments of PyTorch's pooling, in its order.
 
-    Attributes
-    ----------
-    kernel_size, stride : tuple of int
-        Size and strides of the windows.
-    padding : tuple of int
-        What is padded at both ends.
-    dilation : tuple of int
-        Distance of the values of a window.
-    ceil_mode : bool
-        Whether the last window may hang over the high end.
+    `padding` is what is padded at both ends; with `ceil_mode` the last window may hang over the high end.
     """
 
     kernel_size: tuple[int, int]
@@ -63,22 +54,7 @@ class _ConvolveAndPool(torch.autograd.Function):
         rectifies: bool,
         dtype: torch.dtype,
     ) -> Tensor:
-        """Convolve and pool.
-
-        Parameters
-        ----------
-        x : Tensor [shape=(n, channels, height, width)]
-            Input.
-        weight : Tensor [shape=(filters, channels, height, width)]
-            Kernel.
-        bias : Tensor [shape=(filters,)]
-            Bias.
-
-        Returns
-        -------
-        Tensor [shape=(n, filters, height, width)]
-            Maxima, in channels-last memory.
-        """
+        """Convolve and pool; the maxima are in channels-last memory. See `convolve_and_pool`."""
         given, x, kernel, offset = x, x.to(dtype), weight.to(dtype), bias.to(dtype)
         size = [1 + (n - k) // stride for n, k, stride in zip(x.shape[2:], kernel.shape[2:], strides, strict=True)]
         whole = [slice(0, len(x))]
@@ -110,17 +86,9 @@ class _ConvolveAndPool(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        """Compute the gradients.
+        """From that of the maxima compute the gradients of input (if asked for), kernel and bias.
 
-        Parameters
-        ----------
-        gradient : Tensor [shape=(n, filters, height, width)]
-            Gradient of the maxima.
-
-        Returns
-        -------
-        tuple of (Tensor or None)
-            Gradients of input (if asked for), kernel and bias, these two summed in the weights' own type.
+        The last two are summed in the weights' own type.
         """
         x, weight, indices, rectified = ctx.saved_tensors
         strides, windows = ctx.strides, ctx.windows
@@ -152,10 +120,7 @@ class _ConvolveAndPool(torch.autograd.Function):
 def _chunks(count: int, example_bytes: int) -> Iterator[slice]:
     """Cut a batch into parts whose feature maps stay in the cache.
 
-    Yields
-    ------
-    slice
-        Rows; a multiple of the number of threads, each of which works on an example of its own.
+    A part has a multiple of the number of threads in rows: each thread works on an example of its own.
     """
     size = torch.get_num_threads() * max(1, _CACHED_BYTES // example_bytes)
     for start in range(0, max(count, 1), size):  # a batch of nothing is one part, too
@@ -171,10 +136,8 @@ def convolve_and_pool(
     ----------
     x : Tensor [shape=(n, channels, height, width)]
         Input, padded for the convolution.
-    weight : Tensor [shape=(filters, channels, height, width)]
-        Kernel.
-    bias : Tensor [shape=(filters,)]
-        Bias.
+    weight, bias : Tensor [shape=(filters, channels, height, width)] and [shape=(filters,)]
+        Kernel and bias.
 
     Returns
     -------

@@ -1,8 +1,9 @@
 """The layers of an architecture, made of PyTorch's own with Keras' semantics.
 
 Inside, tensors are (n, channels, height, width) in channels-last memory. A layer kind is a module here. It is built
-from its layer and the shape of its input, and says in `WEIGHTS` where its canonical weights lie: PyTorch's name of
-each, and the axes that turn the canonical layout into PyTorch's. Nothing here knows a particular network.
+from its layer and the shape of its input, and if it has weights says in `WEIGHTS` where the canonical ones lie:
+PyTorch's name of each, and the axes that turn the canonical layout into PyTorch's. Nothing here knows a particular
+network.
 """
 
 from collections import Counter
@@ -22,13 +23,7 @@ WeightTable = dict[str, tuple[str, tuple[int, ...]]]
 
 
 def pad(x: Tensor, layer: layers.Conv2D | layers.MaxPooling2D, window: tuple[int, int], value: float) -> Tensor:
-    """Pad height and width as TensorFlow's ``same`` does.
-
-    Parameters
-    ----------
-    x : Tensor [shape=(n, channels, height, width)]
-        Input of a convolution or a pooling.
-    """
+    """Pad height and width of (n, channels, height, width) as TensorFlow's ``same`` does."""
     if layer.padding == "valid":
         return x
     top, bottom = same_padding(x.shape[2], window[0], layer.strides[0])
@@ -74,12 +69,8 @@ class MaxPool(nn.Module):
         """Return how PyTorch has to pool in order to have Keras' windows without copying the input.
 
         PyTorch pads both sides alike, and in `ceil_mode` lets the last window hang over the high end. With the low
-        end's padding alone that gives Keras' windows, unless the stride is 1.
-
-        Returns
-        -------
-        PoolWindows or None
-            The arguments; None if the input has to be padded first.
+        end's padding alone that gives Keras' windows, unless the stride is 1: then it is None, and the input has to be
+        padded first.
         """
         pool, strides = self.layer.pool_size, self.layer.strides
         if self.layer.padding == "valid":
@@ -159,41 +150,25 @@ class BatchNorm(nn.modules.batchnorm._BatchNorm):
         return y
 
 
-class GlobalAveragePool(nn.Module):
-    """Mean of each channel over height and width."""
+def flatten(x: Tensor) -> Tensor:
+    """Flatten (n, channels, height, width) in Keras' order, the channel running fastest; leave (n, features) alone.
 
-    def __init__(self, layer: layers.GlobalAveragePooling2D, shape: Shape) -> None:
-        """Keep nothing."""
+    In channels-last memory nothing is copied.
+    """
+    return x.permute(0, 2, 3, 1).flatten(1) if x.ndim == 4 else x
+
+
+class Function(nn.Module):
+    """A layer without weights."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        """Keep the function."""
         super().__init__()
+        self.function = function
 
     def forward(self, x: Tensor) -> Tensor:
-        """Average: (n, channels, height, width) to (n, channels)."""
-        return x.mean((2, 3))
-
-
-class Activation(nn.Module):
-    """An activation alone."""
-
-    def __init__(self, layer: layers.Activation, shape: Shape) -> None:
-        """Keep the activation."""
-        super().__init__()
-        self.layer = layer
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Activate (n, channels, ...)."""
-        return ACTIVATIONS[self.layer.activation](x)
-
-
-class ChannelsLastFlatten(nn.Module):
-    """Flatten in Keras' order, the channel running fastest; in channels-last memory nothing is copied."""
-
-    def __init__(self, layer: layers.Flatten, shape: Shape) -> None:
-        """Keep nothing."""
-        super().__init__()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Flatten (n, channels, height, width) or (n, features)."""
-        return x.permute(0, 2, 3, 1).flatten(1) if x.ndim == 4 else x
+        """Apply the function."""
+        return self.function(x)
 
 
 class Dense(nn.Module):
@@ -242,12 +217,12 @@ class Dropout(nn.Dropout):
 BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "Conv2D": Conv,
     "MaxPooling2D": MaxPool,
-    "GlobalAveragePooling2D": GlobalAveragePool,
+    "GlobalAveragePooling2D": lambda layer, shape: Function(lambda x: x.mean((2, 3))),
     "BatchNormalization": BatchNorm,
-    "Flatten": ChannelsLastFlatten,
+    "Flatten": lambda layer, shape: Function(flatten),
     "Dense": Dense,
     "Dropout": Dropout,
-    "Activation": Activation,
+    "Activation": lambda layer, shape: Function(ACTIVATIONS[layer.activation]),
 }
 
 

@@ -130,10 +130,7 @@ class TorchNetwork:
     def _copy(self, *, training: bool = False, dropout_masks: Mapping[str, NDArray[Any]] | None = None) -> Layers:
         """Build the layers again, one by one and in contiguous memory, where batch statistics are most accurate.
 
-        Parameters
-        ----------
-        dropout_masks : mapping of str to ndarray, optional
-            What its dropout keeps; layers without a mask drop nothing.
+        Dropout without a mask drops nothing.
         """
         layers = Layers(self.architecture, fast=False).to(self._device, self._dtype).train(training)
         set_weights(layers, self.weights())
@@ -211,15 +208,7 @@ class TorchNetwork:
         return self._optimizer
 
     def _step(self, x: Tensor, targets: Tensor) -> BatchMetrics:
-        """Do one step of training.
-
-        Parameters
-        ----------
-        x : Tensor [shape=(n, channels, height, width)]
-            Inputs.
-        targets : Tensor of int64 [shape=(n,)]
-            True classes.
-        """
+        """Do one step of training."""
         optimizer = self._started()
         self._layers.train()
         optimizer.zero_grad(set_to_none=True)
@@ -246,17 +235,9 @@ class TorchNetwork:
         return exactly
 
     def _to_torch(self, array: NDArray[Any]) -> Tensor:
-        """Bring a channels-last array into PyTorch's order of axes.
+        """Bring inputs or a mask, channels last, into PyTorch's order of axes.
 
-        Parameters
-        ----------
-        array : ndarray [shape=(n, height, width, channels)] or [shape=(n, features)]
-            Inputs or a mask.
-
-        Returns
-        -------
-        Tensor [shape=(n, channels, height, width)] or [shape=(n, features)]
-            The same values in channels-last memory; on the CPU and in the same dtype, the same memory.
+        The values stay in channels-last memory; on the CPU and in the same dtype, in the same memory.
         """
         tensor = torch.from_numpy(array).to(device=self._device, dtype=self._dtype)
         return tensor.permute(0, 3, 1, 2) if tensor.ndim == 4 else tensor

@@ -15,15 +15,7 @@ Axes = tuple[int, ...]
 
 
 class Located(NamedTuple):
-    """Where a canonical weight lies.
-
-    Attributes
-    ----------
-    tensor : Tensor
-        PyTorch's parameter or buffer.
-    axes : tuple of int
-        The axes that turn the canonical layout into its layout.
-    """
+    """Where a canonical weight lies: PyTorch's tensor, and the axes that turn the canonical layout into its layout."""
 
     tensor: Tensor
     axes: Axes
@@ -42,11 +34,8 @@ def locate(layers: Layers) -> dict[str, Located]:
 def from_canonical(array: NDArray[Any], axes: Axes, like: Tensor) -> Tensor:
     """Bring a canonical weight, or what has its layout, into PyTorch's.
 
-    Parameters
-    ----------
-    like : Tensor
-        The weight itself, which says dtype, device and the order in memory: a step of Adam goes through a weight and
-        its moments side by side.
+    `like` is the weight itself, which says dtype, device and the order in memory: a step of Adam goes through a weight
+    and its moments side by side.
     """
     return torch.empty_like(like).copy_(torch.from_numpy(array.transpose(axes).copy()))
 

@@ -83,6 +83,11 @@ def explain(entries: Iterable[Entry[C]], case: C) -> Cause | None:
     return None
 
 
+def fitted(value: Array, direction: Array) -> float:
+    """Fit by least squares how many times a direction a tensor is."""
+    return float((value * direction).sum()) / max(float((direction**2).sum()), 1e-300)
+
+
 def _rounded_to_float32(case: Case) -> Predictions:
     """Predict single precision: every value is a float32, though the right ones are not."""
     are_single = case.received == case.received.astype(np.float32)

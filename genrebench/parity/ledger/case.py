@@ -18,14 +18,8 @@ LINEAR_KINDS = tuple(name for name, kind in LAYER_KINDS.items() if kind.is_linea
 class LayerCase(Case):
     """A layer's output, and what its definition makes of the same input.
 
-    Attributes
-    ----------
-    x : ndarray
-        The layer's input, as the backend computed it.
-    outputs : dict of str to ndarray
-        All outputs of the backend in this pass.
-    mask : ndarray or None
-        What dropout was to keep.
+    `x` is the layer's input, as the backend computed it; `outputs` are all outputs of the backend in this pass; `mask`
+    is what dropout was to keep.
     """
 
     architecture: Architecture
@@ -42,11 +36,6 @@ class LayerCase(Case):
         return self.node.layer
 
     @property
-    def kind(self) -> str:
-        """Name the layer's kind."""
-        return self.node.layer.kind
-
-    @property
     def before(self) -> Node | None:
         """Look up the node that the layer reads; None for one that reads the network's input."""
         source = self.node.inputs[0]
@@ -60,13 +49,7 @@ class LayerCase(Case):
         training: bool | None = None,
         weights: Mapping[str, Array] | None = None,
     ) -> Array:
-        """Run the layer with something swapped.
-
-        Parameters
-        ----------
-        weights : mapping of str to ndarray, optional
-            Other weights, by their names within the layer.
-        """
+        """Run the layer with something swapped; weights by their names within the layer."""
         swapped = self.weights | {f"{self.node.name}/{name}": value for name, value in (weights or {}).items()}
         return run_layer(
             layer or self.layer,
@@ -80,19 +63,9 @@ class LayerCase(Case):
         """Look up a weight by its name within the layer."""
         return self.weights[f"{self.node.name}/{name}"]
 
-    def own_weights(self, node: Node | None = None) -> Weights:
-        """List the weights of the layer, or of another, by their names within it."""
-        return (node or self.node).own(self.weights)
-
 
 def kernel_layouts(kernel: Array) -> Iterator[tuple[str, str, Array]]:
-    """List what people make of a kernel's layout, in one word, in words, and as a kernel of the same shape.
-
-    Parameters
-    ----------
-    kernel : ndarray [shape=(height, width, in, out)] or [shape=(in, out)]
-        The right kernel.
-    """
+    """List what people make of a right kernel's layout, in one word, in words, and as a kernel of the same shape."""
     if kernel.ndim == 4:
         height, width, channels, filters = kernel.shape
         yield "flipped", "kernel flipped in height and width, expected a cross-correlation", kernel[::-1, ::-1]

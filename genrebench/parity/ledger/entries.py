@@ -32,5 +32,5 @@ _ENTRIES: dict[type[Case], tuple[Entry[Any], ...]] = {
 def entries_for(case: Case) -> tuple[Entry[Any], ...]:
     """List the entries for a case, special ones before general ones."""
     if isinstance(case, LayerCase):
-        return tuple(entry for entry in LAYER_ENTRIES if not entry.kinds or case.kind in entry.kinds)
+        return tuple(entry for entry in LAYER_ENTRIES if not entry.kinds or case.layer.kind in entry.kinds)
     return _ENTRIES[type(case)]

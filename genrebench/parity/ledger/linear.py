@@ -10,9 +10,9 @@ from genrebench.parity.ledger.base import Prediction, Predictions
 from genrebench.parity.ledger.case import LINEAR_KINDS, LayerCase, flatten_orders, kernel_layouts
 
 
-def rectifier_after_normalization(case: LayerCase) -> Predictions:
+def relu_order(case: LayerCase) -> Predictions:
     """Predict a rectifier that was moved behind the next batch normalization."""
-    if case.kind == "BatchNormalization":
+    if case.layer.kind == "BatchNormalization":
         yield from _rectified_here(case)
         return
     if case.layer.activation != "relu":
@@ -66,7 +66,7 @@ def kernel_layout(case: LayerCase) -> Predictions:
     kernel = case.weight("kernel")
     for layout, text, other in kernel_layouts(kernel):
         yield Prediction(text, case.run(weights={"kernel": other}), layout=layout)
-    if case.kind == "Dense" and case.before and case.before.layer.kind == "Flatten":
+    if case.layer.kind == "Dense" and case.before and case.before.layer.kind == "Flatten":
         shape = case.before.input_shapes[0]
         for axes, order, text in flatten_orders(shape):
             rows = kernel.reshape(*(shape[axis] for axis in axes), -1)
@@ -76,7 +76,7 @@ def kernel_layout(case: LayerCase) -> Predictions:
 
 def bias_dropped(case: LayerCase) -> Predictions:
     """Predict a layer without its bias, or normalization without its scale or offset."""
-    if case.kind in LINEAR_KINDS:
+    if case.layer.kind in LINEAR_KINDS:
         value = case.run(weights={"bias": np.zeros_like(case.weight("bias"))})
         yield Prediction("no bias is added", value, weight="bias")
         return
@@ -92,9 +92,9 @@ def bias_dropped(case: LayerCase) -> Predictions:
 
 def weights_swapped(case: LayerCase) -> Predictions:
     """Predict the weights of another layer of the same shapes."""
-    own = case.own_weights()
+    own = case.node.own(case.weights)
     for other in case.architecture.walk():
-        theirs = case.own_weights(other)
+        theirs = other.own(case.weights)
         fits = {name: value for name, value in theirs.items() if name in own and value.shape == own[name].shape}
         if other.name == case.node.name or not fits:
             continue

@@ -9,11 +9,11 @@ import numpy as np
 from genrebench.network.adam import Adam, adam_step
 from genrebench.network.numerics import GRADIENT_TOLERANCE
 from genrebench.network.types import Array
-from genrebench.parity.ledger.base import FITTED_VALUES, FLOAT32_ENTRY, Case, Entry, Prediction, Predictions
+from genrebench.parity.ledger.base import FITTED_VALUES, FLOAT32_ENTRY, Case, Entry, Prediction, Predictions, fitted
 
 ROUNDED_ID = "adam-float32"
 _KERAS = "https://keras.io/api/optimizers/adam/"
-_TORCH = "https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html"
+_BOTH = f"{_KERAS}; https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html"
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,8 @@ class AdamCase(Case):
         self, optimizer: Adam | None = None, *, placement: str = "uncorrected", corrected: bool = True
     ) -> Array:
         """Compute the quantity with something swapped."""
-        return adam_step(
-            self.gradient,
-            self.m,
-            self.v,
-            self.step + 1,
-            optimizer or self.optimizer,
-            placement=placement,
-            corrected=corrected,
-        )[self.quantity]
+        chosen, given = optimizer or self.optimizer, (self.gradient, self.m, self.v, self.step + 1)
+        return adam_step(*given, chosen, placement=placement, corrected=corrected)[self.quantity]
 
 
 def rounded(optimizer: Adam) -> Iterator[tuple[str, Adam]]:
@@ -87,11 +80,10 @@ def _other_rules(case: AdamCase) -> Predictions:
     yield Prediction("plain gradient descent", -rate * case.gradient, rule="gradient descent")
     if case.received.size < FITTED_VALUES:
         return
-    factor = float((case.received * case.expected).sum()) / max(float((case.expected**2).sum()), 1e-300)
+    factor = fitted(case.received, case.expected)
     text = f"learning rate {factor * rate:.6g}, expected {rate:g}"
     yield Prediction(text, case.expected * factor, learning_rate=factor * rate)
-    difference = case.received - case.expected
-    decay = float((difference * case.weight).sum()) / max(float((case.weight**2).sum()), 1e-300)
+    decay = fitted(case.received - case.expected, case.weight)
     text = f"weight decay of {-decay / rate:.6g} is applied"
     yield Prediction(text, case.expected + decay * case.weight, weight_decay=-decay / rate)
 
@@ -105,13 +97,7 @@ ADAM_ENTRIES: tuple[Entry[Any], ...] = (
         tolerance=GRADIENT_TOLERANCE,
         accepted=True,
     ),
-    Entry(
-        "adam-epsilon",
-        "value or place of Adam's epsilon",
-        f"{_KERAS}; {_TORCH}",
-        _epsilon,
-        tolerance=GRADIENT_TOLERANCE,
-    ),
-    Entry("adam-rule", "another update rule", f"{_KERAS}; {_TORCH}", _other_rules, tolerance=GRADIENT_TOLERANCE),
+    Entry("adam-epsilon", "value or place of Adam's epsilon", _BOTH, _epsilon, tolerance=GRADIENT_TOLERANCE),
+    Entry("adam-rule", "another update rule", _BOTH, _other_rules, tolerance=GRADIENT_TOLERANCE),
     FLOAT32_ENTRY,
 )

@@ -9,7 +9,7 @@ import numpy as np
 
 from genrebench.network.numerics import GRADIENT_TOLERANCE, cross_entropy, log_softmax
 from genrebench.network.types import Array, Weights
-from genrebench.parity.ledger.base import FITTED_VALUES, FLOAT32_ENTRY, Case, Entry, Prediction, Predictions
+from genrebench.parity.ledger.base import FITTED_VALUES, FLOAT32_ENTRY, Case, Entry, Prediction, Predictions, fitted
 from genrebench.parity.ledger.case import kernel_layouts
 
 _NORMALIZATION = (
@@ -17,6 +17,8 @@ _NORMALIZATION = (
     "https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html"
 )
 _LOSS = "https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html"
+_TRAINING = "https://keras.io/guides/writing_a_custom_training_loop_in_tensorflow/"
+_DROPOUT = "https://keras.io/api/layers/regularization_layers/dropout/"
 _LAYER = "https://keras.io/api/layers/base_layer/"
 
 
@@ -108,10 +110,9 @@ def _momentum(case: StatisticCase) -> Predictions:
     if case.name == "moving_variance":
         variances.append((f"{case.factor}; ", case.unbiased, {"variance": "unbiased"}))
     for text, batch, variance in variances:
-        way = case.old - batch
-        estimate = float(((case.received - batch) * way).sum() / max(float((way * way).sum()), 1e-300))
-        fitted = (float(f"{estimate:.3g}"), estimate) if case.received.size >= FITTED_VALUES else ()
-        for momentum in (1 - case.momentum, 0.9, 0.1, 0.99, 0.01, *fitted):
+        estimate = fitted(case.received - batch, case.old - batch)
+        estimates = (float(f"{estimate:.3g}"), estimate) if case.received.size >= FITTED_VALUES else ()
+        for momentum in (1 - case.momentum, 0.9, 0.1, 0.99, 0.01, *estimates):
             if momentum == case.momentum:
                 continue
             swapped = " (the momentum weights the new value)" if np.isclose(momentum, 1 - case.momentum) else ""
@@ -198,24 +199,16 @@ def _gradients(case: GradientCase) -> Predictions:
             yield Prediction(f"is that of {name}", value, weight=name)
     if case.received.size < FITTED_VALUES:
         return
-    norm = max(float((case.expected**2).sum()), 1e-300)
-    factor = float((case.received * case.expected).sum()) / norm
+    factor = fitted(case.received, case.expected)
     yield Prediction(f"is {factor:.6g} times what it should be", case.expected * factor, factor=factor)
-    difference = case.received - case.expected
-    decay = float((difference * case.weight).sum()) / max(float((case.weight**2).sum()), 1e-300)
+    decay = fitted(case.received - case.expected, case.weight)
     text = f"has {decay:.6g} times the weight added (weight decay)"
     yield Prediction(text, case.expected + decay * case.weight, weight_decay=decay)
 
 
 GRADIENT_ENTRIES: tuple[Entry[Any], ...] = (
     FLOAT32_ENTRY,
-    Entry(
-        "gradient",
-        "the gradient is another",
-        "https://keras.io/guides/writing_a_custom_training_loop_in_tensorflow/",
-        _gradients,
-        tolerance=GRADIENT_TOLERANCE,
-    ),
+    Entry("gradient", "the gradient is another", _TRAINING, _gradients, tolerance=GRADIENT_TOLERANCE),
 )
 
 
@@ -245,11 +238,5 @@ def _masks(case: MaskCase) -> Predictions:
 
 
 MASK_ENTRIES: tuple[Entry[Any], ...] = (
-    Entry(
-        "dropout",
-        "dropout does something else",
-        "https://keras.io/api/layers/regularization_layers/dropout/",
-        _masks,
-        tolerance=GRADIENT_TOLERANCE,
-    ),
+    Entry("dropout", "dropout does something else", _DROPOUT, _masks, tolerance=GRADIENT_TOLERANCE),
 )

@@ -21,7 +21,7 @@ def padding(case: LayerCase) -> Predictions:
     if case.received.ndim != 4 or case.x.ndim != 4:
         return
     layer = case.layer
-    is_pool = case.kind == "MaxPooling2D"
+    is_pool = case.layer.kind == "MaxPooling2D"
     window: tuple[int, int] = layer.pool_size if is_pool else layer.kernel_size
     axes = list(zip(case.x.shape[1:3], window, layer.strides, case.received.shape[1:3], strict=True))
     right = _format([same_padding(*axis[:3]) if layer.padding == "same" else (0, 0) for axis in axes])
@@ -49,13 +49,7 @@ def _format(padding: list[tuple[int, int]]) -> str:
 
 
 def _run_padded(case: LayerCase, x: Array, padding: list[tuple[int, int]], fill: float) -> Array:
-    """Pad explicitly, then run the layer without padding of its own.
-
-    Parameters
-    ----------
-    x : ndarray [shape=(n, height, width, channels)]
-        Input.
-    """
+    """Pad explicitly, then run the layer without padding of its own."""
     padded = np.pad(x, ((0, 0), *padding, (0, 0)), constant_values=fill)
     rows, columns = case.received.shape[1:3]
     return case.run(x=padded, layer=replace(case.layer, padding="valid"))[:, :rows, :columns]
@@ -64,10 +58,7 @@ def _run_padded(case: LayerCase, x: Array, padding: list[tuple[int, int]], fill:
 def _as_framework(used: tuple[int, int], axis: tuple[int, int, int, int]) -> tuple[int, int]:
     """Name a padding as a framework that pads both sides alike would.
 
-    Returns
-    -------
-    tuple of int
-        (p, p) where that gives as many windows, of which the last need not reach the end; else `used`.
+    That is (p, p) where it gives as many windows, of which the last need not reach the end; else the one used.
     """
     (before, _), (size, window, stride, count) = used, axis
     return (before, before) if before and (size + 2 * before - window) // stride + 1 == count else used

@@ -11,13 +11,7 @@ from genrebench.parity.stages import network, optimizer, paths
 
 
 def run_stages(context: Context, genres: Sequence[str] = ()) -> Iterator[Stage]:
-    """Go through the stages.
-
-    Parameters
-    ----------
-    genres : sequence of str
-        Names of the logits, if the model has any.
-    """
+    """Go through the stages; `genres` are the names of the logits, if the model has any."""
     yield network.structure(context)
     yield network.weights(context)
     yield from run_computed(context)

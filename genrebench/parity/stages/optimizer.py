@@ -72,13 +72,7 @@ def adam_case(
 
 
 def _rounded_hyperparameters(context: Context, backend: str) -> Adam | None:
-    """Find the rounded hyperparameters by which alone a backend's Adam differs.
-
-    Returns
-    -------
-    Adam or None
-        What passed through float32; None if the update is right, or off for another reason.
-    """
+    """Find the rounded numbers by which alone a backend's Adam differs; None if it is right, or off otherwise."""
     diverging = [row for row in _adam_rows(context, backend, context.reference) if row.diverges]
     cases = [row.case for row in diverging if isinstance(row.case, AdamCase)]
     if not cases or len(cases) < len(diverging):
@@ -161,13 +155,8 @@ def _rounding_in_ulps(context: Context, backend: str) -> float:
     one ulp in the weights brings them. And the gradient of a logit, probability minus one, is rounded to an ulp of one
     however small it is; Adam, which divides by the gradient's size, makes an update of it that is up to learning rate
     over epsilon, ten thousand, times as large. So the control is scaled by what was seen at an equal state, in the
-    gradients and in the first update that they make.
-
-    Returns
-    -------
-    float
-        The larger one of the two errors, those of gradients that are off by more than their gate cut down to it, in
-        units of the change that one ulp makes; at least 1.
+    gradients and in the first update that they make: by the larger one of the two errors, those of gradients that are
+    off by more than their gate cut down to it, in units of the change that one ulp makes; at least 1.
     """
     right, received = context.right.gradients.gradients, context.outputs[backend].gradients.gradients
     if {name: value.shape for name, value in received.items()} != {name: value.shape for name, value in right.items()}:
