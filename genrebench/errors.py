@@ -46,12 +46,12 @@ def shown(value: object) -> str:
     ("[1, 'a']", 80)
     """
     try:
-        return _cut(escaped(_QUOTE.repr(value)), 200)
+        return shortened(escaped(_QUOTE.repr(value)), 200)
     except ValueError:  # Python writes no numbers of more than 4,300 digits
         return "a number of thousands of digits"
 
 
-def _cut(text: str, longest: int) -> str:
+def shortened(text: str, longest: int = _LONGEST_MESSAGE) -> str:
     """Leave out the middle of what is too long."""
     return text if len(text) <= longest else f"{text[: longest * 3 // 4]} ... {text[-longest // 5 :]}"
 
@@ -99,7 +99,7 @@ class GenrebenchError(Exception):
 
     def __init__(self, message: str, *, path: str | os.PathLike[str] | None = None) -> None:
         """Keep the path, and put it in front of the message."""
-        message = _cut(message, _LONGEST_MESSAGE)
+        message = shortened(message)
         super().__init__(message if path is None else f"{escaped(path)}: {message}")
         self.path = None if path is None else pathlib.Path(path)
 

@@ -5,7 +5,7 @@ import pickle
 from pathlib import Path
 
 from genrebench import errors
-from genrebench.errors import AudioError, GenrebenchError, WorkerError, escaped
+from genrebench.errors import AudioError, GenrebenchError, WorkerError, escaped, shortened, shown
 
 
 def test_the_tree_is_drawn_whole() -> None:
@@ -50,3 +50,30 @@ def test_paths_are_made_printable() -> None:
     """Other scripts stay as they are; what would move the cursor is escaped."""
     assert escaped(Path("음악/ジャズ.wav")) == "음악/ジャズ.wav"
     assert escaped("a\nb\x1b[31m\udcff") == r"a\nb\x1b[31m\udcff"
+
+
+def test_values_are_quoted_at_a_sensible_length() -> None:
+    """Short ones whole, long ones by their ends, numbers that Python does not write, lists without end."""
+    for value in (0, -0.0, "a", ["a", 1], {"kind": "Dense", "units": 3}, None, (3, 0)):
+        assert shown(value) == repr(value)
+    endless: list[object] = []
+    endless.append(endless)
+    for value in (
+        "x" * 10**6,
+        10**5000,
+        [[[[[[1]]]]]] * 1000,
+        dict.fromkeys(range(1000), "y" * 500),
+        b"z" * 9999,
+        endless,
+    ):
+        assert len(shown(value)) <= 210
+    assert shown("\x1b[31m\n") == r"'\x1b[31m\n'"
+
+
+def test_no_message_is_endless() -> None:
+    """Its beginning and its end are kept, and all of the path."""
+    error = GenrebenchError("expected" + "x" * 10**6 + "end", path="p" * 500)
+    assert str(error).startswith("p" * 500 + ": expected")
+    assert str(error).endswith("end")
+    assert len(str(error)) < 1600
+    assert shortened("short") == "short"

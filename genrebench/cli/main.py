@@ -10,7 +10,7 @@ import click
 
 from genrebench import __version__
 from genrebench.cli.options import examples
-from genrebench.errors import GenrebenchError
+from genrebench.errors import GenrebenchError, escaped, shortened
 
 INTERRUPTED = 130
 # Each is a function of its name, in the module of its name.
@@ -77,7 +77,11 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(INTERRUPTED)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except click.ClickException as error:
+            # click quotes what was typed in full
+            error.message = shortened(escaped(error.message))  # type: ignore[misc]
+            raise
+        except (click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
             if ctx.params["debug"]:
@@ -118,17 +122,16 @@ def _one_line(error: Exception) -> str:
     str
         For an error that genrebench foresees its message; for others what is known, and how to learn more.
     """
-    from genrebench.system.files import escaped
-
     if isinstance(error, GenrebenchError):
         message = str(error)
     elif isinstance(error, OSError) and error.strerror:
         message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     elif isinstance(error, MemoryError):
-        message = "out of memory; use less data, or a smaller --batch-size"
+        detail = f" ({error})" if str(error) else ""
+        message = f"out of memory{detail}; use less data, or a smaller --batch-size"
     else:
         message = f"{type(error).__name__}: {error} (unforeseen; genrebench --debug COMMAND shows where)"
-    return escaped(" ".join(message.split()))
+    return shortened(escaped(" ".join(message.split())), 1500)
 
 
 @click.group(

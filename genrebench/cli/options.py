@@ -1,6 +1,7 @@
 """What the commands share: types of options, and the shape of their help."""
 
 import os
+import re
 import shlex
 from collections.abc import Collection
 from pathlib import Path
@@ -9,19 +10,23 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from genrebench.errors import ConfigError
+from genrebench.errors import ConfigError, escaped, shown
 
 
 class _Path(click.Path):
     """A path, in which a leading ``~`` stands for the home folder: a shell expands ``--model ~/x`` only."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Expand the path."""
+        """Expand the path; an empty one, such as an unset variable of the shell, would be the working folder."""
+        if not os.fspath(value):
+            self.fail("expected a path, received ''", param, ctx)
         return super().convert(os.path.expanduser(value), param, ctx)  # noqa: PTH111 - takes what it cannot expand
 
 
 PATH = _Path(path_type=Path)
-COUNT = click.IntRange(min=1)
+# Whatever is counted, no library can count further than this.
+LARGEST = 2**31 - 1
+COUNT = click.IntRange(1, LARGEST)
 
 
 def check_output(path: Path) -> None:
@@ -40,7 +45,9 @@ def check_output(path: Path) -> None:
     there = next(each for each in (path, *path.absolute().parents) if each.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
         received = "one that cannot be written to" if there.is_dir() else f"{there.name}, a file"
-        raise ConfigError(f"--output {path}: expected a folder to write to, received {received}; choose another")
+        raise ConfigError(
+            f"--output {escaped(path)}: expected a folder to write to, received {escaped(received)}; choose another"
+        )
 
 
 def typed_command(context: click.Context, *, without: Collection[str]) -> str:
@@ -56,8 +63,6 @@ def typed_command(context: click.Context, *, without: Collection[str]) -> str:
     str
         The command line. Of an absolute path, which is one machine's, only the last part is told.
     """
-    from genrebench.system.files import escaped  # with NumPy, for which no help text waits
-
     words = ["genrebench", str(context.info_name)]
     for param in context.command.params:
         name = str(param.name)
@@ -101,7 +106,7 @@ class Size(click.ParamType[tuple[int, int]]):
         """Read the size."""
         if isinstance(value, tuple):
             return value
-        numbers = [int(part) for part in str(value).split("x") if part.isascii() and part.isdecimal()]
-        if len(numbers) != 2 or str(value).count("x") != 1 or min(numbers) < 1:
-            self.fail(f"expected n_mels x frames such as 128x130, received {value!r}", param, ctx)
-        return numbers[0], numbers[1]
+        match = re.fullmatch(r"0*([1-9][0-9]{0,8})x0*([1-9][0-9]{0,8})", str(value))
+        if match is None:
+            self.fail(f"expected n_mels x frames such as 128x130, received {shown(value)}", param, ctx)
+        return int(match[1]), int(match[2])

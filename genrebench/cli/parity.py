@@ -1,5 +1,6 @@
 """``genrebench parity``: the proof that backends build the same network, or the first layer where they do not."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -146,7 +147,7 @@ def _write(report: "Report", folder: Path, source: Path | None) -> None:
         "parity.html": page(parity_document(report, every_row=True)).encode(),
     }
     folder.mkdir(parents=True, exist_ok=True)
-    if source is None or (folder / "parity.json").resolve() != source.resolve():
+    if source is None or os.path.realpath(folder / "parity.json") != os.path.realpath(source):
         save_report(folder / "parity.json", report)
     for name, content in rendered.items():
         write_atomically(folder / name, content)

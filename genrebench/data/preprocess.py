@@ -215,7 +215,7 @@ def _segment_path(tree: Path, key: str, index: int) -> Path:
 
 def _checked_tree(tree: Path, dataset: Path) -> Path:
     """Refuse a place that would mix the tree with the recordings; return it under a name that a manifest can follow."""
-    place, originals = tree.resolve(), (dataset / "genres_original").resolve()
+    place, originals = (Path(os.path.realpath(each)) for each in (tree, dataset / "genres_original"))
     if tree.exists() and not tree.is_dir():
         raise DatasetError(
             "expected a folder for the spectrograms, received a file; choose another --output", path=tree

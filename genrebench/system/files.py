@@ -179,7 +179,7 @@ def read_toml(path: Path, *, expected: str, error: type[GenrebenchError]) -> dic
         _check_depth(document)
     except (ValueError, RecursionError) as problem:
         hint = "; write paths with /, or in single quotes" if b"\\" in content else ""
-        raise error(f"expected the TOML of {expected} ({_reason(problem)}){hint}", path=path) from problem
+        raise error(f"expected TOML of {expected} ({_reason(problem)}){hint}", path=path) from problem
     return document
 
 
@@ -209,14 +209,13 @@ def _decode(content: bytes) -> str:
     for mark, name in _MARKS.items():
         if content.startswith(mark):
             raise ValueError(f"received {name}; save it as UTF-8")
+    if b"\0" in content:
+        raise ValueError("received zero bytes, as UTF-16 and binary files have them; save it as UTF-8")
     try:
-        text = content.removeprefix(codecs.BOM_UTF8).decode()
+        return content.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError as problem:
         line = content.count(b"\n", 0, problem.start) + 1
         raise ValueError(f"byte 0x{content[problem.start]:02x} in line {line} is no UTF-8; save it as UTF-8") from None
-    if "\0" in text:
-        raise ValueError("received zero bytes, as UTF-16 and binary files have them; save it as UTF-8")
-    return text
 
 
 def _check_depth(document: Any) -> None:
@@ -232,7 +231,9 @@ def _check_depth(document: Any) -> None:
 
 def _reason(problem: Exception) -> str:
     """Say why a document cannot be read."""
-    return f"nested more than {_MAX_DEPTH} deep" if isinstance(problem, RecursionError) else str(problem)
+    if isinstance(problem, RecursionError):
+        return f"nested more than {_MAX_DEPTH} deep"
+    return "a number of thousands of digits" if "int_max_str_digits" in str(problem) else str(problem)
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -21,13 +21,17 @@ _EXPECTED = {
     "int_type": "a whole number",
     "float_type": "a number",
     "finite_number": "a finite number",
-    "greater_than": "a {number} above {gt:.16g}",
-    "greater_than_equal": "a {number} of at least {ge:.16g}",
-    "less_than": "a {number} below {lt:.16g}",
-    "less_than_equal": "a {number} of at most {le:.16g}",
+    "greater_than": "a {number} above {gt}",
+    "greater_than_equal": "a {number} of at least {ge}",
+    "less_than": "a {number} below {lt}",
+    "less_than_equal": "a {number} of at most {le}",
     "string_type": "text",
     "string_too_short": "text that is not empty",
     "bool_type": "true or false",
+    "model_type": "a table",
+    "dict_type": "a table",
+    "list_type": "a list",
+    "tuple_type": "a list",
 }
 
 
@@ -85,7 +89,8 @@ def _line(problem: Any) -> str:
     if kind in _EXPECTED:
         # Bounds have the type of the values that they bound.
         number = "whole number" if any(isinstance(bound, int) for bound in context.values()) else "number"
-        expected = _EXPECTED[kind].format(number=number, **context)
+        bounds = {name: f"{bound:.16g}" if isinstance(bound, float) else bound for name, bound in context.items()}
+        expected = _EXPECTED[kind].format(number=number, **bounds)
         message = f"expected {expected.replace(f'a {number} above 0', f'a positive {number}')}"
     else:
         message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected")

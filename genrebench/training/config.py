@@ -1,12 +1,13 @@
 """What a training run is told: an experiment file in TOML, or the command line's options, or both."""
 
 import difflib
-import tomllib
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import unquote_to_bytes
 
 import tomli_w
 from pydantic import (
@@ -15,14 +16,18 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     ValidationError,
     model_validator,
 )
 
 from genrebench.data.splits import Protocol
-from genrebench.errors import ConfigError
-from genrebench.system.files import StrPath, escaped
+from genrebench.errors import ConfigError, shown
+from genrebench.system.files import StrPath, escaped, read_toml
 from genrebench.system.validation import explain
+
+# File systems allow 255; what stands beside a run's folder has a few characters more.
+_LONGEST_NAME = 240
 
 
 def _folder_name(name: str) -> str:
@@ -35,6 +40,8 @@ def _folder_name(name: str) -> str:
     """
     if not name or name[0] in ".-" or any(character in "/\\" or not character.isprintable() for character in name):
         raise ValueError("expected a plain folder name, without slashes and not starting with '.' or '-'")
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        raise ValueError(f"expected a folder name of at most {_LONGEST_NAME} bytes")
     return name
 
 
@@ -43,15 +50,35 @@ def _lower_case(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
-def _expanded(path: Path) -> Path:
-    """Put the home folder in place of a leading ``~``."""
+def _read_path(value: object) -> object:
+    """Put the home folder in place of a leading ``~``, and read what `_written_path` wrote.
+
+    Raises
+    ------
+    ValueError
+        If the text cannot be a path.
+    """
+    text = str(value) if isinstance(value, str | Path) else ""
+    if text.startswith("file:///"):
+        text = os.fsdecode(unquote_to_bytes(text.removeprefix("file://")))
+    if not text or any(ord(character) < 32 for character in text):
+        raise ValueError("expected a path; write backslashes in single quotes, or use /")
     with suppress(RuntimeError):  # nobody of that name has one: the path is taken as it is
-        return path.expanduser()
-    return path
+        return Path(text).expanduser()
+    return Path(text)
+
+
+def _written_path(path: Path) -> str:
+    """Write a path as text; one with bytes that are not UTF-8, which TOML cannot say, as a ``file:`` address."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return path.absolute().as_uri()
+    return str(path)
 
 
 _Word = BeforeValidator(_lower_case)
-_Path = Annotated[Path, AfterValidator(_expanded)]
+_Path = Annotated[Path, BeforeValidator(_read_path), PlainSerializer(_written_path)]
 
 
 class _Settings(BaseModel):
@@ -216,14 +243,9 @@ def load_experiment(path: StrPath | None, settings: Mapping[str, Any]) -> Experi
     """
     if path is None:
         return _experiment({"name": f"run-{datetime.now():%Y%m%d-%H%M%S}"}, settings, "the options")
-    path, where = Path(path), escaped(path)
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{where}: expected an experiment file, cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise ConfigError(f"{where}: expected TOML ({error})") from error
-    return _experiment({"name": path.stem, **document}, settings, where)
+    path = Path(path)
+    document = read_toml(path, expected="an experiment file", error=ConfigError)
+    return _experiment({"name": path.stem, **document}, settings, escaped(path))
 
 
 def default(key: str) -> Any:
@@ -249,7 +271,7 @@ def _experiment(document: dict[str, Any], settings: Mapping[str, Any], where: st
             for name in tables:
                 table = table.setdefault(name, {})
                 if not isinstance(table, dict):
-                    raise ConfigError(f"{where}: {name}: expected a table [{name}], received {table!r}")
+                    raise ConfigError(f"{where}: {name}: expected a table [{name}], received {shown(table)}")
             table[last] = value
     try:
         return Experiment.model_validate(document)

@@ -17,12 +17,20 @@ def test_a_path_may_begin_at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert PATH.convert(Path("a"), None, None) == Path("a")
 
 
+def test_an_empty_path_is_refused() -> None:
+    """It is a variable of the shell that was never set, not the working folder."""
+    with pytest.raises(click.BadParameter, match="expected a path, received ''"):
+        PATH.convert("", None, None)
+
+
 def test_a_word_may_be_in_capitals() -> None:
     """It is what it is in small letters."""
     assert Word().convert("CPU", None, None) == "cpu"
 
 
-@pytest.mark.parametrize("text", ["128", "128x", "x128", "128x130x1", "0x1", "-1x2", "axb", "²x3"])
+@pytest.mark.parametrize(
+    "text", ["128", "128x", "x128", "128x130x1", "0x1", "-1x2", "axb", "²x3", "9999999999x1", "9" * 5000 + "x1"]
+)
 def test_a_size_is_two_positive_numbers(text: str) -> None:
     """Everything else is refused with an example."""
     assert Size().convert("96x34", None, None) == Size().convert((96, 34), None, None) == (96, 34)

@@ -123,6 +123,108 @@ def test_a_folder_that_does_not_fit_together_is_refused(tmp_path: Path, name: st
     assert "\n" not in str(refusal.value)
 
 
+def change_weight(name: str, value: float) -> Callable[[Path], None]:
+    """Make a function that puts a value into a tensor of the saved model, whose hash is then noted anew."""
+
+    def apply(folder: Path) -> None:
+        """Alter both files."""
+        weights = NETWORK.initial_weights(0)
+        weights[name].flat[-1] = value
+        digest = save_weights(folder / "weights.safetensors", weights)
+        edit(lambda document: document["weights"].update(sha256=digest))(folder)
+
+    return apply
+
+
+def without_epsilon(folder: Path) -> None:
+    """Let a variance of 0 be divided by."""
+    change_weight("batch_normalization/moving_variance", 0.0)(folder)
+    edit(lambda document: document["architecture"]["layers"][2].update(epsilon=0.0))(folder)
+
+
+def set_key(key: str, value: Any) -> Callable[[Path], None]:
+    """Make a function that alters one key of ``model.json``."""
+    return edit(lambda document: document.update({key: value}))
+
+
+# What is well-formed and means nothing.
+MEANINGLESS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "tiny deviation": (set_key("standardiser", {"mean": -40.0, "std": 1e-38}), "standardizer: expected a mean"),
+    "huge deviation": (set_key("standardiser", {"mean": -40.0, "std": 1e30}), "standardizer: expected a mean"),
+    "huge mean": (set_key("standardiser", {"mean": 1e308, "std": 20.0}), "standardizer: expected a mean"),
+    "huge mean of another unit": (
+        edit(lambda document: document.update(mel=None, standardiser={"mean": 1e308, "std": 1.0})),
+        r"standardizer: expected a mean from -1e\+30",
+    ),
+    "deviation that float32 loses": (
+        edit(lambda document: document.update(mel=None, standardiser={"mean": 1e20, "std": 1.0})),
+        "standardizer",
+    ),
+    "negative deviation": (set_key("standardiser", {"mean": -40.0, "std": -1.0}), "std: expected a positive number"),
+    "deviation as text": (set_key("standardiser", {"mean": -40.0, "std": "1"}), "standardizer: std: expected a number"),
+    "huge kernel": (change_weight("conv2d/kernel", 3e38), "conv2d/kernel: expected weights from -1e.12 to 1e.12"),
+    "huge negative bias": (change_weight("dense/bias", -3e38), "dense/bias: expected weights from -1e.12"),
+    "huge gamma": (change_weight("batch_normalization/gamma", 1e30), "batch_normalization/gamma: expected weights"),
+    "infinite mean": (change_weight("batch_normalization/moving_mean", np.inf), "moving_mean: expected finite weights"),
+    "negative variance": (change_weight("batch_normalization/moving_variance", -1e-3), "moving_variance: .* from 0 to"),
+    "nothing to divide by": (without_epsilon, "moving_variance: expected weights from 1e-30 to"),
+    "genres that are numbers": (set_key("genres", [1, 2, 3]), "genres.0: expected the name of a genre, received 1"),
+    "genres that are lists": (set_key("genres", [["a"], ["b"], ["c"]]), "genres.0: expected the name of a genre"),
+    "genres that are one text": (set_key("genres", "abc"), "genres: expected a list, received 'abc'"),
+    "empty genre": (set_key("genres", ["a", "b", " "]), "genres.2: expected the name of a genre, received ' '"),
+    "no genres": (set_key("genres", None), "genres: expected a list, received None"),
+    "kind that is a list": (
+        edit(lambda document: document["architecture"]["layers"][0].update(kind=["Conv2D"])),
+        "expected a layer with a kind of",
+    ),
+    "status that is a number": (set_key("status", 1), "status: expected text, received 1"),
+    "hash that is a number": (set_key("weights", {"sha256": 1}), "weights.sha256: expected text, received 1"),
+    "weights that are a list": (set_key("weights", []), "weights: expected a table"),
+    "layer beyond all memory": (
+        edit(lambda document: document["architecture"]["layers"][-1].update(units=2**40)),
+        "units: expected a whole number of at most 2147483647",
+    ),
+    "layers beyond all memory": (
+        edit(lambda document: [layer.update(units=2**31 - 1) for layer in document["architecture"]["layers"][-3:]
+                               if "units" in layer]),
+        "expected at most 2.40 values",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MEANINGLESS)
+def test_a_model_that_means_nothing_is_refused_when_it_is_read(tmp_path: Path, name: str) -> None:
+    """Values from which no finite answer comes, and values of another type: one line that names file and key."""
+    damage, message = MEANINGLESS[name]
+    folder = save_model(tmp_path / "m")
+    damage(folder)
+    with pytest.raises(ModelError, match=f"^{folder}/(model.json|weights.safetensors): .*{message}") as refusal:
+        Model.load(folder)
+    assert "\n" not in str(refusal.value)
+
+
+def test_what_is_no_folder_of_a_model_is_said_to_be_none(tmp_path: Path) -> None:
+    """The folder of runs, a file of a model, another file."""
+    save_model(tmp_path / "runs" / "a")
+    save_model(tmp_path / "runs" / "b")
+    (tmp_path / "x.safetensors").touch()
+    runs = tmp_path / "runs"
+    for path, message in (
+        (runs, f"received one with models in it; give {runs}/a, or another of 2"),
+        (runs / "a" / "weights.safetensors", f"received a file; give the folder that it lies in, {runs}/a"),
+        (tmp_path / "x.safetensors", ", with model.json and weights.safetensors, received a file$"),
+    ):
+        with pytest.raises(ModelError, match=f"^{path}: expected the folder of a model.*{message}"):
+            Model.load(path)
+
+
+def test_genres_may_be_no_utf8(tmp_path: Path) -> None:
+    """They are names of folders."""
+    folder = save_model(tmp_path / "m")
+    set_key("genres", ["a", "b", "caf\udce9"])(folder)
+    assert Model.load(folder).genres[2] == "caf\udce9"
+
+
 def test_nan_weights_are_refused(tmp_path: Path) -> None:
     """A network that answers NaN is not served."""
     folder = save_model(tmp_path / "m")

@@ -1,15 +1,17 @@
 """Archives and tensors that are not to be trusted."""
 
 import io
+import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from genrebench.errors import DatasetError
+from genrebench.errors import DatasetError, ModelError
 from genrebench.system import arrays
-from genrebench.system.arrays import npz_bytes, read_npz
+from genrebench.system.arrays import npz_bytes, read_arrays, read_npz, tensors_of
 
 
 def npy(array: np.ndarray) -> bytes:
@@ -79,3 +81,75 @@ def test_an_archive_that_claims_too_much_is_refused_unread(tmp_path: Path, monke
     lying = npy(np.zeros((2, 2))).replace(b"(2, 2)", b"(9, 9)")
     with pytest.raises(DatasetError, match=r"expected a NumPy \.npz"):
         read_npz(archive(tmp_path / "lie.npz", {"spectrogram.npy": lying}), "spectrogram")
+
+
+@pytest.mark.parametrize("array", [np.asfortranarray(np.arange(6.0).reshape(2, 3)), np.array(3), np.empty((0, 4))])
+def test_arrays_of_every_form_round_trip(tmp_path: Path, array: np.ndarray) -> None:
+    """Any order, any number of axes, several in one file; what is read can be written to."""
+    np.savez(tmp_path / "a.npz", first=array, second=np.array(["text"]))
+    found = read_arrays(tmp_path / "a.npz", expected="arrays", error=DatasetError, max_bytes=10_000)
+    assert list(found) == ["first", "second"]
+    np.testing.assert_array_equal(found["first"], array)
+    assert found["first"].flags.writeable
+    assert found["second"].tolist() == ["text"]
+
+
+def test_what_no_format_has_is_refused(tmp_path: Path) -> None:
+    """Damage that zip, zlib and NumPy report in ways of their own; every message names the file."""
+    good = npz_bytes("spectrogram", np.random.default_rng(0).normal(size=(40, 40)))
+    middle = len(good) // 2
+    plain = npy(np.ones((4, 4)))
+    (tmp_path / "deflate.npz").write_bytes(good[:middle] + b"\xff" * 40 + good[middle + 40 :])
+    archive(tmp_path / "version.npz", {"spectrogram.npy": plain.replace(b"NUMPY\x01", b"NUMPY\x09")})
+    archive(tmp_path / "longer.npz", {"spectrogram.npy": plain + b"\0"})
+    archive(tmp_path / "shape.npz", {"spectrogram.npy": plain.replace(b"(4, 4)", b"(-4,4)")})
+    archive(tmp_path / "negative.npz", {"spectrogram.npy": plain.replace(b"(4, 4), ", b"(-4,-4),")})
+    archive(tmp_path / "enormous.npz", {"spectrogram.npy": plain.replace(b"(4, 4), }", b"(1<<60,)}")})
+    for path in sorted(tmp_path.glob("*.npz")):
+        with pytest.raises(DatasetError, match=f"^{path}: expected a NumPy .npz file with a spectrogram"):
+            read_npz(path, "spectrogram")
+
+
+def test_a_directory_of_a_million_members_is_not_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither are many members unpacked that are too large together."""
+    archive(tmp_path / "a.npz", {f"{index}.npy": npy(np.zeros(200)) for index in range(5)})
+    with pytest.raises(DatasetError, match="expected arrays of at most 0 MiB, the file claims"):
+        read_arrays(tmp_path / "a.npz", expected="arrays", error=DatasetError, max_bytes=5000)
+    monkeypatch.setattr(arrays, "_MAX_MEMBERS", 4)
+    with pytest.raises(DatasetError, match="more than 4 members"):
+        read_arrays(tmp_path / "a.npz", expected="arrays", error=DatasetError, max_bytes=100_000)
+
+
+def tensors(header: Any, data: bytes = bytes(16), *, length: int | None = None) -> bytes:
+    """Spell a safetensors file."""
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return (len(text) if length is None else length).to_bytes(8, "little") + text + data
+
+
+TENSOR = {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\0" * 7,
+        tensors({"a": TENSOR}, length=2**30),
+        tensors({"a": TENSOR}, length=2**64 - 1),
+        tensors(b'{"a": %b, "a": %b}' % (2 * (json.dumps(TENSOR).encode(),))),
+        tensors({"a": TENSOR, "b": TENSOR}),
+        tensors({"a": TENSOR | {"data_offsets": [0, 2**63]}}),
+        tensors({"a": TENSOR | {"shape": [2**62, 4]}}),
+        tensors({"a": TENSOR | {"dtype": "BF17"}}),
+        tensors({"a": TENSOR}, bytes(15)),
+        tensors({"a": TENSOR}, bytes(17)),
+        tensors(b"[" * 10_000),
+        tensors(b'{"a": NaN}'),
+    ],
+    ids=lambda content: repr(content[:24]),
+)
+def test_safetensors_that_say_what_is_not_there_are_refused(content: bytes) -> None:
+    """Lengths, offsets, shapes, names and types that do not fit; the message names the file."""
+    assert tensors_of(tensors({"a": TENSOR}), path=Path("a"), expected="weights", error=ModelError)["a"].shape == (4,)
+    with pytest.raises(ModelError, match=r"^a: expected weights, received damaged safetensors"):
+        tensors_of(content, path=Path("a"), expected="weights", error=ModelError)

@@ -1,12 +1,16 @@
 """Files that are whole or absent, and files that are not to be trusted."""
 
 import os
+import socket
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from genrebench.system.files import write_atomically, write_json
+from genrebench.errors import ConfigError
+from genrebench.system import files
+from genrebench.system.files import read_file, read_json, read_toml, write_atomically, write_json
 
 
 def test_a_failed_write_leaves_the_old_content_and_nothing_else(
@@ -40,3 +44,164 @@ def test_json_with_nan_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json(tmp_path / "file.json", {"loss": float("nan")})
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_written_is_on_the_disk_before_it_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The content before the name is given, then the folder that has the name; unless it is written all the time."""
+    path, synced = tmp_path / "file", []
+
+    def note(descriptor: int) -> None:
+        """Note what is put on the disk, and whether the name was given by then."""
+        synced.append(("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file", path.exists()))
+
+    monkeypatch.setattr(os, "fsync", note)
+    write_atomically(path, b"content")
+    assert synced == [("file", False), ("folder", True)]
+    write_atomically(path, b"content", durable=False)
+    assert len(synced) == 2
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "\u00e4" * 127, "x" * 251 + ".npz"])
+def test_a_name_may_be_as_long_as_the_system_allows(tmp_path: Path, name: str) -> None:
+    """What it is called until it is whole does not depend on it."""
+    write_atomically(tmp_path / name, b"content")
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+
+
+def test_a_disk_that_goes_away_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be removed any more does not hide what went wrong."""
+
+    def gone(*_: object, **__: object) -> None:
+        """Have no disk any more."""
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", gone)
+    monkeypatch.setattr(Path, "unlink", gone)
+    with pytest.raises(OSError, match="Input/output error") as failure:
+        write_atomically(tmp_path / "file", b"content")
+    assert failure.value.filename == str(tmp_path / "file")
+
+
+def make_socket(path: Path) -> None:
+    """Leave a socket."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(os.path.relpath(path))  # Unix limits the length
+
+
+def make_giant(path: Path) -> None:
+    """Make a file of 8 GiB that takes no room."""
+    with path.open("wb") as file:
+        file.truncate(8 * 2**30)
+
+
+NO_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "nothing": (lambda path: None, "cannot be read .No such file"),
+    "folder": (lambda path: path.mkdir(), "received a folder"),
+    "pipe": (os.mkfifo, "received a pipe"),
+    "socket": (make_socket, "received a socket"),
+    "endless device": (lambda path: path.symlink_to("/dev/zero"), "received a device"),
+    "empty device": (lambda path: path.symlink_to("/dev/null"), "received a device"),
+    "loop": (lambda path: path.symlink_to(path.name), "cannot be read .Too many levels"),
+    "giant": (make_giant, "of at most 1 MiB, received 8,192 MiB"),
+    "a byte too many": (lambda path: path.write_bytes(bytes(2**20 + 1)), "of at most 1 MiB, received 1,048,577 bytes"),
+    "file that grows": (lambda path: path.symlink_to("/proc/kallsyms"), "of at most 1 MiB|Permission denied"),
+}
+
+
+@pytest.mark.parametrize("kind", NO_FILES)
+def test_what_is_no_file_of_its_kind_is_refused_unread(tmp_path: Path, kind: str) -> None:
+    """No reader waits for a pipe, or fills the memory; the message names the file and what it is."""
+    make, message = NO_FILES[kind]
+    make(tmp_path / "a")
+    with pytest.raises(ConfigError, match=f"^{tmp_path}/a: expected a thing.*{message}"):
+        read_file(tmp_path / "a", expected="a thing", error=ConfigError, max_bytes=2**20)
+
+
+def test_a_path_that_no_system_has_is_refused() -> None:
+    """A zero byte, which a document can hold."""
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_file(Path("a\0b"), expected="a thing", error=ConfigError, max_bytes=1)
+
+
+NO_JSON = {
+    b"": "Expecting value",
+    b"{": "Expecting property name",
+    b'{"a": 1, "b": 2, "a": 3}': "the key 'a' stands twice",
+    b'[{"b": {"a": 1, "a": 1}}]': "the key 'a' stands twice",
+    b"[NaN]": "NaN is no JSON",
+    b"-Infinity": "-Infinity is no JSON",
+    b"1e999": "the number 1e999 is beyond float64",
+    b"[-" + b"9" * 5000 + b"]": "a number of 5001 digits",
+    b"[" * 65 + b"]" * 65: "nested more than 64 deep",
+    b"[" * 100_000: "nested more than 64 deep",
+    b'{"a":' * 2000 + b"1" + b"}" * 2000: "nested more than 64 deep",
+    '"\u00e9"'.encode("utf-16"): "received UTF-16; save it as UTF-8",
+    '"\u00e9"'.encode("utf-32"): "received UTF-32; save it as UTF-8",
+    '"a"'.encode("utf-16-be"): "received zero bytes",
+    b'[\n"caf\xe9"]': "byte 0xe9 in line 2 is no UTF-8",
+}
+
+
+@pytest.mark.parametrize("content", NO_JSON, ids=lambda content: repr(content[:20]))
+def test_what_is_no_json_of_ours_is_refused(tmp_path: Path, content: bytes) -> None:
+    """One short line that names the file, whatever is in it."""
+    (tmp_path / "a").write_bytes(content)
+    with pytest.raises(ConfigError, match=f"expected the JSON of a thing .*{NO_JSON[content]}") as refusal:
+        read_json(tmp_path / "a", expected="a thing", error=ConfigError)
+    assert refusal.value.path == tmp_path / "a"
+    assert "\n" not in str(refusal.value)
+    assert len(str(refusal.value)) < 300
+
+
+def test_json_of_every_allowed_form_is_read(tmp_path: Path) -> None:
+    """With a byte-order mark, 64 deep, with names that are no UTF-8, and with the largest numbers."""
+    document = {"a": [1.7e308, -(2**63), "\udcff", "["], "b": True}
+    for _ in range(62):
+        document = {"a": document}  # type: ignore[dict-item]
+    write_json(tmp_path / "a", document)
+    (tmp_path / "b").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "a").read_bytes())
+    for name in ("a", "b"):
+        assert read_json(tmp_path / name, expected="a thing", error=ConfigError) == document
+
+
+def test_json_that_takes_more_memory_than_there_is_is_not_parsed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lists take twenty times the memory of their text."""
+    (tmp_path / "a").write_bytes(b"[" + b"[],\n" * 1000 + b"[]]")
+
+    def none_left(size: int) -> None:
+        """Have 100 kB."""
+        if size > 100_000:
+            raise MemoryError("0.5 MB are needed, 0.1 MB are free")
+
+    monkeypatch.setattr(files, "require_memory", none_left)
+    with pytest.raises(ConfigError, match=r"expected a thing that fits into memory; 0\.5 MB are needed"):
+        read_json(tmp_path / "a", expected="a thing", error=ConfigError)
+
+
+NO_TOML = {
+    b"a = ": "Invalid value",
+    b"a = 1\na = 2": "Cannot overwrite a value",
+    b'a = "C:\\Users"': "write paths with /, or in single quotes",
+    b"a = " + b"9" * 5000: "a number of thousands of digits",
+    b"a = " + b"[" * 3000 + b"]" * 3000: "nested more than 64 deep",
+    b"a = " + b"[" * 65 + b"]" * 65: "nested more than 64 deep",
+    "a = 1".encode("utf-16"): "received UTF-16",
+    "a = 1".encode("utf-16-le"): "received zero bytes",
+    b'a = "caf\xe9"': "byte 0xe9 in line 1 is no UTF-8",
+}
+
+
+@pytest.mark.parametrize("content", NO_TOML, ids=lambda content: repr(content[:20]))
+def test_what_is_no_toml_of_ours_is_refused(tmp_path: Path, content: bytes) -> None:
+    """One line that names the file and what to do."""
+    (tmp_path / "a").write_bytes(content)
+    with pytest.raises(ConfigError, match=f"{tmp_path}/a: expected TOML of a thing .*{NO_TOML[content]}"):
+        read_toml(tmp_path / "a", expected="a thing", error=ConfigError)
+
+
+def test_toml_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    """Editors on Windows put one in front."""
+    (tmp_path / "a").write_bytes(b"\xef\xbb\xbfa = 'C:\\x'")
+    assert read_toml(tmp_path / "a", expected="a thing", error=ConfigError) == {"a": "C:\\x"}

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from genrebench.system.memory import SWITCH, keep_freed_memory
+from genrebench.system.memory import SWITCH, available_memory, keep_freed_memory, require_memory
 
 # Page faults while arrays of 64 MiB come and go.
 FAULTS = """
@@ -60,3 +60,27 @@ def test_elsewhere_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("genrebench.system.memory.platform.libc_ver", lambda: ("", ""))
     monkeypatch.setattr("genrebench.system.memory.ctypes.CDLL", lambda name: pytest.fail("looked for mallopt"))
     assert keep_freed_memory.__wrapped__() is False
+
+
+def test_what_does_not_fit_is_refused_before_it_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what is free, not by what there is; small things are not asked about."""
+    monkeypatch.setattr("genrebench.system.memory.available_memory", lambda: 2**30)
+    require_memory(2**30)
+    with pytest.raises(MemoryError, match=r"1\.5 GiB are needed, 1\.0 GiB are free"):
+        require_memory(3 * 2**29)
+    monkeypatch.setattr("genrebench.system.memory.available_memory", lambda: 0)
+    require_memory(2**20)
+    monkeypatch.setattr("genrebench.system.memory.available_memory", lambda: None)
+    require_memory(2**60)
+
+
+@pytest.mark.skipif(platform.system() != "Linux", reason="asks Linux")
+def test_a_limit_of_the_process_counts() -> None:
+    """As `ulimit -v` sets it, in a process of its own."""
+    assert (available_memory() or 0) > 2**20
+    code = (
+        "import resource; from genrebench.system.memory import available_memory; "
+        "resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31)); print(available_memory())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 0 < int(done.stdout) < 2**31

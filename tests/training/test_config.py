@@ -104,6 +104,51 @@ def test_paths_may_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert load_experiment(None, {"dataset": "~nobody-of-that-name/d"}).dataset == Path("~nobody-of-that-name/d")
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            b'dataset = "C:\\Users\\me"',
+            r"expected TOML of an experiment file .*; write paths with /, or in single quotes",
+        ),
+        (b'dataset = "C:\\bands"', r"dataset: expected a path; write backslashes in single quotes, or use /, received"),
+        (b'dataset = "a\\u0000b"', "dataset: expected a path"),
+        (b'results = ""', "results: expected a path"),
+        (b"dataset = 1979-05-27", "dataset: expected a path"),
+        ("name = 'a'".encode("utf-16"), "received UTF-16; save it as UTF-8"),
+        (b"name = 'caf\xe9'", "byte 0xe9 in line 1 is no UTF-8"),
+        (b"name = '" + b"x" * 241 + b"'", "name: expected a folder name of at most 240 bytes"),
+        (b"seed = 9223372036854775808", "seed: expected a whole number below 9223372036854775808"),
+        (b"training = 3", "training: expected a table, received 3"),
+        (b"[training]\nlearning_rate = nan", r"training\.learning_rate: expected a finite number, received nan"),
+        (b"[training]\nlearning_rate = 1e999", r"training\.learning_rate: expected a finite number, received inf"),
+    ],
+)
+def test_what_an_editor_or_a_path_of_windows_leaves_is_explained(tmp_path: Path, content: bytes, message: str) -> None:
+    """One short line with what to do."""
+    (tmp_path / "a.toml").write_bytes(content)
+    with pytest.raises(ConfigError, match=message) as refusal:
+        load_experiment(tmp_path / "a.toml", {})
+    assert str(refusal.value).isprintable()
+    assert len(str(refusal.value)) < 500
+
+
+def test_a_byte_order_mark_and_backslashes_in_single_quotes_are_read(tmp_path: Path) -> None:
+    """The one is Notepad's, the others stand in a path of Windows."""
+    (tmp_path / "a.toml").write_bytes(b"\xef\xbb\xbfdataset = 'C:\\bands'")
+    assert load_experiment(tmp_path / "a.toml", {}).dataset == Path(r"C:\bands")
+
+
+def test_paths_need_not_be_utf8(tmp_path: Path) -> None:
+    """What TOML cannot say is written as an address, and read back."""
+    path = tmp_path / "caf\udce9"
+    experiment = load_experiment(None, {"dataset": path, "results": "plain \u00e9"})
+    (tmp_path / "a.toml").write_bytes(experiment.to_toml().encode())
+    assert "caf%E9" in experiment.to_toml()
+    again = load_experiment(tmp_path / "a.toml", {})
+    assert (again.dataset, again.results) == (path, Path("plain \u00e9"))
+
+
 def test_words_may_be_written_in_capitals() -> None:
     """Device, protocol and precision are what they are in small letters."""
     settings = {"device": "CPU", "split.protocol": "Track", "training.precision": "BFLOAT16"}
