@@ -31,17 +31,7 @@ _SYNTHESIZED = 3
 
 @dataclass(frozen=True)
 class BenchData:
-    """Where a suite works, and with what.
-
-    Attributes
-    ----------
-    folder : Path
-        Folder for everything, removed afterwards.
-    request : BenchRequest
-        What was asked for.
-    on_run : callable
-        Called with what is run next.
-    """
+    """Where a suite works, and with what: a folder that is removed afterwards; `on_run` is told what is run next."""
 
     folder: Path
     request: BenchRequest
@@ -49,13 +39,7 @@ class BenchData:
 
     @cached_property
     def architecture(self) -> Architecture:
-        """Read the network whose training is timed.
-
-        Raises
-        ------
-        ConfigError
-            If it takes more than one channel, or tells no genres apart.
-        """
+        """Read the network whose training is timed."""
         if self.request.architecture is None:
             return genre_cnn(MelConfig().shape, len(GENRES))
         found = load_architecture(self.request.architecture)
@@ -68,13 +52,7 @@ class BenchData:
 
     @cached_property
     def tree(self) -> Path:
-        """Write random spectrograms that the network fits, as preprocessing writes them.
-
-        Returns
-        -------
-        Path
-            Tree of `SEGMENTS` spectrograms, as many of each genre.
-        """
+        """Write `SEGMENTS` random spectrograms that the network fits, as preprocessing does, as many of each genre."""
         tree, rng = self.folder / "tree", np.random.default_rng(0)
         for path in self._segment_paths(tree, SEGMENTS):
             spectrogram = rng.normal(-40, 15, self.architecture.input_shape[:2]).astype(np.float32)
@@ -101,13 +79,7 @@ class BenchData:
 
     @cached_property
     def recordings(self) -> list[Path]:
-        """List the recordings that are used.
-
-        Returns
-        -------
-        list of Path
-            WAV files of 30 s: those of the dataset, or made.
-        """
+        """List the recordings that are used: WAV files of 30 s, those of the dataset or made."""
         if self.request.dataset is None:
             self.on_run("synthesizing recordings")
             return write_recordings(self.folder / "originals", tracks_per_genre=_SYNTHESIZED, duration=30.0, seed=0)
@@ -143,13 +115,7 @@ class BenchData:
         return folder
 
     def long_recording(self, seconds: int) -> Path:
-        """Write a long recording.
-
-        Returns
-        -------
-        Path
-            A WAV file that repeats the first recording.
-        """
+        """Write a long recording, which repeats the first one."""
         path = self.folder / f"long-{seconds}.wav"
         samples, rate = soundfile.read(self.recordings[0], dtype="int16", always_2d=True)
         with soundfile.SoundFile(path, "w", rate, 1, subtype="PCM_16") as file:

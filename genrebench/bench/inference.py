@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from genrebench.bench.data import BenchData
-from genrebench.bench.measure import Measurement, plain_script, run_own, run_python, take_turns
+from genrebench.bench.measure import Measurement, plain_script, run_own, run_python, take_turns, timed
 from genrebench.bench.results import Candidate, SuiteResult, Target
 from genrebench.system.environment import installed_version
 
@@ -39,13 +39,10 @@ def inference_suite(data: BenchData) -> SuiteResult:
         data.request.rounds,
         on_run=data.on_run,
     )
-    timed = {
-        name: Candidate(name, "s", tuple(run.report["seconds"] for run in found), {"files": FILES})
-        if name in (PLAIN, OWN)
-        else Candidate(name, "s", tuple(run.seconds for run in found))
-        for name, found in runs.items()
-    }
-    imports, cold, slow, fast = (timed[name].median for name in (IMPORTS, COLD, PLAIN, OWN))
+    candidates = timed(runs)
+    for name in (PLAIN, OWN):  # after start-up, as they say themselves
+        candidates[name] = Candidate(name, "s", tuple(run.report["seconds"] for run in runs[name]), {"files": FILES})
+    imports, cold, slow, fast = (candidates[name].median for name in (IMPORTS, COLD, PLAIN, OWN))
     difference = _largest_difference(*(runs[name][0].report["probabilities"] for name in (PLAIN, OWN)))
     targets = [
         Target("one 30 s file, cold, against the imports alone", cold / imports, 1.25, at_least=False,
@@ -63,7 +60,7 @@ def inference_suite(data: BenchData) -> SuiteResult:
         if less and more:
             note = f"{more:.0f} MiB / {less:.0f} MiB"
             targets.append(Target(what, more / less, 1.1, at_least=False, note=note))
-    return SuiteResult(tuple(timed.values()), tuple(targets))
+    return SuiteResult(tuple(candidates.values()), tuple(targets))
 
 
 def _largest_difference(expected: dict[str, dict[str, float]], received: dict[str, dict[str, float]]) -> float:

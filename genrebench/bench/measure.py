@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from genrebench.backend.worker import run_job
+from genrebench.bench.results import Candidate
 from genrebench.errors import BenchError, ConfigError, WorkerError
 from genrebench.system.process import run_process
 
@@ -17,16 +18,9 @@ _TIMEOUT = 900.0
 
 @dataclass(frozen=True)
 class Measurement:
-    """One run of a candidate.
+    """One run of a candidate, with what it says of itself.
 
-    Attributes
-    ----------
-    seconds : float
-        Wall-clock time of a whole process; of a function in a worker, the function's own.
-    peak_memory_bytes : int
-        Largest resident memory of the process; 0 where it cannot be known.
-    report : dict
-        What the candidate says of itself.
+    Its seconds are a whole process', or those of a function in a worker alone; memory is 0 where it cannot be known.
     """
 
     seconds: float
@@ -35,18 +29,7 @@ class Measurement:
 
 
 def run_python(*words: str | Path, environment: Mapping[str, str] | None = None) -> Measurement:
-    """Run this interpreter; a JSON object on the last line of what it prints is its report.
-
-    Parameters
-    ----------
-    *words : str or Path
-        What follows ``python`` on the command line.
-
-    Raises
-    ------
-    BenchError
-        If it fails, or takes too long.
-    """
+    """Run this interpreter with a command line; a JSON object on the last line of what it prints is its report."""
     where = " ".join(map(str, words[:3]))
     done = run_process([sys.executable, *words], timeout=_TIMEOUT, environment=environment)
     if done.failure:
@@ -60,13 +43,7 @@ def run_python(*words: str | Path, environment: Mapping[str, str] | None = None)
 
 
 def run_own(function: str, **options: Any) -> Measurement:
-    """Run a function of `genrebench.bench.candidates` in a worker.
-
-    Raises
-    ------
-    BenchError
-        If it fails, or takes too long.
-    """
+    """Run a function of `genrebench.bench.candidates` in a worker."""
     try:
         done = run_job(f"genrebench.bench.candidates:{function}", options=options, name=function, timeout=_TIMEOUT)
     except WorkerError as error:
@@ -75,28 +52,22 @@ def run_own(function: str, **options: Any) -> Measurement:
 
 
 def plain_script(name: str) -> Path:
-    """Find a plain script, of those that one would write first.
+    """Find a plain script, of those that one would write first, by a name such as ``train_torch``.
 
-    Parameters
-    ----------
-    name : str
-        Its name without extension, such as ``train_torch``.
-
-    Returns
-    -------
-    Path
-        The script, in ``experiments/plain/`` of a checkout or beside this module in an installed package.
-
-    Raises
-    ------
-    ConfigError
-        If it is in neither place.
+    It is in ``experiments/plain/`` of a checkout, or beside this module in an installed package.
     """
     here = Path(__file__).parent
     for folder in (here.parents[1] / "experiments" / "plain", here / "scripts"):
         if (folder / f"{name}.py").is_file():
             return folder / f"{name}.py"
     raise ConfigError(f"experiments/plain/{name}.py: expected the plain script, found none; use a whole checkout")
+
+
+def timed(runs: Mapping[str, list[Measurement]], **details: int) -> dict[str, Candidate]:
+    """Turn runs into candidates by the seconds of whole processes."""
+    return {
+        name: Candidate(name, "s", tuple(run.seconds for run in found), dict(details)) for name, found in runs.items()
+    }
 
 
 def take_turns(
@@ -108,17 +79,8 @@ def take_turns(
 ) -> dict[str, list[Measurement]]:
     """Run candidates in turns.
 
-    Parameters
-    ----------
-    on_run : callable
-        Called with a name before each run.
-    on_failure : callable, optional
-        Called with the name and the error of a candidate that fails, which is then left out.
-
-    Raises
-    ------
-    BenchError
-        If a candidate fails, and nothing is to be called.
+    `on_run` is called with a name before each run; `on_failure` with the name and the error of a candidate that fails,
+    which is then left out. Without it the error is raised.
     """
     found: dict[str, list[Measurement]] = {name: [] for name in candidates}
     for _ in range(rounds):

@@ -8,8 +8,8 @@ from pathlib import Path
 import joblib
 
 from genrebench.bench.data import TRACKS, BenchData
-from genrebench.bench.measure import Measurement, plain_script, run_own, run_python, take_turns
-from genrebench.bench.results import Candidate, Curve, SuiteResult, Target
+from genrebench.bench.measure import Measurement, plain_script, run_own, run_python, take_turns, timed
+from genrebench.bench.results import Curve, SuiteResult, Target
 
 PLAIN, OWN, AGAIN = "plain script", "genrebench preprocess", "genrebench preprocess, again"
 PARTS, SIZES = "parts", (TRACKS // 8, TRACKS // 4, TRACKS // 2, TRACKS)
@@ -40,11 +40,8 @@ def preprocessing_suite(data: BenchData) -> SuiteResult:
         warm_up(data.linked(_WARM_UP_TRACKS))
     dataset = data.linked(TRACKS)
     turns = {PLAIN: partial(plain, dataset), OWN: partial(own, dataset), AGAIN: partial(again, dataset)}
-    timed = {
-        name: Candidate(name, "s", tuple(run.seconds for run in found), {"tracks": TRACKS})
-        for name, found in take_turns(turns, rounds, on_run=data.on_run).items()
-    }
-    slow, first, second = (timed[name].median for name in (PLAIN, OWN, AGAIN))
+    candidates = timed(take_turns(turns, rounds, on_run=data.on_run), tracks=TRACKS)
+    slow, first, second = (candidates[name].median for name in (PLAIN, OWN, AGAIN))
     after_start = _after_start(data, rounds)
     seconds = {count: statistics.median(run.report["seconds"] for run in after_start[str(count)]) for count in SIZES}
     curve = Curve("tracks", "after start-up", tuple(seconds.items()))
@@ -63,7 +60,7 @@ def preprocessing_suite(data: BenchData) -> SuiteResult:
         Target("cost of 8 times the data, against linear growth", curve.growth, 1.15, at_least=False,
                note=f"{seconds[SIZES[0]]:.1f} s to {seconds[TRACKS]:.1f} s"),
     )  # fmt: skip
-    return SuiteResult(tuple(timed.values()), targets, curve)
+    return SuiteResult(tuple(candidates.values()), targets, curve)
 
 
 def _after_start(data: BenchData, rounds: int) -> dict[str, list[Measurement]]:

@@ -12,17 +12,7 @@ SCHEMA_VERSION = 2
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way of doing something, timed.
-
-    Attributes
-    ----------
-    unit : str
-        What `values` are, such as ``s`` or ``examples/s``.
-    values : tuple of float
-        One per round.
-    details : dict
-        What else was measured, such as GFLOP/s and peak memory.
-    """
+    """One way of doing something, timed once per round; `details` is what else was measured, such as peak memory."""
 
     name: str
     unit: str
@@ -42,20 +32,9 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Target:
-    """Something that is to be reached.
+    """Something that is to be reached: `measured` at least, or at most, `target`.
 
-    Attributes
-    ----------
-    what : str
-        What was measured, in words.
-    measured, target : float
-        The ratio, or whatever `unit` says, and what it is to be.
-    at_least : bool
-        Whether `measured` is to be at least, or at most, `target`.
-    unit : str
-        ``x`` for a ratio, ``%``, ``MB``, or empty for a difference.
-    note : str
-        The numbers behind it.
+    The unit is ``x`` for a ratio, ``%``, ``MB``, or empty for a difference; `note` has the numbers behind it.
     """
 
     what: str
@@ -73,15 +52,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Curve:
-    """Cost against size.
-
-    Attributes
-    ----------
-    size, cost : str
-        What grows, and what takes the time.
-    points : tuple of (int, float)
-        Size and seconds, from the smallest to the largest.
-    """
+    """Cost against size: what grows, what takes the time, and seconds by size from the smallest to the largest."""
 
     size: str
     cost: str
@@ -96,14 +67,9 @@ class Curve:
 
 @dataclass(frozen=True)
 class SuiteResult:
-    """What one suite found.
+    """What one suite found, and what was left out, and why.
 
-    Attributes
-    ----------
-    notes : tuple of str
-        What was left out, and why.
-    failed : bool
-        Whether something without which nothing can be said could not be run.
+    It failed if something without which nothing can be said could not be run.
     """
 
     candidates: tuple[Candidate, ...] = ()
@@ -115,19 +81,7 @@ class SuiteResult:
 
 @dataclass(frozen=True)
 class BenchReport:
-    """A benchmark run.
-
-    Attributes
-    ----------
-    created : str
-        Date and time (ISO 8601, UTC).
-    command : str
-        What was asked, as one would type it.
-    environment : dict
-        Processor, cores, memory, device, GPUs where they were used, versions.
-    suites : dict of str to SuiteResult
-        By name, in order.
-    """
+    """A benchmark run: date and time (ISO 8601, UTC), the command as one would type it, where, and what was found."""
 
     created: str
     command: str

@@ -25,18 +25,9 @@ _RUNS: dict[str, Callable[[BenchData], SuiteResult]] = dict(
 def run_bench(
     request: BenchRequest, *, command: str = "", on_run: Callable[[str], None] = lambda what: None
 ) -> Iterator[BenchReport]:
-    """Run suites one after the other.
+    """Run suites one after the other; after each, give the report on all until then.
 
-    Parameters
-    ----------
-    command : str
-        What was asked, as one would type it.
-
-    Yields
-    ------
-    BenchReport
-        After each suite the report on all until then, so that what comes later costs nothing of it. A suite in which
-        something essential failed has a note that says what.
+    So what comes later costs nothing of it. A suite in which something essential failed has a note that says what.
     """
     began = time.perf_counter()
     found: dict[str, SuiteResult] = {}

@@ -31,10 +31,7 @@ _Candidates = dict[str, Callable[[], Measurement]]
 def flops(architecture: Architecture) -> int:
     """Count the floating-point operations of one example in a training step.
 
-    Returns
-    -------
-    int
-        Three times those of the forward pass: for the output, the gradient of the weights and that of the input.
+    They are three times those of the forward pass: for the output, the gradient of the weights and that of the input.
     """
     return 3 * sum(node.layer.flops(node.input_shapes[0]) for node in architecture.walk())
 
@@ -99,13 +96,7 @@ def _plain_loops(data: BenchData, notes: list[str]) -> _Candidates:
 
 
 def _trainers(data: BenchData, notes: list[str]) -> _Candidates:
-    """List the backends that train here, those of outside authors among them, in each of their precisions.
-
-    Raises
-    ------
-    BackendError
-        If a backend was asked for that does not train, or a device that none of them has.
-    """
+    """List the backends that train here, those of outside authors among them, in each of their precisions."""
     request = data.request
     usable = (entry.info for entry in list_backends() if entry.problem is None)
     infos = {info.name: info for info in usable if info is not None and info.can_train}
@@ -160,13 +151,7 @@ def _train(
 
 
 def _steps(name: str, runs: list[Measurement], example_flops: int, peak: float | None) -> Candidate:
-    """Turn a candidate's epochs into seconds per step; the first epochs of each process warm up.
-
-    Returns
-    -------
-    Candidate
-        With examples/s, GFLOP/s and the share of the peak.
-    """
+    """Turn a candidate's epochs into seconds per step; the first epochs of each process warm up."""
     values = [statistics.median(run.report["epoch_seconds"][WARM_UP:]) / run.report["steps"] for run in runs]
     examples_per_second = BATCH_SIZE / statistics.median(values)
     rate = example_flops * examples_per_second / 1e9

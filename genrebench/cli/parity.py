@@ -81,6 +81,7 @@ def parity(ctx: click.Context, /, *, source: Path | None, output: Path | None, *
     """Compare backends."""
     from rich.console import Console
 
+    from genrebench.cli.output import echo_err
     from genrebench.parity.document import show_report
     from genrebench.parity.report import load_report
 
@@ -101,7 +102,7 @@ def parity(ctx: click.Context, /, *, source: Path | None, output: Path | None, *
             report = run_parity(ParityRequest(**options, command=typed_command(ctx, without=_NOT_RECORDED)), progress)
     _write(report, output, source)
     show_report(report, console)
-    _say_where(output)
+    echo_err(f"{output}: parity.json, parity.md, parity.html")
     if not report.passed:
         raise click.exceptions.Exit(1)
 
@@ -151,10 +152,3 @@ def _write(report: "Report", folder: Path, source: Path | None) -> None:
         save_report(folder / "parity.json", report)
     for name, content in rendered.items():
         write_atomically(folder / name, content)
-
-
-def _say_where(folder: Path) -> None:
-    """Print what was written."""
-    from genrebench.cli.output import echo_err
-
-    echo_err(f"{folder}: parity.json, parity.md, parity.html")

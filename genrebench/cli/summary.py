@@ -44,15 +44,7 @@ def summary(
     input_shape: tuple[int, int],
     genres: int,
 ) -> None:
-    """Print the layer table.
-
-    Parameters
-    ----------
-    model : Path, optional
-        Folder of a model, whose network is shown.
-    architecture : Path, optional
-        File of a network that is shown.
-    """
+    """Print the layer table."""
     if model is not None and architecture is not None:
         raise ConfigError("expected --model or --architecture, received both")
     sizes = [name for name in ("input_shape", "genres") if ctx.get_parameter_source(name) != ParameterSource.DEFAULT]

@@ -80,15 +80,13 @@ def adam_step(
     placement: str = "uncorrected",
     corrected: bool = True,
 ) -> dict[str, Array]:
-    """Compute one step of Adam; by default as Keras does.
+    """Compute one step of Adam, from the moments before it; by default as Keras does.
 
     Kingma and Ba, "Adam" (2015), algorithm 1 in the order of computation given at the end of section 2, which is Keras'
     (https://keras.io/api/optimizers/adam/). The hyperparameters stay Python floats, of double precision.
 
     Parameters
     ----------
-    gradient, m, v : ndarray
-        Gradient, and the moments before the step.
     placement : str
         Where epsilon is added: to the ``uncorrected`` root of the second moment, to the ``corrected`` one, or ``under``
         the root of the corrected one.

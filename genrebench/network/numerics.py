@@ -1,4 +1,8 @@
-"""Numbers that core, backends, parity and the conformance kit share: losses, scores, errors, tolerances."""
+"""Numbers that core, backends, parity and the conformance kit share: losses, scores, errors, tolerances.
+
+Logits are what a network returns [shape=(n, classes)], not probabilities; labels are the true classes [shape=(n,)];
+logarithms are natural.
+"""
 
 import math
 from typing import Any
@@ -23,17 +27,7 @@ DIFFERENCE_TOLERANCE = 1e-5
 
 
 def log_softmax(logits: Array) -> NDArray[np.float64]:
-    """Compute log-probabilities over the last axis.
-
-    Parameters
-    ----------
-    logits : ndarray [shape=(..., classes)]
-        What the network returns.
-
-    Returns
-    -------
-    ndarray of float64 [shape=(..., classes)]
-        Natural logarithms; finite for finite logits.
+    """Compute log-probabilities over the last axis; finite for finite logits.
 
     Examples
     --------
@@ -46,13 +40,6 @@ def log_softmax(logits: Array) -> NDArray[np.float64]:
 
 def cross_entropy(logits: Array, labels: NDArray[np.int64]) -> float:
     """Compute the mean cross-entropy.
-
-    Parameters
-    ----------
-    logits : ndarray [shape=(n, classes)]
-        What the network returns, not probabilities.
-    labels : ndarray of int64 [shape=(n,)]
-        True classes.
 
     See Also
     --------
@@ -67,22 +54,10 @@ def cross_entropy(logits: Array, labels: NDArray[np.int64]) -> float:
 
 
 def cross_entropy_gradient(logits: Array, labels: NDArray[np.int64]) -> Array:
-    """Compute the gradient of `cross_entropy` with respect to the logits.
+    """Compute the gradient of `cross_entropy` with respect to the logits, in their dtype.
 
     That of a sample's loss is its probabilities less the one-hot label (Bishop, "Pattern recognition and machine
     learning", 2006, equation 4.109).
-
-    Parameters
-    ----------
-    logits : ndarray [shape=(n, classes)]
-        What the network returns, not probabilities.
-    labels : ndarray of int64 [shape=(n,)]
-        True classes.
-
-    Returns
-    -------
-    ndarray [shape=(n, classes)]
-        The gradient, in the logits' dtype.
 
     Examples
     --------
@@ -98,12 +73,8 @@ def uniform_loss(classes: int) -> float:
     """Compute the loss of equal logits.
 
     A loss is the difference of a logit and the logarithm of a sum; one that training has made small keeps the rounding
-    of these. So errors of losses are relative to at least this one.
-
-    Returns
-    -------
-    float
-        The logarithm of their number; of 2 where there is one class, whose loss is always 0.
+    of these. So errors of losses are relative to at least this one. It is the logarithm of the number of classes; of 2
+    where there is one class, whose loss is always 0.
 
     Examples
     --------
@@ -114,14 +85,7 @@ def uniform_loss(classes: int) -> float:
 
 
 def accuracy(logits: Array, labels: NDArray[np.int64]) -> float:
-    """Compute the share of rows whose largest logit is the true class.
-
-    Parameters
-    ----------
-    logits : ndarray [shape=(n, classes)]
-        Logits or log-probabilities.
-    labels : ndarray of int64 [shape=(n,)]
-        True classes.
+    """Compute the share of rows whose largest logit, or log-probability, is the true class.
 
     Examples
     --------
@@ -132,17 +96,9 @@ def accuracy(logits: Array, labels: NDArray[np.int64]) -> float:
 
 
 def aggregate_segments(log_probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Aggregate the segments of one recording by their mean log-probability.
+    """Aggregate the segments of one recording, one per row, by their mean log-probability.
 
-    Parameters
-    ----------
-    log_probabilities : ndarray of float64 [shape=(segments, classes)]
-        One row per segment.
-
-    Returns
-    -------
-    ndarray of float64 [shape=(classes,)]
-        Log-probabilities of the recording: the normalized geometric mean of the segments' probabilities.
+    The result are the recording's log-probabilities: the normalized geometric mean of the segments' probabilities.
 
     Examples
     --------
@@ -155,10 +111,7 @@ def aggregate_segments(log_probabilities: NDArray[np.float64]) -> NDArray[np.flo
 def relative_error(value: Array, expected: Array) -> float:
     """Measure a difference by the norm of the whole tensor.
 
-    Returns
-    -------
-    float
-        ``|value - expected| / |expected|`` (L2), infinite for other shapes and for NaN.
+    That is ``|value - expected| / |expected|`` (L2), infinite for other shapes and for NaN.
 
     Examples
     --------
@@ -177,20 +130,10 @@ def relative_error(value: Array, expected: Array) -> float:
 
 
 def ulps_between(value: float, expected: float, dtype: np.dtype[Any]) -> int:
-    """Count the floats between two numbers.
+    """Count the steps from one float32 or float64 to another: 0 for equal numbers, 1 for neighbors.
 
     The bits of floats of one sign, read as integers, are in the order of the floats (IEEE 754), so that neighbors
     differ by one.
-
-    Parameters
-    ----------
-    dtype : dtype
-        ``float32`` or ``float64``: which floats are counted.
-
-    Returns
-    -------
-    int
-        0 for equal numbers, 1 for neighbors.
 
     Examples
     --------

@@ -21,21 +21,9 @@ _THREADS = ThreadpoolController()
 
 
 class ReferenceNetwork:
-    """A network in plain NumPy, every layer by its definition.
+    """A network in plain NumPy, every layer by its definition; see `genrebench.backend.protocol.Network`.
 
-    Parameters
-    ----------
-    architecture : Architecture
-        What to build.
-    weights : mapping of str to ndarray
-        Canonical weights.
-    dtype : str
-        Type of weights and computation: ``float32`` or ``float64``.
-
-    Raises
-    ------
-    ConfigError
-        If the weights are not this network's.
+    Weights and computation are of the type `dtype`, ``float32`` or ``float64``.
 
     Examples
     --------
@@ -54,18 +42,18 @@ class ReferenceNetwork:
         self._weights: Weights = {name: np.array(weights[name], self._dtype) for name in architecture.weight_specs()}
 
     def weights(self) -> Weights:
-        """Copy the weights; see `genrebench.backend.protocol.Network.weights`."""
+        """Copy the weights; see `Network.weights`."""
         return {name: weight.copy() for name, weight in self._weights.items()}
 
     def logits(self, x: NDArray[Any]) -> NDArray[Any]:
-        """Run the network in evaluation mode; see `genrebench.backend.protocol.Network.logits`."""
+        """Run the network in evaluation mode; see `Network.logits`."""
         check_inputs(self.architecture, x)
         return self._forward(x, training=False)[self.architecture.output].y
 
     def trace(
         self, x: NDArray[Any], *, training: bool, dropout_masks: Mapping[str, NDArray[Any]] | None = None
     ) -> dict[str, NDArray[Any]]:
-        """Run the network and keep every layer's output; see `genrebench.backend.protocol.Network.trace`."""
+        """Run the network and keep every layer's output; see `Network.trace`."""
         check_inputs(self.architecture, x, dropout_masks=dropout_masks)
         passes = self._forward(x, training=training, dropout_masks=dropout_masks)
         # A reshaped output shares its input's memory; what the caller gets is independent of all else.
@@ -79,7 +67,7 @@ class ReferenceNetwork:
     def loss_and_gradients(
         self, x: NDArray[Any], labels: NDArray[np.int64], *, dropout_masks: Mapping[str, NDArray[Any]] | None = None
     ) -> tuple[float, Weights]:
-        """Compute the mean cross-entropy and its gradients; see `genrebench.backend.protocol.Network`."""
+        """Compute the mean cross-entropy and its gradients; see `Network.loss_and_gradients`."""
         check_inputs(self.architecture, x, labels=labels, dropout_masks=dropout_masks)
         passes = self._forward(x, training=True, dropout_masks=dropout_masks)
         logits = passes[self.architecture.output].y
@@ -95,26 +83,7 @@ class ReferenceNetwork:
     ) -> tuple[Array, Weights]:
         """Compute the vector-Jacobian product: the gradients of ``(cotangent * logits).sum()``.
 
-        Parameters
-        ----------
-        x : ndarray [shape=(n, height, width, channels)]
-            Inputs, standardized.
-        cotangent : ndarray [shape=(n, classes)]
-            What is the gradient with respect to the output.
-        training : bool
-            Whether batch normalization uses the batch's statistics.
-
-        Returns
-        -------
-        ndarray [shape=(n, height, width, channels)]
-            Gradient with respect to the inputs.
-        dict of str to ndarray
-            Gradient of every trainable weight, by canonical name and in its layout.
-
-        Raises
-        ------
-        BackendError
-            If the cotangent has not the shape of the output.
+        They are taken with respect to the inputs, and to every trainable weight, by canonical name.
         """
         check_inputs(self.architecture, x, dropout_masks=dropout_masks)
         passes = self._forward(x, training=training, dropout_masks=dropout_masks)
@@ -124,7 +93,7 @@ class ReferenceNetwork:
         return self._backward(passes, cotangent.astype(self._dtype))
 
     def adam_update(self, gradients: Weights, state: AdamState, optimizer: Adam) -> tuple[Weights, AdamState]:
-        """Compute one update of Adam from given gradients; see `genrebench.backend.protocol.Network`."""
+        """Compute one update of Adam from given gradients; see `Network.adam_update`."""
         names = self.architecture.trainable
         if not (set(names) == gradients.keys() == state.m.keys() == state.v.keys()):
             raise BackendError(f"expected gradients and moments of {', '.join(names)}, received {', '.join(gradients)}")
@@ -171,30 +140,14 @@ def run_layer(
     training: bool = False,
     mask: Array | None = None,
 ) -> dict[str, Array]:
-    """Run one layer by its definition, in float64.
+    """Run one layer by its definition, in float64; see `Layer.forward`.
 
-    Parameters
-    ----------
-    layer : Layer
-        The layer; its name is that of its weights.
-    weights : mapping of str to ndarray
-        Canonical weights; those of other layers are ignored.
-    x : ndarray [shape=(n, height, width, channels)] or [shape=(n, features)]
-        Its input.
-    training : bool
-        Whether batch normalization uses the batch's statistics, and dropout drops.
-    mask : ndarray, optional
-        What dropout keeps (1) and drops (0), in the shape of its input.
+    The weights are canonical ones, of which those of other layers are ignored.
 
     Returns
     -------
     dict of str to ndarray
         The output by the layer's name; in training also updated running statistics by canonical name.
-
-    Raises
-    ------
-    ConfigError
-        If the layer cannot follow such an input.
 
     Examples
     --------

@@ -16,12 +16,7 @@ def random_weights(architecture: Architecture, seed: int) -> Weights:
     """Draw weights none of which is trivial, so that a forgotten bias or running mean shows.
 
     Biases are negative: were they positive, hardly a value would be rectified, and batch normalization takes a constant
-    away again, so that their gradients would be rounding.
-
-    Returns
-    -------
-    dict of str to ndarray of float32
-        Initial weights; biases are lowered, scales, offsets and statistics raised by 0.1 to 0.5.
+    away again, so that their gradients would be rounding. Scales, offsets and statistics are raised.
     """
     rng = np.random.default_rng(seed)
     weights = architecture.initial_weights(seed)
@@ -33,20 +28,10 @@ def random_weights(architecture: Architecture, seed: int) -> Weights:
 
 
 def live_random_weights(architecture: Architecture, x: Array, seed: int) -> Weights:
-    """Draw weights none of which is trivial, and which need all digits of float64.
+    """Draw weights none of which is trivial, and which would change if they were stored in float32.
 
     A layer whose rectifier would let through next to nothing gets biases with which it cuts off somewhat more than half
-    of what it is given: one whose output is nothing but zeros would hide all that comes before it.
-
-    Parameters
-    ----------
-    x : ndarray of float64 [shape=(n, height, width, channels)]
-        Inputs that the rectifiers are to let through.
-
-    Returns
-    -------
-    dict of str to ndarray of float64
-        Canonical weights; stored in float32, they would change.
+    of the inputs `x`: one whose output is nothing but zeros would hide all that comes before it.
     """
     rng = np.random.default_rng([seed, 3])
     weights = random_weights(architecture, seed)
@@ -69,27 +54,13 @@ def live_random_weights(architecture: Architecture, x: Array, seed: int) -> Weig
 
 
 def random_inputs(architecture: Architecture, count: int, seed: int = 0) -> tuple[Array, NDArray[np.int64]]:
-    """Draw standardized inputs and labels.
-
-    Returns
-    -------
-    ndarray of float64 [shape=(count, height, width, channels)]
-        Inputs.
-    ndarray of int64 [shape=(count,)]
-        Labels.
-    """
+    """Draw standardized inputs in float64, and labels."""
     rng = np.random.default_rng([seed, 1])
     return rng.normal(size=(count, *architecture.input_shape)), rng.integers(0, architecture.classes, count)
 
 
 def random_masks(architecture: Architecture, count: int) -> dict[str, Array]:
-    """Draw a mask for every dropout layer.
-
-    Returns
-    -------
-    dict of str to ndarray of float64
-        Ones and zeros in the shape of each layer's input.
-    """
+    """Draw a mask for every dropout layer: ones and zeros in the shape of its input."""
     rng = np.random.default_rng(2)
     return {
         node.name: (rng.random((count, *node.input_shape)) >= node.layer.rate).astype(np.float64)

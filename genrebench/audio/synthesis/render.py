@@ -29,14 +29,9 @@ GENRES: tuple[str, ...] = tuple(STYLES)
 class _Take:
     """What is chosen at random once for a recording and shared by all its instruments.
 
-    Attributes
-    ----------
-    step, skipped : float
-        Seconds in a sixteenth note, and seconds of the first bar that precede the recording.
-    omitted : float
-        Probability that a stroke or note is left out.
-    chords : tuple of (int, str)
-        Root above the key and kind of chord, one pair per bar, repeated.
+    Times are in seconds: of a sixteenth note (`step`), of the first bar that precede the recording (`skipped`), by
+    which a note is off (`jitter`). A note is `omitted` with that probability. Chords are the root above the key and the
+    kind of chord, one pair per bar, repeated.
     """
 
     rng: np.random.Generator
@@ -53,10 +48,7 @@ class _Take:
     def events(self, patterns: list[str]) -> Iterator[tuple[int, str, int, int]]:
         """Go through the notes or strokes of one instrument.
 
-        Yields
-        ------
-        tuple of (int, str, int, int)
-            Number of the bar, character of the pattern, first sample, and sixteenths up to the next character.
+        Each is the number of the bar, the token of the pattern, the first sample, and the sixteenths to the next one.
         """
         usual = patterns[self.rng.integers(len(patterns))]
         for bar in range(math.ceil((self.samples / self.sample_rate + self.skipped) / (self.step * STEPS))):
@@ -104,13 +96,7 @@ def _stroke(drum: Drum, take: _Take) -> Samples:
 
 
 def _add(bus: Samples, sound: Samples, start: int, gain: float) -> None:
-    """Mix a sound into a bus; what sticks out at either end is cut off.
-
-    Parameters
-    ----------
-    start : int
-        Sample of the bus at which the sound starts; may be negative.
-    """
+    """Mix a sound into a bus from a sample on, which may be negative; what sticks out at either end is cut off."""
     begin, end = max(start, 0), min(start + len(sound), len(bus))
     if begin < end:
         bus[begin:end] += np.float32(gain) * sound[begin - start : end - start]
@@ -173,18 +159,7 @@ def _master(mix: Samples, take: _Take) -> Samples:
 
 
 def _check(seed: int, **positive: float) -> None:
-    """Refuse a negative seed, and other numbers that are not positive.
-
-    Parameters
-    ----------
-    **positive : float
-        Values by the name that the message gives them.
-
-    Raises
-    ------
-    ConfigError
-        If the seed is negative, or another number is zero, negative, infinite or not a number.
-    """
+    """Refuse a negative seed, and other numbers that are not positive and finite."""
     if seed < 0:
         raise ConfigError(f"synthetic music: expected seed to be at least 0, received {seed!r}")
     for name, value in positive.items():
@@ -193,22 +168,9 @@ def _check(seed: int, **positive: float) -> None:
 
 
 def synthesize(genre: str, *, seed: int, duration: float, sample_rate: int = 22050) -> Samples:
-    """Make one recording of synthetic music.
+    """Make one recording of synthetic music: mono, with a peak of at most 0.85.
 
-    Parameters
-    ----------
-    seed : int
-        At least 0; the same arguments give the same recording, another seed another one.
-
-    Returns
-    -------
-    ndarray of float32, shape [round(duration * sample_rate)]
-        Mono samples with a peak of at most 0.85.
-
-    Raises
-    ------
-    ConfigError
-        If the genre is unknown, the seed negative, or the duration or the sample rate not positive.
+    The same arguments give the same recording, another seed another one.
 
     Examples
     --------
@@ -247,24 +209,9 @@ def synthesize(genre: str, *, seed: int, duration: float, sample_rate: int = 220
 def write_recordings(
     folder: StrPath, *, tracks_per_genre: int, duration: float, seed: int, sample_rate: int = 22050
 ) -> list[Path]:
-    """Write a data set laid out and named as GTZAN is, one folder per genre.
+    """Write a data set laid out and named as GTZAN is: 16-bit PCM such as ``blues/blues.00000.wav``, genre by genre.
 
-    Parameters
-    ----------
-    folder : str or PathLike
-        Where the genre folders go; made if it does not exist.
-    seed : int
-        At least 0; another seed gives other recordings throughout.
-
-    Returns
-    -------
-    list of Path
-        The files, such as ``blues/blues.00000.wav``: 16-bit PCM, genre by genre.
-
-    Raises
-    ------
-    ConfigError
-        If the seed is negative or another number is not positive.
+    Another seed gives other recordings throughout.
     """
     _check(seed, tracks_per_genre=tracks_per_genre, duration=duration, sample_rate=sample_rate)
     paths = []

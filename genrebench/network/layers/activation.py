@@ -35,15 +35,7 @@ _FUNCTIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array, Array], A
 
 
 def activate(z: Array, activation: str) -> tuple[Array, Callable[[Array], Array]]:
-    """Apply an activation.
-
-    Returns
-    -------
-    ndarray
-        Values after it.
-    callable
-        Takes a gradient with respect to these back through the activation.
-    """
+    """Apply an activation; also give what takes a gradient with respect to the values after it back through it."""
     function, gradient = _FUNCTIONS[activation]
     y = function(z)
     return y, lambda dy: gradient(dy, y)

@@ -23,20 +23,10 @@ LARGEST_WEIGHT = 1e12
 
 @dataclasses.dataclass(frozen=True)
 class WeightSpec:
-    """One weight tensor of a layer.
+    """One weight tensor of a layer, by its name within it, such as ``kernel``, in Keras' layout.
 
-    Attributes
-    ----------
-    name : str
-        Name within the layer, such as ``kernel``.
-    shape : tuple of int
-        Shape in Keras' layout.
-    initializer : str
-        One of ``glorot_uniform``, ``zeros`` and ``ones``.
-    trainable : bool
-        False for statistics that the optimizer leaves alone.
-    least : float
-        No value of a trained network is below.
+    It begins as ``glorot_uniform``, ``zeros`` or ``ones``; statistics, which the optimizer leaves alone, are not
+    trainable; no value of a trained network is below `least`.
     """
 
     name: str
@@ -129,13 +119,7 @@ class Layer(Checked, ABC):
 
     @property
     def kind(self) -> str:
-        """Name the layer kind.
-
-        Returns
-        -------
-        str
-            Name of the class, which is that of the Keras class.
-        """
+        """Name the layer kind: the class, which is named as the Keras class."""
         return type(self).__name__
 
     @classmethod
@@ -143,10 +127,7 @@ class Layer(Checked, ABC):
     def examples(cls) -> tuple[tuple["Layer", Shape], ...]:
         """List layers of this kind, each with the shape of an input; whoever checks layers checks these.
 
-        Returns
-        -------
-        tuple of (Layer, tuple of int)
-            As many as it takes to use every parameter in every way.
+        There are as many as it takes to use every parameter in every way.
         """
 
     @abstractmethod
@@ -170,17 +151,7 @@ class Layer(Checked, ABC):
         """
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        """Infer the shape of the output; most layers keep their input's.
-
-        Parameters
-        ----------
-        input_shape : tuple of int
-            Shape of the input without the batch axis, channels last.
-
-        Returns
-        -------
-        tuple of int
-            Shape of the output without the batch axis.
+        """Infer the shape of the output, without the batch axis as everywhere; most layers keep their input's.
 
         Raises
         ------
@@ -190,38 +161,18 @@ class Layer(Checked, ABC):
         return input_shape
 
     def weight_specs(self, input_shape: Shape) -> tuple[WeightSpec, ...]:
-        """List the weight tensors in Keras' order; most layers have none.
-
-        Parameters
-        ----------
-        input_shape : tuple of int
-            Shape of the input without the batch axis.
-        """
+        """List the weight tensors in Keras' order; most layers have none."""
         return ()
 
     def flops(self, input_shape: Shape) -> int:
-        """Count the floating-point operations of one example in matrix products, forward.
+        """Count the floating-point operations of one example in matrix products, forward; 0 without a kernel.
 
-        Parameters
-        ----------
-        input_shape : tuple of int
-            Shape of the input without the batch axis.
-
-        Returns
-        -------
-        int
-            Two for each multiplication and addition; 0 for layers without a kernel.
+        A multiplication and an addition are two.
         """
         return 0
 
     def without_activation(self) -> "Layer":
-        """Leave the activation out.
-
-        Returns
-        -------
-        Layer
-            The same layer with a linear activation; itself if it has no activation.
-        """
+        """Make the activation linear, if the layer has one."""
         changes: dict[str, Any] = {"activation": "linear"} if hasattr(self, "activation") else {}
         return dataclasses.replace(self, **changes)
 
@@ -254,15 +205,5 @@ def channel_sums(x: Array) -> Array:
     NumPy adds pairwise along the axis that is contiguous in memory, and one by one along others, which loses three
     digits on the feature maps of a spectrogram (https://numpy.org/doc/stable/reference/generated/numpy.sum.html). So
     the channels are put first.
-
-    Parameters
-    ----------
-    x : ndarray [shape=(n, ..., c)]
-        Values.
-
-    Returns
-    -------
-    ndarray [shape=(c,)]
-        Their sum in each channel.
     """
     return np.asarray(np.ascontiguousarray(x.reshape(-1, x.shape[-1]).T).sum(1))

@@ -12,15 +12,10 @@ __all__ = ["same_padding"]
 
 
 def same_padding(size: int, window: int, stride: int) -> tuple[int, int]:
-    """Compute TensorFlow's ``same`` padding along one axis.
+    """Compute TensorFlow's ``same`` padding along one axis: how many elements are added before and after the input.
 
-    As little as is needed for ``ceil(size / stride)`` windows, the odd element at the high end
+    As few as are needed for ``ceil(size / stride)`` windows, the odd element at the high end
     (https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2).
-
-    Returns
-    -------
-    tuple of int
-        Elements added before and after the input.
 
     Examples
     --------
@@ -35,20 +30,7 @@ def same_padding(size: int, window: int, stride: int) -> tuple[int, int]:
 
 
 def count_windows(layer: str, input_shape: Shape, window: Shape, strides: Shape, padding: str) -> Shape:
-    """Compute how many windows fit along height and width.
-
-    Parameters
-    ----------
-    layer : str
-        Name of the layer, for the error message.
-    window, strides : tuple of int
-        Size of a window and step between windows, along height and width.
-
-    Raises
-    ------
-    ConfigError
-        If the window is larger than the unpadded input.
-    """
+    """Compute how many windows fit along height and width; an error names the layer."""
     sizes = input_shape[:2]
     if padding == "same":
         return tuple(-(-size // stride) for size, stride in zip(sizes, strides, strict=True))
@@ -64,23 +46,8 @@ class Windows:
     """The windows of a convolution or a pooling over a padded input.
 
     Window ``(p, q)`` begins at ``(p * stride, q * stride)`` of the padded input (TensorFlow,
-    https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2).
-
-    Parameters
-    ----------
-    x : ndarray [shape=(n, h, w, c)]
-        Input.
-    size, strides : tuple of int
-        Size of a window and step between windows, along height and width.
-    padding : str
-        ``valid`` or ``same``.
-    fill : float
-        What to pad with.
-
-    Attributes
-    ----------
-    padded : ndarray [shape=(n, padded h, padded w, c)]
-        The padded input.
+    https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2). Sizes and strides are those of height and
+    width; `fill` is what to pad with.
     """
 
     def __init__(self, x: Array, size: tuple[int, int], strides: tuple[int, int], padding: str, *, fill: float) -> None:
@@ -93,25 +60,16 @@ class Windows:
         self._inside = np.s_[:, rows[0] : rows[0] + x.shape[1], columns[0] : columns[0] + x.shape[2]]
 
     def view(self) -> Array:
-        """Look at the padded input window by window.
-
-        Returns
-        -------
-        ndarray [shape=(n, p, q, i, j, c)]
-            A view: ``[n, p, q, i, j, c]`` is ``padded[n, p * stride + i, q * stride + j, c]``.
-        """
+        """Look at the padded input: ``[n, p, q, i, j, c]`` is ``padded[n, p * stride + i, q * stride + j, c]``."""
         windows = sliding_window_view(self.padded, self._size, axis=(1, 2))
         strided: Array = windows[:, :: self._strides[0], :: self._strides[1]].transpose(0, 1, 2, 4, 5, 3)
         return strided
 
     def positions(self) -> Iterator[tuple[int, int, tuple[slice, ...]]]:
-        """Go through the positions in a window, row by row.
+        """Go through the positions in a window, row by row: ``i``, ``j``, and an index.
 
-        Yields
-        ------
-        tuple
-            ``i``, ``j``, and the index that takes this position of all windows [shape=(n, p, q, c)] from the padded
-            input, or from an array of its shape.
+        The index takes this position of all windows [shape=(n, p, q, c)] from the padded input, or an array of its
+        shape.
         """
         (height, width), (down, right) = self._size, self._strides
         for i in range(height):
