@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from genrebench.cli.options import COUNT, PATH, Size, check_output, examples, typed_command
 from genrebench.errors import ConfigError
+from genrebench.network.genre_cnn import genre_cnn
 from genrebench.parity.request import ParityRequest
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def _given(ctx: click.Context) -> list[click.Parameter]:
               help="Backend that the others are compared with.")  # fmt: skip
 @click.option("--model", type=PATH, help="Folder of a trained model, whose network and weights are compared.")
 @click.option("--architecture", type=PATH, help="Architecture in JSON, as in a model.json; weights are random.")
-@click.option("--input-shape", type=Size(), help="n_mels x frames of the genre network.  [default: 128x130]")
+@click.option("--input-shape", type=Size(),
+              help="n_mels x frames of the genre network.  [default: {}x{}]".format(*genre_cnn().input_shape))  # fmt: skip
 @click.option("--data", type=PATH, help="Spectrogram tree to take inputs from, instead of random ones.")
 @click.option("--steps", type=COUNT, default=ParityRequest.steps, show_default=True,
               help="Steps of the short training run.")  # fmt: skip

@@ -83,3 +83,12 @@ def test_what_else_is_asked_of_a_row_must_hold() -> None:
     assert compare("x", RIGHT, RIGHT, tolerance=None, holds=False).verdict == "equal"
     assert state("x", "structure", (3,), holds=False, note="shape (3,)").diverges
     assert state("x", "structure", (3,), holds=True, note="").verdict == "equal"
+
+
+def test_a_loss_of_nothing_excuses_no_other() -> None:
+    """Relative to the loss of equal logits, not to zero."""
+    row = compare("", np.array(5.0), np.array(0.0), quantity="loss", tolerance=1e-12, floor=1.386)
+    assert row.diverges
+    assert row.relative_l2 == pytest.approx(5 / 1.386)
+    tiny = compare("", np.array(1e-14), np.array(0.0), quantity="loss", tolerance=1e-12, floor=1.386)
+    assert not tiny.diverges
