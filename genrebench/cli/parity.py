@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from genrebench.parity.run import Progress
 
 _OUTPUT = Path("parity-report")
+_SHAPE = "{}x{}".format(*genre_cnn().input_shape)
 # What is left out of a command line that is recorded, since it says where, not what.
 _NOT_RECORDED = ("pythons", "output")
 
@@ -63,8 +64,7 @@ def _given(ctx: click.Context) -> list[click.Parameter]:
               help="Backend that the others are compared with.")  # fmt: skip
 @click.option("--model", type=PATH, help="Folder of a trained model, whose network and weights are compared.")
 @click.option("--architecture", type=PATH, help="Architecture in JSON, as in a model.json; weights are random.")
-@click.option("--input-shape", type=Size(),
-              help="n_mels x frames of the genre network.  [default: {}x{}]".format(*genre_cnn().input_shape))  # fmt: skip
+@click.option("--input-shape", type=Size(), help=f"n_mels x frames of the genre network.  [default: {_SHAPE}]")
 @click.option("--data", type=PATH, help="Spectrogram tree to take inputs from, instead of random ones.")
 @click.option("--steps", type=COUNT, default=ParityRequest.steps, show_default=True,
               help="Steps of the short training run.")  # fmt: skip
