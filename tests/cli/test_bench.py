@@ -10,7 +10,6 @@ from click.testing import CliRunner
 
 from genrebench.bench import run, startup
 from genrebench.bench.data import BenchData
-from genrebench.bench.measure import Measurement
 from genrebench.bench.request import SUITES, BenchRequest
 from genrebench.bench.results import BenchReport, SuiteResult
 from genrebench.cli.main import main
@@ -101,15 +100,3 @@ def test_what_fails_later_costs_nothing_of_what_was_measured(
     suites(monkeypatch)
     assert CliRunner().invoke(main, ["bench", "startup", "--output", str(tmp_path / "bench")]).exit_code == 0
     assert not (tmp_path / "bench" / "cost.png").exists()
-
-
-def test_a_run_measures_with_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A candidate's seconds are those of its process."""
-    monkeypatch.setattr(startup, "_ROUNDS", 1)
-    monkeypatch.setattr(startup, "run_python", lambda *words: Measurement(0.25 if "-m" in words else 0.125))
-    (report,) = run.run_bench(BenchRequest(suites=("startup",)))
-    assert [target.measured for target in report.targets] == [2.0]
-    assert "gpus" not in report.environment
-    monkeypatch.setattr(run, "gpus", lambda: ["A GPU"])
-    (report,) = run.run_bench(BenchRequest(suites=("startup",), device="cuda"))
-    assert report.environment["gpus"] == ["A GPU"]

@@ -15,24 +15,19 @@ from genrebench.errors import BackendError
 
 # A tensor of whichever engine is in use.
 Tensor = Any
+# A function of tensors whose value is one number.
+Scalar = Callable[[list[Tensor]], Tensor]
 
 
 @dataclass(frozen=True)
 class Engine:
     """What is done by the engine itself, since Keras has no word for it.
 
-    Attributes
-    ----------
-    value_and_gradients : callable
-        From a function of a list of tensors, and such a list: the function's scalar value, and its gradients with
-        respect to each tensor of the list.
-    without_gradients : callable
-        Makes a context in which no record for gradients is kept.
-    has_cuda : bool
-        Whether the engine can use a CUDA device here.
+    `value_and_gradients` gives a function's value, and its gradients with respect to each tensor; `without_gradients`
+    makes a context in which no record for these is kept.
     """
 
-    value_and_gradients: Callable[[Callable[[list[Tensor]], Tensor], list[Tensor]], tuple[Tensor, list[Tensor]]]
+    value_and_gradients: Callable[[Scalar, list[Tensor]], tuple[Tensor, list[Tensor]]]
     without_gradients: Callable[[], AbstractContextManager[Any]]
     has_cuda: bool
 
@@ -41,9 +36,7 @@ def _load_tensorflow() -> Engine:
     """Describe TensorFlow."""
     import tensorflow as tf
 
-    def value_and_gradients(
-        function: Callable[[list[Tensor]], Tensor], values: list[Tensor]
-    ) -> tuple[Tensor, list[Tensor]]:
+    def value_and_gradients(function: Scalar, values: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """Compute the function's value and its gradients."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(values)
@@ -65,9 +58,7 @@ def _load_torch() -> Engine:
     """Describe PyTorch."""
     import torch
 
-    def value_and_gradients(
-        function: Callable[[list[Tensor]], Tensor], values: list[Tensor]
-    ) -> tuple[Tensor, list[Tensor]]:
+    def value_and_gradients(function: Scalar, values: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """Compute the function's value and its gradients."""
         leaves = [value.detach().requires_grad_() for value in values]
         value = function(leaves)
@@ -84,13 +75,7 @@ _LOADERS: dict[str, Callable[[], Engine]] = {
 
 
 def load_engine(name: str) -> Engine:
-    """Import Keras with an engine, whatever the user's environment or Keras' own settings ask for.
-
-    Raises
-    ------
-    BackendError
-        If Keras runs on another engine already, or cannot be imported with this one.
-    """
+    """Import Keras with an engine, whatever the user's environment or Keras' own settings ask for."""
     if "keras" not in sys.modules:
         os.environ["KERAS_BACKEND"] = name
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -116,11 +101,6 @@ def float64_kept() -> Iterator[None]:
     On JAX and PyTorch, Keras' rules for mixed dtypes turn float64 into float32 even where nothing else is mixed in, so
     that a float64 batch normalization computes in float32 and only looks like float64 from outside. For TensorFlow the
     same table of Keras' keeps float64, and this lends the other engines that entry.
-
-    Raises
-    ------
-    BackendError
-        If this version of Keras does not compute in float64 all the same.
     """
     import keras
     from keras.src.backend.common import dtypes

@@ -27,21 +27,7 @@ def _numpy(tensor: Tensor) -> NDArray[Any]:
 
 
 class KerasNetwork:
-    """A network in Keras.
-
-    Parameters
-    ----------
-    architecture : Architecture
-        What to build.
-    weights : mapping of str to ndarray
-        Canonical weights.
-    engine : Engine
-        What Keras runs on.
-    dtype : str
-        ``float32`` or ``float64``.
-    device : str
-        Keras' name of the device, ``cpu`` or ``gpu``.
-    """
+    """A network in Keras, on the device that Keras calls ``cpu`` or ``gpu``."""
 
     def __init__(
         self,
@@ -54,10 +40,7 @@ class KerasNetwork:
     ) -> None:
         """Build the model and copy the weights.
 
-        Raises
-        ------
-        BackendError
-            If Keras refuses the architecture, for instance a layer's name that its engine cannot bear.
+        Keras may refuse an architecture, for instance a layer's name that its engine cannot bear.
         """
         check_layer_kinds(architecture, SETTINGS)
         architecture.check_weights(weights)

@@ -190,12 +190,7 @@ class Dense(nn.Module):
 class Dropout(nn.Dropout):
     """Dropout with a random stream of its own, so that a seed fixes it whatever else takes random numbers.
 
-    Attributes
-    ----------
-    generator : Generator, optional
-        The random stream.
-    mask : Tensor, optional
-        What to keep (1) and drop (0) instead of a random choice, in the shape of the input.
+    A mask, in the shape of the input, says what to keep (1) and drop (0) instead.
     """
 
     generator: torch.Generator | None = None
@@ -229,13 +224,8 @@ BUILDERS: dict[str, Callable[..., nn.Module]] = {
 class Layers(nn.Module):
     """All layers in their places, with PyTorch's own initial weights: set the canonical ones before use.
 
-    Parameters
-    ----------
-    architecture : Architecture
-        What to build.
-    fast : bool
-        Whether a convolution and the pooling behind it become one module, `ConvPool`, and nothing. They give what the
-        two layers give; only what stands between them is not there to be looked at.
+    If it is to be fast, a convolution and the pooling behind it become one module, `ConvPool`, and nothing. They give
+    what the two layers give; only what stands between them is not there to be looked at.
     """
 
     def __init__(self, architecture: Architecture, *, fast: bool) -> None:

@@ -35,19 +35,7 @@ def available_bytes(device: torch.device) -> int:
 
 
 class TorchNetwork:
-    """A network in PyTorch.
-
-    Parameters
-    ----------
-    architecture : Architecture
-        What to build.
-    weights : mapping of str to ndarray
-        Canonical weights.
-    dtype : torch.dtype
-        Type of weights and computation.
-    device : torch.device
-        Where they lie.
-    """
+    """A network in PyTorch; weights are kept, and everything is computed, in `dtype` on `device`."""
 
     def __init__(
         self,

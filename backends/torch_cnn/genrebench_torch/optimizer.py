@@ -14,13 +14,6 @@ class KerasAdam(torch.optim.Adam):
 
     PyTorch divides by ``sqrt(v / (1 - beta_2**t)) + eps`` and Keras by ``(sqrt(v) + epsilon) / sqrt(1 - beta_2**t)``;
     the two are equal with ``eps = epsilon / sqrt(1 - beta_2**t)``, which is set before step ``t``.
-
-    Parameters
-    ----------
-    weights : mapping of str to Located
-        What to train, by canonical name.
-    config : Adam
-        Hyperparameters.
     """
 
     def __init__(self, weights: Mapping[str, Located], config: Adam) -> None:
