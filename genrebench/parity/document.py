@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from genrebench.parity.figures import errors_by_layer, errors_by_step
-from genrebench.parity.report import DIVERGES, EQUAL, Comparison, Report, Row, Stage
+from genrebench.parity.report import DIVERGES, EQUAL, Comparison, Report, Row, Stage, largest_error
 from genrebench.report import terminal
 from genrebench.report.document import (
     Block,
@@ -202,12 +202,7 @@ def _sum_up(rows: list[Row]) -> LayerErrors:
         verdict = "inherits" if isolated else DIVERGES
     else:
         verdict = max((row.verdict_label for row in rows), key=lambda each: _SEVERITY.get(each, 2))
-    return LayerErrors(_largest(isolated), _largest(cumulative), verdict)
-
-
-def _largest(rows: list[Row]) -> float | None:
-    """Find the largest error."""
-    return max((row.relative_l2 for row in rows if row.relative_l2 is not None), default=None)
+    return LayerErrors(largest_error(isolated), largest_error(cumulative), verdict)
 
 
 def _layer_table(report: Report, caption: str = "") -> Table:

@@ -118,6 +118,11 @@ class Row:
         return f"{self.verdict}:{self.known}" if self.known else self.verdict
 
 
+def largest_error(rows: Iterable[Row]) -> float | None:
+    """Find the largest error; None if nothing was measured."""
+    return max((row.relative_l2 for row in rows if row.relative_l2 is not None), default=None)
+
+
 @dataclass(frozen=True)
 class Comparison:
     """All tensors of one backend against another in one stage, in the network's order.
@@ -144,7 +149,7 @@ class Comparison:
     @property
     def largest(self) -> float | None:
         """Find the largest error; None if nothing was measured."""
-        return max((row.relative_l2 for row in self.rows if row.relative_l2 is not None), default=None)
+        return largest_error(self.rows)
 
 
 @dataclass(frozen=True)
@@ -330,16 +335,10 @@ def load_report(path: StrPath) -> Report:
 
 
 def smallest_tolerance(comparisons: Iterable[Comparison]) -> float | None:
-    """Find the tolerance with which everything would pass.
-
-    Returns
-    -------
-    float or None
-        The largest error; None if something cannot be measured, which no tolerance lets pass.
-    """
+    """Find the tolerance with which everything would pass; None if something cannot be measured."""
     comparisons = list(comparisons)
     # What is known passes whatever the tolerance.
-    errors = [row.relative_l2 for each in comparisons for row in each.rows if row.verdict != "known"]
-    if any(comparison.error for comparison in comparisons) or None in errors:
+    rows = [row for each in comparisons for row in each.rows if row.verdict != "known"]
+    if any(comparison.error for comparison in comparisons) or any(row.relative_l2 is None for row in rows):
         return None
-    return max((error for error in errors if error is not None), default=0.0)
+    return largest_error(rows) or 0.0

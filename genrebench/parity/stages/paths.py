@@ -151,13 +151,15 @@ def _trained_rows(ours: Array | None, theirs: Array | None, genres: Sequence[str
 
 def single_precision(context: Context) -> Stage:
     """Show outputs and gradients in float32 against float64, next to what the reference itself loses there."""
+    own = {(row.tensor, row.quantity, row.mode): row.relative_l2 for row in _single_rows(context, context.reference)}
     comparisons = []
     for backend in context.backends:
         outputs = context.outputs[backend]
-        rows = [
-            replace(row, note="; ".join(filter(None, (row.note, note))))
-            for row, note in _with_own_loss(context, backend)
-        ]
+        rows = []
+        for row in _single_rows(context, backend):
+            lost = own.get((row.tensor, row.quantity, row.mode))
+            note = "" if lost is None else f"{context.reference} in float32: {lost:.1e}"
+            rows.append(replace(row, note="; ".join(filter(None, (row.note, note)))))
         if outputs.info.can_train:
             fast = _fast_gradients(context, outputs.fast_float32)
             rows += compare_all(fast, outputs.undropped.gradients, None, quantity="gradient", mode="fast path")
@@ -168,14 +170,6 @@ def single_precision(context: Context) -> Stage:
         "pooling's choice flips"
     )
     return Stage("float32", "Single precision", criterion, "float32", None, tuple(comparisons))
-
-
-def _with_own_loss(context: Context, backend: str) -> Iterator[tuple[Row, str]]:
-    """Compare a backend's float32 with the reference's float64; and note what the reference's own float32 loses."""
-    own = {(row.tensor, row.quantity, row.mode): row.relative_l2 for row in _single_rows(context, context.reference)}
-    for row in _single_rows(context, backend):
-        lost = own.get((row.tensor, row.quantity, row.mode))
-        yield row, "" if lost is None else f"{context.reference} in float32: {lost:.1e}"
 
 
 def _single_rows(context: Context, backend: str) -> list[Row]:
