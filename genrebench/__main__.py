@@ -1,5 +1,35 @@
-"""Run the command line as ``python -m genrebench``."""
+"""Run the command line, as ``genrebench`` or as ``python -m genrebench``."""
 
-from genrebench.cli.main import main
+import os
+import sys
+from typing import Any
 
-main()
+
+def main() -> Any:
+    """Prepare the process for the command line, and run it.
+
+    Returns
+    -------
+    object
+        Nothing: the exit status is raised.
+    """
+    # ``python -m`` puts the current folder first on the path, where a file that happens to be called numpy.py would be
+    # taken for NumPy. Processes that are started from here are not given it either, whoever starts them.
+    try:
+        here = os.getcwd()  # noqa: PTH109 - as Python itself looks it up
+    except OSError:  # the folder is gone
+        here = ""
+    if not sys.flags.safe_path and sys.path and sys.path[0] in ("", here):
+        del sys.path[0]
+    os.environ["PYTHONSAFEPATH"] = "1"
+
+    from genrebench.system.interrupts import end_at_once_when_interrupted
+
+    end_at_once_when_interrupted()  # until a command has something to lose
+    from genrebench.cli.main import main as run
+
+    return run()
+
+
+if __name__ == "__main__":
+    main()

@@ -8,6 +8,7 @@
   - `ModelError`: a saved model is incomplete, or its parts do not fit together.
   - `BackendError`: a backend is unknown, broken, claimed twice, or cannot do what was asked.
 
+    - `AnswerError`: what a backend answered has not the form that was promised.
     - `WorkerError`: a process that worked for this one failed; it has what that process wrote.
 
   - `TrainingError`: a training run cannot go on.
@@ -122,6 +123,10 @@ class ModelError(GenrebenchError):
 
 class BackendError(GenrebenchError):
     """A backend is unknown, broken, claimed twice, or cannot do what was asked."""
+
+
+class AnswerError(BackendError):
+    """What a backend answered has not the form that the protocol promises."""
 
 
 class WorkerError(BackendError):

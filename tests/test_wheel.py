@@ -41,4 +41,4 @@ def test_the_wheel_holds_all_sources(wheel: zipfile.ZipFile) -> None:
     assert modules | plain <= names
     points = next(wheel.read(name).decode() for name in names if name.endswith("entry_points.txt"))
     assert "[genrebench.backends]" in points
-    assert "genrebench = genrebench.cli.main:main" in points
+    assert "genrebench = genrebench.__main__:main" in points

@@ -7,16 +7,17 @@ imports and calls it; the parent imports no framework itself. The function has t
     def f(arrays: dict[str, NDArray[Any]], options: dict[str, Any]) -> tuple[dict[str, NDArray[Any]], Any]
 
 The folder has ``job.json`` (function and options), ``input.npz``, and in the end ``output.npz`` and ``report.json``
-(value, seconds, versions, or the error). Nothing is pickled.
+(value, seconds, versions, or the error). Nothing is pickled, and what comes back has a limit, which the worker keeps
+before it writes and the parent before it reads.
 """
 
 import json
 import math
 import os
 import sys
-import tempfile
 import time
 import traceback
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -25,17 +26,27 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from genrebench.errors import BackendError, GenrebenchError, WorkerError
 from genrebench.system.environment import versions
-from genrebench.system.files import write_json
+from genrebench.system.files import read_json, write_json
 from genrebench.system.memory import keep_freed_memory, peak_memory_bytes
-from genrebench.system.process import THREAD_VARIABLES, ProcessResult, end_with_parent, start_process
+from genrebench.system.process import (
+    MAX_REPLY,
+    THREAD_VARIABLES,
+    TIMEOUT,
+    ProcessResult,
+    end_with_parent,
+    start_process,
+)
+from genrebench.system.temporary import temporary_folder
 
-# Seconds, far above what the longest of our jobs takes, the conformance kit on Keras: some 15 on two idle cores.
-TIMEOUT = 600.0
-JOB_FORMAT = 3
+_MAX_ARRAYS = 100_000
+# Characters of a message; more says nothing that standard error does not have.
+_MAX_MESSAGE = 2000
+JOB_FORMAT = 4
 Arrays = dict[str, NDArray[Any]]
 JobFunction = Callable[[Arrays, dict[str, Any]], tuple[Arrays, Any]]
 # Where a worker writes the events of its job; None in any other process.
@@ -71,6 +82,7 @@ def run_job(
     python: str | Path | None = None,
     threads: int | None = None,
     timeout: float = TIMEOUT,
+    max_reply: float = MAX_REPLY,
     on_event: Callable[[dict[str, Any]], None] | None = None,
 ) -> JobResult:
     """Run a function in a process of its own, to its end.
@@ -88,6 +100,7 @@ def run_job(
         python=python,
         threads=threads,
         timeout=timeout,
+        max_reply=max_reply,
         on_event=on_event,
     ) as wait:
         return wait()
@@ -103,6 +116,7 @@ def start_job(
     python: str | Path | None = None,
     threads: int | None = None,
     timeout: float = TIMEOUT,
+    max_reply: float = MAX_REPLY,
     on_event: Callable[[dict[str, Any]], None] | None = None,
 ) -> Iterator[Callable[[], JobResult]]:
     """Start a function in a process of its own, which ends with the context at the latest.
@@ -119,6 +133,8 @@ def start_job(
         Number of threads of numerical libraries; by default what the environment says, or else one per core.
     timeout : float
         Seconds of waiting after which the worker is killed.
+    max_reply : float
+        MiB that the arrays which it gives back may have in all.
     on_event : callable, optional
         Called, while the worker is waited for, with what the function gives to `emit`.
 
@@ -133,23 +149,32 @@ def start_job(
         If the worker cannot be started.
     """
     where = f"worker of {name}" if name else f"worker: job {function}"
+    limit = max_reply * 2**20
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="genrebench-job-")))
-        document = {"format": JOB_FORMAT, "function": function, "options": dict(options or {})}
+        folder = stack.enter_context(temporary_folder("job"))
+        document = {"format": JOB_FORMAT, "function": function, "options": dict(options or {}), "max_bytes": limit}
         write_json(folder / "job.json", document)
         np.savez(folder / "input.npz", allow_pickle=False, **(arrays or {}))
         command = [str(python or sys.executable), "-m", "genrebench.backend.worker", str(folder)]
-        on_line = (lambda line: on_event(json.loads(line))) if on_event else None
+        on_line = (lambda line: on_event(_event(where, line))) if on_event else None
         try:
             wait = stack.enter_context(start_process(command, timeout=timeout, threads=threads, on_line=on_line))
         except OSError as error:
             raise WorkerError(
                 f"{command[0]}: expected a Python interpreter, cannot be started ({error.strerror})"
             ) from error
-        yield lambda: _read_result(where, folder, wait())
+        yield lambda: _read_result(where, folder, wait(), limit)
 
 
-def _read_result(where: str, folder: Path, process: ProcessResult) -> JobResult:
+def _event(where: str, line: str) -> Any:
+    """Read an event of a worker."""
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise WorkerError(f"{where}: expected events in JSON, received {line[:80]!r}") from error
+
+
+def _read_result(where: str, folder: Path, process: ProcessResult, limit: float) -> JobResult:
     """Read what a worker wrote.
 
     Raises
@@ -160,20 +185,53 @@ def _read_result(where: str, folder: Path, process: ProcessResult) -> JobResult:
     if process.exit_status < 0 or process.time_limit is not None:
         raise WorkerError(f"{where}: {process.failure}", process.stderr)
     try:
-        report = json.loads((folder / "report.json").read_bytes())
+        report = read_json(folder / "report.json", expected="a report", error=BackendError)
         error = report.get("error")
-    except (OSError, ValueError, AttributeError) as problem:
+    except (BackendError, AttributeError) as problem:
         message = f"{where}: exit status {process.exit_status} and no report; {process.last_line}"
         raise WorkerError(message, process.stderr) from problem
     if error is not None:
         raise WorkerError(f"{where}: {error}", process.stderr)
     try:
-        with np.load(folder / "output.npz", allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        return JobResult(arrays, report.pop("value"), report)
+        return JobResult(_read_arrays(folder / "output.npz", limit), report.pop("value"), report)
     except Exception as problem:  # a broken archive fails in many ways
-        message = f"{where}: expected results, cannot be read ({problem}); {process.last_line}"
+        message = f"{where}: expected results, cannot be read ({one_line(problem)}); {process.last_line}"
         raise WorkerError(message, process.stderr) from problem
+
+
+def _read_arrays(path: Path, limit: float) -> Arrays:
+    """Read the arrays of a reply, none of which is made before its size is known.
+
+    Raises
+    ------
+    WorkerError
+        If there are too many, or they have more bytes than the limit, or than the file.
+    """
+    arrays: Arrays = {}
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        _check_size(len(members), sum(each.file_size for each in members), limit)
+        for each in members:
+            with archive.open(each) as file:
+                version = npy_format.read_magic(file)
+                read_header = (
+                    npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
+                )
+                shape, _, dtype = read_header(file)
+            if math.prod(shape) * dtype.itemsize > each.file_size:
+                raise WorkerError(f"{each.filename}: expected {shape} of {dtype}, received {each.file_size} bytes")
+            with archive.open(each) as file:
+                arrays[each.filename.removesuffix(".npy")] = npy_format.read_array(file, allow_pickle=False)
+    return arrays
+
+
+def _check_size(count: int, size: float, limit: float) -> None:
+    """Refuse a reply that is too large."""
+    if count > _MAX_ARRAYS or size > limit + 1024 * count:  # each array has a header
+        raise WorkerError(
+            f"expected a reply of at most {_MAX_ARRAYS:,} arrays and {limit / 2**20:,.0f} MiB, received {count:,} with "
+            f"{size / 2**20:,.0f} MiB; a larger --max-reply lets it pass"
+        )
 
 
 def emit(event: dict[str, Any]) -> None:
@@ -188,7 +246,12 @@ def emit(event: dict[str, Any]) -> None:
         print(json.dumps(plain(event)), file=_events, flush=True)
 
 
-def one_line(error: Exception) -> str:
+def is_worker() -> bool:
+    """Return whether this process is a worker, whose end is no harm."""
+    return _events is not None
+
+
+def one_line(error: BaseException) -> str:
     """Describe in one line what was raised.
 
     Returns
@@ -197,7 +260,7 @@ def one_line(error: Exception) -> str:
         The message, with the type if it is none of genrebench's own.
     """
     message = str(error) if isinstance(error, GenrebenchError) else f"{type(error).__name__}: {error}"
-    return " ".join(message.split())
+    return " ".join(message.split())[:_MAX_MESSAGE]
 
 
 def main(folder: Path) -> int:
@@ -243,6 +306,11 @@ def _work(folder: Path) -> dict[str, Any]:
     began = time.perf_counter()
     outputs, value = function(arrays, job["options"])
     seconds = time.perf_counter() - began
+    for name, each in outputs.items():
+        # What others hold, and how much of it, may be made only when it is asked for.
+        if type(each) is not np.ndarray and not issubclass(type(each), np.generic):
+            raise BackendError(f"{name}: expected a NumPy array, received {type(each).__name__}")
+    _check_size(len(outputs), sum(each.nbytes for each in outputs.values()), job["max_bytes"])
     np.savez(folder / "output.npz", allow_pickle=False, **outputs)
     return {
         "value": plain(value),

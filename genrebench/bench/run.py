@@ -1,11 +1,9 @@
 """A benchmark run from beginning to end."""
 
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 from genrebench.bench.data import BenchData
 from genrebench.bench.inference import inference_suite
@@ -16,6 +14,7 @@ from genrebench.bench.startup import startup_suite
 from genrebench.bench.training import training_suite
 from genrebench.errors import BenchError
 from genrebench.system.environment import gpus, memory_bytes, processor, versions
+from genrebench.system.temporary import temporary_folder
 
 _RUNS: dict[str, Callable[[BenchData], SuiteResult]] = dict(
     zip(SUITES, (training_suite, preprocessing_suite, inference_suite, startup_suite), strict=True)
@@ -40,14 +39,14 @@ def run_bench(
         **({} if request.device == "cpu" else {"gpus": gpus()}),
     }
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    with tempfile.TemporaryDirectory(prefix="genrebench-bench-", ignore_cleanup_errors=True) as folder:
+    with temporary_folder("bench") as folder:
         for name in request.suites:
 
             def report(what: str, suite: str = name) -> None:
                 """Say what is run next."""
                 on_run(f"{suite}: {what}")
 
-            place = Path(folder) / name
+            place = folder / name
             place.mkdir()
             try:
                 found[name] = _RUNS[name](BenchData(place, request, report))

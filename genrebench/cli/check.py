@@ -5,8 +5,7 @@ from typing import Any
 
 import click
 
-from genrebench.backend.worker import TIMEOUT
-from genrebench.cli.options import PATH, examples
+from genrebench.cli.options import PATH, examples, worker_limits
 from genrebench.cli.output import echo, echo_err
 from genrebench.system.files import escaped
 from genrebench.testing import CheckResult, check_names, summarize
@@ -27,10 +26,8 @@ from genrebench.testing.job import run_check
 @click.argument("name", metavar="BACKEND")
 @click.option("--only", multiple=True, metavar="CHECK", help="A check to run; repeat for several.  [default: all]")
 @click.option("--python", type=PATH, help="Interpreter of the environment that has the backend.  [default: this one]")
-@click.option(
-    "--timeout", type=click.FloatRange(min=1), default=TIMEOUT, show_default=True, help="Seconds it may take."
-)
 @click.option("--expect", "expected", multiple=True, metavar="CHECK=REASON", help="A failure that is known, and why.")
+@worker_limits
 @click.pass_context
 def check(
     ctx: click.Context,
@@ -38,8 +35,9 @@ def check(
     name: str,
     only: tuple[str, ...],
     python: Path | None,
-    timeout: float,
     expected: tuple[str, ...],
+    timeout: float,
+    max_reply: float,
 ) -> None:
     """Run the conformance kit.
 
@@ -66,9 +64,10 @@ def check(
         expected_failures=dict(each.partition("=")[::2] for each in expected),
         only=only,
         python=python,
-        timeout=timeout,
         on_start=on_start,
         on_result=on_result,
+        timeout=timeout,
+        max_reply=max_reply,
     )
     line, passed = summarize(run.results, only)
     echo(f"{line}; {run.report['seconds']:.1f} s")

@@ -11,8 +11,8 @@ import click
 from genrebench import __version__
 from genrebench.cli.options import examples
 from genrebench.errors import GenrebenchError, escaped, shortened
+from genrebench.system.interrupts import MESSAGE, interrupted_status, interrupts_raised
 
-INTERRUPTED = 130
 # Each is a function of its name, in the module of its name.
 COMMANDS = {
     "preprocess": "Turn recordings into spectrograms.",
@@ -73,10 +73,11 @@ class Commands(click.Group):
             For every error, unless ``--debug`` was given: then the error itself.
         """
         try:
-            return super().invoke(ctx)
+            with interrupts_raised():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
-            click.echo("Interrupted.", err=True)
-            ctx.exit(INTERRUPTED)
+            click.echo(MESSAGE, err=True)
+            ctx.exit(interrupted_status())
         except click.ClickException as error:
             # click quotes what was typed in full
             error.message = shortened(escaped(error.message))  # type: ignore[misc]

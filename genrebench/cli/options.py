@@ -1,9 +1,10 @@
 """What the commands share: types of options, and the shape of their help."""
 
+import math
 import os
 import re
 import shlex
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,17 @@ LARGEST = 2**31 - 1
 COUNT = click.IntRange(1, LARGEST)
 
 
+class Amount(click.FloatRange):
+    """A number within bounds; NaN, which no bound excludes, and infinity are none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read the number."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"expected a finite number, received {value!r}", param, ctx)
+        return number
+
+
 def check_output(path: Path) -> None:
     """Refuse a folder that could not be written to, before anything is computed for it.
 
@@ -48,6 +60,18 @@ def check_output(path: Path) -> None:
         raise ConfigError(
             f"--output {escaped(path)}: expected a folder to write to, received {escaped(received)}; choose another"
         )
+
+
+def worker_limits(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command that starts workers the options for what these may take: ``timeout`` and ``max_reply``."""
+    from genrebench.system.process import MAX_REPLY, TIMEOUT
+
+    for option, default, text in (
+        ("--max-reply", MAX_REPLY, "MiB of arrays that a worker may answer with."),
+        ("--timeout", TIMEOUT, "Seconds after which a worker is ended."),
+    ):
+        command = click.option(option, type=Amount(1, 1e9), default=default, show_default=True, help=text)(command)
+    return command
 
 
 def typed_command(context: click.Context, *, without: Collection[str]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from genrebench.cli.options import COUNT, PATH, Size, check_output, examples, typed_command
+from genrebench.cli.options import COUNT, PATH, Size, check_output, examples, typed_command, worker_limits
 from genrebench.errors import ConfigError
 from genrebench.network.genre_cnn import genre_cnn
 from genrebench.parity.request import ParityRequest
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _OUTPUT = Path("parity-report")
 _SHAPE = "{}x{}".format(*genre_cnn().input_shape)
 # What is left out of a command line that is recorded, since it says where, not what.
-_NOT_RECORDED = ("pythons", "output")
+_NOT_RECORDED = ("pythons", "output", "timeout", "max_reply")
 
 
 def _interpreters(
@@ -76,6 +76,7 @@ def _given(ctx: click.Context) -> list[click.Parameter]:
               help="Threads of each backend.")  # fmt: skip
 @click.option("--python", "pythons", multiple=True, metavar="BACKEND=PATH", callback=_interpreters,
               help="Interpreter of the environment that has a backend.")  # fmt: skip
+@worker_limits
 @click.option("--output", type=PATH, help=f"Folder of the report.  [default: {_OUTPUT}]")
 @click.option("--from", "source", type=PATH, help="Render a parity.json again, without running anything.")
 @click.pass_context

@@ -59,11 +59,11 @@ def train(*, file: Path | None, overwrite: bool, **options: Any) -> None:
     overwrite : bool
         Whether a run of the same name may be replaced.
     """
-    from genrebench.cli.main import INTERRUPTED
+    from genrebench.system.interrupts import interrupted_status
 
     settings = {_KEYS.get(name, name): value for name, value in options.items()}
     if run_training(load_experiment(file, settings), overwrite=overwrite).status == "interrupted":
-        raise click.exceptions.Exit(INTERRUPTED)
+        raise click.exceptions.Exit(interrupted_status())
 
 
 def run_training(experiment: Experiment, *, overwrite: bool = False) -> "TrainingRun":

@@ -1,5 +1,7 @@
 """Where work on many recordings runs: the one seam through which everything parallel goes."""
 
+import functools
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -8,7 +10,8 @@ import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from genrebench.errors import DatasetError
-from genrebench.system.interrupts import interrupts_ignored
+from genrebench.system.interrupts import interrupts_deferred
+from genrebench.system.process import end_with_parent, safe_path
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -56,13 +59,25 @@ class LocalProcesses:
     ) -> Iterator[Result]:
         """See `Executor.run`."""
         workers = max(1, min(self.jobs or joblib.cpu_count(), len(items)))
-        start = {"initializer": prepare} if workers > 1 else {}
+        start = {"initializer": _starter(os.getpid(), prepare)} if workers > 1 else {}
         parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", **start)
         try:
-            with interrupts_ignored():  # the workers inherit that, and leave a terminal's Ctrl-C to this process
+            with safe_path(), interrupts_deferred(blocked_in_children=True):
                 results = parallel(joblib.delayed(function)(item) for item in items)
             yield from results
         except TerminatedWorkerError as error:
             raise DatasetError(
                 "a preprocessing process was ended by the system, probably for lack of memory; use fewer --jobs"
             ) from error
+
+
+@functools.cache  # joblib keeps its processes for the next run if they would be started alike
+def _starter(parent: int, prepare: Callable[[], object]) -> Callable[[], None]:
+    """Make what prepares a process."""
+    return functools.partial(_start, parent, prepare)
+
+
+def _start(parent: int, prepare: Callable[[], object]) -> None:
+    """Prepare a process, which does not outlive the one that it works for."""
+    end_with_parent(parent)
+    prepare()

@@ -37,6 +37,7 @@ from genrebench.parity.outputs import (
 from genrebench.parity.request import ParityRequest
 from genrebench.system.environment import versions
 from genrebench.system.files import StrPath
+from genrebench.system.process import MAX_REPLY, TIMEOUT
 
 # With these, one step of Adam moves a weight by g / (|g| + 1), which gives the gradient g back.
 GRADIENT_PROBE_ADAM = Adam(learning_rate=1.0, beta_1=0.0, beta_2=0.0, epsilon=1.0)
@@ -51,6 +52,8 @@ def run_backends(
     *,
     pythons: Mapping[str, StrPath] | None = None,
     threads: int = ParityRequest.threads,
+    timeout: float = TIMEOUT,
+    max_reply: float = MAX_REPLY,
     on_done: Callable[[str, float], None] = lambda backend, seconds: None,
 ) -> dict[str, Outputs]:
     """Ask several backends the same, each in a process of its own, as many at a time as there are cores for.
@@ -81,6 +84,8 @@ def run_backends(
                     name=f"backend {later}",
                     python=None if python is None else os.fspath(python),
                     threads=threads,
+                    timeout=timeout,
+                    max_reply=max_reply,
                 )
                 started[later] = stack.enter_context(job)
             result = started[name]()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from genrebench.system.process import MAX_REPLY, TIMEOUT
 from genrebench.system.validation import Checked, Text, from_list
 
 if TYPE_CHECKING:
@@ -36,5 +37,7 @@ class ParityRequest(Checked):
     batch_size: Annotated[int, Field(ge=2, le=10**6)] = 4
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     threads: Annotated[int, Field(ge=1, le=10**6)] = 1
+    timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = TIMEOUT
+    max_reply: Annotated[float, Field(gt=0, allow_inf_nan=False)] = MAX_REPLY
     pythons: Mapping[str, StrPath] = field(default_factory=dict)
     command: Text = "genrebench.compare"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from genrebench.backend.registry import list_backends
+from genrebench.backend.registry import backend_names
 from genrebench.errors import BackendError, ConfigError
 from genrebench.parity.answers import run_backends
 from genrebench.parity.context import Context
@@ -132,7 +132,15 @@ def run_parity(request: ParityRequest, progress: Progress = Progress()) -> Repor
     began = time.perf_counter()
     asked = (*chosen, request.reference)
     progress.on_start(asked)
-    outputs = run_backends(inputs, asked, pythons=request.pythons, threads=request.threads, on_done=progress.on_answer)
+    outputs = run_backends(
+        inputs,
+        asked,
+        pythons=request.pythons,
+        threads=request.threads,
+        timeout=request.timeout,
+        max_reply=request.max_reply,
+        on_done=progress.on_answer,
+    )
     return compare_outputs(
         inputs,
         outputs,
@@ -157,7 +165,7 @@ def check_backends(request: ParityRequest) -> tuple[str, ...]:
     strangers = sorted(request.pythons.keys() - set(asked))
     if strangers:
         raise ConfigError(f"--python {strangers[0]}: expected one of the backends compared, {', '.join(asked)}")
-    known = [entry.name for entry in list_backends()]
+    known = backend_names()
     for name in asked:
         if name not in known and name not in request.pythons:
             raise BackendError(f"expected a backend of {', '.join(known)}, received {name!r}; see genrebench backends")

@@ -1,18 +1,18 @@
-"""The one way to run another process: with a time limit, never outliving the parent, killed with all it started.
+"""The one way to run another process: with limits, never outliving the parent, killed with all it started.
 
-A process gets a session of its own, so that it can be killed together with whatever it started. Its standard input is
-a pipe that nothing is written to: however the parent dies, the pipe ends then, and a process that called
-`end_with_parent` ends with it. No Python child imports what happens to lie in the current folder (``PYTHONSAFEPATH``);
-``PYTHONPATH`` is honored.
+A process gets a session of its own, so that it can be killed together with whatever it started, which happens at its
+end, too. Its standard input is a pipe that nothing is written to: however the parent dies, the pipe ends then, and a
+process that called `end_with_parent` ends with it. No Python child imports what happens to lie in the current folder
+(``PYTHONSAFEPATH``); ``PYTHONPATH`` is honored.
 """
 
 import contextlib
 import os
 import queue
+import select
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from genrebench.errors import ConfigError
+from genrebench.system.interrupts import interrupts_deferred
 from genrebench.system.memory import peak_memory_bytes
 
 # Read by numerical libraries while they are imported, so they are set before a process starts.
@@ -28,7 +30,13 @@ THREAD_VARIABLES = (
     *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"),
     *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
 )
+# What a worker is granted. Seconds: far above what the longest of our jobs takes, the conformance kit on Keras with
+# some 15 on two idle cores. MiB of arrays: far above parity's answers on the genre network.
+TIMEOUT = 600.0
+MAX_REPLY = 8192.0
 _LINE_LIMIT = 400
+# Of what a process writes, the end is kept; a longer line is passed on in parts.
+KEPT_BYTES = 2**20
 # How long output is awaited that the process has left to somebody who holds its pipe open.
 _GRACE = 1.0
 
@@ -47,7 +55,8 @@ class ProcessResult:
         Largest resident memory of it and of what it started and waited for; 0 where that cannot be known: Linux counts
         what this process had when it started the other, too, so that a smaller process hides behind it.
     stdout, stderr : str
-        All that it wrote; standard output is empty if `start_process` was given ``on_line``.
+        What it wrote, of more than `KEPT_BYTES` the end; standard output is empty if `start_process` was given
+        ``on_line``.
     time_limit : float, optional
         The seconds after which it was killed; None if it ended in time.
     """
@@ -136,75 +145,138 @@ def start_process(
     ------
     OSError
         If it cannot be started.
+    ConfigError
+        If the timeout is no time that can be waited for.
     """
+    if not 0 <= timeout <= threading.TIMEOUT_MAX:
+        raise ConfigError(f"timeout: expected seconds from 0 to {threading.TIMEOUT_MAX:.0f}, received {timeout}")
     variables = {name: str(threads) for name in THREAD_VARIABLES} if threads else {}
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        began = time.perf_counter()
-        process = subprocess.Popen(
-            [str(word) for word in command],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE if on_line else output,
-            stderr=errors,
-            env={**os.environ, "PYTHONSAFEPATH": "1", **variables, **(environment or {})},
-            start_new_session=True,
-        )
-        running = _Running(process, began)
+    # Overridden by nobody: what a caller sets may come from a user's environment.
+    variables = {**variables, **(environment or {}), "PYTHONSAFEPATH": "1"}
+    running: _Running | None = None
 
-        def result() -> ProcessResult:
-            """Wait for the end."""
-            in_time = running.wait(timeout, on_line)
-            if not in_time:
-                running.kill()
-            return ProcessResult(
-                exit_status=process.returncode,
-                seconds=running.seconds,
-                peak_memory_bytes=running.peak_memory_bytes,
-                stdout=_text(output),
-                stderr=_text(errors),
-                time_limit=None if in_time else timeout,
-            )
-
-        try:
-            yield result
-        finally:
+    def result() -> ProcessResult:
+        """Wait for the end."""
+        assert running is not None
+        in_time = running.wait(timeout, on_line)
+        if not in_time:
             running.kill()
-            for pipe in (process.stdin, process.stdout):
-                if pipe:
-                    pipe.close()
+        return running.result(None if in_time else timeout)
+
+    try:
+        with interrupts_deferred():
+            running = _Running(command, {**os.environ, **variables}, reads_lines=on_line is not None)
+        yield result
+    finally:
+        if running is not None:
+            with interrupts_deferred():
+                running.kill()
+
+
+@contextmanager
+def safe_path() -> Iterator[None]:
+    """Have Python processes that others start meanwhile import nothing from the current folder."""
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = before
+
+
+class _Tail:
+    """The end of what is written, in memory of a fixed size."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._kept = bytearray()
+        self._dropped = 0
+
+    def add(self, part: bytes) -> None:
+        """Add what was written last."""
+        self._kept += part
+        if len(self._kept) > 2 * KEPT_BYTES:
+            self._dropped += len(self._kept) - KEPT_BYTES
+            del self._kept[:-KEPT_BYTES]
+
+    def text(self) -> str:
+        """Return what is kept, and how much is not."""
+        left_out = f"[{self._dropped:,} bytes before this are left out]\n" if self._dropped else ""
+        return left_out + self._kept.decode(errors="replace").strip()
 
 
 class _Running:
-    """A process whose end and whose lines are awaited by threads, so that neither is seen late."""
+    """A process whose end and whose output are awaited by threads, so that neither is seen late."""
 
-    def __init__(self, process: subprocess.Popen[bytes], began: float) -> None:
-        """Begin to wait."""
-        self.seconds, self.peak_memory_bytes = 0.0, 0
-        self._process, self._began, self._own_peak = process, began, peak_memory_bytes() or 0
-        self._ended = threading.Event()
+    def __init__(self, command: Sequence[str | Path], environment: Mapping[str, str], *, reads_lines: bool) -> None:
+        """Start it, and begin to wait."""
+        self._seconds, self._peak, self._own_peak = 0.0, 0, peak_memory_bytes() or 0
+        self._began = time.perf_counter()
+        self._process = subprocess.Popen(
+            [str(word) for word in command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            start_new_session=True,
+        )
+        self._output, self._errors = _Tail(), _Tail()
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        self._lock, self._is_reaped, self._ended = threading.Lock(), False, threading.Event()
+        readers = (
+            (self._read_lines, (self._process.stdout,))
+            if reads_lines
+            else (self._read, (self._process.stdout, self._output)),
+            (self._read, (self._process.stderr, self._errors)),
+        )
+        self._readers = [threading.Thread(target=read, args=args, daemon=True) for read, args in readers]
         self._waiter = threading.Thread(target=self._await, daemon=True)
-        self._waiter.start()
+        for thread in (*self._readers, self._waiter):
+            thread.start()
 
-    def _read(self) -> None:
+    @staticmethod
+    def _read(pipe: IO[bytes], tail: _Tail) -> None:
+        """Keep what is written last; what is not read would make the process wait."""
+        with contextlib.suppress(ValueError, OSError):  # the pipe is closed here before its writers are gone
+            while part := os.read(pipe.fileno(), 2**16):
+                tail.add(part)
+
+    def _read_lines(self, pipe: IO[bytes]) -> None:
         """Pass the lines on."""
-        for line in self._process.stdout or ():
-            self._lines.put(line)
+        with contextlib.suppress(ValueError, OSError):
+            while line := pipe.readline(KEPT_BYTES):
+                self._lines.put(line)
 
     def _await(self) -> None:
-        """Await the end, and read the time and the peak memory."""
+        """Await the end, kill what the process leaves behind, and read the time and the peak memory."""
+        if hasattr(os, "waitid"):
+            # Not reaped yet, so that the number of its group is nobody else's.
+            os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+            self._seconds = time.perf_counter() - self._began
+            self._kill_group()
         if hasattr(os, "wait4"):
             _, status, usage = os.wait4(self._process.pid, 0)
             self._process.returncode = os.waitstatus_to_exitcode(status)
             peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-            self.peak_memory_bytes = peak if sys.platform != "linux" or peak > 1.05 * self._own_peak else 0
+            self._peak = peak if sys.platform != "linux" or peak > 1.05 * self._own_peak else 0
         else:
             self._process.wait()
-        self.seconds = time.perf_counter() - self._began
+        self._seconds = self._seconds or time.perf_counter() - self._began
         self._ended.set()
-        self._reader.join(_GRACE)
+        for reader in self._readers:
+            reader.join(_GRACE)
         self._lines.put(None)
+
+    def _kill_group(self) -> None:
+        """Kill the process and what it started."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # it may have ended a moment ago
+            if hasattr(os, "killpg"):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            else:
+                self._process.kill()
 
     def wait(self, timeout: float, on_line: Callable[[str], None] | None) -> bool:
         """Wait for the end, and pass on what is written until then."""
@@ -220,29 +292,71 @@ class _Running:
                 on_line(line.decode(errors="replace").rstrip("\n"))
 
     def kill(self) -> None:
-        """Kill the process with all it started, unless it has ended."""
+        """Kill the process with all it started, unless it has ended, and close its pipes."""
         if not self._ended.is_set():
-            with contextlib.suppress(ProcessLookupError):  # it may have ended a moment ago
-                if hasattr(os, "killpg"):
-                    os.killpg(self._process.pid, signal.SIGKILL)
-                else:
-                    self._process.kill()
+            self._kill_group()
         self._waiter.join()
+        for pipe, readers in ((self._process.stdin, ()), (self._process.stdout, self._readers[:1]),
+                              (self._process.stderr, self._readers[1:])):  # fmt: skip
+            if pipe and not any(reader.is_alive() for reader in readers):
+                pipe.close()
+
+    def result(self, time_limit: float | None) -> ProcessResult:
+        """Say how it went."""
+        return ProcessResult(
+            exit_status=self._process.returncode,
+            seconds=self._seconds,
+            peak_memory_bytes=self._peak,
+            stdout=self._output.text(),
+            stderr=self._errors.text(),
+            time_limit=time_limit,
+        )
 
 
-def _text(file: IO[bytes]) -> str:
-    """Read what a process wrote."""
-    file.seek(0)
-    return file.read().decode(errors="replace").strip()
+def end_with_parent(parent: int | None = None) -> None:
+    """Have this process end at once, with what it started, when its parent is gone, however that came.
 
+    Parameters
+    ----------
+    parent : int, optional
+        Number of the parent; by default its end is seen by that of standard input, as `start_process` arranges it.
+    """
+    if parent is None:
+        _kill_group_at_end_of_input()
+    watch = _read_input if parent is None else lambda: _wait_for_end_of(parent)
 
-def end_with_parent() -> None:
-    """Have this process end at once when its standard input ends, which it does when the parent is gone."""
-
-    def watch() -> None:
-        """Read until the end."""
-        while os.read(0, 1024):  # not sys.stdin, whose lock the interpreter needs to shut down
-            pass
+    def end() -> None:
+        """End what is this process's."""
+        watch()
+        if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+            os.killpg(0, signal.SIGKILL)
         os._exit(1)
 
-    threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=end, daemon=True).start()
+
+
+def _kill_group_at_end_of_input() -> None:
+    """Ask Linux to do it by itself: a thread would wait for its turn in a computation that never yields."""
+    if sys.platform == "linux" and os.getpgrp() == os.getpid():
+        import fcntl
+
+        with contextlib.suppress(OSError):  # not a pipe; the thread is there all the same
+            fcntl.fcntl(0, fcntl.F_SETOWN, -os.getpgrp())
+            fcntl.fcntl(0, fcntl.F_SETSIG, signal.SIGKILL)
+            fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_ASYNC)
+
+
+def _read_input() -> None:
+    """Read until the end; not through sys.stdin, whose lock the interpreter needs to shut down."""
+    while os.read(0, 1024):
+        pass
+
+
+def _wait_for_end_of(parent: int) -> None:
+    """Wait until this process has another parent, which takes it over when the first one is gone."""
+    with contextlib.suppress(AttributeError, OSError):  # Linux since 5.3
+        handle = os.pidfd_open(parent)
+        if os.getppid() == parent:
+            select.select([handle], [], [])
+    while os.getppid() == parent:
+        time.sleep(0.5)

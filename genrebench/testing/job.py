@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from genrebench.backend.registry import load_backend
-from genrebench.backend.worker import TIMEOUT, Arrays, emit, run_job
+from genrebench.backend.worker import Arrays, emit, run_job
 from genrebench.system.environment import versions
+from genrebench.system.process import MAX_REPLY, TIMEOUT
 from genrebench.testing.kit import CheckResult, check_backend
 
 
@@ -59,6 +60,7 @@ def run_check(
     only: Collection[str] = (),
     python: str | Path | None = None,
     timeout: float = TIMEOUT,
+    max_reply: float = MAX_REPLY,
     threads: int | None = 1,
     on_start: Callable[[dict[str, Any], dict[str, str]], object] | None = None,
     on_result: Callable[[CheckResult], object] | None = None,
@@ -71,6 +73,8 @@ def run_check(
         Name of the backend, which only the other interpreter need have.
     timeout : float
         Seconds after which the worker is ended.
+    max_reply : float
+        MiB that it may answer with.
     threads : int, optional
         Number of threads of the backend; by default one, since the kit's networks are so small that more of them
         wait for each other; None for one per core.
@@ -98,6 +102,7 @@ def run_check(
         name=f"backend {backend}",
         python=python,
         timeout=timeout,
+        max_reply=max_reply,
         threads=threads,
         on_event=on_event,
     )

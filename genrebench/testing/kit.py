@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
+from genrebench.backend.checked import CheckedBackend
 from genrebench.backend.protocol import Backend, BackendInfo
 from genrebench.backend.registry import load_backend
 from genrebench.errors import ConfigError
@@ -133,6 +134,8 @@ def check_backend(
         if not reason.strip():
             raise ConfigError(f"{name}: expected a failure with a reason, received none")
     info, implementation = load_backend(backend) if isinstance(backend, str) else backend
+    if not isinstance(implementation, CheckedBackend):
+        implementation = CheckedBackend(info, implementation)
     under_test = BackendUnderTest(info, implementation, load_backend("numpy")[1])
     return (
         _expect(_run(name, check, required, under_test), expected.get(name))

@@ -1,4 +1,4 @@
-"""Discovery of backends: listing, duplicates, broken plugins."""
+"""Discovery of backends: listing, duplicates, broken plugins, and plugins that end or hang whoever imports them."""
 
 import subprocess
 import sys
@@ -7,104 +7,122 @@ from pathlib import Path
 
 import pytest
 
-from genrebench.backend.protocol import BackendInfo
-from genrebench.backend.registry import GROUP, list_backends, load_backend
-from genrebench.errors import BackendError
+from genrebench.backend import registry
+from genrebench.backend.registry import backend_names, list_backends, load_backend
+from genrebench.errors import BackendError, WorkerError
+from tests.plugins import use_plugins, write_plugin
 
-GOOD = BackendInfo("good", "numpy", "a stand-in", ("cpu",), can_train=False, implementation="math:pi")
-HOMELESS = BackendInfo("homeless", "no-such-framework", "", ("cpu",), can_train=False, implementation="math:pi")
-CRASHING = BackendInfo("crashing", "numpy", "", ("cpu",), can_train=False, implementation="no_such_module:x")
-LEAVING_LATE = BackendInfo("leaving-late", "numpy", "", ("cpu",), can_train=False, implementation="leaving:x")
-NOT_AN_INFO = "text"
-
-
-class _Distribution:
-    """Stands for an installed distribution."""
-
-    def __init__(self, name: str) -> None:
-        """Keep the name."""
-        self.name, self.version = name, "1.0"
+INFO = """
+from genrebench.backend import BackendInfo
+INFO = BackendInfo("{name}", "{framework}", "a stand-in", {devices}, can_train=False, implementation="{implementation}")
+"""
 
 
-def entry(name: str, value: str, distribution: str = "somebody") -> metadata.EntryPoint:
-    """Make an entry point."""
-    point = metadata.EntryPoint(name, f"{__name__}:{value}" if ":" not in value else value, GROUP)
-    found: metadata.EntryPoint = point._for(_Distribution(distribution))  # type: ignore[attr-defined]
-    return found
+def info(name: str, *, framework: str = "numpy", devices: str = '("cpu",)', implementation: str = "math:pi") -> str:
+    """Write the module of a plugin's description."""
+    return INFO.format(name=name, framework=framework, devices=devices, implementation=implementation)
+
+
+# By backend, the module that its entry point names, and what the list says of it.
+PLUGINS: dict[str, tuple[str, str | None]] = {
+    "good": (info("good"), None),
+    "homeless": (info("homeless", framework="no-such-framework"), "no-such-framework not installed; pip install"),
+    "crashing": (info("crashing", implementation="no_such_module:x"), None),
+    "leaving-late": (info("leaving-late", implementation="someones_leaving:x"), None),
+    "ending-late": (info("ending-late", implementation="someones_ending:x"), None),
+    "text": ("INFO = 'text'", "expected a BackendInfo named 'text', received 'text'"),
+    "renamed": (info("good"), "expected a BackendInfo named 'renamed'"),
+    "list": (info("list", devices='["cpu"]'), "info.devices: expected a tuple of names, received ['cpu']"),
+    "numbers": (info("numbers", devices="(1, 2)"), "info.devices: expected a tuple of names, received (1, 2)"),
+    "lines": (info("lines", framework="a\\nb"), "info.framework: expected one line of text, received 'a\\nb'"),
+    "gone": ("import no_such_module", "broken plugin of someone-gone 1.0 (worker of plugin gone: ModuleNotFoundError"),
+    "leaving": ("raise SystemExit('goodbye')", "exit status 1 and no report; goodbye"),
+    "ending": ("import os; os._exit(0)", "exit status 0 and no report; no message"),
+    "segfault": ("import os; os.kill(os.getpid(), 11)", "ended by signal 11"),
+}
 
 
 @pytest.fixture
-def plugins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def plugins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Install stand-ins of every kind."""
-    monkeypatch.setitem(sys.modules, __name__, sys.modules[__name__])
-    points = [
-        *(entry("good", "GOOD"), entry("homeless", "HOMELESS"), entry("crashing", "CRASHING")),
-        *(entry("text", "NOT_AN_INFO"), entry("renamed", "GOOD"), entry("gone", "no_such_module:INFO")),
-        *(entry("twice", "GOOD", "one"), entry("twice", "GOOD", "two")),
-        *(entry("leaving", "leaving:INFO"), entry("leaving-late", "LEAVING_LATE")),
-    ]
-    (tmp_path / "leaving.py").write_text("raise SystemExit('goodbye')")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(metadata, "entry_points", lambda group: points)
+    for name, (source, _) in PLUGINS.items():
+        module = f"someones_{name.replace('-', '_')}"
+        write_plugin(tmp_path, f"someone-{name}", {name: f"{module}:INFO"}, {module: source})
+    for distribution in ("one", "two"):
+        write_plugin(tmp_path, distribution, {"twice": "someones_good:INFO"})
+    use_plugins(monkeypatch, tmp_path, here=True)
+    return tmp_path
 
 
 @pytest.mark.usefixtures("plugins")
 def test_every_plugin_is_listed_with_its_state() -> None:
-    """Whole, without framework, broken in several ways, and claimed twice."""
+    """Whole, without framework, broken in several ways, claimed twice; one that ends or hangs ends nothing here."""
     entries = {each.name: each for each in list_backends()}
-    assert list(entries) == sorted(entries)
-    assert entries["good"].problem is None
+    assert list(entries) == sorted(entries) == backend_names()
     assert entries["good"].framework_version == metadata.version("numpy")
-    assert entries["crashing"].problem is None  # listing does not import what would crash
-    expected = {
-        "homeless": "no-such-framework not installed; pip install no-such-framework",
-        "text": "expected a BackendInfo named 'text', received 'text'",
-        "renamed": "expected a BackendInfo named 'renamed'",
-        "gone": "broken plugin of somebody 1.0 (ModuleNotFoundError",
-        "twice": "claimed by one 1.0 and two 1.0",
-        "leaving": "broken plugin of somebody 1.0 (SystemExit: goodbye)",
-    }
-    for name, problem in expected.items():
-        assert problem in str(entries[name].problem)
+    for name, (_, problem) in PLUGINS.items():
+        found = entries[name].problem
+        assert found is None if problem is None else problem in str(found), (name, found)
+    assert "claimed by one 1.0 and two 1.0" in str(entries["twice"].problem)
+    assert entries["numpy"].problem is None
+    assert not any(module.startswith("someones_") for module in sys.modules)
 
 
 @pytest.mark.usefixtures("plugins")
 def test_asking_for_a_plugin_loads_it_or_says_why_not() -> None:
     """The reason is that of the list; a crash at import and an unknown name are told too."""
-    assert load_backend("good")[0] is GOOD
+    assert load_backend("good")[0].name == "good"
     for name, message in {
         "homeless": "backend homeless: no-such-framework not installed",
         "twice": "backend twice: expected one distribution, claimed by one 1.0 and two 1.0",
         "crashing": "backend crashing: cannot be imported .ModuleNotFoundError",
-        "leaving": r"backend leaving: broken plugin of somebody 1.0 \(SystemExit: goodbye\)",
+        "leaving": r"backend leaving: broken plugin of someone-leaving 1.0 \(.* exit status 1.*goodbye",
         "leaving-late": r"backend leaving-late: cannot be imported \(SystemExit: goodbye\)",
-        "unknown": r"one of the installed backends \(crashing, gone, good.*'unknown'",
+        "ending": "backend ending: broken plugin of .* exit status 0 and no report",
+        "ending-late": r"backend ending-late: cannot be imported \(SystemExit: os._exit\(0\)\)",
+        "segfault": "backend segfault: broken plugin of .* ended by signal 11",
+        "unknown": r"one of the installed backends \(crashing, ending, .*'unknown'",
     }.items():
         with pytest.raises(BackendError, match=message):
             load_backend(name)
-    for name in ("gone", "crashing"):  # the plugin's own traceback, for --debug
-        with pytest.raises(BackendError) as failure:
-            load_backend(name)
-        assert isinstance(failure.value.__cause__, ModuleNotFoundError)
-        assert failure.value.__cause__.__traceback__ is not None
+    # The plugin's own traceback, for --debug.
+    with pytest.raises(BackendError) as failure:
+        load_backend("crashing")
+    assert isinstance(failure.value.__cause__, ModuleNotFoundError)
+    assert failure.value.__cause__.__traceback__ is not None
+    with pytest.raises(BackendError) as failure:
+        load_backend("gone")
+    assert isinstance(failure.value.__cause__, WorkerError)
+    assert "Traceback" in failure.value.__cause__.stderr
 
 
 @pytest.mark.usefixtures("plugins")
 def test_one_backend_is_loaded_without_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a name that is there nor one that is not imports the plugins of other names."""
-    loaded: list[str] = []
-    load = metadata.EntryPoint.load
+    read: list[str] = []
+    reading = registry._reading
 
-    def note(self: metadata.EntryPoint) -> object:
+    def note(name: str, points: list[metadata.EntryPoint], timeout: float) -> object:
         """Note what is imported."""
-        loaded.append(self.name)
-        return load(self)
+        read.append(name)
+        return reading(name, points, timeout)
 
-    monkeypatch.setattr(metadata.EntryPoint, "load", note)
+    monkeypatch.setattr(registry, "_reading", note)
     load_backend("good")
     with pytest.raises(BackendError, match="expected one of the installed backends"):
         load_backend("unknown")
-    assert loaded == ["good"]
+    assert read == ["good"]
+
+
+def test_a_plugin_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It hangs neither the list nor whoever asks for it."""
+    write_plugin(tmp_path, "someone", {"hanging": "someones_hang:INFO"}, {"someones_hang": "while True: pass"})
+    use_plugins(monkeypatch, tmp_path, here=True)
+    (found,) = (each for each in list_backends(0) if each.name == "hanging")
+    assert str(found.problem).endswith("worker of plugin hanging: expected an end within 0 s, ended it)")
+    monkeypatch.setattr(registry, "PLUGIN_TIMEOUT", 0)
+    with pytest.raises(BackendError, match=r"backend hanging: broken plugin .* within 0 s, ended it"):
+        load_backend("hanging")
 
 
 def test_listing_the_project_s_own_backends_imports_no_framework() -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from genrebench.backend import Trainable
+from genrebench.backend.checked import CheckedBackend
 from genrebench.backend.registry import load_backend
 from genrebench.errors import BackendError, ConfigError
 from genrebench.network import Architecture
@@ -15,7 +16,8 @@ backend = pytest.importorskip("genrebench_torch.backend")
 def test_the_plugin_is_found_and_trains() -> None:
     """The entry point leads to this backend, whose networks are trainable."""
     info, found = load_backend("torch")
-    assert found is backend.TorchBackend
+    assert isinstance(found, CheckedBackend)
+    assert found.backend is backend.TorchBackend
     assert info.can_train
     assert isinstance(build(SMALL), Trainable)
 
