@@ -66,6 +66,8 @@ SLOW = (
     "cli/test_demo",
     "cli/test_bench",
     "cli/test_infer",
+    "cli/test_safe_path",
+    "cli/test_signals",
     "parity/test_document",
     "parity/test_run",
     "backend/",

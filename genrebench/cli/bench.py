@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from genrebench.bench.request import SUITES, BenchRequest
-from genrebench.cli.options import COUNT, PATH, check_output, examples, typed_command
+from genrebench.cli.options import COUNT, PATH, Word, check_output, examples, typed_command
 
 if TYPE_CHECKING:
     from genrebench.bench.results import BenchReport
@@ -47,6 +47,7 @@ _OUTPUT = Path("bench-report")
 )
 @click.option(
     "--device",
+    type=Word(),
     default=BenchRequest.device,
     show_default=True,
     help="Where training is timed; targets are about the CPU.",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from genrebench.cli.options import PATH, examples
+from genrebench.cli.options import PATH, Word, examples
 from genrebench.training.config import Experiment, default, load_experiment
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _setting(option: str, text: str, **settings: Any) -> Callable[[Any], Any]:
 @_setting("--precision", "float32, or bfloat16 where the processor has it.")
 @_setting("--split", "track, or segment (leaky: inflates accuracy).")
 @_setting("--seed", "Seed of everything random.", type=int)
-@_setting("--device", "auto, or a device of the backend.")
+@_setting("--device", "auto, or a device of the backend.", type=Word())
 @click.option("--overwrite", is_flag=True, help="Replace a run of the same name.")
 def train(*, file: Path | None, overwrite: bool, **options: Any) -> None:
     """Train a network.

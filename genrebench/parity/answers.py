@@ -164,6 +164,7 @@ def _questions(double: "_Subject", perturbed: "_Subject", single: "_Subject") ->
         "training_float32": lambda: single.trace(training=True),
         "gradients_float32": single.gradients,
         "fast_float32": lambda: single.first_step(GRADIENT_PROBE_ADAM),
+        "logits_float32": lambda: single.logits(single.inputs.x),
         "trained": lambda: single.logits(single.inputs.spectrograms),
     }
 

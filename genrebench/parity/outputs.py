@@ -110,6 +110,7 @@ class Outputs:
     training_float32: Trace
     gradients_float32: LossAndGradients
     fast_float32: Training
+    logits_float32: Logits
     trained: Logits
 
     @classmethod

@@ -178,8 +178,8 @@ class Stage:
 
     @property
     def passed(self) -> bool | None:
-        """Return whether the gate holds; None for a stage that has no gate or did not run."""
-        if self.gate is None or self.skipped:
+        """Return whether the gate holds; None for a stage that did not run, or has no gate and could be computed."""
+        if self.skipped or (self.gate is None and not any(comparison.error for comparison in self.comparisons)):
             return None
         return all(comparison.passed for comparison in self.comparisons)
 

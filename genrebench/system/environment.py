@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
@@ -83,3 +84,9 @@ def gpus() -> list[str]:
     except OSError:
         return []
     return [] if done.failure else done.stdout.splitlines()
+
+
+def absent_devices() -> frozenset[str]:
+    """Name the kinds of devices that are known and not there, without importing a framework."""
+    has_metal = sys.platform == "darwin" and platform.machine() == "arm64"
+    return frozenset({"cuda"} if not gpus() else ()) | frozenset({"mps"} if not has_metal else ())

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genrebench.backend.protocol import DeviceResident, Trainable
+from genrebench.backend.protocol import BatchMetrics, DeviceResident, Trainable
 from genrebench.errors import BackendError
 from genrebench.network import Architecture
 from genrebench.network.adam import Adam, AdamState
@@ -31,7 +31,9 @@ def training(under_test: BackendUnderTest) -> None:
     loss, gradients = reference.loss_and_gradients(x, labels)
     expected, _ = reference.adam_update(gradients, AdamState.zeros(gradients), Adam())
     trace = reference.trace(x, training=True)
-    _first_step(network, x, labels, loss)
+    correct = int((trace[architecture.output].argmax(1) == labels).sum())
+    if (found := _first_step(network, x, labels, loss).correct) != correct:
+        raise CheckFailure(f"train_step: expected {correct} of {len(x)} classified rightly, received {found}")
     compare(network.weights(), expected | {name: trace[name] for name in architecture.statistics}, UPDATE_TOLERANCE)
     _loaded_data(under_test, architecture, x.astype(np.float32), labels)
     for precision in under_test.info.precisions:
@@ -46,7 +48,7 @@ def _first_step(
     expected: float,
     precision: str = "float32",
     tolerance: float = FORWARD_TOLERANCE,
-) -> None:
+) -> BatchMetrics:
     """Do one step of training and check its loss."""
     network.start_training(Adam(), seed=0, precision=precision)
     metrics = network.train_step(x, labels)
@@ -54,6 +56,7 @@ def _first_step(
         raise CheckFailure(
             f"train_step in {precision}: expected the loss {expected} of {len(x)} inputs, received {metrics}"
         )
+    return metrics
 
 
 def _loaded_data(

@@ -81,7 +81,7 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
 def test_an_unforeseen_error_is_one_line_too(monkeypatch: pytest.MonkeyPatch, error: Exception, message: str) -> None:
     """It says what it was and how to learn more."""
 
-    def fail() -> None:
+    def fail(timeout: float) -> None:
         """Fail."""
         raise error
 
@@ -92,7 +92,7 @@ def test_an_unforeseen_error_is_one_line_too(monkeypatch: pytest.MonkeyPatch, er
 def test_ctrl_c_has_a_status_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """130, as shells have it."""
 
-    def press() -> None:
+    def press(timeout: float) -> None:
         """Press Ctrl-C."""
         raise KeyboardInterrupt
 

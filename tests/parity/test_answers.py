@@ -88,4 +88,4 @@ def test_a_backend_that_is_not_there_is_named_with_those_that_are() -> None:
 def test_every_answer_has_a_type() -> None:
     """What can be asked is what `Outputs` has."""
     assert all(issubclass(kind, Answer) for kind in answer_types().values())
-    assert len(answer_types()) == 20
+    assert len(answer_types()) == 21
