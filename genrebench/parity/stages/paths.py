@@ -1,6 +1,6 @@
 """Stages of what users run: the path of training, a trained model, single precision."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +15,7 @@ from genrebench.parity.context import Context
 from genrebench.parity.ledger.optimizer import ADAM_ENTRIES
 from genrebench.parity.ledger.tensors import MaskCase
 from genrebench.parity.outputs import Answer, Training
-from genrebench.parity.report import Comparison, Row, Stage
+from genrebench.parity.report import Comparison, Quantity, Row, Stage
 from genrebench.parity.stages.network import LOSS_TOLERANCE
 from genrebench.parity.stages.optimizer import adam_case, first_update
 
@@ -188,7 +188,7 @@ def single_precision(context: Context) -> Stage:
     return Stage("float32", "Single precision", criterion, "float32", None, tuple(comparisons))
 
 
-def _not_computed(rows: list[Row], own: dict[tuple[str, str, str], float | None]) -> str:
+def _not_computed(rows: list[Row], own: Mapping[tuple[str, Quantity, str], float | None]) -> str:
     """Describe what could not be measured of a backend although the reference computes it in float32."""
     lost = [
         row for row in rows if row.relative_l2 is None and own.get((row.tensor, row.quantity, row.mode)) is not None
