@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 
 from genrebench.backend.worker import emit, run_job, start_job
 from genrebench.errors import WorkerError
-from genrebench.system.process import THREAD_VARIABLES, run_process
+from genrebench.system.process import KEPT_BYTES, THREAD_VARIABLES, run_process
 from tests.witness import Witness
 
 # Functions that a worker imports from a folder on its path; most of them misbehave as their names say.
@@ -54,6 +55,30 @@ def leaves(arrays, options): sys.exit(3)
 def no_pair(arrays, options): return 7
 def no_json(arrays, options): return {}, object()
 def pickled(arrays, options): return {"x": np.array([object()])}, None
+def large(arrays, options): return {"x": np.zeros(3 * 2**20 // 8), "y": np.zeros(2)}, None
+def strided(arrays, options): return {"x": np.broadcast_to(np.zeros(1), (10**6, 10**6))}, None
+def many(arrays, options): return dict.fromkeys(map(str, range(100_001)), np.zeros(0)), None
+def lazy(arrays, options):
+    class Lazy:
+        shape, dtype, nbytes = (10**6, 10**6), np.dtype(float), 8
+        def __array__(self, *a, **b): os.abort()
+    return {"x": Lazy()}, None
+def talkative(arrays, options): return {}, "x" * 70 * 2**20
+def wordy(arrays, options): raise RuntimeError("x" * 2**20)
+def chatty(arrays, options):
+    for _ in range(40): print("x" * 2**18)
+    print("the end")
+    raise RuntimeError("chatty")
+def endless(arrays, options): emit({"line": "x" * 2**21})
+def lying(arrays, options):
+    import io, zipfile
+    from numpy.lib import format
+    header = io.BytesIO()
+    format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (10**6, 10**6)})
+    folder = Path(sys.argv[1])
+    with zipfile.ZipFile(folder / "output.npz", "w") as file: file.writestr("x.npy", header.getvalue())
+    (folder / "report.json").write_text('{"value": null}')
+    os._exit(0)
 def garbage(arrays, options):
     (Path(sys.argv[1]) / "report.json").write_text('{"value": nul')
     os._exit(0)
@@ -141,6 +166,36 @@ def test_a_job_that_fails_is_named(function: str, message: str) -> None:
         assert "Traceback" in "".join(failure.value.__notes__)
         with pytest.raises(WorkerError, match=f"^worker of backend mine: {message}"):
             run_job(f"odd_jobs:{function}", name="backend mine")
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        ("large", "expected a reply of at most 100,000 arrays and 2 MiB, received 2 with 3 MiB; a larger --max-reply"),
+        ("strided", "at most 100,000 arrays and 2 MiB, received 1 with 7,629,395 MiB"),
+        ("many", "at most 100,000 arrays and 2 MiB, received 100,001 with 0 MiB"),
+        ("lazy", "x: expected a NumPy array, received Lazy"),
+        ("talkative", "no report; "),
+        ("wordy", r"RuntimeError: x{1500,2000}\n"),
+        ("endless", "expected events in JSON, received '.\"line"),
+        ("lying", r"x.npy: expected \(1000000, 1000000\) of float64, received 128 bytes"),
+    ],
+)
+def test_a_reply_has_limits(function: str, message: str) -> None:
+    """Of arrays before they are written, and before they are read; of what is said, too."""
+    with pytest.raises(WorkerError, match=message):
+        run_job(f"odd_jobs:{function}", max_reply=2, on_event=print)
+    if function == "large":
+        assert run_job("odd_jobs:large", max_reply=4).arrays.keys() == {"x", "y"}
+
+
+def test_of_what_a_worker_writes_the_end_is_kept() -> None:
+    """In memory of a fixed size, with a note of how much is not there."""
+    with pytest.raises(WorkerError, match="RuntimeError: chatty") as failure:
+        run_job("odd_jobs:chatty")
+    assert re.match(r"\[[\d,]+ bytes before this are left out\]\nx", failure.value.stderr)
+    assert "\nthe end\n" in failure.value.stderr
+    assert len(failure.value.stderr) <= 2 * KEPT_BYTES + 100
 
 
 def test_a_module_that_only_the_worker_lacks_is_named() -> None:

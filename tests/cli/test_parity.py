@@ -94,7 +94,7 @@ def test_an_architecture_from_a_file_and_another_reference(tmp_path: Path) -> No
         path.write_text(json.dumps(document))
         done = run("--backend", "numpy", "--reference", "torch", "--architecture", path, "--output", tmp_path / "out")
         assert done.exit_code == 0, done.output
-        assert "numpy builds the same network as torch: all 8 gates hold." in done.stdout
+        assert "numpy builds the same network as torch: all 9 gates hold." in done.stdout
     assert load_report(tmp_path / "out" / "parity.json").architecture == NETWORK.to_json()
 
 

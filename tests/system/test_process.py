@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from genrebench.errors import ConfigError
 from genrebench.system.process import THREAD_VARIABLES, ProcessResult, run_process, start_process
 from tests.witness import Witness
 
@@ -76,6 +77,21 @@ def test_a_program_that_is_not_there_is_an_error() -> None:
         run_process(["/nowhere/python"], timeout=60)
 
 
+@pytest.mark.parametrize("timeout", [float("nan"), float("inf"), -1.0, 1e30])
+def test_a_time_that_cannot_be_waited_for_is_refused(timeout: float) -> None:
+    """Before anything is started."""
+    with pytest.raises(ConfigError, match="timeout: expected seconds from 0 to"):
+        run_process(["/nowhere/python"], timeout=timeout)
+
+
+def test_what_a_process_leaves_behind_is_ended(witness: Witness) -> None:
+    """Also if the process itself has come to a good end."""
+    code = HANG.replace("signal.pause()\n", "")
+    assert run_process(python(code, witness.path), timeout=60).exit_status == 0
+    witness.line()
+    witness.wait_until_gone()
+
+
 def test_threads_are_set_before_the_process_begins() -> None:
     """All variables that libraries read, or none."""
     code = f"import os; print(*(os.environ.get(name) for name in {THREAD_VARIABLES!r}))"
@@ -134,21 +150,20 @@ def test_a_process_ends_with_its_context(witness: Witness) -> None:
     witness.wait_until_gone()
 
 
+@pytest.mark.parametrize("hang", ["signal.pause()", "import ctypes; ctypes.PyDLL(None).pause()"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_a_process_that_cares_ends_with_its_parent(witness: Witness, number: signal.Signals) -> None:
-    """Ctrl-C ends all it started, too; when the parent is killed, what the process itself started is nobody's."""
-    child = "from genrebench.system.process import end_with_parent; end_with_parent()\n" + HANG
+def test_a_process_that_cares_ends_with_its_parent(witness: Witness, number: signal.Signals, hang: str) -> None:
+    """With all it started, even in a computation that never lets another thread run."""
+    child = "from genrebench.system.process import end_with_parent; end_with_parent()\n"
+    child += HANG.replace("signal.pause()\n", f"{hang}\n")
     code = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from genrebench.system.process import run_process; run_process(sys.argv[1:], timeout=60)"
     )
     parent = subprocess.Popen(python(code, *python(child, witness.path)), stderr=subprocess.DEVNULL)
-    grandchild = int(witness.line())
+    witness.line()
     parent.send_signal(number)
     parent.wait(60)
-    if number == signal.SIGKILL:
-        # Killed here only if the process in between is gone: then init, or whoever adopts, is its parent.
-        os.kill(grandchild, signal.SIGKILL)
     witness.wait_until_gone()
 
 
