@@ -38,7 +38,10 @@ from genrebench.system.process import (
     THREAD_VARIABLES,
     TIMEOUT,
     ProcessResult,
+    adopt_orphans,
+    descendants,
     end_with_parent,
+    kill,
     start_process,
 )
 from genrebench.system.temporary import temporary_folder
@@ -278,6 +281,7 @@ def main(folder: Path) -> int:
     """
     global _events
     end_with_parent()
+    adopt_orphans()
     keep_freed_memory()
     # Standard output is for events alone: what frameworks print there goes to standard error.
     _events = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -288,6 +292,8 @@ def main(folder: Path) -> int:
         traceback.print_exc()
         write_json(folder / "report.json", {"error": one_line(error)})
         return 1
+    finally:
+        kill(descendants(os.getpid()))
     return 0
 
 

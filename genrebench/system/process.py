@@ -294,7 +294,9 @@ class _Running:
     def kill(self) -> None:
         """Kill the process with all it started, unless it has ended, and close its pipes."""
         if not self._ended.is_set():
+            strangers = descendants(self._process.pid)
             self._kill_group()
+            kill(strangers)
         self._waiter.join()
         for pipe, readers in ((self._process.stdin, ()), (self._process.stdout, self._readers[:1]),
                               (self._process.stderr, self._readers[1:])):  # fmt: skip
@@ -311,6 +313,35 @@ class _Running:
             stderr=self._errors.text(),
             time_limit=time_limit,
         )
+
+
+def descendants(process: int) -> list[int]:
+    """Find what a process has started, and what that has, whatever their groups and sessions; on Linux only."""
+    children: dict[int, list[int]] = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has just ended
+            parent = int(status.read_text(errors="replace").rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(status.parent.name))
+    found = [process]
+    for each in found:  # which grows meanwhile
+        found += children.get(each, [])
+    return found[1:]
+
+
+def kill(processes: Sequence[int]) -> None:
+    """Kill processes, some of which may have ended."""
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(process, signal.SIGKILL)
+
+
+def adopt_orphans() -> None:
+    """Have what this process started stay its own when it leaves its parent, as a daemon does; on Linux only."""
+    if sys.platform == "linux":
+        import ctypes
+
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
 
 
 def end_with_parent(parent: int | None = None) -> None:
