@@ -9,6 +9,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from genrebench.audio.readers import MAX_CHANNELS, Block, read_blocks
 from genrebench.errors import AudioError
 from genrebench.system.files import StrPath
 
@@ -16,19 +17,29 @@ from genrebench.system.files import StrPath
 SAMPLE_RATES = (1_000, 1_000_000)
 # Full scale is 1; samples far beyond it are no sound, and their power would overflow.
 LOUDEST = 1e6
+# Amplitude that still counts as silence: one step of 16-bit audio.
+SILENCE = 2.0**-15
+# Share of the samples that may be louder: a click makes no music.
+_CLICKS = 0.01
+# Where the mean of the channels has less than this share of their level, they cancel each other.
+_CANCELED = 0.01
+# A recording of "exactly half a segment" may be some samples shorter after resampling.
+_SLACK_SECONDS = 0.01
 
-_BLOCK_FRAMES = 65536
 
-
-def cut_segments(path: StrPath, *, sample_rate: int, samples: int) -> Iterator[NDArray[np.float32]]:
-    """Cut a recording into segments.
+def cut_segments(
+    path: StrPath, *, sample_rate: int, samples: int, notes: list[str] | None = None
+) -> Iterator[NDArray[np.float32]]:
+    """Cut a recording into segments, and leave out those that are silent.
 
     Parameters
     ----------
     path : str or PathLike
-        Recording in any format, sample rate and number of channels that libsndfile reads.
+        Recording in any format, sample rate and number of channels that libsndfile or FFmpeg reads.
     sample_rate : int
         Samples per second that it is resampled to.
+    notes : list of str, optional
+        Takes remarks on what is wrong with the recording although it can be heard.
 
     Yields
     ------
@@ -38,34 +49,56 @@ def cut_segments(path: StrPath, *, sample_rate: int, samples: int) -> Iterator[N
     Raises
     ------
     AudioError
-        If the recording cannot be decoded, holds NaN or infinity, or is shorter than half a segment.
+        If the recording cannot be decoded, holds NaN or infinity, is shorter than half a segment, or is silent.
     """
     pending = np.empty(0, dtype=np.float32)
-    count = 0
-    for block in decode(path, sample_rate):
+    count = sounding = 0
+    for block in decode(path, sample_rate, notes):
         pending = np.concatenate([pending, block])
         while len(pending) >= samples:
-            yield pending[:samples]
-            pending = pending[samples:]
             count += 1
-    if 2 * len(pending) >= samples:
-        yield np.pad(pending, (0, samples - len(pending)))
-    elif count == 0:
+            if not is_silent(pending[:samples]):
+                sounding += 1
+                yield pending[:samples]
+            pending = pending[samples:]
+    if 2 * (len(pending) + round(_SLACK_SECONDS * sample_rate)) >= samples:
+        count += 1
+        if not is_silent(pending):
+            sounding += 1
+            yield np.pad(pending, (0, samples - len(pending)))
+    if count == 0:
         raise AudioError(
             f"expected at least {samples / 2 / sample_rate:g} s of audio, received {len(pending) / sample_rate:.3g} s",
             path=path,
         )
+    if sounding == 0:
+        raise AudioError("expected music, received silence; remove the recording", path=path)
 
 
-def decode(path: StrPath, sample_rate: int) -> Iterator[NDArray[np.float32]]:
+def is_silent(samples: NDArray[np.float32]) -> bool:
+    """Return whether there is no sound in some samples: a constant, wherever it lies, apart from a click."""
+    # Where a thousandth of the samples already differ, so do all.
+    return all(_spread(part) <= 2 * SILENCE for part in (samples[:: max(1, len(samples) // 1000)], samples))
+
+
+def _spread(samples: NDArray[np.float32]) -> float:
+    """Measure from where to where samples reach, but for the outermost ones."""
+    outermost = int(_CLICKS / 2 * len(samples))
+    ordered = np.partition(samples, (outermost, len(samples) - 1 - outermost))
+    return float(ordered[-1 - outermost] - ordered[outermost])
+
+
+def decode(path: StrPath, sample_rate: int, notes: list[str] | None = None) -> Iterator[NDArray[np.float32]]:
     """Decode a recording to mono, the mean of its channels, block by block.
 
     Parameters
     ----------
     path : str or PathLike
-        Recording in any format, sample rate and number of channels that libsndfile reads.
+        Recording in any format, sample rate and number of channels that libsndfile or FFmpeg reads.
     sample_rate : int
         Samples per second that it is resampled to.
+    notes : list of str, optional
+        Takes remarks on what is wrong with the recording although it can be heard.
 
     Yields
     ------
@@ -78,26 +111,48 @@ def decode(path: StrPath, sample_rate: int) -> Iterator[NDArray[np.float32]]:
         If the file cannot be decoded, or holds NaN or infinity.
     """
     path = Path(path)
+    resampler: soxr.ResampleStream | None = None
+    before = 0
+    notes = [] if notes is None else notes
     try:
-        if path.stat().st_size == 0:
-            raise AudioError("expected a recording, received an empty file (0 bytes)", path=path)
-        # libsndfile calls every failure of the system "System error"; open() says which.
-        path.open("rb").close()
-        with soundfile.SoundFile(os.fsencode(path)) as file:  # bytes, for names that are not UTF-8
-            rate = file.samplerate
-            if not SAMPLE_RATES[0] <= rate <= SAMPLE_RATES[1]:
-                raise AudioError(f"expected a sample rate in {SAMPLE_RATES} Hz, the header says {rate} Hz", path=path)
-            resampler = None if rate == sample_rate else soxr.ResampleStream(rate, sample_rate, 1, dtype="float32")
-            block = np.empty(_BLOCK_FRAMES, dtype=np.float32)
-            while len(block) == _BLOCK_FRAMES:
-                block = file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True).mean(axis=1)
-                if not (np.abs(block) <= LOUDEST).all():
-                    raise AudioError(
-                        f"expected samples of at most {LOUDEST:g}, received NaN, infinity or more", path=path
-                    )
-                # A short block is the last one: only then does the resampler give out what it still holds.
-                yield resampler.resample_chunk(block, last=len(block) < _BLOCK_FRAMES) if resampler else block
+        for rate, block in _mono(read_blocks(path, notes), path, notes):
+            if rate != before:
+                if resampler is not None:
+                    yield _rest(resampler)
+                resampler = None if rate == sample_rate else soxr.ResampleStream(rate, sample_rate, 1, dtype="float32")
+                before = rate
+            yield block if resampler is None else resampler.resample_chunk(block)
+        if resampler is not None:
+            yield _rest(resampler)
     except soundfile.LibsndfileError as error:
         raise AudioError(f"cannot be decoded ({error.error_string.rstrip('.')})", path=path) from error
     except OSError as error:
-        raise AudioError(f"cannot be read ({error.strerror})", path=path) from error
+        raise AudioError(f"cannot be read ({error.strerror or os.strerror(error.errno or 0)})", path=path) from error
+
+
+def _rest(resampler: soxr.ResampleStream) -> NDArray[np.float32]:
+    """Take what a resampler still holds."""
+    rest: NDArray[np.float32] = resampler.resample_chunk(np.empty(0, dtype=np.float32), last=True)
+    return rest
+
+
+def _mono(blocks: Iterator[Block], path: Path, notes: list[str]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Take the mean of the channels, or the loudest one where they cancel each other; refuse what is no sound."""
+    canceled = False
+    for rate, block in blocks:
+        if not SAMPLE_RATES[0] <= rate <= SAMPLE_RATES[1]:
+            raise AudioError(f"expected a sample rate in {SAMPLE_RATES} Hz, the header says {rate} Hz", path=path)
+        if block.shape[1] > MAX_CHANNELS:
+            raise AudioError(f"expected at most {MAX_CHANNELS} channels, the header says {block.shape[1]}", path=path)
+        mono = block.mean(axis=1)
+        loudest = np.abs(mono).max(initial=0.0)
+        if not loudest <= LOUDEST:
+            raise AudioError(f"expected samples of at most {LOUDEST:g}, received NaN, infinity or more", path=path)
+        if block.shape[1] > 1 and loudest < 0.1 * np.abs(block[::16]).max():
+            levels = np.sqrt(np.square(block, dtype=np.float64).mean(axis=0))
+            if levels.max() > SILENCE and np.sqrt(np.square(mono, dtype=np.float64).mean()) < _CANCELED * levels.max():
+                mono = np.ascontiguousarray(block[:, levels.argmax()])
+                canceled = True
+        yield rate, mono
+    if canceled:
+        notes.append("its channels cancel each other, one being the other upside down; a single one was heard")

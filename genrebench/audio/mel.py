@@ -7,6 +7,7 @@ is imported where it is used, since that takes seconds and most commands only ne
 import dataclasses
 import functools
 import hashlib
+import itertools
 import json
 import warnings
 from collections.abc import Iterator
@@ -33,8 +34,6 @@ DEFINITION = (
 FLOOR_DB = -80.0
 # Below this Mel power librosa's power_to_db counts a band as empty (its default `amin`).
 MIN_POWER = 1e-10
-# Loudest sample of a recording that still counts as silence: one step of 16-bit audio.
-SILENCE = 2.0**-15
 
 
 @dataclass(frozen=True)
@@ -208,16 +207,18 @@ def mel_spectrogram(y: NDArray[np.floating[Any]], config: MelConfig = DEFAULT) -
 
 
 def segment_spectrograms(
-    path: StrPath, config: MelConfig = DEFAULT, *, limit: int | None = None
+    path: StrPath, config: MelConfig = DEFAULT, *, limit: int | None = None, notes: list[str] | None = None
 ) -> Iterator[NDArray[np.float32]]:
-    """Decode a recording and yield the Mel spectrogram of each segment.
+    """Decode a recording and yield the Mel spectrogram of each segment in which there is sound.
 
     Parameters
     ----------
     path : str or PathLike
-        Recording in any format, sample rate and number of channels that libsndfile reads.
+        Recording in any format, sample rate and number of channels that libsndfile or FFmpeg reads.
     limit : int, optional
         Stop after so many segments; by default go on to the end. The segments before do not depend on it.
+    notes : list of str, optional
+        Takes remarks on what is wrong with the recording although it can be heard.
 
     Yields
     ------
@@ -229,12 +230,6 @@ def segment_spectrograms(
     AudioError
         If the recording cannot be decoded, is shorter than half a segment, holds NaN or infinity, or is silent.
     """
-    loudest = 0.0
-    segments = cut_segments(path, sample_rate=config.sample_rate, samples=config.segment_samples)
-    for index, segment in enumerate(segments):
-        if index == limit:
-            break
-        loudest = max(loudest, float(np.abs(segment).max()))
+    segments = cut_segments(path, sample_rate=config.sample_rate, samples=config.segment_samples, notes=notes)
+    for segment in itertools.islice(segments, limit):
         yield mel_spectrogram(segment, config)
-    if loudest <= SILENCE:
-        raise AudioError("expected music, received silence; remove the recording", path=path)

@@ -1,15 +1,25 @@
 """Decoding as a stream: block borders, tails, and headers that claim too much."""
 
+import errno
+import io
+import os
+import re
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from numpy.typing import NDArray
 
-from genrebench.audio import decode
-from genrebench.audio.decode import cut_segments
+from genrebench.audio import readers
+from genrebench.audio.decode import cut_segments, is_silent
+from genrebench.audio.readers import read_blocks
 from genrebench.errors import AudioError
+from tests.audio.zoo import encoded
+from tests.audio.zoo import music as zoo_music
 from tests.conftest import Recorder
 
 SEGMENT = 66_150
@@ -27,7 +37,7 @@ def test_resampled_audio_does_not_depend_on_the_blocks(
     path = record("a.wav", music[: 22050 * 7], 16000)
     expected = segments(path)
     for frames in (1000, 4096, 2**20):
-        monkeypatch.setattr(decode, "_BLOCK_FRAMES", frames)
+        monkeypatch.setattr(readers, "BLOCK_FRAMES", frames)
         np.testing.assert_array_equal(segments(path), expected)
 
 
@@ -54,3 +64,110 @@ def test_a_header_that_claims_too_much_is_not_believed(record: Recorder, music: 
     path.write_bytes(content)
     with pytest.raises(AudioError, match="1 Hz"):
         segments(path)
+
+
+@pytest.mark.parametrize(("name", "tolerance"), [("a.flac", 0.0), ("a.ogg", 1e-6), ("a.mp3", 5e-6)])
+@pytest.mark.parametrize("rate", [8000, 24000, 44100])
+def test_ffmpeg_and_libsndfile_give_the_same_samples(
+    record: Recorder, name: str, tolerance: float, rate: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As many, from the same place on: bit for bit in FLAC, within rounding in Vorbis and MP3."""
+    path = record(name, zoo_music(rate, 2), rate)
+    heard = np.concatenate([block for _, block in read_blocks(path, [])])
+    expected = soundfile.read(path, dtype="float32", always_2d=True)[0]
+    capfd.readouterr()  # what libmpg123 prints
+    assert heard.shape == expected.shape
+    np.testing.assert_allclose(heard, expected, rtol=0, atol=tolerance)
+
+
+def test_a_pipe_is_the_same_as_a_file(record: Recorder) -> None:
+    """Also for WAV, which from a pipe is read by FFmpeg; a pipe without a word is an empty file."""
+    code = "import sys; from tests.audio.test_decode import segments; print(segments('/dev/stdin').tobytes().hex())"
+    for name in ("a.wav", "a.mp3"):
+        path = record(name, zoo_music(22050, 1), 22050)
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, input=path.read_bytes(), capture_output=True, check=True)
+        np.testing.assert_array_equal(np.frombuffer(bytes.fromhex(done.stdout.decode()), "f4"), segments(path).ravel())
+    reading, writing = os.pipe()
+    os.close(writing)
+    with pytest.raises(AudioError, match="empty file"):
+        segments(Path(f"/dev/fd/{reading}"))
+    os.close(reading)
+
+
+def notes_of(path: Path) -> list[str]:
+    """Hear a recording, and return the remarks on it."""
+    notes: list[str] = []
+    assert list(cut_segments(path, sample_rate=22050, samples=22050, notes=notes))
+    return notes
+
+
+def test_what_is_wrong_with_a_recording_is_noted(tmp_path: Path) -> None:
+    """Where it is damaged, where it ends, and what it says; nothing on one that is whole."""
+    content = encoded("mp3", 44100)
+    length, junk = len(content), np.random.default_rng(0).bytes(5000)
+    path = tmp_path / "a.mp3"
+    expected = {
+        content: [],
+        content[: length // 2]: [r"ends at [23]\.\d s, though it says 6\.0 s"],
+        content[: length // 2] + junk + content[length // 2 + 5000 :]: [r"damaged at [23]\.\d s; 5\.\d of 6\.0 s were"],
+        content + content: [r"damaged at 6\.\d s; 1[12]\.\d of 12\.\d s were heard"],
+    }
+    for changed, patterns in expected.items():
+        path.write_bytes(changed)
+        notes = notes_of(path)
+        assert len(notes) == len(patterns), notes
+        assert all(re.match(pattern, note) for pattern, note in zip(patterns, notes, strict=True)), notes
+
+
+def test_what_is_no_audio_is_named(tmp_path: Path) -> None:
+    """A picture, a page, text, zeros, a playlist, a video without sound: what it is, whatever its name."""
+    contents = {
+        "a picture (PNG), not audio": b"\x89PNG\r\n\x1a\n" + bytes(100),
+        "a web page, not audio": b"\n<!doctype HTML><html></html>" * 100,
+        "text, not audio": "Žižek, liner notes\n".encode() * 100,
+        "nothing but zeros": bytes(10_000),
+        "a playlist": b"#EXTM3U\nhttp://127.0.0.1/a.ts\n",
+        "a FLAC file, damaged or cut short": b"fLaC" + bytes(10),
+    }
+    for what, content in contents.items():
+        (tmp_path / "a.mp3").write_bytes(content)
+        with pytest.raises(AudioError, match=f"cannot be decoded; it is {re.escape(what)}"):
+            segments(tmp_path / "a.mp3")
+
+
+def test_a_file_that_cannot_be_read_to_its_end_says_why(record: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that fails in the middle is no end of the recording."""
+    path = record("a.mp3")
+
+    class Failing(io.BufferedReader):
+        """A file whose disk fails behind its first bytes."""
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            """Read, or fail."""
+            if self.tell() > 40_000:
+                raise OSError(errno.EIO, "Input/output error")
+            return super().read(size)
+
+    monkeypatch.setattr(Path, "open", lambda self, mode: Failing(io.FileIO(self)))
+    with pytest.raises(AudioError, match=r"a\.mp3: cannot be read \(Input/output error\)"):
+        segments(path)
+
+
+def test_channels_that_cancel_each_other_are_heard_one_by_one(record: Recorder, music: NDArray[np.float32]) -> None:
+    """Upside down, also nearly so and among more channels; channels that do not cancel are averaged without a note."""
+    for opposite in (-music, -0.999 * music):
+        path = record("a.wav", np.stack([music, opposite], axis=1), subtype="FLOAT")
+        np.testing.assert_array_equal(segments(path).ravel(), music)
+        assert "cancel each other" in notes_of(path)[0]
+    assert notes_of(record("b.wav", np.stack([music, -0.9 * music], axis=1), subtype="FLOAT")) == []
+
+
+def test_silence_is_whatever_does_not_change(music: NDArray[np.float32]) -> None:
+    """Zeros, a constant, the last bit, a click; music however soft is none."""
+    nothing = np.zeros(66150, np.float32)
+    click = nothing.copy()
+    click[1000:1020] = 0.5
+    assert all(map(is_silent, (nothing, nothing + np.float32(0.1), click, np.sign(music[:66150]) * np.float32(2**-15))))
+    assert not is_silent(music[:66150] * np.float32(0.001))
+    assert not is_silent(np.concatenate([nothing[:60000], music[:6150]]))
