@@ -13,6 +13,8 @@ from genrebench.audio.readers import MAX_CHANNELS, Block, read_blocks
 from genrebench.errors import AudioError
 from genrebench.system.files import StrPath
 
+# Raised when the same file gives other samples or segments. 1: libsndfile alone, and silent segments counted, too.
+DECODING = 2
 # Sample rates outside this range come from broken headers, and would be resampled to an absurd length.
 SAMPLE_RATES = (1_000, 1_000_000)
 # Full scale is 1; samples far beyond it are no sound, and their power would overflow.

@@ -31,7 +31,7 @@ LENGTH_TOLERANCE = 0.25
 BLOCK_FRAMES = 65536
 
 # Demuxers of audio and video files. None of them opens another file, as playlists do, or the network.
-_DEMUXERS = (
+DEMUXERS = (
     "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dts,dtshd,eac3,flac,flv,loas,matroska,mov,mp3,mpc,mpc8,mpeg,mpegts,ogg,rm,tak,"
     "tta,voc,w64,wav,wv"
 )
@@ -138,7 +138,7 @@ def _read_compressed(
     import av
 
     states_length = not head.startswith((b"ID3", b"\xff")) or mp3_states_length(file, head)
-    options = {"format_whitelist": _DEMUXERS, "ignore_length": "1"}
+    options = {"format_whitelist": DEMUXERS, "ignore_length": "1"}
     try:
         container = av.open(file, mode="r", options=options, metadata_errors="ignore")
     except (av.error.FFmpegError, ValueError, UnicodeError) as error:

@@ -1,18 +1,36 @@
 """Which files are recordings: those of a dataset, and those that a command line names."""
 
 import os
+import stat
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from natsort import natsorted
 
-from genrebench.errors import AudioError, DatasetError
+from genrebench.errors import AudioError, DatasetError, escaped
 from genrebench.system.files import StrPath
 
-# What libsndfile decodes; a folder's other files are not recordings.
-EXTENSIONS = frozenset({".aif", ".aiff", ".au", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
-_EXPECTED = "expected recordings (wav, au, flac, ogg, mp3)"
+# What libsndfile and FFmpeg decode, videos included; a folder's other files are not recordings.
+EXTENSIONS = frozenset(
+    f".{name}"
+    for name in (
+        "3gp aac ac3 aif aifc aiff amr ape asf au avi caf dts eac3 flac flv m4a m4b m4v mka mkv mov mp2 mp3 mp4 mpc "
+        "mpeg mpg oga ogg ogv opus rf64 snd tak tta voc w64 wav wave webm wma wmv wv"
+    ).split()
+)
+SPECTROGRAMS = "genres_mel_npz"
+_EXPECTED = "expected recordings (wav, au, flac, ogg, mp3, m4a, opus and others)"
+# What systems and network disks put into folders; hidden ones begin with a dot.
+_SYSTEM_FOLDERS = frozenset(
+    "@eadir @recycle @recently-snapshot @tmp #recycle #snapshot $recycle.bin recycler __macosx lost+found".split()
+) | {"system volume information"}
+_SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
+# A segment's name adds a number and .npz to the track's, and file systems take 255 bytes.
+_LONGEST_TRACK = 240
 
 
 def is_recording(path: Path) -> bool:
@@ -29,62 +47,204 @@ class Recording:
     genre : str
         Name of its folder.
     track : str
-        File name without extension.
+        File name without extension, behind the names of the folders between it and the genre's.
     path : Path
         The file.
+    source : str
+        The file relative to the folder of genres: ``<genre>/<file>``.
     """
 
     genre: str
     track: str
     path: Path
+    source: str
 
     @property
     def key(self) -> str:
         """Name the track as the manifest does: ``<genre>/<track>``."""
         return f"{self.genre}/{self.track}"
 
-    @property
-    def source(self) -> str:
-        """Name the file relative to ``genres_original/``: ``<genre>/<file>``."""
-        return f"{self.genre}/{self.path.name}"
+
+def originals(dataset: Path) -> Path:
+    """Find the folder of genre folders of a dataset, as GTZAN, Kaggle's copy of it, and people's own have it.
+
+    Raises
+    ------
+    DatasetError
+        If there is none.
+    """
+    named = dataset / "genres_original"
+    if named.is_dir() or not dataset.is_dir():
+        places = [named]
+    elif Path(os.path.realpath(dataset)).name == "genres_original":
+        places = [dataset]
+    else:
+        nested = [*dataset.glob("*/genres_original"), *dataset.glob("*/*/genres_original")]
+        places = nested or [place for place in (dataset / "genres", dataset) if _has_genres(place)]
+    if len(places) > 1 and places[0].name == "genres_original":
+        raise DatasetError(
+            f"expected one genres_original/, found {escaped(places[0])} and {escaped(places[1])}; "
+            "give one as --dataset",
+            path=dataset,
+        )
+    if not places or not places[0].is_dir():
+        loose = sum(map(is_recording, dataset.iterdir())) if dataset.is_dir() else 0
+        found = f"{loose} recordings without genre folders" if loose else "none"
+        raise DatasetError(
+            f"expected a folder of genre folders, found {found}; put recordings in <genre>/ there", path=named
+        )
+    return places[0]
 
 
-def dataset_recordings(dataset: Path) -> list[Recording]:
+def _has_genres(folder: Path) -> bool:
+    """Return whether some folder in this one holds a recording."""
+    return any(is_recording(path) for genre in _subfolders(folder) for path in _files(genre, []))
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    """List the folders that may be genres."""
+    if not folder.is_dir():
+        return []
+    return [path for path in natsorted(folder.iterdir()) if path.is_dir() and not _is_system(path.name)]
+
+
+def _is_system(name: str) -> bool:
+    """Return whether a folder is hidden, the system's, or holds spectrograms."""
+    return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS or name == SPECTROGRAMS
+
+
+def _files(folder: Path, problems: list[AudioError]) -> Iterator[Path]:
+    """Go through the files of a folder and its subfolders, linked ones included, but no folder twice."""
+    seen = set()
+
+    def note(error: OSError) -> None:
+        """Note a folder that cannot be listed."""
+        problems.append(AudioError(f"cannot be read ({error.strerror})", path=error.filename))
+
+    for place, folders, names in os.walk(folder, followlinks=True, onerror=note):
+        status = Path(place).stat()
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders[:] = natsorted(name for name in folders if not _is_system(name))
+        yield from (Path(place) / name for name in natsorted(names))
+
+
+def _is_no_file(path: Path) -> bool:
+    """Return whether something is a pipe, a device or a socket; a link to nowhere is refused when it is read."""
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return False
+
+
+def dataset_recordings(dataset: Path, notes: list[str] | None = None) -> list[Recording]:
     """List the recordings of a dataset in natural order.
+
+    Parameters
+    ----------
+    notes : list of str, optional
+        Takes remarks on what was left out.
 
     Raises
     ------
     DatasetError
         If there is no such folder, no genre folder, or no recording.
     """
-    root = dataset / "genres_original"
-    if not root.is_dir():
-        raise DatasetError(
-            "expected a folder of genre folders, found none; put recordings in <genre>/ there", path=root
-        )
-    genres = [folder for folder in natsorted(root.iterdir()) if folder.is_dir() and not folder.name.startswith(".")]
+    root = originals(dataset)
+    notes = [] if notes is None else notes
+    genres = _subfolders(root)
     if not genres:
         raise DatasetError(
             "expected genre folders such as blues/, found none; sort the recordings into them", path=root
         )
-    recordings = [
-        Recording(folder.name, path.stem, path)
-        for folder in genres
-        for path in natsorted(folder.iterdir())
-        if is_recording(path)
-    ]
+    if all(folder.name.isdecimal() and len(folder.name) == 3 for folder in genres):
+        raise DatasetError(
+            f"expected genre folders, found {genres[0].name}/ as FMA has them, whose genres stand in its tracks.csv; "
+            "sort the recordings as docs/reliability.md shows",
+            path=root,
+        )
+    recordings: list[Recording] = []
+    others: Counter[str] = Counter()
+    problems: list[AudioError] = []
+    for folder in genres:
+        files = [path for path in _files(folder, problems) if not path.name.startswith(".")]
+        found = [path for path in files if is_recording(path) and not _is_no_file(path)]
+        recordings += [_recording(folder, path) for path in found]
+        rest = [path for path in files if path not in set(found) and path.name.lower() not in _SYSTEM_FILES]
+        kinds = Counter(path.suffix.lower() or "no extension" for path in rest)
+        if not found:
+            only = f", only {_counted(kinds)}" if kinds else ""
+            notes.append(f"genre {escaped(folder.name)} has no recording{only}; it will be no class")
+        others += kinds
     if not recordings:
         raise DatasetError(f"{_EXPECTED} in the genre folders, found none", path=root)
+    notes += _left_out(root, others)
+    notes += map(str, problems)
+    notes += _lookalikes([folder.name for folder in genres])
     return recordings
 
 
-def find_recordings(paths: Iterable[StrPath]) -> Iterator[Path]:
+def _recording(folder: Path, path: Path) -> Recording:
+    """Describe a recording in a genre's folder, or below it."""
+    inside = path.relative_to(folder)
+    track = " - ".join([*inside.parts[:-1], inside.stem])
+    if len(os.fsencode(track)) > _LONGEST_TRACK:
+        digest = sha256(os.fsencode(track)).hexdigest()[:10]
+        while len(os.fsencode(track)) > _LONGEST_TRACK - len(digest) - 1:
+            track = track[:-1]
+        track = f"{track}~{digest}"
+    return Recording(folder.name, track, path, f"{folder.name}/{inside.as_posix()}")
+
+
+def _counted(kinds: Counter[str]) -> str:
+    """Format how many files of each kind there are: ``3 .txt and 1 .jpg``."""
+    return " and ".join(f"{count} {escaped(kind)}" for kind, count in kinds.most_common(4))
+
+
+def _left_out(root: Path, others: Counter[str]) -> list[str]:
+    """Remark on what lies in and beside the genre folders and is no recording of a genre."""
+    found = []
+    if others:
+        found.append(f"{others.total()} files in the genre folders are no recordings: {_counted(others)}")
+    loose = [path.name for path in natsorted(root.iterdir()) if is_recording(path) and not path.is_dir()]
+    if loose:
+        found.append(
+            f"{len(loose)} recordings beside the genre folders were left out, such as {escaped(loose[0])}; "
+            "move them into one"
+        )
+    found += [
+        f"genre {escaped(path.name)} is a link that leads nowhere; it will be no class"
+        for path in natsorted(root.iterdir())
+        if path.is_symlink() and not path.exists() and not path.name.startswith(".") and not is_recording(path)
+    ]
+    return found
+
+
+def _lookalikes(genres: list[str]) -> list[str]:
+    """Remark on genres whose names differ in capitals, blanks or the form of their letters only."""
+    groups: dict[str, list[str]] = {}
+    for name in genres:
+        plain = unicodedata.normalize("NFKC", name).casefold()
+        groups.setdefault("".join(plain.split()).replace("_", "").replace("-", ""), []).append(name)
+    return [
+        f"genres {' and '.join(escaped(repr(name)) for name in names)} look like one, and will be {len(names)}; "
+        "rename them if they are"
+        for names in groups.values()
+        if len(names) > 1
+    ]
+
+
+def find_recordings(paths: Iterable[StrPath], problems: list[AudioError] | None = None) -> Iterator[Path]:
     """List the recordings that some paths name.
 
     Parameters
     ----------
     paths : iterable of str or PathLike
-        Files, taken as they are, and folders, searched through with their subfolders.
+        Files, taken as they are, and folders, searched through with their subfolders, linked ones included.
+    problems : list of AudioError, optional
+        Takes what is wrong with a folder, instead of it being raised.
 
     Yields
     ------
@@ -94,14 +254,16 @@ def find_recordings(paths: Iterable[StrPath]) -> Iterator[Path]:
     Raises
     ------
     AudioError
-        If a folder holds no recording.
+        If a folder holds no recording, or cannot be listed.
     """
+    noted: list[AudioError] = [] if problems is None else problems
     for path in map(Path, paths):
         if not path.is_dir():
             yield path
             continue
-        found = [Path(folder) / name for folder, _, names in os.walk(path) for name in names]
-        recordings = natsorted(filter(is_recording, found))
-        if not recordings:
-            raise AudioError(f"{_EXPECTED} in the folder, found none", path=path)
-        yield from recordings
+        files = [file for file in _files(path, noted) if is_recording(file) and not _is_no_file(file)]
+        if not files:
+            noted.append(AudioError(f"{_EXPECTED} in the folder, found none", path=path))
+        if problems is None and noted:
+            raise noted[0]
+        yield from natsorted(files)

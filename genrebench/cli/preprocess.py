@@ -1,7 +1,7 @@
 """``genrebench preprocess``: recordings to spectrograms."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,14 +9,18 @@ from genrebench.audio.mel import MelConfig
 from genrebench.cli.options import COUNT, PATH, examples
 from genrebench.errors import ConfigError
 
+if TYPE_CHECKING:
+    from genrebench.data.preprocess import PreprocessReport
+
 # Kept short: a report of a thousand failures helps nobody, and the manifest has them all.
 _FAILURES_SHOWN = 20
 
 
 @click.command(
     help="Turn dataset/genres_original/<genre>/<track>.wav into dataset/genres_mel_npz/<genre>/<track>-<i>.npz.\n\n"
-    "Each track gives --segments Mel spectrograms in dB, each an .npz with the key 'spectrogram'. wav, au, flac, ogg "
-    "and mp3 of any sample rate, mono or stereo, are read. What is there is skipped; a run that was stopped goes on.",
+    "Each track gives --segments Mel spectrograms in dB, each an .npz with the key 'spectrogram'. wav, au, flac, ogg, "
+    "mp3, m4a, opus, wma and others of any sample rate and number of channels are read, and the sound of videos. "
+    "What is there is skipped; a run that was stopped goes on. The status is 1 if a recording failed.",
     epilog=examples(
         "genrebench preprocess --dataset dataset",
         "genrebench preprocess --dataset music --output music/coarse --n-mels 64 --hop-length 1024",
@@ -33,12 +37,17 @@ _FAILURES_SHOWN = 20
 @click.option("--hop-length", default=MelConfig.hop_length, show_default=True, help="Samples between two frames.")
 @click.option("--n-mels", default=MelConfig.n_mels, show_default=True, help="Mel bands.")
 @click.option("--jobs", type=COUNT, help="Processes.  [default: one per core]")
-def preprocess(dataset: Path, output: Path | None, jobs: int | None, **settings: Any) -> None:
+@click.option("--prune", is_flag=True, help="Remove the spectrograms of recordings that are gone.")
+def preprocess(dataset: Path, output: Path | None, jobs: int | None, prune: bool, **settings: Any) -> None:
     """Preprocess a dataset."""
-    run_preprocessing(dataset, MelConfig(**settings), output=output, jobs=jobs)
+    report = run_preprocessing(dataset, MelConfig(**settings), output=output, jobs=jobs, prune=prune)
+    if report.failures:
+        raise click.exceptions.Exit(1)
 
 
-def run_preprocessing(dataset: Path, config: MelConfig, *, output: Path | None = None, jobs: int | None = None) -> None:
+def run_preprocessing(
+    dataset: Path, config: MelConfig, *, output: Path | None = None, jobs: int | None = None, prune: bool = False
+) -> "PreprocessReport":
     """Preprocess a dataset, show the progress and report the outcome.
 
     Raises
@@ -54,22 +63,34 @@ def run_preprocessing(dataset: Path, config: MelConfig, *, output: Path | None =
     from genrebench.system.memory import keep_freed_memory
 
     keep_freed_memory()
+    note_what_does_not_fit(config)
     with display("preprocessing", "tracks") as bar:
 
         def on_track(done: int, total: int, result: TrackResult) -> None:
             """Move the bar."""
             bar.update(completed=done, total=total, status=escaped(result.recording.key))
 
-        report = run(dataset, config, output=output, jobs=jobs, on_track=on_track)
+        report = run(dataset, config, output=output, jobs=jobs, prune=prune, on_track=on_track)
     shape = " x ".join(map(str, config.shape))
     echo(
         f"{escaped(report.tree)}: {report.written} tracks written, {report.skipped} already there; "
         f"{report.segments} segments of {shape} in {len(report.genres)} genres"
     )
+    for note in report.notes:
+        echo_err(f"Note: {note}")
+    if report.repaired:
+        echo_err(f"Note: the spectrograms of {report.repaired} tracks were damaged or missing, and were made again")
     if report.orphans:
         echo_err(
-            f"Note: {len(report.orphans)} tracks in the tree have no recording any more, such as {report.orphans[0]}"
+            f"Note: {len(report.orphans)} tracks in the tree have no recording any more, such as {report.orphans[0]}; "
+            "training leaves them out, and --prune removes them"
         )
+    if report.pruned:
+        echo_err(f"Note: {report.pruned} tracks without a recording were removed")
+    for source, remarks in list(report.remarks.items())[:_FAILURES_SHOWN]:
+        echo_err(f"Note: {source}: {'; '.join(remarks)}")
+    if len(report.remarks) > _FAILURES_SHOWN:
+        echo_err(f"Note: {len(report.remarks) - _FAILURES_SHOWN} more have remarks; {report.manifest} has them")
     for source, reason in list(report.failures.items())[:_FAILURES_SHOWN]:
         echo_err(f"Failed: {reason}" if escaped(source) in reason else f"Failed: {escaped(source)}: {reason}")
     if report.failures:
@@ -77,3 +98,15 @@ def run_preprocessing(dataset: Path, config: MelConfig, *, output: Path | None =
         echo_err(f"{len(report.failures)} recordings failed and were left out{where}")
     if not report.written and not report.skipped:
         raise ConfigError("no recording could be processed; see the reasons above")
+    return report
+
+
+def note_what_does_not_fit(config: MelConfig) -> None:
+    """Say before anything is computed that the network of ``genrebench train`` cannot take such spectrograms."""
+    from genrebench.cli.output import echo_err
+    from genrebench.network.genre_cnn import genre_cnn
+
+    try:
+        genre_cnn(config.shape, 2)
+    except ConfigError as error:
+        echo_err(f"Note: genrebench train's own network cannot take these spectrograms ({error}); it needs others")

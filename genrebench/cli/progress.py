@@ -100,6 +100,8 @@ class EpochLines(Callback):
             f"{len(data.dataset.genres)} genres, {shape[0]} segments of {shape[1]} x {shape[2]}: {sizes} "
             f"(split by {state.experiment.split.protocol})"
         )
+        for note in data.dataset.notes:
+            self._bar.echo_err(f"Note: {note}")
         if data.leaking:
             self._bar.echo_err(f"Note: {data.leaking} tracks stand on both sides of the split, which inflates accuracy")
         total = settings.epochs * -(-len(split.train) // settings.batch_size)

@@ -1,5 +1,6 @@
 """A spectrogram tree in memory: arrays, labels, tracks, and how they were made."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,8 +8,10 @@ import numpy as np
 from natsort import natsorted
 from numpy.typing import NDArray
 
+from genrebench.audio.decode import DECODING
 from genrebench.audio.mel import MelConfig
-from genrebench.data.manifest import read_manifest
+from genrebench.data.manifest import Manifest, manifest_path, read_manifest
+from genrebench.data.tree import default_tree
 from genrebench.errors import DatasetError
 from genrebench.system.arrays import read_npz
 from genrebench.system.files import StrPath, escaped
@@ -33,6 +36,8 @@ class Dataset:
         ``<genre>/<track>`` of each segment.
     mel : MelConfig, optional
         Settings of the spectrograms; None for a tree that another program wrote.
+    notes : tuple of str
+        What should be known before one trains on it: what is missing, and what does not belong to it any more.
     """
 
     tree: Path
@@ -41,6 +46,7 @@ class Dataset:
     labels: NDArray[np.int64]
     tracks: NDArray[np.str_]
     mel: MelConfig | None
+    notes: tuple[str, ...] = ()
 
 
 def load_dataset(path: StrPath) -> Dataset:
@@ -71,8 +77,9 @@ def load_dataset(path: StrPath) -> Dataset:
     ('blues', 'blues/blues.00000')
     """
     path = Path(path)
-    tree = path / "genres_mel_npz" if (path / "genres_mel_npz").is_dir() else path
-    files = _segment_files(tree)
+    tree = default_tree(path) if default_tree(path).is_dir() else path
+    manifest = read_manifest(tree) if tree.is_dir() else None
+    files = _segment_files(tree, set(manifest.gone) if manifest else set())
     genres = tuple(files)
     count = sum(map(len, files.values()))
     first_path = next(iter(files.values()))[0]
@@ -99,11 +106,12 @@ def load_dataset(path: StrPath) -> Dataset:
         spectrograms[index] = segment
         labels[index] = label
         tracks.append(f"{genres[label]}/{_track_name(segment_path)}")
-    return Dataset(tree, genres, spectrograms, labels, np.array(tracks), _mel_settings(tree, first.shape, tracks))
+    mel = _mel_settings(manifest, tree, first.shape, tracks) if manifest else None
+    return Dataset(tree, genres, spectrograms, labels, np.array(tracks), mel, tuple(_notes(manifest, tree, genres)))
 
 
-def _segment_files(tree: Path) -> dict[str, list[Path]]:
-    """List the segment files of a tree by genre; at least two genres, none of them empty."""
+def _segment_files(tree: Path, gone: set[str]) -> dict[str, list[Path]]:
+    """List the segment files of a tree by genre, without tracks that are gone; at least two genres, none empty."""
     if not tree.is_dir():
         raise DatasetError("expected a folder with genres_mel_npz/, found none; run genrebench preprocess", path=tree)
     folders = [folder for folder in natsorted(tree.iterdir()) if folder.is_dir() and not folder.name.startswith(".")]
@@ -119,6 +127,16 @@ def _segment_files(tree: Path) -> dict[str, list[Path]]:
         )
         for folder in folders
     }
+    if gone:  # a genre of which nothing is left is no class any more
+        left = {
+            genre: [path for path in paths if f"{genre}/{_track_name(path)}" not in gone]
+            for genre, paths in files.items()
+        }
+        files = {genre: paths for genre, paths in left.items() if paths or not files[genre]}
+        if len(files) < 2:
+            raise DatasetError(
+                f"expected at least two genres whose recordings are there, found {len(files)}", path=tree
+            )
     empty = [genre for genre, paths in files.items() if not paths]
     if empty:
         raise DatasetError(
@@ -150,11 +168,8 @@ def _read_segment(path: Path) -> NDArray[np.float32]:
     return segment
 
 
-def _mel_settings(tree: Path, shape: tuple[int, ...], tracks: list[str]) -> MelConfig | None:
+def _mel_settings(manifest: Manifest, tree: Path, shape: tuple[int, ...], tracks: list[str]) -> MelConfig:
     """Read from the manifest how a tree's spectrograms were made; the tree must be the manifest's, and complete."""
-    manifest = read_manifest(tree)
-    if manifest is None:
-        return None
     mel = manifest.settings
     if mel.shape != shape or manifest.fingerprint != mel.fingerprint():
         raise DatasetError(
@@ -163,7 +178,8 @@ def _mel_settings(tree: Path, shape: tuple[int, ...], tracks: list[str]) -> MelC
             path=tree,
         )
     found = dict(zip(*np.unique(tracks, return_counts=True), strict=True))
-    listed = {track: entry.segments for track, entry in manifest.tracks.items()}
+    gone = set(manifest.gone)
+    listed = {track: entry.segments for track, entry in manifest.tracks.items() if track not in gone}
     if found != listed:
         track = min(track for track in found.keys() | listed.keys() if found.get(track) != listed.get(track))
         raise DatasetError(
@@ -172,3 +188,40 @@ def _mel_settings(tree: Path, shape: tuple[int, ...], tracks: list[str]) -> MelC
             path=tree,
         )
     return mel
+
+
+def _notes(manifest: Manifest | None, tree: Path, genres: tuple[str, ...]) -> Iterator[str]:
+    """Say what should be known of a tree before one trains on it."""
+    again = "run genrebench preprocess again"
+    if manifest is None:
+        yield (
+            f"{escaped(manifest_path(tree))} is missing, so that the model will not be able to take recordings; put it "
+            f"beside the tree, or {again}"
+        )
+        return
+    tracks = {key: entry for key, entry in manifest.tracks.items() if key not in set(manifest.gone)}
+    if not manifest.complete:
+        yield (
+            f"preprocessing did not come to its end: {len(tracks)} of {manifest.recordings} recordings in "
+            f"{len(genres)} genres are there; {again}"
+        )
+    if manifest.gone:
+        yield (
+            f"{len(manifest.gone)} tracks are left out, since their recordings are gone, such as "
+            f"{escaped(manifest.gone[0])}; genrebench preprocess --prune removes them"
+        )
+    earlier = sum(entry.decoding != DECODING for entry in tracks.values())
+    if earlier:
+        yield f"{earlier} of {len(tracks)} tracks were decoded by an earlier version; {again}"
+    root = tree.parent / manifest.originals
+    if manifest.originals and root.is_dir():
+        missing = changed = 0
+        for entry in tracks.values():
+            try:
+                status = (root / entry.source).stat()
+            except OSError:
+                missing += 1
+            else:
+                changed += (status.st_size, status.st_mtime_ns) != (entry.size, entry.modified_ns)
+        if missing or changed:
+            yield f"since preprocessing, {missing} recordings have gone and {changed} have changed; {again}"

@@ -49,6 +49,12 @@ class Track(BaseModel):
         Time of its last change, in nanoseconds since 1970.
     segments : int
         Number of its spectrograms.
+    decoding : int
+        The `genrebench.audio.decode.DECODING` that it was decoded by.
+    digest : str
+        SHA-256 of all its segment files, one after the other; empty where an earlier version made them.
+    notes : tuple of str
+        What is wrong with the recording although it was heard.
     """
 
     model_config = ConfigDict(strict=True, frozen=True)
@@ -57,6 +63,9 @@ class Track(BaseModel):
     size: int
     modified_ns: int
     segments: int = Field(gt=0)
+    decoding: int = 1
+    digest: str = ""
+    notes: Annotated[tuple[_Text, ...], Field(strict=False)] = ()
 
 
 class Manifest(BaseModel):
@@ -78,6 +87,14 @@ class Manifest(BaseModel):
         Whole tracks by ``<genre>/<track>``.
     failures : dict of str to str
         Why a recording of the last run failed, by ``<genre>/<file>``.
+    originals : str
+        The folder of genre folders, as seen from the folder that the tree is in.
+    recordings : int
+        How many the last run found.
+    complete : bool
+        Whether the last run came to its end.
+    gone : list of str
+        Tracks whose recording the last run did not find any more.
     """
 
     format: Literal[1] = MANIFEST_FORMAT
@@ -87,15 +104,22 @@ class Manifest(BaseModel):
     versions: dict[str, str]
     tracks: dict[_Text, Track] = {}
     failures: dict[_Text, _Text] = {}
+    originals: _Text = ""
+    recordings: int = 0
+    complete: bool = True
+    gone: list[_Text] = []
 
     @classmethod
     def begin(cls, config: MelConfig) -> "Manifest":
         """Describe a tree in which nothing is yet."""
         return cls(
+            format=MANIFEST_FORMAT,
             settings=config,
             fingerprint=config.fingerprint(),
             shape=config.shape,
-            versions=versions(("genrebench", "librosa", "numpy", "soundfile", "soxr")),
+            versions=versions(("genrebench", "av", "librosa", "numpy", "soundfile", "soxr")),
+            tracks={},
+            failures={},
         )
 
     def changed_settings(self, config: MelConfig) -> list[str]:
@@ -136,4 +160,4 @@ def read_manifest(tree: Path) -> Manifest | None:
 
 def write_manifest(tree: Path, manifest: Manifest) -> None:
     """Write the manifest of a spectrogram tree atomically."""
-    write_json(manifest_path(tree), manifest.model_dump())
+    write_json(manifest_path(tree), manifest.model_dump(exclude_unset=True))

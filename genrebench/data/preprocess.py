@@ -4,10 +4,10 @@ The tree holds nothing but genre folders with segment files, since other people'
 to know about it stands beside it in a manifest: settings, versions, every track and every failure.
 """
 
+import contextlib
 import errno
 import functools
 import gc
-import itertools
 import os
 import shutil
 import time
@@ -15,25 +15,27 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
 from natsort import natsorted
 from numpy.typing import NDArray
 
+from genrebench.audio.decode import DECODING
 from genrebench.audio.mel import DEFAULT, MelConfig, mel_spectrogram, segment_spectrograms
-from genrebench.audio.recordings import Recording, dataset_recordings
+from genrebench.audio.recordings import Recording, dataset_recordings, originals
 from genrebench.data.executor import Executor, LocalProcesses
 from genrebench.data.manifest import Manifest, Track, manifest_path, read_manifest, write_manifest
+from genrebench.data.tree import checked_tree, default_tree, remove_segments, track_digest, write_track
 from genrebench.errors import AudioError, DatasetError
-from genrebench.system.arrays import npz_bytes
 from genrebench.system.files import StrPath, escaped
 from genrebench.system.memory import keep_freed_memory
 
 _SECONDS_BETWEEN_MANIFESTS = 2.0
-# What affects every recording equally: no space, no quota, not writable.
-_FATAL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+# What is wrong with one name only; whatever else keeps a file from being written concerns every recording.
+_WRONG_NAME = frozenset({errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL})
+# How often a recording is read that changes meanwhile.
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,14 @@ class TrackResult:
         Number of spectrograms written.
     reason : str, optional
         Why it failed; None if it did not.
+    track : Track, optional
+        What the manifest is to say of it, if it did not fail.
     """
 
     recording: Recording
     segments: int
     reason: str | None = None
+    track: Track | None = None
 
 
 @dataclass
@@ -76,7 +81,15 @@ class PreprocessReport:
     failures : dict of str to str
         Reason by file.
     orphans : tuple of str
-        Tracks in the tree whose recording is gone.
+        Tracks in the tree whose recording is gone; training leaves them out.
+    pruned : int
+        How many such tracks were removed.
+    repaired : int
+        Tracks made again because their segment files were damaged or missing.
+    notes : list of str
+        Remarks on what was left out of the dataset.
+    remarks : dict of str to tuple of str
+        What is wrong with recordings that were heard nevertheless, by file.
     """
 
     tree: Path
@@ -87,6 +100,10 @@ class PreprocessReport:
     genres: tuple[str, ...] = ()
     failures: dict[str, str] = field(default_factory=dict)
     orphans: tuple[str, ...] = ()
+    pruned: int = 0
+    repaired: int = 0
+    notes: list[str] = field(default_factory=list)
+    remarks: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def preprocess(
@@ -95,6 +112,7 @@ def preprocess(
     *,
     output: StrPath | None = None,
     jobs: int | None = None,
+    prune: bool = False,
     executor: Executor | None = None,
     on_track: Callable[[int, int, TrackResult], None] | None = None,
 ) -> PreprocessReport:
@@ -112,6 +130,8 @@ def preprocess(
         The tree to write; by default ``genres_mel_npz/`` in `dataset`.
     jobs : int, optional
         Number of processes; by default one per core.
+    prune : bool
+        Remove tracks whose recording is gone.
     executor : Executor, optional
         Where the work runs; by default in `jobs` processes on this machine.
     on_track : callable, optional
@@ -137,38 +157,83 @@ def preprocess(
     (40, 64, 130)
     """
     dataset = Path(dataset)
-    recordings = dataset_recordings(dataset)
-    tree = _checked_tree(Path(output or dataset / "genres_mel_npz"), dataset)
+    notes: list[str] = []
+    recordings = dataset_recordings(dataset, notes)
+    tree = checked_tree(Path(output) if output else default_tree(dataset), dataset)
     manifest = _manifest_to_continue(tree, config)
-    report = PreprocessReport(tree, manifest_path(tree))
+    report = PreprocessReport(tree, manifest_path(tree), notes=notes)
     seen, failures = _without_namesakes(recordings)
-    todo = [each for each in seen.values() if not _is_done(each, manifest.tracks.get(each.key), tree)]
-    report.skipped = len(seen) - len(todo)
-    # A kill in the middle of a track must not leave its old entry beside its new files.
-    for recording in todo:
-        manifest.tracks.pop(recording.key, None)
-    for key in manifest.tracks.keys() - seen.keys():  # no recording any more; without all its segments no track either
-        if not _is_whole(key, manifest.tracks[key], tree):
-            del manifest.tracks[key]
+    todo = _still_to_do(seen, manifest, tree, report)
     manifest.failures = failures
+    manifest.originals = os.path.relpath(originals(dataset), tree.parent)
+    manifest.recordings, manifest.complete = len(seen), False
     with _saving(manifest, tree, {recording.genre for recording in recordings}) as (staging, save):
+        if prune:
+            for key in manifest.gone:
+                del manifest.tracks[key]
+                remove_segments(tree, key)
+            report.pruned, manifest.gone = len(manifest.gone), []
         process = functools.partial(_process_track, tree=tree, staging=staging, config=config)
         results = (executor or LocalProcesses(jobs)).run(process, todo, prepare=_prepare_process)
         for done, result in enumerate(results, start=1):
             recording = result.recording
-            if result.reason is None:
-                manifest.tracks[recording.key] = Track(**_identity(recording), segments=result.segments)
+            if result.track is not None:
+                manifest.tracks[recording.key] = result.track
                 report.written += 1
             else:
-                failures[recording.source] = result.reason
+                failures[recording.source] = str(result.reason)
             save()
             if on_track:
                 on_track(done, len(todo), result)
-    report.segments = sum(manifest.tracks[key].segments for key in seen if key in manifest.tracks)
-    report.genres = tuple(natsorted({key.split("/")[0] for key in manifest.tracks}))
-    report.orphans = tuple(natsorted(manifest.tracks.keys() - seen.keys()))
+        manifest.complete = True
+    there = {key: manifest.tracks[key] for key in seen if key in manifest.tracks}
+    report.segments = sum(track.segments for track in there.values())
+    report.remarks = {track.source: track.notes for track in there.values() if track.notes}
+    report.genres = tuple(natsorted({key.split("/")[0] for key in there}))
+    report.orphans = tuple(manifest.gone)
     report.failures = failures
     return report
+
+
+def _still_to_do(
+    seen: dict[str, Recording], manifest: Manifest, tree: Path, report: PreprocessReport
+) -> list[Recording]:
+    """Find the recordings that have to be read, and take from the manifest what is not in the tree as it says.
+
+    A kill in the middle of a track must not leave its old entry beside its new files.
+    """
+    todo = []
+    for key, recording in seen.items():
+        entry = manifest.tracks.get(key)
+        same = entry is not None and entry.decoding == DECODING and _state(recording.path)[:2] == _state_of(entry)
+        if entry is not None and same and entry.source == recording.source:
+            if track_digest(tree, key, entry.segments) == entry.digest:
+                continue
+            report.repaired += 1
+        todo.append(recording)
+        manifest.tracks.pop(key, None)
+    report.skipped = len(seen) - len(todo)
+    # No recording any more; without all its segments no track either.
+    gone = natsorted(manifest.tracks.keys() - seen.keys())
+    whole = {key for key in gone if track_digest(tree, key, manifest.tracks[key].segments) is not None}
+    for key in set(gone) - whole:
+        del manifest.tracks[key]
+    manifest.gone = [key for key in gone if key in whole]
+    return todo
+
+
+def _state_of(entry: Track) -> tuple[int, int]:
+    """Describe the file that a track was made from."""
+    return entry.size, entry.modified_ns
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """Describe a recording's file well enough to notice that it changed: size, times, identity; -1 if it is gone."""
+    try:
+        status = path.stat()
+    except OSError:
+        return -1, -1
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev
 
 
 def _without_namesakes(recordings: list[Recording]) -> tuple[dict[str, Recording], dict[str, str]]:
@@ -180,49 +245,6 @@ def _without_namesakes(recordings: list[Recording]) -> tuple[dict[str, Recording
         if first is not recording:
             failures[recording.source] = f"same track name as {first.path.name}; rename one of them"
     return seen, failures
-
-
-def _identity(recording: Recording) -> dict[str, Any]:
-    """Describe a recording's file well enough to notice that it changed.
-
-    Returns
-    -------
-    dict
-        Name, size in bytes and time of the last change.
-    """
-    status = recording.path.stat()
-    return {"source": recording.source, "size": status.st_size, "modified_ns": status.st_mtime_ns}
-
-
-def _is_done(recording: Recording, entry: Track | None, tree: Path) -> bool:
-    """Return whether a track's spectrograms are there and still belong to its recording."""
-    return (
-        entry is not None
-        and _identity(recording).items() <= entry.model_dump().items()
-        and _is_whole(recording.key, entry, tree)
-    )
-
-
-def _is_whole(key: str, entry: Track, tree: Path) -> bool:
-    """Return whether all spectrograms of a track are there."""
-    return all(_segment_path(tree, key, index).exists() for index in range(entry.segments))
-
-
-def _segment_path(tree: Path, key: str, index: int) -> Path:
-    """Name the file of one segment."""
-    return tree / f"{key}-{index}.npz"
-
-
-def _checked_tree(tree: Path, dataset: Path) -> Path:
-    """Refuse a place that would mix the tree with the recordings; return it under a name that a manifest can follow."""
-    place, originals = (Path(os.path.realpath(each)) for each in (tree, dataset / "genres_original"))
-    if tree.exists() and not tree.is_dir():
-        raise DatasetError(
-            "expected a folder for the spectrograms, received a file; choose another --output", path=tree
-        )
-    if place in (originals, *originals.parents) or originals in place.parents:
-        raise DatasetError("expected a folder apart from the recordings; choose another --output", path=tree)
-    return tree if tree.name and tree.name != ".." else place
 
 
 def _manifest_to_continue(tree: Path, config: MelConfig) -> Manifest:
@@ -260,15 +282,14 @@ def _saving(manifest: Manifest, tree: Path, genres: set[str]) -> Iterator[tuple[
         To be called after a change; it writes the manifest every few seconds.
     """
     staging = tree.with_name(f".{tree.name}.partial")
-    staging.mkdir(parents=True, exist_ok=True)
     try:
+        staging.mkdir(parents=True, exist_ok=True)
         # The system gives the lock back when its process ends, however that happens.
         lock = FileLock(staging / "lock", blocking=False).acquire()
     except Timeout as error:
         raise DatasetError("another genrebench preprocess writes it now; wait for its end", path=tree) from error
-    tree.mkdir(parents=True, exist_ok=True)
-    for genre in genres:
-        (tree / genre).mkdir(exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(error, tree) from error
     last = time.monotonic()
 
     def save() -> None:
@@ -278,20 +299,44 @@ def _saving(manifest: Manifest, tree: Path, genres: set[str]) -> Iterator[tuple[
             write_manifest(tree, manifest)
             last = time.monotonic()
 
-    write_manifest(tree, manifest)
     try:
+        for folder in (tree, *(tree / genre for genre in genres)):
+            folder.mkdir(parents=True, exist_ok=True)
+        write_manifest(tree, manifest)
         yield staging, save
+        _finish(manifest, tree)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            _finish(manifest, tree)
+        raise _cannot_write(error, tree) from error
+    except BaseException:
+        _finish(manifest, tree)
+        raise
     finally:
-        for folder in (*(tree / genre for genre in genres), tree):
-            if not any(folder.iterdir()):  # an empty folder would be a genre to other people's loaders
-                folder.rmdir()
-        if tree.exists():
-            manifest.tracks = dict(natsorted(manifest.tracks.items()))
-            write_manifest(tree, manifest)
-        else:  # settings of a run that made nothing must not bind the next one
-            manifest_path(tree).unlink()
         shutil.rmtree(staging, ignore_errors=True)
         lock.lock.release()
+
+
+def _finish(manifest: Manifest, tree: Path) -> None:
+    """Remove what stayed empty, and write the manifest, in order."""
+    folders = [path for path in tree.iterdir() if path.is_dir()] if tree.is_dir() else []
+    for folder in (*folders, tree):
+        if folder.is_dir() and not any(folder.iterdir()):  # would be a genre to other people's loaders
+            folder.rmdir()
+    if tree.exists():
+        manifest.tracks = dict(natsorted(manifest.tracks.items()))
+        write_manifest(tree, manifest)
+    else:  # settings of a run that made nothing must not bind the next one
+        manifest_path(tree).unlink(missing_ok=True)
+
+
+def _cannot_write(error: OSError, tree: Path) -> DatasetError:
+    """Say which file could not be written, and what to do."""
+    return DatasetError(
+        f"cannot be written ({error.strerror}); what is done is kept: make room, or choose another --output, and run "
+        "it again",
+        path=error.filename or tree,
+    )
 
 
 def _prepare_process() -> None:
@@ -307,29 +352,38 @@ def _prepare_process() -> None:
 
 def _process_track(recording: Recording, tree: Path, staging: Path, config: MelConfig) -> TrackResult:
     """Write the spectrograms of one recording, replacing those of an earlier state of it."""
-    reason = None
+    key = recording.key
     try:
-        spectrograms = list(segment_spectrograms(recording.path, config, limit=config.segments))
-        _write_track(spectrograms, tree, recording, staging)
+        track, spectrograms = _heard(recording, config)
+        digest = write_track(spectrograms, tree, key, staging)
     except AudioError as error:
-        spectrograms, reason = [], str(error)
+        reason = str(error)
     except OSError as error:
-        if error.errno in _FATAL:
+        if error.errno not in _WRONG_NAME:
             raise
-        spectrograms, reason = [], f"{escaped(error.filename or recording.path)}: {error.strerror}"
-    for index in itertools.count(len(spectrograms)):
-        stale = _segment_path(tree, recording.key, index)
-        if not os.path.lexists(stale):
-            break
-        stale.unlink()
-    return TrackResult(recording, len(spectrograms), reason)
+        reason = f"{escaped(error.filename or recording.path)}: {error.strerror}"
+    else:
+        remove_segments(tree, key, len(spectrograms))
+        return TrackResult(recording, len(spectrograms), track=track.model_copy(update={"digest": digest}))
+    remove_segments(tree, key)
+    return TrackResult(recording, 0, reason)
 
 
-def _write_track(spectrograms: list[NDArray[np.float32]], tree: Path, recording: Recording, staging: Path) -> None:
-    """Write all segments of a track, then put them in their places at once."""
-    staged = []
-    for index, spectrogram in enumerate(spectrograms):
-        staged.append(staging / f"{os.getpid()}-{index}.part")
-        staged[-1].write_bytes(npz_bytes("spectrogram", spectrogram))
-    for index, path in enumerate(staged):
-        path.replace(_segment_path(tree, recording.key, index))
+def _heard(recording: Recording, config: MelConfig) -> tuple[Track, list[NDArray[np.float32]]]:
+    """Make the spectrograms of one state of a recording, and describe that state."""
+    for _ in range(_ATTEMPTS):
+        notes: list[str] = []
+        before = _state(recording.path)
+        spectrograms = list(segment_spectrograms(recording.path, config, limit=config.segments, notes=notes))
+        if _state(recording.path) == before:
+            track = Track(
+                source=recording.source,
+                size=before[0],
+                modified_ns=before[1],
+                segments=len(spectrograms),
+                decoding=DECODING,
+                digest="",
+                notes=tuple(notes),
+            )
+            return track, spectrograms
+    raise AudioError("changes while it is read; preprocess again when it is whole", path=recording.path)

@@ -1,12 +1,12 @@
 """Which files are recordings: by their names, in a dataset, and in folders that a command names."""
 
+import os
 from pathlib import Path
 
 import pytest
-import soundfile
 
-from genrebench.audio.recordings import EXTENSIONS, dataset_recordings, find_recordings, is_recording
-from genrebench.errors import AudioError
+from genrebench.audio.recordings import dataset_recordings, find_recordings, is_recording
+from genrebench.errors import AudioError, DatasetError
 
 
 def test_recordings_are_known_by_their_names() -> None:
@@ -15,12 +15,6 @@ def test_recordings_are_known_by_their_names() -> None:
     assert is_recording(Path("a.mp3"))
     assert not is_recording(Path("a/._b.wav"))
     assert not is_recording(Path("a.txt"))
-
-
-def test_soundfile_reads_every_extension_that_is_offered() -> None:
-    """No extension is promised that libsndfile does not know."""
-    known = {f".{name.lower()}" for name in soundfile.available_formats()} | {".aif", ".oga", ".opus"}
-    assert known >= EXTENSIONS
 
 
 def test_a_dataset_is_listed_in_natural_order(tmp_path: Path) -> None:
@@ -47,3 +41,100 @@ def test_folders_are_searched_and_files_taken_as_they_are(tmp_path: Path) -> Non
     (tmp_path / "empty").mkdir()
     with pytest.raises(AudioError, match="found none"):
         list(find_recordings([tmp_path / "empty"]))
+    problems: list[AudioError] = []
+    assert list(find_recordings([tmp_path / "empty", tmp_path / "b"], problems)) == found[1:3]
+    assert "empty: expected recordings" in str(problems[0])
+
+
+def touch(root: Path, *names: str) -> None:
+    """Make empty files, and the folders that they are in."""
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def test_links_are_followed_once_and_what_the_system_left_is_passed_over(tmp_path: Path) -> None:
+    """A linked folder is searched, a loop ends, a pipe is no recording; trash and thumbnails are not searched."""
+    touch(tmp_path, "music/a.wav", "elsewhere/b.wav", "music/.Trash-0/c.wav", "music/@eaDir/d.wav", "music/x/e.txt")
+    (tmp_path / "music" / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "loop").symlink_to(tmp_path / "music")
+    (tmp_path / "music" / "gone.wav").symlink_to(tmp_path / "nowhere.wav")
+    os.mkfifo(tmp_path / "music" / "pipe.wav")
+    found = [path.relative_to(tmp_path / "music").as_posix() for path in find_recordings([tmp_path / "music"])]
+    assert found == ["a.wav", "gone.wav", "link/b.wav"]
+
+
+def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its neighbors are found."""
+    touch(tmp_path, "a/1.wav", "b/2.wav")
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        """Refuse one folder."""
+        if os.fspath(path).endswith("b"):
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    problems: list[AudioError] = []
+    assert [path.name for path in find_recordings([tmp_path], problems)] == ["1.wav"]
+    assert [str(each) for each in problems] == [f"{tmp_path}/b: cannot be read (Permission denied)"]
+
+
+@pytest.mark.parametrize(
+    ("files", "typed"),
+    [
+        (["d/genres_original/jazz/1.wav"], "d"),
+        (["d/Data/genres_original/jazz/1.wav", "d/Data/images_original/jazz/1.png"], "d"),
+        (["d/archive/Data/genres_original/jazz/1.wav"], "d"),
+        (["d/genres_original/jazz/1.wav"], "d/genres_original"),
+        (["d/genres/jazz/1.au"], "d"),
+        (["d/genres/jazz/1.au"], "d/genres"),
+        (["d/jazz/1.mp3", "d/genres_mel_npz/jazz/1-0.npz"], "d"),
+    ],
+)
+def test_datasets_are_taken_as_people_have_them(files: list[str], typed: str, tmp_path: Path) -> None:
+    """GTZAN's own, Kaggle's, the folder itself, plain genre folders."""
+    touch(tmp_path, *files)
+    assert [each.key for each in dataset_recordings(tmp_path / typed)] == ["jazz/1"]
+
+
+def test_recordings_below_a_genre_have_names_of_their_own(tmp_path: Path) -> None:
+    """Artist and album tell tracks of one name apart."""
+    touch(tmp_path, *(f"genres_original/rock/{artist}/Album/1.mp3" for artist in "AB"))
+    found = dataset_recordings(tmp_path)
+    assert [each.key for each in found] == ["rock/A - Album - 1", "rock/B - Album - 1"]
+    assert found[0].source == "rock/A/Album/1.mp3"
+
+
+def test_what_is_left_out_of_a_dataset_is_counted_and_named(tmp_path: Path) -> None:
+    """Other files, loose recordings, genres that end up empty, dead links, names that look alike."""
+    root = tmp_path / "genres_original"
+    touch(root, "rock/a.mp3", "rock/cover.jpg", "Rock/a.m4a", "midi/b.mid", "empty/.keep", "loose.wav")
+    touch(root, "me\u0301tal/a.wav", "m\u00e9tal/a.wav")
+    (root / "jazz").symlink_to(tmp_path / "nowhere")
+    notes: list[str] = []
+    assert len(dataset_recordings(tmp_path, notes)) == 4
+    assert notes[:4] == [
+        "genre empty has no recording; it will be no class",
+        "genre midi has no recording, only 1 .mid; it will be no class",
+        "2 files in the genre folders are no recordings: 1 .mid and 1 .jpg",
+        "1 recordings beside the genre folders were left out, such as loose.wav; move them into one",
+    ]
+    assert notes[4] == "genre jazz is a link that leads nowhere; it will be no class"
+    assert "'Rock' and 'rock' look like one" in notes[5] or "'rock' and 'Rock' look like one" in notes[5]
+    assert "look like one" in notes[6]
+    assert len(notes) == 7
+
+
+def test_folders_without_genres_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    """FMA's numbered folders are no genres; loose recordings have none."""
+    touch(tmp_path, "fma/000/000002.mp3", "fma/001/001001.mp3", "flat/a.wav", "flat/b.wav", "two/a/genres_original/x")
+    touch(tmp_path, "two/b/genres_original/x")
+    for name, message in {
+        "fma": r"tracks\.csv",
+        "flat": "2 recordings without genre folders",
+        "two": "found .* and .*give one",
+    }.items():
+        with pytest.raises(DatasetError, match=message):
+            dataset_recordings(tmp_path / name)

@@ -103,7 +103,8 @@ def encoded(extension: str, rate: int, channels: int = 1, seconds: float = SECON
     muxer, encoder, _ = ENCODERS[extension]
     buffer = io.BytesIO()
     muxing = {key: options.pop(key) for key in ("write_xing", "id3v2_version") if key in options}
-    with av.open(buffer, "w", format=muxer, options=muxing) as container:
+    writing: Any = av.open
+    with writing(buffer, "w", format=muxer, options=muxing) as container:
         stream: Any = container.add_stream(encoder, rate=rate, options=options)
         stream.layout = LAYOUTS[channels - 1]
         if encoder == "wmav2":
@@ -230,7 +231,7 @@ def _patched(content: bytes, offset: int, layout: str, value: int) -> bytes:
 def streams() -> Iterator[Specimen]:
     """Make what encoders leave out at the beginning of a stream, and what is joined late or joined together."""
     for quality in ("2", "4", "9"):
-        options = {
+        options: dict[str, Any] = {
             "flags": "+qscale",
             "global_quality": str(118 * int(quality)),
             "write_xing": "0",

@@ -21,11 +21,11 @@ def test_recordings_become_spectrograms_once(tmp_path: Path) -> None:
 
 
 def test_failures_are_reported_at_the_end_and_the_rest_is_done(tmp_path: Path) -> None:
-    """The status is 0, since the job was done; with nothing but failures, status 1."""
+    """The status is 1, as that of ``infer``, also with nothing but failures."""
     write_originals(tmp_path, tracks=1)
     (tmp_path / "genres_original" / "metal" / "x\n.wav").write_bytes(b"no music")
     result = run("preprocess", "--dataset", tmp_path, "--jobs", 1, *SETTINGS)
-    assert result.exit_code == 0
+    assert result.exit_code == 1
     failed, summary = result.stderr.splitlines()
     assert re.match(r"Failed: .*x\\n\.wav: cannot be decoded", failed)
     assert summary.startswith("1 recordings failed and were left out; ")
@@ -52,3 +52,30 @@ def test_what_cannot_be_done_is_one_line(tmp_path: Path) -> None:
     refused(run("preprocess", "--dataset", tmp_path / "nowhere"), "nowhere/genres_original: expected a folder")
     refused(run("preprocess", "--dataset", tmp_path), "expected genre folders")
     refused(run("preprocess", "--dataset", tmp_path, "--n-mels", 0), "n_mels: expected a positive whole number")
+
+
+def test_spectrograms_that_the_network_cannot_take_are_warned_of_at_once(tmp_path: Path) -> None:
+    """Not only by ``train``."""
+    write_originals(tmp_path, tracks=1)
+    few = [str(8) if before == "--n-mels" else word for before, word in zip(["", *SETTINGS], SETTINGS, strict=False)]
+    result = run("preprocess", "--dataset", tmp_path, "--jobs", 1, *few)
+    assert result.exit_code == 0
+    assert result.stderr.startswith("Note: genrebench train's own network cannot take these spectrograms (")
+
+
+def test_what_is_left_out_is_said(tmp_path: Path) -> None:
+    """Other files, loose recordings, tracks without a recording; and that --prune has removed them."""
+    write_originals(tmp_path, tracks=2)
+    originals = tmp_path / "genres_original"
+    (originals / "loose.mp3").touch()
+    (originals / "metal" / "cover.jpg").touch()
+    run("preprocess", "--dataset", tmp_path, "--jobs", 1, *SETTINGS)
+    (originals / "metal" / "metal.00001.wav").unlink()
+    result = run("preprocess", "--dataset", tmp_path, "--jobs", 1, *SETTINGS)
+    assert result.exit_code == 0
+    files, loose, gone = result.stderr.splitlines()
+    assert files == "Note: 1 files in the genre folders are no recordings: 1 .jpg"
+    assert loose.startswith("Note: 1 recordings beside the genre folders were left out, such as loose.mp3")
+    assert gone.startswith("Note: 1 tracks in the tree have no recording any more, such as metal/metal.00001; ")
+    result = run("preprocess", "--dataset", tmp_path, "--jobs", 1, "--prune", *SETTINGS)
+    assert result.stderr.splitlines()[-1] == "Note: 1 tracks without a recording were removed"

@@ -1,7 +1,9 @@
 """The spectrogram tree: layout, resume, refusal to mix, failures, and how other people read it."""
 
+import errno
 import functools
 import gc
+import json
 import os
 import pickle
 import shutil
@@ -15,13 +17,15 @@ import pytest
 import soundfile
 from natsort import natsorted
 
-from genrebench.audio.mel import MelConfig
+from genrebench.audio.mel import MelConfig, segment_spectrograms
 from genrebench.audio.recordings import Recording
 from genrebench.audio.synthesis.render import synthesize
 from genrebench.data import preprocess as preprocessing
+from genrebench.data.dataset import load_dataset
 from genrebench.data.executor import LocalProcesses
 from genrebench.data.manifest import manifest_path, read_manifest
 from genrebench.data.preprocess import PreprocessReport, TrackResult, preprocess
+from genrebench.data.tree import write_track
 from genrebench.errors import ConfigError, DatasetError
 from genrebench.system.arrays import read_npz
 from tests.conftest import GENRES, SMALL, write_originals
@@ -188,8 +192,8 @@ def test_unfinished_files_lie_in_the_staging_folder(tmp_path: Path, monkeypatch:
     tree.mkdir()
     staging.mkdir()
     monkeypatch.setattr(Path, "replace", lambda self, target: None)  # as if killed just before
-    recording = Recording("metal", "metal.00000", tmp_path / "metal.00000.wav")
-    preprocessing._write_track([np.zeros(SMALL.shape, np.float32)], tree, recording, staging)
+    recording = Recording("metal", "metal.00000", tmp_path / "metal.00000.wav", "metal/metal.00000.wav")
+    write_track([np.zeros(SMALL.shape, np.float32)], tree, recording.key, staging)
     assert not list(tree.iterdir())
     assert len(list(staging.iterdir())) == 1
 
@@ -249,16 +253,15 @@ def test_a_genre_without_any_segment_leaves_no_folder(dataset: Path) -> None:
     assert report.genres == ("classical", "metal")
 
 
-def test_names_that_no_file_system_call_takes_fail_alone(dataset: Path) -> None:
-    """A name that is not UTF-8 works; one too long for a segment's suffix fails, and the rest is done."""
+def test_names_of_any_length_and_bytes_work(dataset: Path) -> None:
+    """One that is not UTF-8, and one that leaves no room for a segment's number, whose track is shortened."""
     folder = dataset / "genres_original" / "metal"
-    for name in (b"bad\xff.wav", b"L" * 251 + b".wav"):
+    for name in (b"bad\xff.wav", b"L" * 251 + b".wav", b"L" * 250 + b"l.wav"):
         shutil.copy(folder / "metal.00000.wav", folder / os.fsdecode(name))
     report = run(dataset)
-    assert report.written == 7
-    (reason,) = report.failures.values()
-    assert "File name too long" in reason
-    assert run(dataset).skipped == 7
+    assert (report.written, report.failures) == (9, {})
+    assert run(dataset).skipped == 9
+    assert len(load_dataset(dataset).tracks) == 36
 
 
 def test_the_tree_keeps_apart_from_the_recordings(dataset: Path) -> None:
@@ -308,3 +311,174 @@ def test_settings_that_leave_a_band_empty_end_the_run(dataset: Path) -> None:
     with pytest.raises(ConfigError, match="n_mels"):
         preprocess(dataset, config, jobs=2)
     assert {path.name for path in dataset.iterdir()} == {"genres_original"}
+
+
+def test_a_recording_replaced_while_it_is_read_is_read_again(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The manifest never pairs a new file with an old spectrogram; one that never rests fails alone."""
+    path = dataset / "genres_original" / "disco" / "disco.00000.wav"
+    other = (dataset / "genres_original" / "metal" / "metal.00001.wav").read_bytes()
+    whole = segment_spectrograms
+    times = 1
+
+    def replacing(recording: Path, *arguments: Any, **options: Any) -> Any:
+        """Replace the recording behind the reader's back, a given number of times."""
+        nonlocal times
+        yield from whole(recording, *arguments, **options)
+        if recording == path and times:
+            times -= 1
+            path.write_bytes(other)
+            os.utime(path, ns=(1, times))
+
+    monkeypatch.setattr(preprocessing, "segment_spectrograms", replacing)
+    tree = run(dataset).tree
+    expected = read_npz(tree / "metal" / "metal.00001-2.npz", "spectrogram")
+    np.testing.assert_array_equal(read_npz(tree / "disco" / "disco.00000-2.npz", "spectrogram"), expected)
+    assert run(dataset).skipped == 6
+    times = 99
+    os.utime(path, ns=(5, 5))
+    report = run(dataset)
+    assert list(report.failures) == ["disco/disco.00000.wav"]
+    assert "changes while it is read" in report.failures["disco/disco.00000.wav"]
+
+
+def test_damaged_segment_files_are_made_again(dataset: Path) -> None:
+    """Cut, changed in one bit with size and time kept, or removed: said with a number, and as they were."""
+    tree = run(dataset).tree
+    paths = [
+        tree / "metal" / "metal.00000-0.npz",
+        tree / "disco" / "disco.00001-3.npz",
+        tree / "disco" / "disco.00000-1.npz",
+    ]
+    contents = [path.read_bytes() for path in paths]
+    paths[0].write_bytes(contents[0][:100])
+    status = paths[1].stat()
+    paths[1].write_bytes(contents[1][:500] + bytes([contents[1][500] ^ 1]) + contents[1][501:])
+    os.utime(paths[1], ns=(status.st_atime_ns, status.st_mtime_ns))
+    paths[2].unlink()
+    report = run(dataset)
+    assert (report.repaired, report.written, report.skipped) == (3, 3, 3)
+    assert [path.read_bytes() for path in paths] == contents
+
+
+def test_tracks_without_a_recording_do_not_train(dataset: Path) -> None:
+    """Moved, removed, a genre renamed: said with numbers, left out of the dataset, and removed where that is asked."""
+    originals = dataset / "genres_original"
+    tree = run(dataset).tree
+    (originals / "metal").rename(originals / "heavy metal")
+    (originals / "disco" / "disco.00000.wav").rename(originals / "classical" / "disco.00000.wav")
+    (note,) = load_dataset(dataset).notes
+    assert note.startswith("since preprocessing, 3 recordings have gone and 0 have changed; run")
+    report = run(dataset)
+    assert report.orphans == ("disco/disco.00000", "metal/metal.00000", "metal/metal.00001")
+    data = load_dataset(dataset)
+    assert data.genres == ("classical", "disco", "heavy metal")
+    assert len(data.labels) == 24
+    (note,) = data.notes
+    assert note.startswith("3 tracks are left out, since their recordings are gone, such as disco/disco.00000; ")
+    (originals / "metal").mkdir()
+    (originals / "heavy metal" / "metal.00001.wav").rename(originals / "metal" / "metal.00001.wav")
+    assert run(dataset).skipped == 6  # it is back, and its spectrograms were kept
+    report = preprocess(dataset, SMALL, jobs=1, prune=True)
+    assert (report.pruned, report.orphans) == (3, ())
+    assert len(list(tree.rglob("*.npz"))) == 24
+    assert load_dataset(dataset).notes == ()
+
+
+def test_an_interrupted_run_is_known_to_be_one(dataset: Path) -> None:
+    """The manifest knows, and so does whoever loads the tree, until a run comes to its end."""
+
+    def interrupt(done: int, total: int, result: TrackResult) -> None:
+        """Press Ctrl-C after four tracks."""
+        if done == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        preprocess(dataset, SMALL, jobs=1, on_track=interrupt)
+    (note,) = load_dataset(dataset).notes
+    assert note.startswith("preprocessing did not come to its end: 4 of 6 recordings in 2 genres are there; run")
+    run(dataset)
+    assert load_dataset(dataset).notes == ()
+
+
+def test_a_tree_without_its_manifest_is_said_to_be_one(dataset: Path) -> None:
+    """Before anything is trained on it that could not take recordings afterwards."""
+    tree = run(dataset).tree
+    manifest_path(tree).unlink()
+    (note,) = load_dataset(dataset).notes
+    assert "genres_mel_npz.manifest.json is missing, so that the model will not be able to take recordings" in note
+
+
+def test_tracks_of_an_earlier_version_are_made_again(dataset: Path) -> None:
+    """It heard compressed recordings otherwise, and kept silent segments."""
+    tree = run(dataset).tree
+    document = json.loads(manifest_path(tree).read_text())
+    for track in document["tracks"].values():
+        for key in ("decoding", "digest", "notes"):
+            del track[key]
+    manifest_path(tree).write_text(json.dumps(document))
+    assert load_dataset(dataset).notes == (
+        "6 of 6 tracks were decoded by an earlier version; run genrebench preprocess again",
+    )
+    assert run(dataset).written == 6
+
+
+def test_recordings_that_go_away_do_not_end_the_run(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between listing and reading, or while one is read."""
+    whole = segment_spectrograms
+    gone = dataset / "genres_original" / "disco" / "disco.00000.wav"
+
+    def removing(recording: Path, *arguments: Any, **options: Any) -> Any:
+        """Remove one recording while the first one is read."""
+        gone.unlink(missing_ok=True)
+        yield from whole(recording, *arguments, **options)
+
+    monkeypatch.setattr(preprocessing, "segment_spectrograms", removing)
+    report = run(dataset)
+    assert report.written == 5
+    assert "No such file" in report.failures["disco/disco.00000.wav"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EIO])
+def test_a_disk_that_cannot_be_written_ends_the_run_in_a_line(
+    dataset: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It names the file and --output; what is done is kept, and the next run goes on."""
+    whole, left = Path.write_bytes, 6
+
+    def failing(path: Path, content: bytes) -> int:
+        """Write some files, then none."""
+        nonlocal left
+        left -= path.suffix == ".part" and "json" not in path.name
+        if left < 0:
+            raise OSError(number, os.strerror(number), str(path))
+        return whole(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", failing)
+        with pytest.raises(DatasetError, match=rf"-2\.part: cannot be written \({os.strerror(number)}\).*--output"):
+            run(dataset)
+    assert run(dataset).written >= 5
+
+
+def test_plain_genre_folders_are_a_dataset(tmp_path: Path, dataset: Path) -> None:
+    """Their spectrograms lie beside them, and are no genre of theirs; the folder of originals itself will do, too."""
+    plain = tmp_path / "music"
+    shutil.copytree(dataset / "genres_original", plain)
+    assert run(plain).tree == plain / "genres_mel_npz"
+    assert run(plain).skipped == 6
+    assert load_dataset(plain).genres == GENRES
+    assert run(dataset / "genres_original").tree == dataset / "genres_mel_npz"
+    assert load_dataset(dataset / "genres_original").notes == ()
+
+
+def test_silence_does_not_train(dataset: Path) -> None:
+    """A silent beginning is passed over, however long; what is heard of a damaged recording is noted."""
+    path = dataset / "genres_original" / "disco" / "disco.00000.wav"
+    sound, rate = soundfile.read(path)
+    soundfile.write(path, np.concatenate([np.zeros(3 * rate), sound]), rate)
+    cut = dataset / "genres_original" / "disco" / "disco.00001.wav"
+    cut.write_bytes(cut.read_bytes()[:18_000])
+    report = run(dataset)
+    assert report.segments == 5 * 4 + 2
+    assert (load_dataset(dataset).spectrograms.max(axis=(1, 2)) == 0).all()
+    assert report.remarks == {"disco/disco.00001.wav": ("ends at 1.1 s, though it says 2.0 s",)}
