@@ -58,15 +58,16 @@ def test_values_are_quoted_at_a_sensible_length() -> None:
         assert shown(value) == repr(value)
     endless: list[object] = []
     endless.append(endless)
-    for value in (
+    long: list[object] = [
         "x" * 10**6,
         10**5000,
         [[[[[[1]]]]]] * 1000,
         dict.fromkeys(range(1000), "y" * 500),
         b"z" * 9999,
         endless,
-    ):
-        assert len(shown(value)) <= 210
+    ]
+    for each in long:
+        assert len(shown(each)) <= 210
     assert shown("\x1b[31m\n") == r"'\x1b[31m\n'"
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from experiments.reliability import fuzz
+from genrebench.errors import GenrebenchError
 from genrebench.system.files import read_file
 
 
@@ -28,7 +29,7 @@ def test_a_reader_that_trusts_its_file_is_noticed(tmp_path: Path, monkeypatch: p
         try:
             return content.decode()
         except ValueError:
-            return read_file(Path("elsewhere"), expected="a thing", error=fuzz.GenrebenchError, max_bytes=1)
+            return read_file(Path("elsewhere"), expected="a thing", error=GenrebenchError, max_bytes=1)
 
     for read, message in ((trusting, "unforeseen UnicodeDecodeError"), (nameless, "elsewhere: expected a thing")):
         reader = fuzz.Reader(fuzz.READERS["experiment"].write, read, "a.toml")

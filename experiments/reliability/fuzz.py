@@ -20,14 +20,17 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 
 from genrebench.audio.mel import MelConfig
 from genrebench.audio.standardize import Standardizer
+from genrebench.backend import worker
 from genrebench.data.manifest import Manifest, Track, read_manifest, write_manifest
 from genrebench.errors import GenrebenchError
 from genrebench.model.model import Model
@@ -35,7 +38,9 @@ from genrebench.network.genre_cnn import genre_cnn
 from genrebench.network.load import load_architecture
 from genrebench.parity.report import load_report
 from genrebench.system.arrays import npz_bytes, read_arrays, read_npz
+from genrebench.system.files import write_json
 from genrebench.system.memory import peak_memory_bytes
+from genrebench.system.process import ProcessResult
 from genrebench.training.config import load_experiment
 
 LIMIT = 5
@@ -74,11 +79,14 @@ class Reader:
         Reads them from it.
     damaged : str
         Which of the files is damaged.
+    named : str
+        What the message must say; by default the folder.
     """
 
     write: Callable[[Path], object]
     read: Callable[[Path], object]
     damaged: str
+    named: str = ""
 
 
 def _write_model(folder: Path) -> None:
@@ -117,6 +125,32 @@ def _write_plain_spectrogram(folder: Path) -> None:
     np.savez(folder / "a.npz", allow_pickle=False, spectrogram=np.ones(SMALL.shape, np.float32))
 
 
+def _write_job(folder: Path) -> None:
+    """Write a job, as a worker finds it."""
+    write_json(folder / "job.json", {"format": worker.JOB_FORMAT, "function": "json:dumps", "options": {"a": [1.5]}})
+    np.savez(folder / "input.npz", allow_pickle=False, x=np.ones((3, 4)))
+
+
+def _write_reply(folder: Path) -> None:
+    """Write what a worker leaves."""
+    write_json(folder / "report.json", {"value": {"loss": 0.5}, "seconds": 1.5, "versions": {"numpy": "2"}})
+    np.savez(folder / "output.npz", allow_pickle=False, x=np.ones((3, 4)))
+
+
+def _read_reply(folder: Path) -> object:
+    """Let a worker do nothing but leave these files."""
+
+    @contextmanager
+    def leave(command: Sequence[str], **_: object) -> Iterator[Callable[[], ProcessResult]]:
+        """Copy them to where they are read."""
+        for name in ("report.json", "output.npz"):
+            shutil.copy(folder / name, command[-1])
+        yield lambda: ProcessResult(0, 1.0, 0, "", "")
+
+    with mock.patch.object(worker, "start_process", leave):
+        return worker.run_job("json:dumps", name="x")
+
+
 _RECORDED = Path(__file__).parents[2]
 READERS = {
     "model": Reader(_write_model, Model.load, "model.json"),
@@ -146,6 +180,10 @@ READERS = {
         lambda folder: read_arrays(folder / "a.npz", expected="arrays", error=GenrebenchError, max_bytes=2**20),
         "a.npz",
     ),
+    "job": Reader(_write_job, worker._read_job, "job.json"),
+    "arrays of a job": Reader(_write_job, worker._read_job, "input.npz"),
+    "reply": Reader(_write_reply, _read_reply, "report.json", "worker of x"),
+    "arrays of a reply": Reader(_write_reply, _read_reply, "output.npz", "worker of x"),
 }
 
 
@@ -200,7 +238,7 @@ def fault(reader: Reader, folder: Path) -> str | None:
         reader.read(folder)
     except GenrebenchError as error:
         message = str(error)
-        if "\n" in message or len(message) > 2000 or str(folder) not in message:
+        if "\n" in message or len(message) > 2000 or (reader.named or str(folder)) not in message:
             return f"{len(message)} characters: {message[:300]!r}"
     except Exception as error:
         return f"unforeseen {type(error).__name__}: {str(error)[:300]}"

@@ -83,6 +83,8 @@ def cases(chosen: list[str]) -> Iterator[list[str]]:
                     yield [command, "--", value] if value.startswith("-") else [command, value, *base[1:]]
                 elif not getattr(param, "is_flag", False):
                     option = max(param.opts, key=len)
+                    if (option, value) == ("--epochs", "1_000"):
+                        continue  # Python reads it as a thousand, which are as many epochs as that takes
                     yield [command, *_without(base, option), f"{option}={value}"]
         yield from ([command, *base, value] for value in VALUES)
 

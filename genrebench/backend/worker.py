@@ -17,7 +17,6 @@ import os
 import sys
 import time
 import traceback
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -26,10 +25,10 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from genrebench.errors import BackendError, GenrebenchError, WorkerError
+from genrebench.errors import BackendError, GenrebenchError, WorkerError, shown
+from genrebench.system.arrays import read_arrays
 from genrebench.system.environment import versions
 from genrebench.system.files import read_json, write_json
 from genrebench.system.memory import keep_freed_memory, peak_memory_bytes
@@ -47,6 +46,10 @@ from genrebench.system.process import (
 from genrebench.system.temporary import temporary_folder
 
 _MAX_ARRAYS = 100_000
+# What a file says of an array beside its content, twice.
+_HEADER_BYTES = 1024
+# Arrays of a job; what does not fit into memory fails there.
+_MAX_JOB_BYTES = 2**40
 # Characters of a message; more says nothing that standard error does not have.
 _MAX_MESSAGE = 2000
 JOB_FORMAT = 4
@@ -196,41 +199,22 @@ def _read_result(where: str, folder: Path, process: ProcessResult, limit: float)
     if error is not None:
         raise WorkerError(f"{where}: {error}", process.stderr)
     try:
-        return JobResult(_read_arrays(folder / "output.npz", limit), report.pop("value"), report)
+        arrays = read_arrays(
+            folder / "output.npz",
+            expected="a reply within --max-reply",
+            error=BackendError,
+            max_bytes=int(limit) + _HEADER_BYTES * _MAX_ARRAYS,
+        )
+        _check_size(len(arrays), sum(each.nbytes for each in arrays.values()), limit)
+        return JobResult(arrays, report.pop("value"), report)
     except Exception as problem:  # a broken archive fails in many ways
         message = f"{where}: expected results, cannot be read ({one_line(problem)}); {process.last_line}"
         raise WorkerError(message, process.stderr) from problem
 
 
-def _read_arrays(path: Path, limit: float) -> Arrays:
-    """Read the arrays of a reply, none of which is made before its size is known.
-
-    Raises
-    ------
-    WorkerError
-        If there are too many, or they have more bytes than the limit, or than the file.
-    """
-    arrays: Arrays = {}
-    with zipfile.ZipFile(path) as archive:
-        members = archive.infolist()
-        _check_size(len(members), sum(each.file_size for each in members), limit)
-        for each in members:
-            with archive.open(each) as file:
-                version = npy_format.read_magic(file)
-                read_header = (
-                    npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
-                )
-                shape, _, dtype = read_header(file)
-            if math.prod(shape) * dtype.itemsize > each.file_size:
-                raise WorkerError(f"{each.filename}: expected {shape} of {dtype}, received {each.file_size} bytes")
-            with archive.open(each) as file:
-                arrays[each.filename.removesuffix(".npy")] = npy_format.read_array(file, allow_pickle=False)
-    return arrays
-
-
 def _check_size(count: int, size: float, limit: float) -> None:
     """Refuse a reply that is too large."""
-    if count > _MAX_ARRAYS or size > limit + 1024 * count:  # each array has a header
+    if count > _MAX_ARRAYS or size > limit:
         raise WorkerError(
             f"expected a reply of at most {_MAX_ARRAYS:,} arrays and {limit / 2**20:,.0f} MiB, received {count:,} with "
             f"{size / 2**20:,.0f} MiB; a larger --max-reply lets it pass"
@@ -297,16 +281,28 @@ def main(folder: Path) -> int:
     return 0
 
 
+def _read_job(folder: Path) -> tuple[dict[str, Any], Arrays]:
+    """Read a job and its arrays; the parent may be another version's."""
+    path = folder / "job.json"
+    job = read_json(path, expected="a job", error=BackendError)
+    if not isinstance(job, dict) or job.get("format") != JOB_FORMAT:
+        received = job.get("format") if isinstance(job, dict) else job
+        raise BackendError(
+            f"expected a job of format {JOB_FORMAT}, received {shown(received)}; install one version of genrebench "
+            "in both environments",
+            path=path,
+        )
+    if not isinstance(job.get("function"), str) or not isinstance(job.get("options"), dict):
+        raise BackendError("expected a function and options, received another job", path=path)
+    arrays = read_arrays(
+        folder / "input.npz", expected="the arrays of a job", error=BackendError, max_bytes=_MAX_JOB_BYTES
+    )
+    return job, arrays
+
+
 def _work(folder: Path) -> dict[str, Any]:
     """Call the function, and write the arrays that it returns."""
-    job = json.loads((folder / "job.json").read_bytes())
-    if job["format"] != JOB_FORMAT:
-        raise BackendError(
-            f"expected a job of format {JOB_FORMAT}, received {job['format']}; install one version of genrebench "
-            "in both environments"
-        )
-    with np.load(folder / "input.npz", allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
+    job, arrays = _read_job(folder)
     module, _, name = job["function"].partition(":")
     function: JobFunction = getattr(import_module(module), name)
     began = time.perf_counter()

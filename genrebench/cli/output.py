@@ -7,8 +7,8 @@ from genrebench.system.files import escaped
 
 
 def echo(line: str, *, to: Console | None = None) -> None:
-    """Print one line as it is: no markup, no wrapping."""
-    (to or Console()).print(Text(line), soft_wrap=True, highlight=False)
+    """Print lines as they are, but for what would move the cursor: no markup, no wrapping."""
+    (to or Console()).print(Text("\n".join(map(escaped, line.split("\n")))), soft_wrap=True, highlight=False)
 
 
 def echo_err(line: str) -> None:

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from genrebench.errors import ConfigError
-from genrebench.system.files import StrPath, escaped, read_json, write_json
+from genrebench.errors import ConfigError, shown
+from genrebench.system.files import StrPath, read_json, write_json
 from genrebench.system.validation import explain
 
 SCHEMA_VERSION = 2
@@ -303,8 +303,6 @@ class Report:
 
 
 _ADAPTER = TypeAdapter(Report)
-# A damaged report may have a fault in each of its rows.
-_MESSAGE_LIMIT = 500
 
 
 def save_report(path: StrPath, report: Report) -> None:
@@ -320,18 +318,18 @@ def load_report(path: StrPath) -> Report:
     ConfigError
         If it cannot be read, is no report, or is another version's.
     """
-    where = escaped(Path(path))
     document = read_json(Path(path), expected="a parity report", error=ConfigError)
     version = document.get("schema") if isinstance(document, dict) else None
     if version != SCHEMA_VERSION:
         raise ConfigError(
-            f"{where}: expected a parity report with schema {SCHEMA_VERSION}, received {version!r}; run parity again"
+            f"expected a parity report with schema {SCHEMA_VERSION}, received {shown(version)}; run parity again",
+            path=path,
         )
     try:
         document.pop("passed", None)
         return _ADAPTER.validate_python(document)
     except ValidationError as error:
-        raise ConfigError(f"{where}: expected a parity report; {explain(error)}"[:_MESSAGE_LIMIT]) from error
+        raise ConfigError(f"expected a parity report; {explain(error)}", path=path) from error
 
 
 def smallest_tolerance(comparisons: Iterable[Comparison]) -> float | None:

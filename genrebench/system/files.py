@@ -118,17 +118,17 @@ def read_file(path: Path, *, expected: str, error: type[GenrebenchError], max_by
         with os.fdopen(descriptor, "rb") as file:
             status = os.fstat(descriptor)
             _require_regular(status, path, expected, error)
-            content = b"" if status.st_size > max_bytes else file.read(max_bytes + 1)
+            if status.st_size <= max_bytes:
+                require_memory(status.st_size)
+                return file.read(status.st_size)
     except OSError as problem:
         raise error(f"expected {expected}, cannot be read ({problem.strerror})", path=path) from problem
-    except ValueError as problem:
+    except (ValueError, MemoryError) as problem:
         raise error(f"expected {expected}, cannot be read ({problem})", path=path) from problem
-    size = max(status.st_size, len(content))
-    if size > max_bytes:
-        received = f"{size / 2**20:,.0f} MiB" if size > 2 * max_bytes else f"{size:,} bytes"
-        limit = f"{max_bytes / 2**20:,.0f} MiB" if max_bytes >= 2**20 else f"{max_bytes:,} bytes"
-        raise error(f"expected {expected} of at most {limit}, received {received}", path=path)
-    return content
+    size = status.st_size
+    received = f"{size / 2**20:,.0f} MiB" if size > 2 * max_bytes else f"{size:,} bytes"
+    limit = f"{max_bytes / 2**20:,.0f} MiB" if max_bytes >= 2**20 else f"{max_bytes:,} bytes"
+    raise error(f"expected {expected} of at most {limit}, received {received}", path=path)
 
 
 def _require_regular(status: os.stat_result, path: Path, expected: str, error: type[GenrebenchError]) -> None:

@@ -127,9 +127,9 @@ class TrainingSettings(_Settings):
         In what layers are computed; weights, the sums of their gradients, optimizer and loss are float32.
     """
 
-    epochs: int = Field(default=300, ge=1, strict=True)
+    epochs: int = Field(default=300, ge=1, le=10**6, strict=True)
     learning_rate: float = Field(default=1e-3, gt=0, strict=True)
-    batch_size: int = Field(default=64, ge=1, strict=True)
+    batch_size: int = Field(default=64, ge=1, le=10**6, strict=True)
     precision: Annotated[Literal["float32", "bfloat16"], _Word] = "float32"
 
 

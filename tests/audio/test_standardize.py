@@ -39,4 +39,4 @@ def test_statistics_that_cannot_standardize_are_refused() -> None:
         Standardizer.fit(np.full((2, 3, 4), -80, np.float32), np.arange(2))
     for document in ({"mean": 0.0, "std": 0.0}, {"mean": float("nan"), "std": 1.0}, {"mean": 0.0}, [1]):
         with pytest.raises(ConfigError, match="standardizer"):
-            Standardizer.from_json(document)  # type: ignore[arg-type]
+            Standardizer.from_json(document)

@@ -118,7 +118,7 @@ def test_what_is_no_document_is_refused() -> None:
         with pytest.raises(
             ConfigError, match=r"architecture: expected the keys \['input_shape', 'layers', 'prediction'"
         ):
-            Architecture.from_json(wrong)  # type: ignore[arg-type]
+            Architecture.from_json(wrong)
 
 
 def test_walking_says_what_each_layer_reads_and_holds() -> None:
