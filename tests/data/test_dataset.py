@@ -99,3 +99,21 @@ def test_a_tree_that_is_not_complete_is_refused(small_dataset: Path, tmp_path: P
         path.rename(path.with_name("x-0.npz")) if change == "unlisted" else path.unlink()
         with pytest.raises(DatasetError, match=r"expected 4 segments of metal/metal\.00001.*found 3; run genrebench"):
             load_dataset(tree)
+
+
+def test_a_tree_that_does_not_fit_into_memory_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After its first segment, which says how large all of them are."""
+    tree = write_tree(tmp_path / "tree", ("a", "b"))
+    asked = []
+
+    def refuse(size: int) -> None:
+        """Have no memory."""
+        asked.append(size)
+        raise MemoryError("9.0 GiB are needed, 1.0 GiB are free")
+
+    monkeypatch.setattr("genrebench.data.dataset.require_memory", refuse)
+    with pytest.raises(DatasetError, match=r"tree: expected a tree that fits into memory; 9\.0 GiB are needed"):
+        load_dataset(tree)
+    assert asked == [sum(1 for _ in tree.glob("*/*.npz")) * 34 * 20 * 4]
