@@ -143,7 +143,8 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
         raise ValueError("Python objects, which would have to be unpickled")
     expected, found = math.prod(shape) * dtype.itemsize, len(content) - stream.tell()
     if expected != found:
-        raise ValueError(f"a header of {expected:,} bytes before {found:,}")
+        name = escaped(member.filename[:80])
+        raise ValueError(f"{name}: expected {shape} of {dtype}, received {len(content)} bytes")
     array: NDArray[Any] = np.ndarray(
         shape, dtype, buffer=content, offset=stream.tell(), order="F" if is_fortran else "C"
     )
