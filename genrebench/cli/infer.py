@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,9 @@ from genrebench.model.newest import newest_model
 from genrebench.model.prediction import Prediction
 from genrebench.system.files import escaped
 
+if TYPE_CHECKING:
+    from genrebench.cli.journal import Journal
+
 # A name so much longer than most stands out of its column instead of widening it for all.
 _LONG = 16
 
@@ -24,23 +27,35 @@ _LONG = 16
 @click.command(
     help="Print the genre of recordings, and its probability.\n\n"
     "Folders are searched for recordings. Every segment of a recording is classified; their probabilities are "
-    "aggregated by the mean log-probability. The preprocessing is that of the model's training.",
+    "aggregated by the mean log-probability. The preprocessing is that of the model's training. The status is 1 if a "
+    "recording failed or a folder held none.",
     epilog=examples(
         "genrebench infer song.mp3",
         "genrebench infer albums/ --model results/gtzan --top-k 3",
         "genrebench infer song.mp3 --json",
+        "genrebench infer collection/ --output genres.jsonl --resume",
     ),
 )
 @click.argument("paths", metavar="FILE_OR_FOLDER...", type=PATH, nargs=-1, required=True)
 @click.option("--model", type=PATH, help="Folder of a model.  [default: the newest in results/]")
 @click.option("--top-k", type=COUNT, help="Genres printed for each recording.  [default: 1; all with --json]")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array, with a row for each failure, too.")
+@click.option("--output", type=PATH, metavar="FILE.jsonl", help="Write a line of JSON for each recording to a file.")
+@click.option("--resume", is_flag=True, help="Go on with --output where a run was stopped.")
 @click.option("--backend", default=Model.backend, show_default=True, help="Framework that runs the network.")
 @click.option(
     "--device", type=Word(), default=Model.device, show_default=True, help="auto, or a device of the backend."
 )
 def infer(
-    paths: tuple[Path, ...], *, model: Path | None, top_k: int | None, as_json: bool, backend: str, device: str
+    paths: tuple[Path, ...],
+    *,
+    model: Path | None,
+    top_k: int | None,
+    as_json: bool,
+    output: Path | None,
+    resume: bool,
+    backend: str,
+    device: str,
 ) -> None:
     """Classify recordings.
 
@@ -50,22 +65,47 @@ def infer(
         How many genres to print for each recording.
     """
     from genrebench.audio.recordings import find_recordings
-    from genrebench.cli.output import echo_err
+    from genrebench.cli.journal import Journal
+    from genrebench.cli.output import echo, echo_err
     from genrebench.system.memory import keep_freed_memory
 
+    if resume and output is None:
+        raise click.UsageError("--resume goes on with an --output FILE.jsonl; give one")
     keep_freed_memory()
-    recordings = list(find_recordings(paths))
+    problems: list[AudioError] = []
+    recordings = list(find_recordings(paths, problems))
+    if not recordings and not as_json and output is None:
+        raise problems[0]
     if model is None:
         model = newest_model(Path("results"))
         echo_err(f"model: {escaped(model)} (the newest in results/)")
     chosen = Model.load(model, backend=backend, device=device)
-    predictions = classify(chosen, recordings, top_k=top_k, as_json=as_json)
-    if len(predictions) < len(recordings):
+    journal = Journal(output, f"{chosen.fingerprint()[:16]}/{top_k or 'all'}", resume=resume) if output else None
+    for problem in problems:
+        echo_err(f"Error: {problem}")
+    if journal is None:
+        predictions = classify(chosen, recordings, top_k=top_k, as_json=as_json, problems=problems)
+        failed = len(recordings) - len(predictions)
+    else:
+        with journal.writing(recordings) as todo:
+            predictions = classify(chosen, todo, top_k=top_k, journal=journal)
+            there = len(dict.fromkeys(recordings)) - len(todo)
+            failed = len(todo) - len(predictions)
+        echo(
+            f"{escaped(journal.path)}: {len(predictions)} recordings classified, {there} already there, {failed} failed"
+        )
+    if failed or problems:
         raise click.exceptions.Exit(1)
 
 
 def classify(
-    model: Model, recordings: Sequence[Path], *, top_k: int | None = None, as_json: bool = False
+    model: Model,
+    recordings: Sequence[Path],
+    *,
+    top_k: int | None = None,
+    as_json: bool = False,
+    problems: Sequence[AudioError] = (),
+    journal: "Journal | None" = None,
 ) -> list[Prediction]:
     """Classify recordings and print a line each; one that fails does not end the run.
 
@@ -75,12 +115,17 @@ def classify(
         How many genres to print for each; by default one in a line, and all in JSON.
     as_json : bool
         Print one JSON array at the end instead of lines.
+    problems : sequence of AudioError
+        What failed before, for the JSON.
+    journal : Journal, optional
+        Takes a row for each recording; nothing is printed then.
     """
     from rich.console import Console
 
     from genrebench.cli.progress import display
 
     predictions = []
+    rows = [_failure(error) for error in problems]
     width = column_width([len(escaped(path)) for path in recordings])
     console = Console(stderr=as_json)
     with (
@@ -91,15 +136,20 @@ def classify(
             bar.update(advance=1, status=escaped(path.name))
             if isinstance(prediction, AudioError):
                 bar.echo_err(f"Error: {prediction}")
-                continue
-            predictions.append(prediction)
-            if not as_json:
-                bar.echo(f"{escaped(path):<{width}}  {_ranking(prediction, top_k or 1)}")
+                rows.append(_failure(prediction, path))
+            else:
+                for note in prediction.notes:
+                    bar.echo_err(f"Note: {escaped(path)}: {note}")
+                predictions.append(prediction)
+                rows.append(_document(prediction, top_k))
+                if not as_json and journal is None:
+                    bar.echo(f"{escaped(path):<{width}}  {_ranking(prediction, top_k or 1)}")
+            if journal is not None:
+                journal.add(rows.pop())
     if as_json:
         # Where the terminal lacks a letter, JSON spells it in ASCII.
         has_all = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-        documents = [_document(each, top_k) for each in predictions]
-        print(json.dumps(documents, indent=2, ensure_ascii=not has_all, allow_nan=False))
+        print(json.dumps(rows, indent=2, ensure_ascii=not has_all, allow_nan=False))
     return predictions
 
 
@@ -131,7 +181,8 @@ def _document(prediction: Prediction, top_k: int | None) -> dict[str, Any]:
     Returns
     -------
     dict
-        Path, genre, its probability, the `top_k` genres' probabilities or all, number of segments.
+        Path, genre, its probability, the `top_k` genres' probabilities or all, number of segments, and remarks if
+        there are any.
     """
     return {
         "path": str(prediction.path),
@@ -139,4 +190,9 @@ def _document(prediction: Prediction, top_k: int | None) -> dict[str, Any]:
         "probability": prediction.probability,
         "probabilities": dict(list(prediction.probabilities.items())[:top_k]),
         "segments": prediction.segments,
-    }
+    } | ({"notes": list(prediction.notes)} if prediction.notes else {})
+
+
+def _failure(error: AudioError, path: Path | None = None) -> dict[str, Any]:
+    """Describe a recording that failed in plain JSON types."""
+    return {"path": str(path or error.path), "error": str(error)}

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import json
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ from genrebench.network.architecture import Architecture
 from genrebench.network.numerics import log_softmax
 from genrebench.network.types import Weights
 from genrebench.system.files import StrPath, escaped
+from genrebench.system.files import sha256 as hashed
 from genrebench.system.prefetch import prefetch
 from genrebench.system.validation import explain, from_list
 
@@ -270,6 +272,25 @@ class Model:
             "genres": list(self.genres),
         }
 
+    def fingerprint(self) -> str:
+        """Hash all on which predictions depend: weights, architecture, preprocessing and genres.
+
+        Returns
+        -------
+        str
+            SHA-256 in hexadecimal; models with equal fingerprints give equal predictions.
+
+        Examples
+        --------
+        >>> import genrebench as gb
+        >>> model = gb.load("results/gtzan")
+        >>> model.save("copy")
+        >>> gb.load("copy").fingerprint() == model.fingerprint()
+        True
+        """
+        parts = json.dumps([self._parts(), sorted(self.weights)], sort_keys=True).encode()
+        return hashed([parts, *(np.ascontiguousarray(self.weights[name]).tobytes() for name in sorted(self.weights))])
+
     @functools.cached_property
     def network(self) -> Network:
         """The network that `backend` built, on its first use."""
@@ -399,7 +420,7 @@ class Model:
         return log_softmax(logits)
 
     def _predictions(
-        self, batches: Iterator[tuple[Path, NDArray[np.float32] | AudioError | None]]
+        self, batches: Iterator[tuple[Path, NDArray[np.float32] | AudioError | list[str]]]
     ) -> Generator[Prediction | AudioError, None, None]:
         """Classify recordings, whose spectrograms are made ahead."""
         segments: list[NDArray[np.float64]] = []
@@ -408,8 +429,8 @@ class Model:
                 if isinstance(batch, AudioError):
                     yield batch
                     segments = []
-                elif batch is not None:
-                    segments.append(self._log_probabilities(batch))
-                else:
-                    yield Prediction.of_segments(path, np.concatenate(segments), self.genres)
+                elif isinstance(batch, list):
+                    yield Prediction.of_segments(path, np.concatenate(segments), self.genres, batch)
                     segments = []
+                else:
+                    segments.append(self._log_probabilities(batch))

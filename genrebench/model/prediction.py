@@ -29,6 +29,8 @@ class Prediction:
         Number of segments that were classified.
     probabilities : dict of str to float
         Probability of every genre, the most probable first; they sum to 1.
+    notes : tuple of str
+        What is wrong with the recording although it was heard: where it is damaged or cut short.
 
     Examples
     --------
@@ -43,9 +45,16 @@ class Prediction:
     path: Path
     segments: int
     probabilities: dict[str, float]
+    notes: tuple[str, ...] = ()
 
     @classmethod
-    def of_segments(cls, path: Path, log_probabilities: NDArray[np.float64], genres: Sequence[str]) -> Self:
+    def of_segments(
+        cls,
+        path: Path,
+        log_probabilities: NDArray[np.float64],
+        genres: Sequence[str],
+        notes: Sequence[str] = (),
+    ) -> Self:
         """Aggregate the segments of a recording by their mean log-probability.
 
         Parameters
@@ -56,6 +65,8 @@ class Prediction:
             What the network makes of each segment.
         genres : sequence of str
             Name of each class.
+        notes : sequence of str
+            Remarks on the recording.
 
         Returns
         -------
@@ -65,7 +76,7 @@ class Prediction:
         probabilities = np.exp(aggregate_segments(log_probabilities))
         best_first = np.argsort(-probabilities, kind="stable")
         named = {genres[index]: float(probabilities[index]) for index in best_first}
-        return cls(path, len(log_probabilities), named)
+        return cls(path, len(log_probabilities), named, tuple(notes))
 
     @property
     def genre(self) -> str:
@@ -80,22 +91,23 @@ class Prediction:
 
 def spectrogram_batches(
     paths: Iterable[Path], mel: MelConfig
-) -> Iterator[tuple[Path, NDArray[np.float32] | AudioError | None]]:
+) -> Iterator[tuple[Path, NDArray[np.float32] | AudioError | list[str]]]:
     """Make the spectrograms of recordings, `BATCH` segments of one recording at a time.
 
     Yields
     ------
     Path
         The recording.
-    ndarray of float32 [shape=(n, n_mels, frames)], AudioError or None
-        Some of its segments; why it has no more; None at its end.
+    ndarray of float32 [shape=(n, n_mels, frames)], AudioError or list of str
+        Some of its segments; why it has no more; at its end, remarks on it.
     """
     for path in paths:
-        spectrograms = segment_spectrograms(path, mel)
+        notes: list[str] = []
+        spectrograms = segment_spectrograms(path, mel, notes=notes)
         try:
             while batch := list(itertools.islice(spectrograms, BATCH)):
                 yield path, np.stack(batch)
         except AudioError as error:
             yield path, error
         else:
-            yield path, None
+            yield path, notes

@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import Result
+from filelock import FileLock
 
+from genrebench.audio.synthesis.render import synthesize
 from genrebench.cli.infer import column_width
 from tests.cli.commands import in_terminal, refused, run
 from tests.conftest import Recorder
@@ -109,6 +112,103 @@ def test_wrong_options_name_the_right_ones(tmp_path: Path, record: Recorder) -> 
     refused(gpu, "cpu.*received 'gpu'")
     assert run("infer", song, "--model", RECORDED_RUN, "--backend", "numpy", "--device", "CPU").exit_code == 0
     assert run("infer").exit_code == 2
+
+
+def numpy_infer(*arguments: object) -> Result:
+    """Run ``infer`` with the recorded model on the NumPy backend."""
+    return run("infer", *arguments, "--model", RECORDED_RUN, "--backend", "numpy")
+
+
+def test_an_empty_folder_among_others_is_named_and_the_rest_is_heard(record: Recorder, tmp_path: Path) -> None:
+    """Status 1; in JSON the folder has a row with its reason, too."""
+    record("a/1.wav"), record("b/2.wav")
+    (tmp_path / "empty").mkdir()
+    folders = [tmp_path / name for name in ("a", "empty", "b")]
+    result = numpy_infer(*folders)
+    refused(result, r"empty: expected recordings .* found none")
+    assert [Path(line.split()[0]).name for line in result.stdout.splitlines()] == ["1.wav", "2.wav"]
+    rows = json.loads(numpy_infer(*folders, "--json").stdout)
+    assert [Path(row["path"]).name for row in rows] == ["empty", "1.wav", "2.wav"]
+    assert "found none" in rows[0]["error"]
+
+
+def test_json_has_a_row_for_every_failure(tmp_path: Path) -> None:
+    """Also where nothing but failures is left; the reason names what the file is."""
+    (tmp_path / "a.mp3").write_text("These are the words of a song.\n" * 100)
+    result = numpy_infer(tmp_path / "a.mp3", tmp_path / "absent.wav", "--json")
+    assert result.exit_code == 1
+    text, absent = json.loads(result.stdout)
+    assert text == {
+        "path": str(tmp_path / "a.mp3"),
+        "error": f"{tmp_path}/a.mp3: cannot be decoded; it is text, not audio",
+    }
+    assert "No such file" in absent["error"]
+
+
+def test_what_is_wrong_with_a_recording_is_noted_beside_its_genre(record: Recorder) -> None:
+    """On standard error, and in JSON; the status is 0, since it was heard."""
+    path = record("a.wav")
+    path.write_bytes(path.read_bytes()[:500_000])
+    result = numpy_infer(path)
+    assert result.exit_code == 0
+    assert result.stderr == f"Note: {path}: ends at 11.3 s, though it says 30.0 s\n"
+    (row,) = json.loads(numpy_infer(path, "--json").stdout)
+    assert row["notes"] == ["ends at 11.3 s, though it says 30.0 s"]
+
+
+def test_a_batch_goes_on_where_it_was_stopped(record: Recorder, tmp_path: Path) -> None:
+    """Cut anywhere, its file ends as that of a run that was not stopped; rows that are there are not made again."""
+    music = synthesize("rock", seed=1, duration=3.0)
+    paths = [record(f"{number}.wav", music[number * 1000 :]) for number in range(4)]
+    paths[2].write_bytes(b"broken")
+    whole, output = tmp_path / "whole.jsonl", tmp_path / "rows.jsonl"
+    assert numpy_infer(*paths, paths[0], "--output", whole).exit_code == 1
+    rows = [json.loads(line) for line in whole.read_text().splitlines()]
+    assert [row["path"] for row in rows] == list(map(str, paths))
+    assert "error" in rows[2]
+    refused(numpy_infer(*paths, "--output", whole), "is there already; go on with it by --resume")
+    content = whole.read_bytes()
+    for cut in (0, 1, len(content) // 3, content.index(b"\n") + 1, len(content) - 1, len(content)):
+        output.write_bytes(content[:cut])
+        result = numpy_infer(*paths, "--output", output, "--resume")
+        assert output.read_bytes() == content
+        there = content[:cut].count(b"\n") - (cut == len(content)) + (cut == len(content) - 1) * 1
+        assert f"{min(there, 3)} already there, 1 failed" in result.stdout
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_rows_that_are_not_current_are_made_again(record: Recorder, tmp_path: Path) -> None:
+    """Of a recording that changed, of another model, of other options; the order is that of the command."""
+    music = synthesize("rock", seed=1, duration=3.0)
+    one, two = record("1.wav", music), record("2.wav", music)
+    output = tmp_path / "rows.jsonl"
+    assert "2 recordings classified" in numpy_infer(two, one, "--output", output).stdout
+    assert "0 recordings classified, 2 already" in numpy_infer(one, two, "--output", output, "--resume").stdout
+    assert [json.loads(line)["path"] for line in output.read_text().splitlines()] == [str(one), str(two)]
+    record("1.wav", music[::-1])
+    assert "1 recordings classified, 1 already" in numpy_infer(one, two, "--output", output, "--resume").stdout
+    assert "2 recordings" in numpy_infer(one, two, "--output", output, "--resume", "--top-k", 1).stdout
+    output.write_text(output.read_text().replace('"model": "', '"model": "0'))
+    assert "2 recordings" in numpy_infer(one, two, "--output", output, "--resume", "--top-k", 1).stdout
+
+
+def test_only_one_run_writes_a_file_of_rows(record: Recorder, tmp_path: Path) -> None:
+    """Another one is refused; so are names of other formats, and going on with nothing."""
+    song, output = record("a.wav", synthesize("rock", seed=1, duration=3.0)), tmp_path / "rows.jsonl"
+    with FileLock(tmp_path / ".rows.jsonl.lock"):
+        refused(numpy_infer(song, "--output", output), "another run writes it now")
+    refused(numpy_infer(song, "--output", tmp_path / "rows.csv"), r"a name that ends with \.jsonl")
+    assert numpy_infer(song, "--resume").exit_code == 2
+
+
+def test_a_recording_has_one_answer_alone_in_a_folder_and_in_a_batch(record: Recorder, tmp_path: Path) -> None:
+    """Within 1e-6, whatever stands beside it."""
+    paths = [record(f"{n:02d}.wav", synthesize("rock", seed=n, duration=3.0 + n % 2 * 3)) for n in range(64)]
+    (alone,) = json.loads(numpy_infer(paths[5], "--json").stdout)
+    for others in ([tmp_path], paths):
+        rows = json.loads(numpy_infer(*others, "--json").stdout)
+        assert len(rows) == 64
+        assert rows[5]["probabilities"] == pytest.approx(alone["probabilities"], abs=1e-6)
 
 
 @pytest.mark.parametrize(

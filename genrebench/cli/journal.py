@@ -1,0 +1,121 @@
+"""What ``infer`` makes of many recordings, a line of JSON each, in a file with which a stopped run goes on."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from genrebench.errors import ConfigError
+from genrebench.system.files import write_atomically
+
+Row = dict[str, Any]
+
+
+class Journal:
+    """Rows of a batch, each whole or absent whenever the program ends.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    model : str
+        Fingerprint of what makes the rows; rows of another model are made again.
+    resume : bool
+        Whether to go on with the rows that are there.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+
+    Raises
+    ------
+    ConfigError
+        If there is a file, and it is not to be gone on with.
+    """
+
+    def __init__(self, path: Path, model: str, *, resume: bool) -> None:
+        """Read the rows that are there."""
+        if path.suffix != ".jsonl":
+            raise ConfigError(
+                f"--output {path}: expected a name that ends with .jsonl, received {path.suffix or 'none'}"
+            )
+        if path.exists() and not resume:
+            raise ConfigError(f"--output {path}: is there already; go on with it by --resume, or choose another")
+        self.path = path
+        self._model = model
+        self._rows = {row["path"]: row for row in self._read()} if resume else {}
+        self._order: list[str] = []
+
+    def _read(self) -> Iterator[Row]:
+        """Read whole rows; the last one may have been cut by a kill."""
+        try:
+            lines = self.path.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return
+        for line in lines:
+            try:
+                row = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(row, dict) and isinstance(row.get("path"), str):
+                yield row
+
+    @contextmanager
+    def writing(self, recordings: Sequence[Path]) -> Iterator[list[Path]]:
+        """Open the file for the rows of some recordings.
+
+        Yields
+        ------
+        list of Path
+            Recordings that have no row yet: new ones, changed ones, and those that failed.
+
+        Raises
+        ------
+        ConfigError
+            If another run writes the file.
+        """
+        lock = FileLock(self.path.with_name(f".{self.path.name[:200]}.lock"), blocking=False)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise ConfigError(f"--output {self.path}: another run writes it now; wait for its end") from error
+        try:
+            self._order = list(dict.fromkeys(map(str, recordings)))
+            self._rows = {path: self._rows[path] for path in self._order if self._is_current(path)}
+            write_atomically(self.path, b"".join(map(_line, self._rows.values())))
+            with self.path.open("ab", buffering=0) as self._file:
+                yield [Path(path) for path in self._order if path not in self._rows]
+            if list(self._rows) != self._order:
+                write_atomically(self.path, b"".join(_line(self._rows[path]) for path in self._order))
+        finally:
+            Path(lock.lock_file).unlink(missing_ok=True)
+            lock.release()
+
+    def _is_current(self, path: str) -> bool:
+        """Return whether a row is that of the recording as it is now, by the same model."""
+        row = self._rows.get(path)
+        return row is not None and "error" not in row and row.items() >= self._state(path).items()
+
+    def _state(self, path: str) -> Row:
+        """Describe by what a row is known to be current."""
+        try:
+            status = os.stat(path)  # noqa: PTH116 - a row's path may be any text
+        except OSError:
+            return {"size": None, "modified_ns": None, "model": self._model}
+        return {"size": status.st_size, "modified_ns": status.st_mtime_ns, "model": self._model}
+
+    def add(self, row: Row) -> None:
+        """Write one row at once."""
+        row = row | self._state(row["path"])
+        self._rows[row["path"]] = row
+        self._file.write(_line(row))
+
+
+def _line(row: Row) -> bytes:
+    """Format a row; names that are no UTF-8 are spelled in ASCII."""
+    return json.dumps(row, allow_nan=False).encode() + b"\n"
