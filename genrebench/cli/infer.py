@@ -65,7 +65,7 @@ def infer(
         How many genres to print for each recording.
     """
     from genrebench.audio.recordings import find_recordings
-    from genrebench.cli.journal import Journal
+    from genrebench.cli.journal import Journal, fingerprint
     from genrebench.cli.output import echo, echo_err
     from genrebench.system.memory import keep_freed_memory
 
@@ -80,7 +80,7 @@ def infer(
         model = newest_model(Path("results"))
         echo_err(f"model: {escaped(model)} (the newest in results/)")
     chosen = Model.load(model, backend=backend, device=device)
-    journal = Journal(output, f"{chosen.fingerprint()[:16]}/{top_k or 'all'}", resume=resume) if output else None
+    journal = Journal(output, f"{fingerprint(chosen)[:16]}/{top_k or 'all'}", resume=resume) if output else None
     for problem in problems:
         echo_err(f"Error: {problem}")
     if journal is None:
@@ -122,6 +122,8 @@ def classify(
     """
     from rich.console import Console
 
+    from genrebench.audio.drift import library_drift
+    from genrebench.cli.output import echo_err
     from genrebench.cli.progress import display
 
     predictions = []
@@ -146,6 +148,9 @@ def classify(
                     bar.echo(f"{escaped(path):<{width}}  {_ranking(prediction, top_k or 1)}")
             if journal is not None:
                 journal.add(rows.pop())
+    drift = library_drift() if predictions else None
+    if drift:
+        echo_err(f"Note: {drift}")
     if as_json:
         # Where the terminal lacks a letter, JSON spells it in ASCII.
         has_all = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"

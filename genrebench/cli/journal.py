@@ -1,5 +1,6 @@
 """What ``infer`` makes of many recordings, a line of JSON each, in a file with which a stopped run goes on."""
 
+import dataclasses
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -7,10 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from filelock import FileLock, Timeout
 
 from genrebench.errors import ConfigError
-from genrebench.system.files import write_atomically
+from genrebench.model.model import Model
+from genrebench.system.files import sha256, write_atomically
 
 Row = dict[str, Any]
 
@@ -114,6 +117,14 @@ class Journal:
         row = row | self._state(row["path"])
         self._rows[row["path"]] = row
         self._file.write(_line(row))
+
+
+def fingerprint(model: Model) -> str:
+    """Hash all on which a model's answers depend: weights, architecture, preprocessing and genres."""
+    mel = model.mel.fingerprint() if model.mel else None
+    parts = [model.architecture.to_json(), mel, dataclasses.asdict(model.standardizer), model.genres]
+    weights = (np.ascontiguousarray(model.weights[name]).tobytes() for name in sorted(model.weights))
+    return sha256([json.dumps(parts, sort_keys=True).encode(), *weights])
 
 
 def _line(row: Row) -> bytes:

@@ -22,6 +22,7 @@ from natsort import natsorted
 from numpy.typing import NDArray
 
 from genrebench.audio.decode import DECODING
+from genrebench.audio.drift import library_drift
 from genrebench.audio.mel import DEFAULT, MelConfig, mel_spectrogram, segment_spectrograms
 from genrebench.audio.recordings import Recording, dataset_recordings, originals
 from genrebench.data.executor import Executor, LocalProcesses
@@ -52,12 +53,15 @@ class TrackResult:
         Why it failed; None if it did not.
     track : Track, optional
         What the manifest is to say of it, if it did not fail.
+    drift : str, optional
+        Which libraries of the process that made it compute other spectrograms than those of this version.
     """
 
     recording: Recording
     segments: int
     reason: str | None = None
     track: Track | None = None
+    drift: str | None = None
 
 
 @dataclass
@@ -182,6 +186,8 @@ def preprocess(
                 report.written += 1
             else:
                 failures[recording.source] = str(result.reason)
+            if result.drift and result.drift not in notes:
+                notes.append(result.drift)
             save()
             if on_track:
                 on_track(done, len(todo), result)
@@ -364,7 +370,8 @@ def _process_track(recording: Recording, tree: Path, staging: Path, config: MelC
         reason = f"{escaped(error.filename or recording.path)}: {error.strerror}"
     else:
         remove_segments(tree, key, len(spectrograms))
-        return TrackResult(recording, len(spectrograms), track=track.model_copy(update={"digest": digest}))
+        track = track.model_copy(update={"digest": digest})
+        return TrackResult(recording, len(spectrograms), track=track, drift=library_drift())
     remove_segments(tree, key)
     return TrackResult(recording, 0, reason)
 

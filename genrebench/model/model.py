@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import json
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -31,7 +30,6 @@ from genrebench.network.architecture import Architecture
 from genrebench.network.numerics import log_softmax
 from genrebench.network.types import Weights
 from genrebench.system.files import StrPath, escaped
-from genrebench.system.files import sha256 as hashed
 from genrebench.system.prefetch import prefetch
 from genrebench.system.validation import explain, from_list
 
@@ -271,25 +269,6 @@ class Model:
             "standardiser": dataclasses.asdict(self.standardizer),
             "genres": list(self.genres),
         }
-
-    def fingerprint(self) -> str:
-        """Hash all on which predictions depend: weights, architecture, preprocessing and genres.
-
-        Returns
-        -------
-        str
-            SHA-256 in hexadecimal; models with equal fingerprints give equal predictions.
-
-        Examples
-        --------
-        >>> import genrebench as gb
-        >>> model = gb.load("results/gtzan")
-        >>> model.save("copy")
-        >>> gb.load("copy").fingerprint() == model.fingerprint()
-        True
-        """
-        parts = json.dumps([self._parts(), sorted(self.weights)], sort_keys=True).encode()
-        return hashed([parts, *(np.ascontiguousarray(self.weights[name]).tobytes() for name in sorted(self.weights))])
 
     @functools.cached_property
     def network(self) -> Network:

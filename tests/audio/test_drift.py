@@ -1,0 +1,40 @@
+"""Libraries that compute other spectrograms than those of this version are named."""
+
+import numpy as np
+import pytest
+
+from genrebench.audio import drift, mel
+
+
+@pytest.fixture(autouse=True)
+def _forget() -> None:
+    """Compare anew in each test."""
+    drift.library_drift.cache_clear()
+
+
+def test_these_libraries_make_the_golden_spectrogram() -> None:
+    """Those of requirements.txt, on any processor."""
+    assert drift.library_drift() is None
+
+
+def test_another_resampler_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its name and version, with how far off it is; the others are not."""
+    whole = drift.soxr.ResampleStream
+    monkeypatch.setattr(drift.soxr, "ResampleStream", lambda *args, **kwargs: whole(*args, quality="LQ", **kwargs))
+    message = drift.library_drift()
+    assert message is not None
+    assert "soxr" in message
+    assert "of full scale" in message
+    assert "librosa" not in message
+
+
+def test_other_mel_filters_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundredth more in one band is enough."""
+    bank = mel._filter_bank(drift._CONFIG) * np.float32(1)
+    bank.data[bank.indptr[5] : bank.indptr[6]] *= 1.01
+    monkeypatch.setattr(mel, "_filter_bank", lambda config: bank)
+    message = drift.library_drift()
+    assert message is not None
+    assert "librosa" in message
+    assert "numpy" in message
+    assert "soxr" not in message
