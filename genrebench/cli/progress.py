@@ -105,7 +105,12 @@ class EpochLines(Callback):
         if data.leaking:
             self._bar.echo_err(f"Note: {data.leaking} tracks stand on both sides of the split, which inflates accuracy")
         total = settings.epochs * -(-len(split.train) // settings.batch_size)
-        self._bar.update(total=total, description=f"epoch 1/{settings.epochs}")
+        epoch = min(state.epoch + 1, settings.epochs)
+        self._bar.update(total=total, completed=state.steps, description=f"epoch {epoch}/{settings.epochs}")
+
+    def on_note(self, state: LoopState, text: str) -> None:
+        """Print a note."""
+        self._bar.echo_err(f"Note: {text}")
 
     def on_step(self, state: LoopState, metrics: BatchMetrics) -> None:
         """Move the bar."""

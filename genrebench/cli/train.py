@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from genrebench.cli.options import PATH, Word, examples
-from genrebench.training.config import Experiment, default, load_experiment
+from genrebench.training.config import Experiment, default, load_experiment, resume_command
 
 if TYPE_CHECKING:
     from genrebench.training import TrainingRun
@@ -30,11 +30,12 @@ def _setting(option: str, text: str, **settings: Any) -> Callable[[Any], Any]:
     f"Defaults are {default('training.epochs')} epochs, Adam with a learning rate of "
     f"{default('training.learning_rate')}, batches of {default('training.batch_size')}, split by "
     f"{default('split.protocol')}. An experiment file says the same in TOML; options override the file. Ctrl-C ends "
-    "the run and keeps what was learned.",
+    "the run and keeps what was learned; --resume goes on, also after a crash, or to more --epochs.",
     epilog=examples(
         "genrebench train --backend torch --dataset dataset --name gtzan",
         "genrebench train --backend torch --experiment experiments/gtzan.toml --epochs 50 --name short",
         "genrebench train --architecture mine.json --dataset dataset --name mine",
+        "genrebench train --name gtzan --resume",
     ),
 )
 @_setting("--backend", "Framework that trains; genrebench backends lists them.")
@@ -51,28 +52,34 @@ def _setting(option: str, text: str, **settings: Any) -> Callable[[Any], Any]:
 @_setting("--seed", "Seed of everything random.", type=int)
 @_setting("--device", "auto, or a device of the backend.", type=Word())
 @click.option("--overwrite", is_flag=True, help="Replace a run of the same name.")
-def train(*, file: Path | None, overwrite: bool, **options: Any) -> None:
+@click.option("--resume", is_flag=True, help="Go on with a run of that name, with its settings.")
+def train(*, file: Path | None, overwrite: bool, resume: bool, **options: Any) -> None:
     """Train a network.
 
     Parameters
     ----------
     overwrite : bool
         Whether a run of the same name may be replaced.
+    resume : bool
+        Whether to go on with it.
     """
     from genrebench.system.interrupts import interrupted_status
 
     settings = {_KEYS.get(name, name): value for name, value in options.items()}
-    if run_training(load_experiment(file, settings), overwrite=overwrite).status == "interrupted":
+    experiment = load_experiment(file, settings, resume=resume)
+    if run_training(experiment, overwrite=overwrite, resume=resume).status == "interrupted":
         raise click.exceptions.Exit(interrupted_status())
 
 
-def run_training(experiment: Experiment, *, overwrite: bool = False) -> "TrainingRun":
+def run_training(experiment: Experiment, *, overwrite: bool = False, resume: bool = False) -> "TrainingRun":
     """Train, show a bar and a line per epoch, and report the outcome.
 
     Parameters
     ----------
     overwrite : bool
         Whether a run of the same name may be replaced.
+    resume : bool
+        Whether to go on with it.
     """
     from genrebench.cli.output import echo
     from genrebench.cli.progress import EpochLines, display
@@ -82,9 +89,10 @@ def run_training(experiment: Experiment, *, overwrite: bool = False) -> "Trainin
 
     keep_freed_memory()
     with display("loading", "batches") as bar:
-        done = run(experiment, overwrite=overwrite, callbacks=[EpochLines(bar)])
+        done = run(experiment, overwrite=overwrite, resume=resume, callbacks=[EpochLines(bar)])
     if done.status == "interrupted":
         echo("Interrupted; what was learned so far is kept.")
+        echo(f"Go on with: {resume_command(experiment)}")
     echo(f"{escaped(done.folder)}: weights of epoch {done.best.epoch}, the best on the validation part")
     for part, scores in done.metrics.items():
         echo(

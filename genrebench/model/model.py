@@ -23,8 +23,7 @@ from genrebench.model.storage import (
     WEIGHTS_FILE,
     read_document,
     read_weights,
-    save_document,
-    save_weights,
+    save_model,
 )
 from genrebench.network.architecture import Architecture
 from genrebench.network.numerics import log_softmax
@@ -111,6 +110,9 @@ def _model_folder(path: Path) -> Path:
                 path=path,
             )
     return path
+
+# How often a model is read that a training replaces meanwhile.
+_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -212,7 +214,19 @@ class Model:
         'hiphop'
         """
         folder = _model_folder(Path(path))
-        document = read_document(folder)
+        for _ in range(_ATTEMPTS):
+            document = read_document(folder)
+            try:
+                return cls._read(folder, document, backend, device)
+            except ModelError as error:
+                failure = error
+                if read_document(folder) == document:
+                    break
+        raise failure
+
+    @classmethod
+    def _read(cls, folder: Path, document: dict[str, Any], backend: str, device: str) -> Self:
+        """Read a model whose description has been read."""
         try:
             described = _Description.model_validate(document)
             model = cls(
@@ -232,13 +246,12 @@ class Model:
             raise ModelError(problem, path=folder / MODEL_FILE) from error
         except ConfigError as error:
             raise ModelError(str(error), path=folder / MODEL_FILE) from error
-        expected_hash = described.weights.sha256 if described.status != "running" else None
-        # A run that still goes on may replace the weights a moment before it says so in model.json.
+        expected_hash = described.weights.sha256
         weights = read_weights(folder / WEIGHTS_FILE, model.architecture, sha256=expected_hash)
         return dataclasses.replace(model, weights=weights)
 
     def save(self, folder: StrPath) -> None:
-        """Write the model: its weights, then ``model.json``, each as a whole or not at all.
+        """Write the model: at any moment the folder holds it, or the one that was there, and either is whole.
 
         Parameters
         ----------
@@ -255,10 +268,9 @@ class Model:
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        digest = save_weights(folder / WEIGHTS_FILE, self.weights)
-        document = {**self.document, "weights": {**self.document.get("weights", {}), "sha256": digest}}
-        document.setdefault("status", "finished")
-        save_document(folder, document | self._parts())
+        save_model(
+            folder, self.weights, self.document | {"status": self.document.get("status", "finished")} | self._parts()
+        )
 
     def _parts(self) -> dict[str, Any]:
         """Describe what is needed to use the weights, in plain JSON types."""

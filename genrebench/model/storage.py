@@ -5,6 +5,7 @@ metrics. ``weights.safetensors`` holds the canonical weights of the epoch that d
 ``weights_last.safetensors`` those of the last epoch. No file of a model is ever unpickled.
 """
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ LAST_WEIGHTS_FILE = "weights_last.safetensors"
 _MAX_DOCUMENT_BYTES = 4 * 2**20
 # Names, shapes and offsets in front of the weights, which are float64 at most.
 _HEADER_BYTES = 2**20
+# Key of the old document in one that is about to replace it.
+_REPLACED = "replaces"
 
 
 def save_weights(path: Path, weights: Weights) -> str:
@@ -69,13 +72,34 @@ def read_weights(path: Path, architecture: Architecture, *, sha256: str | None) 
     return weights
 
 
-def save_document(folder: Path, document: dict[str, Any]) -> None:
-    """Write ``model.json``, all that is known of a model in plain JSON types, atomically."""
-    write_json(folder / MODEL_FILE, {"format": MODEL_FORMAT, **document})
+def save_model(folder: Path, weights: Weights, document: dict[str, Any]) -> None:
+    """Write weights and ``model.json``, so that whoever reads both finds the old model or this one.
+
+    Two files cannot be replaced at once. The new ``model.json`` is written first, with the old one inside, then the
+    weights, whose SHA-256 says which of the two they belong to, then ``model.json`` alone.
+
+    Parameters
+    ----------
+    document : dict
+        All that is known of the model, in plain JSON types; the hash of the weights is added.
+    """
+    content = save(weights)
+    document = {"format": MODEL_FORMAT, **document}
+    document["weights"] = {**document.get("weights", {}), "sha256": hashed([content])}
+    with contextlib.suppress(ModelError):  # there is none
+        write_json(folder / MODEL_FILE, {**document, _REPLACED: read_document(folder)})
+    write_atomically(folder / WEIGHTS_FILE, content)
+    write_json(folder / MODEL_FILE, document)
 
 
 def read_document(folder: Path) -> dict[str, Any]:
-    """Read ``model.json``; one that is missing, not JSON, or of another format is a `ModelError`."""
+    """Read ``model.json``: of two models, one of which was about to replace the other, the one that has weights.
+
+    Raises
+    ------
+    ModelError
+        If it is missing, not JSON, or of another format.
+    """
     path = folder / MODEL_FILE
     document = read_json(
         path, expected="a model that genrebench train saved", error=ModelError, max_bytes=_MAX_DOCUMENT_BYTES
@@ -83,4 +107,9 @@ def read_document(folder: Path) -> dict[str, Any]:
     if not isinstance(document, dict) or document.get("format") != MODEL_FORMAT:
         received = document.get("format") if isinstance(document, dict) else document
         raise ModelError(f"expected format {MODEL_FORMAT}, received {shown(received)}", path=path)
+    replaced = document.pop(_REPLACED, None)
+    if isinstance(replaced, dict) and replaced.get("format") == MODEL_FORMAT:
+        with contextlib.suppress(OSError, KeyError, TypeError):  # the new one's reader says what is wrong
+            if hashed([(folder / WEIGHTS_FILE).read_bytes()]) == replaced["weights"]["sha256"]:
+                return replaced
     return document

@@ -1,7 +1,9 @@
 """What a training run is told: an experiment file in TOML, or the command line's options, or both."""
 
+import copy
 import difflib
 import os
+import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -28,6 +30,7 @@ from genrebench.system.validation import explain
 
 # File systems allow 255; what stands beside a run's folder has a few characters more.
 _LONGEST_NAME = 240
+EXPERIMENT_FILE = "experiment.toml"
 
 
 def _folder_name(name: str) -> str:
@@ -221,7 +224,7 @@ class Experiment(_Settings):
         return self.model_dump(mode="json", exclude_none=True)
 
 
-def load_experiment(path: StrPath | None, settings: Mapping[str, Any]) -> Experiment:
+def load_experiment(path: StrPath | None, settings: Mapping[str, Any], *, resume: bool = False) -> Experiment:
     """Read an experiment file, which other settings override.
 
     Parameters
@@ -230,6 +233,8 @@ def load_experiment(path: StrPath | None, settings: Mapping[str, Any]) -> Experi
         TOML file; without one, everything is default.
     settings : mapping
         By dotted key, such as ``training.epochs``; None leaves the file's or the default.
+    resume : bool
+        Whether what neither says is as the run of that name was told.
 
     Returns
     -------
@@ -239,13 +244,53 @@ def load_experiment(path: StrPath | None, settings: Mapping[str, Any]) -> Experi
     Raises
     ------
     ConfigError
-        If the file cannot be read, a key is unknown, or a value is wrong.
+        If the file cannot be read, a key is unknown, or a value is wrong; or if there is no run to resume.
     """
-    if path is None:
-        return _experiment({"name": f"run-{datetime.now():%Y%m%d-%H%M%S}"}, settings, "the options")
-    path = Path(path)
-    document = read_toml(path, expected="an experiment file", error=ConfigError)
-    return _experiment({"name": path.stem, **document}, settings, escaped(path))
+    where = "the options" if path is None else escaped(path)
+    document = {"name": f"run-{datetime.now():%Y%m%d-%H%M%S}"} if path is None else _read(Path(path))
+    if resume:
+        told = _experiment(copy.deepcopy(document), settings, where)
+        if path is None and settings.get("name") is None:
+            raise ConfigError("--resume: expected the --name of the run to go on with, received none")
+        document = _merged(_read(_told(told.folder)), document) | {"name": told.name, "results": str(told.results)}
+    return _experiment(document, settings, where)
+
+
+def _told(folder: Path) -> Path:
+    """Find what a run was told, be it in its place or not yet."""
+    for each in (folder, unpublished(folder)):
+        if (each / EXPERIMENT_FILE).is_file():
+            return each / EXPERIMENT_FILE
+    raise ConfigError(f"{escaped(folder)}: expected a run to go on with, found none; leave out --resume")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Read an experiment file."""
+    return {"name": path.stem, **read_toml(path, expected="an experiment file", error=ConfigError)}
+
+
+def _merged(base: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    """Override a document by another one, key by key in every table."""
+    tables = {
+        key: _merged(base[key], value)
+        for key, value in document.items()
+        if isinstance(value, dict) and isinstance(base.get(key), dict)
+    }
+    return base | document | tables
+
+
+def unpublished(folder: Path) -> Path:
+    """Name the folder in which a run lies before it has weights to save."""
+    place = folder.resolve()
+    return place.with_name(f".{place.name}.partial")
+
+
+def resume_command(experiment: Experiment) -> str:
+    """Write down how to go on with a run."""
+    words = ["genrebench", "train", "--name", experiment.name]
+    if experiment.results != default("results"):
+        words += ["--results", str(experiment.results)]
+    return shlex.join([*words, "--resume"])
 
 
 def default(key: str) -> Any:

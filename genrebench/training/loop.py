@@ -9,6 +9,7 @@ import math
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,9 +30,11 @@ from genrebench.system.environment import versions
 from genrebench.system.files import StrPath, escaped
 from genrebench.system.interrupts import interrupts_ignored
 from genrebench.training.batches import predict, train_steps
-from genrebench.training.checkpoint import RUN_FILES, BestCheckpoint, Log, RunDirectory, reserved
-from genrebench.training.config import Experiment, load_experiment
+from genrebench.training.checkpoint import Keeper, Log, RunDirectory, reserved
+from genrebench.training.config import Experiment, load_experiment, resume_command
+from genrebench.training.health import guessing_note, split_notes, went_wrong
 from genrebench.training.history import EpochMetrics
+from genrebench.training.resume import Checkpoint, newest_checkpoint, origin_of
 from genrebench.training.state import Callback, LoopState, TrainingData, load_training_data
 
 
@@ -74,6 +77,7 @@ def train(
     batch_size: int | None = None,
     precision: str | None = None,
     overwrite: bool = False,
+    resume: bool = False,
     callbacks: Sequence[Callback] = (),
 ) -> TrainingRun:
     """Train a network on a spectrogram tree, and save it.
@@ -106,6 +110,10 @@ def train(
         In what layers are computed.
     overwrite : bool
         Whether a run of the same name may be replaced.
+    resume : bool
+        Whether to go on with the run of that name, which was stopped, or is to have more epochs. Settings that are not
+        given are the run's. On the CPU its weights and log, but for the times, become those of a run without a stop,
+        bit for bit.
     callbacks : sequence of Callback
         What else is told of the run.
 
@@ -117,13 +125,16 @@ def train(
     Raises
     ------
     ConfigError
-        If a setting is wrong, a run of that name is there or going on, or the architecture does not fit the data.
+        If a setting is wrong, a run of that name is there or going on, or the architecture does not fit the data; or,
+        to resume, if there is no such run, or a setting or the architecture is not the run's.
     DatasetError
-        If the data cannot be used.
+        If the data cannot be used, or are not those that a resumed run began with.
+    ModelError
+        If a resumed run's checkpoints are damaged.
     BackendError
         If the backend is unavailable, or cannot train.
     TrainingError
-        If the loss is no longer a number.
+        If loss or weights are no longer numbers, or a file cannot be written.
     KeyboardInterrupt
         If Ctrl-C came before the end of the first epoch; nothing is left behind.
 
@@ -158,33 +169,45 @@ def train(
     if isinstance(dataset, Experiment):
         experiment = dataset.override(settings)
     else:
-        experiment = load_experiment(None, {"dataset": os.fspath(dataset), **settings})
+        experiment = load_experiment(None, {"dataset": os.fspath(dataset), **settings}, resume=resume)
+    if overwrite and resume:
+        raise ConfigError("expected either to overwrite a run or to resume it, received both")
     with reserved(experiment.folder):
-        return _run(experiment, overwrite, callbacks)
+        return _run(experiment, overwrite, resume, callbacks)
 
 
-def _run(experiment: Experiment, overwrite: bool, others: Sequence[Callback]) -> TrainingRun:
+def _run(experiment: Experiment, overwrite: bool, resume: bool, others: Sequence[Callback]) -> TrainingRun:
     """Train, validate, save."""
-    if not overwrite and any((experiment.folder / name).exists() for name in RUN_FILES):
-        raise ConfigError(f"{escaped(experiment.folder)}: holds a run; choose another --name, or add --overwrite")
-    state, model = _prepare(experiment)
     run = RunDirectory(experiment.folder)
-    callbacks = (Log(run), BestCheckpoint(run, model), *others)
+    run.recover()
+    saved = _where_to_go_on(run, experiment) if resume else None
+    if run.holds_run and not overwrite and not saved:
+        raise ConfigError(
+            f"{escaped(experiment.folder)}: holds a run; choose another --name, or add --overwrite, or --resume to go "
+            "on with it"
+        )
+    state, model, origin = _prepare(experiment, saved)
+    keeper = Keeper(run, model, origin, saved)
+    callbacks = (Log(run), keeper, *others)
     status = "finished"
     try:
-        run.begin()
+        run.go_on() if saved else run.begin()
         for each in callbacks:
             each.on_start(state)
-        while len(state.history) < experiment.training.epochs:
+        for text in (*([saved.note(origin)] if saved else ()), *split_notes(state.data)):
+            _note(state, callbacks, text)
+        while state.epoch < experiment.training.epochs:
             _train_epoch(state, callbacks)
     except BaseException as stop:  # whatever it was: no half run stays, and no run stays "running"
         if not run.published:
+            keeper.stop()
             run.discard()
             raise
         if not isinstance(stop, KeyboardInterrupt):
             for each in callbacks:
-                each.on_end(state, "failed", {})
-            raise
+                with suppress(Exception):  # what ended the run may end this, too: a full disk
+                    each.on_end(state, "failed", {})
+            raise _told_how_to_go_on(stop, experiment) from stop
         status = "interrupted"
     best = state.best
     if best is None:
@@ -196,20 +219,63 @@ def _run(experiment: Experiment, overwrite: bool, others: Sequence[Callback]) ->
     return TrainingRun(run.path, status, best, metrics)
 
 
-def _prepare(experiment: Experiment) -> tuple[LoopState, Model]:
+def _where_to_go_on(run: RunDirectory, experiment: Experiment) -> Checkpoint | None:
+    """Read the checkpoint that a run goes on from; None if it was stopped before the first.
+
+    Raises
+    ------
+    ConfigError
+        If there is no run, it has no checkpoint, or other settings.
+    """
+    where = escaped(experiment.folder)
+    if not run.holds_run:
+        if not run.begun:
+            raise ConfigError(f"{where}: expected a run to go on with, found none; leave out --resume")
+        return None
+    if run.begun:
+        raise ConfigError(
+            f"{where}: a run that was to replace this one was stopped before its first epoch was over; repeat it with "
+            f"--overwrite, or remove {escaped(run.staging)} to go on with this one"
+        )
+    saved = newest_checkpoint(experiment.folder)
+    if saved is None:
+        raise ConfigError(f"{where}: expected a run with a checkpoint, found none; train anew with --overwrite")
+    saved.refuse_other_settings(experiment)
+    return saved
+
+
+def _told_how_to_go_on(stop: BaseException, experiment: Experiment) -> BaseException:
+    """Add to the failure of a file how to go on once that is mended; other failures speak for themselves."""
+    if not isinstance(stop, OSError) or stop.filename is None:
+        return stop
+    command = resume_command(experiment)
+    return TrainingError(f"{stop.strerror}; what was learned before is kept; go on with {command}", path=stop.filename)
+
+
+def _note(state: LoopState, callbacks: Sequence[Callback], text: str) -> None:
+    """Tell the callbacks what the user should know."""
+    for each in callbacks:
+        each.on_note(state, text)
+
+
+def _prepare(experiment: Experiment, saved: Checkpoint | None) -> tuple[LoopState, Model, dict[str, Any]]:
     """Load backend and data, and build the network.
 
     Returns
     -------
     LoopState
-        Where the run stands before its first step.
+        Where the run stands before its next step.
     Model
         The model before training, with what its document says throughout the run.
+    dict
+        What the run depends on.
     """
     info, backend = _load_trainer(experiment)
     data = load_training_data(experiment)
     architecture = _architecture(experiment, data)
-    weights = architecture.initial_weights(experiment.seed)
+    if saved:
+        saved.refuse_other_data(experiment, data, architecture)
+    weights = saved.weights if saved else architecture.initial_weights(experiment.seed)
     network = backend.build(architecture, weights, dtype="float32", device=experiment.device)
     if not isinstance(network, Trainable):
         raise BackendError(
@@ -218,27 +284,37 @@ def _prepare(experiment: Experiment) -> tuple[LoopState, Model]:
         )
     optimizer = Adam(learning_rate=experiment.training.learning_rate)
     network.start_training(optimizer, seed=experiment.seed, precision=experiment.training.precision)
-    order = np.random.default_rng([experiment.seed, 1])
+    state = LoopState(experiment, data, architecture, network, np.random.default_rng([experiment.seed, 1]))
+    origin = origin_of(experiment, data, architecture, info.framework)
+    record = _record(experiment, data, info, optimizer)
+    threads = network.training_state().get("threads")
+    if saved:
+        saved.restore(state, experiment.folder)
+        record["created"] = saved.record["created"]
+        record["resumed_after_epochs"] = [*saved.record.get("resumed_after_epochs", ()), saved.epoch]
+        threads = saved.training.get("threads")
+    if threads is not None:
+        record["threads"] = int(threads)
     model = Model(
         architecture=architecture,
         weights=weights,
         mel=data.dataset.mel,
         standardizer=data.standardizer,
         genres=data.dataset.genres,
-        document=_record(experiment, data, info, optimizer),
+        document=record,
     )
-    return LoopState(experiment, data, architecture, network, order), model
+    return state, model, origin
 
 
 def _train_epoch(state: LoopState, callbacks: Sequence[Callback]) -> None:
     """Train on every segment of the training part once, then measure the validation part."""
     settings, split = state.experiment.training, state.data.split
     inputs, labels = state.data.inputs, state.data.dataset.labels
-    number, started = len(state.history) + 1, time.perf_counter()
+    number, started = state.epoch + 1, time.perf_counter()
     steps: list[BatchMetrics] = []
     order = state.order.permutation(split.train)
     for step in train_steps(state.network, inputs, labels, order, settings.batch_size):
-        _require_finite(step.loss, number, settings.learning_rate)
+        _require_finite(step.loss, state)
         steps.append(step)
         state.steps += 1
         for each in callbacks:
@@ -246,10 +322,13 @@ def _train_epoch(state: LoopState, callbacks: Sequence[Callback]) -> None:
     logits = predict(state.network, inputs, split.validation, batch_size=settings.batch_size)
     seconds = time.perf_counter() - started
     epoch = EpochMetrics.measured(number, steps, logits, labels[split.validation], seconds)
-    _require_finite(epoch.validation_loss, number, settings.learning_rate)
+    _require_finite(epoch.validation_loss, state)
     state.history.append(replace(epoch, saved=epoch.improves_on(state.best)))
     for each in callbacks:
         each.on_epoch(state, state.history[-1])
+    note = guessing_note(state)
+    if note:
+        _note(state, callbacks, note)
 
 
 def _load_trainer(experiment: Experiment) -> tuple[BackendInfo, Backend]:
@@ -284,12 +363,10 @@ def _architecture(experiment: Experiment, data: TrainingData) -> Architecture:
     return architecture
 
 
-def _require_finite(loss: float, epoch: int, learning_rate: float) -> None:
+def _require_finite(loss: float, state: LoopState) -> None:
     """End a run whose loss is no longer a number: it would never become one again."""
     if not math.isfinite(loss):
-        raise TrainingError(
-            f"epoch {epoch}: expected a finite loss, received {loss}; use a --learning-rate below {learning_rate:g}"
-        )
+        raise went_wrong(state, state.epoch + 1, f"expected a finite loss, received {loss}")
 
 
 def _score_saved_model(experiment: Experiment, data: TrainingData) -> dict[str, Any]:

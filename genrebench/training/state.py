@@ -1,5 +1,6 @@
 """Where a run stands, and what may be added to it: callbacks that the loop tells what happens."""
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,8 @@ from genrebench.data.splits import Split, leaking_tracks, split_dataset
 from genrebench.network.architecture import Architecture
 from genrebench.training.config import Experiment
 from genrebench.training.history import EpochMetrics
+
+PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,24 @@ class TrainingData:
         """
         return self.dataset.spectrograms[..., np.newaxis]
 
+    def identity(self) -> dict[str, Any]:
+        """Describe the data so that a change is noticed.
+
+        Returns
+        -------
+        dict
+            Number of segments, genres, and a SHA-256 of all that training looks at, in plain JSON types.
+        """
+        digest = hashlib.sha256(repr((self.standardizer, self.dataset.mel)).encode())
+        digest.update("\n".join(self.dataset.tracks.tolist()).encode(errors="surrogateescape"))
+        for array in (self.dataset.spectrograms, self.dataset.labels, *(getattr(self.split, part) for part in PARTS)):
+            digest.update(np.ascontiguousarray(array).view(np.uint8).data)
+        return {
+            "segments": len(self.dataset.labels),
+            "genres": list(self.dataset.genres),
+            "sha256": digest.hexdigest(),
+        }
+
 
 def load_training_data(experiment: Experiment) -> TrainingData:
     """Read, split and standardize the data of an experiment; no file is read again.
@@ -67,8 +88,8 @@ def load_training_data(experiment: Experiment) -> TrainingData:
 class LoopState:
     """Where a run stands. What the next step depends on is here, and nowhere else.
 
-    The first three follow from the experiment and never change. To go on with a run later, the others must be saved:
-    the network's weights and training state, the state of `order`, `history` and `steps`.
+    The first three follow from the experiment and never change. The others are what a `Checkpoint` keeps: the
+    network's weights and training state, the state of `order`, `history` and `steps`.
 
     Attributes
     ----------
@@ -97,6 +118,11 @@ class LoopState:
     steps: int = 0
 
     @property
+    def epoch(self) -> int:
+        """Count the epochs that are done."""
+        return len(self.history)
+
+    @property
     def best(self) -> EpochMetrics | None:
         """Look up the epoch whose weights are saved; None before the first."""
         return next((row for row in reversed(self.history) if row.saved), None)
@@ -110,6 +136,9 @@ class Callback:
 
     def on_start(self, state: LoopState) -> None:
         """Be told that data and network are ready."""
+
+    def on_note(self, state: LoopState, text: str) -> None:
+        """Be told, in a line, what the user should know; after `on_start`."""
 
     def on_step(self, state: LoopState, metrics: BatchMetrics) -> None:
         """Be told what a training step measured."""

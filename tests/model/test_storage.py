@@ -12,10 +12,13 @@ from safetensors.numpy import save_file
 from genrebench.audio.mel import MelConfig
 from genrebench.audio.standardize import Standardizer
 from genrebench.errors import ModelError
+from genrebench.model import model as model_module
+from genrebench.model import storage
 from genrebench.model.model import Model
 from genrebench.model.storage import save_weights
 from genrebench.network.genre_cnn import genre_cnn
 from tests.conftest import GENRES, SMALL
+from tests.death import dying
 
 NETWORK = genre_cnn(SMALL.shape, 3)
 STANDARDIZER = Standardizer(-40.1, 17.3)
@@ -235,8 +238,46 @@ def test_nan_weights_are_refused(tmp_path: Path) -> None:
         Model.load(folder)
 
 
-def test_a_running_training_may_be_ahead_of_its_description(tmp_path: Path) -> None:
-    """Between two atomic writes the weights are newer than what model.json says; both fit, so they are served."""
+def test_the_hash_counts_while_a_training_runs(tmp_path: Path) -> None:
+    """Weights of another training are refused, whatever the status."""
     folder = save_model(tmp_path / "m", status="running")
-    retrained_weights(folder)
     assert Model.load(folder).document["status"] == "running"
+    retrained_weights(folder)
+    with pytest.raises(ModelError, match=r"expected the weights that model\.json was written for"):
+        Model.load(folder)
+
+
+def test_wherever_saving_stops_the_old_model_or_the_new_one_is_there(tmp_path: Path) -> None:
+    """Each is one with its own description; both kinds of stop are met, and a model that is not there is none."""
+    found = []
+    for stop in range(1, 100):
+        folder = save_model(tmp_path / str(stop), created="old", seed=0)
+        with dying(after=stop) as death:
+            save_model(folder, created="new", seed=1)
+        model = Model.load(folder)
+        seed = {"old": 0, "new": 1}[model.document["created"]]
+        assert all(np.array_equal(model.weights[name], value) for name, value in NETWORK.initial_weights(seed).items())
+        found.append(seed)
+        if not death.happened:
+            break
+    assert found == sorted(found)
+    assert set(found[:-1]) == {0, 1}
+    assert "replaces" not in json.loads((folder / "model.json").read_text())
+
+
+def test_a_model_that_is_replaced_while_it_is_read_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as it changes; weights that do not fit their description are refused in the end."""
+    folder = save_model(tmp_path / "m", created="old")
+    read = storage.read_weights
+    times: list[Path] = []
+
+    def read_late(*arguments: Any, **options: Any) -> Any:
+        """Replace the model before its weights are read for the first time."""
+        if not times:
+            times.append(save_model(folder, created="new", seed=1))
+        return read(*arguments, **options)
+
+    monkeypatch.setattr(model_module, "read_weights", read_late)
+    assert Model.load(folder).document["created"] == "new"

@@ -1,10 +1,26 @@
-"""A short training run, as an experiment."""
+"""A short training run, as an experiment, and one of a network so small that it can be run many times."""
 
 from pathlib import Path
 
 import pytest
 
+from genrebench.network.architecture import Architecture
+from genrebench.network.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
+from genrebench.system.files import write_json
 from genrebench.training import Experiment, SplitSettings, TrainingSettings
+
+# Everything that has a state of its own: running statistics, dropout, moments.
+TINY = Architecture(
+    (32, 16, 1),
+    (
+        Conv2D(3, (3, 3), strides=(2, 2), activation="relu"),
+        MaxPooling2D((2, 2), strides=(2, 2)),
+        BatchNormalization(),
+        Flatten(),
+        Dropout(0.3),
+        Dense(3),
+    ),
+)
 
 
 @pytest.fixture
@@ -24,3 +40,16 @@ def experiment(small_dataset: Path, tmp_path: Path) -> Experiment:
         split=SplitSettings(validation=0.25, test=0.25),
         training=TrainingSettings(epochs=4, batch_size=5),
     )
+
+
+@pytest.fixture
+def tiny(experiment: Experiment, tmp_path: Path) -> Experiment:
+    """Describe the same training of a tiny network.
+
+    Returns
+    -------
+    Experiment
+        Its results lie in a folder of their own.
+    """
+    write_json(tmp_path / "tiny.json", TINY.to_json())
+    return experiment.override({"architecture": str(tmp_path / "tiny.json"), "results": str(tmp_path / "results")})

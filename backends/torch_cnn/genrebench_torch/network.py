@@ -26,7 +26,10 @@ from genrebench_torch.layers import BUILDERS, Dropout, Layers
 from genrebench_torch.optimizer import KerasAdam
 from genrebench_torch.weights import Located, from_canonical, get_weights, locate, set_weights, to_canonical
 
-_GENERATOR = "dropout/generator"
+_GENERATOR, _THREADS = "dropout/generator", "threads"
+
+# Above any machine's, below what would exhaust the system.
+_MOST_THREADS = 1024
 
 
 def available_bytes(device: torch.device) -> int:
@@ -154,13 +157,20 @@ class TorchNetwork:
 
     def training_state(self) -> dict[str, NDArray[Any]]:
         """Read what resumed training needs beside the weights. See `Trainable.training_state`."""
-        random_stream = self._generator.get_state().numpy().copy()
-        return pack_training_state(self._started().get_state(), {_GENERATOR: random_stream})
+        others = {_GENERATOR: self._generator.get_state().numpy().copy(), _THREADS: np.array(torch.get_num_threads())}
+        return pack_training_state(self._started().get_state(), others)
 
     def load_training_state(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go on where training stopped. See `Trainable.load_training_state`."""
+        """Go on where training stopped, with as many threads. See `Trainable.load_training_state`.
+
+        PyTorch sums the statistics of batch normalization thread by thread: with more or fewer of them the next step
+        has other bits.
+        """
         optimizer = self._started()
-        adam, others = unpack_training_state(self.architecture, state, (_GENERATOR,))
+        adam, others = unpack_training_state(self.architecture, state, (_GENERATOR, _THREADS))
+        threads = others[_THREADS]
+        if threads.shape or threads.dtype.kind not in "iu" or not 1 <= threads <= _MOST_THREADS:
+            raise BackendError(f"{_THREADS}: expected a number of threads, received {threads.dtype} {threads.shape}")
         try:
             self._generator.set_state(torch.from_numpy(others[_GENERATOR].copy()))
         except (RuntimeError, TypeError) as error:
@@ -169,6 +179,8 @@ class TorchNetwork:
                 f"{_GENERATOR}: expected the random stream of a network on {self._device.type}, received {received}"
             ) from error
         optimizer.set_state(adam)
+        if int(threads) != torch.get_num_threads():
+            torch.set_num_threads(int(threads))
 
     def load_data(self, inputs: NDArray[np.float32], labels: NDArray[np.int64]) -> bool:
         """Copy the data to a GPU that has room for them, once. See `DeviceResident.load_data`."""

@@ -237,7 +237,8 @@ def test_nothing_in_the_training_state_can_be_left_out(tmp_path: Path) -> None:
     beginning.start_training(Adam(), seed=99)
     entries = beginning.training_state()
     moments = {f"adam/{kind}/{name}" for kind in "mv" for name in SMALL.trainable}
-    assert entries.keys() == state.keys() == {"adam/step", "dropout/generator", *moments}
+    assert entries.keys() == state.keys() == {"adam/step", "dropout/generator", "threads", *moments}
+    assert int(entries.pop("threads")) == 1
     for name, value in entries.items():
         assert bits(resume(weights, {**state, name: value})) != bits(straight), name
 
@@ -254,7 +255,7 @@ def test_a_training_state_is_the_caller_s_own() -> None:
     step(networks[0], 1, loaded=False)
     np.testing.assert_equal(given, before)
     for value in given.values():
-        value.fill(0)
+        value.fill(1)
     np.testing.assert_equal(networks[1].training_state(), before)
 
 
@@ -277,3 +278,19 @@ def test_training_states_that_are_not_whole_are_refused() -> None:
     for stream in (np.zeros(16, np.uint8), np.zeros(5, np.float32)):
         with pytest.raises(BackendError, match=r"^dropout/generator: expected the random stream of a network on cpu"):
             network.load_training_state({**state, "dropout/generator": stream})
+    for threads in (np.array(0), np.array(2**40), np.array([1]), np.array(1.0)):
+        with pytest.raises(BackendError, match=r"^threads: expected a number of threads, received"):
+            network.load_training_state({**state, "threads": threads})
+
+
+def test_training_goes_on_with_as_many_threads_as_it_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number is in the state, and is set; where it is the same, nothing is touched."""
+    numbers: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", numbers.append)
+    network = build(SMALL, dtype="float32")
+    network.start_training(Adam(), seed=0)
+    state = network.training_state()
+    network.load_training_state(state)
+    assert numbers == []
+    network.load_training_state({**state, "threads": np.array(3)})
+    assert numbers == [3]

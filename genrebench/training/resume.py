@@ -1,0 +1,313 @@
+"""Checkpoints: all that a run needs to go on after the process has ended, in one file per epoch that verifies itself.
+
+A file is safetensors with canonical weights and training state; what is not an array stands as JSON in its header,
+beside a SHA-256 of all of it. A file that is not whole is passed over for the one before it.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from genrebench.errors import BackendError, ConfigError, DatasetError, ModelError
+from genrebench.network.architecture import Architecture
+from genrebench.network.types import Weights
+from genrebench.system.environment import processor, versions
+from genrebench.system.files import escaped, write_atomically
+from genrebench.system.validation import explain
+from genrebench.training.config import Experiment
+from genrebench.training.health import went_wrong
+from genrebench.training.history import EpochMetrics
+from genrebench.training.state import LoopState, TrainingData
+
+CHECKPOINT_FILE = "checkpoint.safetensors"
+# The one before it, and the next one while it takes their places.
+_PREVIOUS, _NEXT = "checkpoint_previous.safetensors", "checkpoint_next.safetensors"
+CHECKPOINT_FILES = (_NEXT, CHECKPOINT_FILE, _PREVIOUS)
+# Of the genre network's size 7.6 MB; what claims more than this is no checkpoint.
+MAX_CHECKPOINT_BYTES = 2 * 2**30
+# Settings that may change: how far to go, and where things lie, since what lies there is compared.
+_FREE = frozenset({"training.epochs", "name", "results", "dataset", "architecture"})
+
+
+class _Header(BaseModel):
+    """What is not an array; see `Checkpoint`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Literal[1] = 1
+    origin: dict[str, Any]
+    record: dict[str, Any]
+    history: list[EpochMetrics]
+    steps: int
+    order: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a run stood at the end of an epoch.
+
+    Attributes
+    ----------
+    origin : dict
+        What the run depends on, in plain JSON types: its settings, data, architecture and software.
+    record : dict
+        What ``model.json`` keeps of how the run began.
+    history : tuple of EpochMetrics
+        All epochs so far.
+    steps : int
+        Steps in all of them.
+    order : dict
+        State of the generator that shuffles.
+    weights, best : dict of str to ndarray
+        Canonical weights after the last epoch, and after the one that did best.
+    training : dict of str to ndarray
+        The network's training state.
+    """
+
+    origin: dict[str, Any]
+    record: dict[str, Any]
+    history: tuple[EpochMetrics, ...]
+    steps: int
+    order: dict[str, Any]
+    weights: Weights
+    best: Weights
+    training: Weights
+
+    @classmethod
+    def of(cls, state: LoopState, best: Weights | None, origin: dict[str, Any], record: dict[str, Any]) -> "Checkpoint":
+        """Copy all that a run stands on, at the end of an epoch.
+
+        Parameters
+        ----------
+        best : dict of str to ndarray, optional
+            Weights of the best epoch before this one.
+
+        Raises
+        ------
+        TrainingError
+            If a weight or moment is no longer a number.
+        """
+        weights, training = state.network.weights(), state.network.training_state()
+        for name, value in (weights | training).items():
+            if value.dtype.kind == "f" and not np.isfinite(value).all():
+                raise went_wrong(state, state.epoch, f"expected finite weights and moments, found others in {name}")
+        order, history = dict(state.order.bit_generator.state), tuple(state.history)
+        if best is None or history[-1].saved:
+            best = weights
+        return cls(origin, record, history, state.steps, order, weights, best, training)
+
+    @property
+    def epoch(self) -> int:
+        """Count the epochs that are done."""
+        return len(self.history)
+
+    def write(self, folder: Path) -> None:
+        """Write the checkpoint beside the one before it; an older one is removed."""
+        arrays = {f"weights/{name}": value for name, value in self.weights.items()}
+        arrays |= {f"training/{name}": value for name, value in self.training.items()}
+        if self.best is not self.weights:
+            arrays |= {f"best/{name}": value for name, value in self.best.items()}
+        header = {name: getattr(self, name) for name in ("origin", "record", "steps", "order")}
+        text = json.dumps({"format": 1, **header, "history": [asdict(row) for row in self.history]}, allow_nan=False)
+        content = save(arrays, {"run": text, "sha256": _digest(text, arrays)})
+        write_atomically(folder / _NEXT, content)
+        with suppress(FileNotFoundError):  # the first has none before it
+            (folder / CHECKPOINT_FILE).replace(folder / _PREVIOUS)
+        (folder / _NEXT).replace(folder / CHECKPOINT_FILE)
+
+    @classmethod
+    def read(cls, path: Path) -> "Checkpoint":
+        """Read a checkpoint without trusting the file.
+
+        Raises
+        ------
+        ModelError
+            If the file is missing, not whole, or something else.
+        """
+        try:
+            if not path.is_file() or path.stat().st_size > MAX_CHECKPOINT_BYTES:
+                raise ValueError("no file, or one of another size")
+            content = path.read_bytes()
+            arrays = load(content)
+            metadata = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
+            if metadata["sha256"] != _digest(metadata["run"], arrays):
+                raise ValueError("it is not whole")
+            # Not pydantic's own reader of JSON: numbers have to come back to the last bit.
+            header = _Header.model_validate(json.loads(metadata["run"]))
+            np.random.default_rng().bit_generator.state = header.order
+        except OSError as error:
+            raise ModelError(f"expected a checkpoint, cannot be read ({error.strerror})", path=path) from error
+        except (SafetensorError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            reason = explain(error) if isinstance(error, ValidationError) else error
+            raise ModelError(f"expected a checkpoint, received a damaged file ({reason})", path=path) from error
+        weights, training, best = (_part(arrays, name) for name in ("weights", "training", "best"))
+        return cls(
+            header.origin,
+            header.record,
+            tuple(header.history),
+            header.steps,
+            header.order,
+            weights,
+            best or weights,
+            training,
+        )
+
+    def refuse_other_settings(self, experiment: Experiment) -> None:
+        """Refuse to go on with other settings than those that the run began with, and name each.
+
+        Raises
+        ------
+        ConfigError
+            If there are some, or fewer epochs are asked for than are done.
+        """
+        began, now = self.origin["settings"], _settings(experiment)
+        changed = [
+            f"{key}: expected {began.get(key)}, received {now.get(key)}"
+            for key in (began | now)
+            if began.get(key) != now.get(key)
+        ]
+        if changed:
+            raise ConfigError(
+                f"{escaped(experiment.folder)}: a run goes on with the settings that it began with; "
+                f"{'; '.join(changed)}; leave them out, or train anew under another --name"
+            )
+        if experiment.training.epochs < self.epoch:
+            raise ConfigError(
+                f"{escaped(experiment.folder)}: expected at least the {self.epoch} epochs that are done, "
+                f"received --epochs {experiment.training.epochs}"
+            )
+
+    def refuse_other_data(self, experiment: Experiment, data: TrainingData, architecture: Architecture) -> None:
+        """Refuse to go on with other data or another network than those that the run began with.
+
+        Raises
+        ------
+        DatasetError, ConfigError
+            If one of them is another.
+        """
+        began, now = self.origin["data"], data.identity()
+        remedy = "restore it, or train anew under another --name"
+        for what in now:
+            if began.get(what) != now[what]:
+                words = "other values" if what == "sha256" else f"{now[what]}, not {began.get(what)}"
+                raise DatasetError(
+                    f"expected the data that the run {experiment.name} began with, received others "
+                    f"({what.replace('sha256', 'content')}: {words}); {remedy}",
+                    path=experiment.dataset,
+                )
+        if self.origin["architecture"] != architecture.fingerprint():
+            raise ConfigError(
+                f"{escaped(experiment.folder)}: expected the architecture that the run began with, received another; "
+                f"{remedy}"
+            )
+
+    def note(self, origin: dict[str, Any]) -> str:
+        """Tell from where the run goes on, and what is no longer as it was."""
+        began, now = self.origin["software"], origin["software"]
+        changed = [
+            f"{key} {began.get(key)}, now {now.get(key)}" for key in began | now if began.get(key) != now.get(key)
+        ]
+        line = f"goes on after epoch {self.epoch}"
+        if changed:
+            line += f"; begun with {'; '.join(changed)}: results are not bit for bit those of a run without a stop"
+        return line
+
+    def restore(self, state: LoopState, place: Path) -> None:
+        """Have a run, whose network was built with the weights, stand where the checkpoint was made.
+
+        Raises
+        ------
+        BackendError
+            If the network cannot go on with the training state.
+        """
+        try:
+            state.network.load_training_state(self.training)
+        except BackendError as error:
+            raise BackendError(f"{escaped(place)}: cannot go on from its checkpoint: {error}") from error
+        state.order.bit_generator.state = self.order
+        state.history, state.steps = list(self.history), self.steps
+
+
+def _part(arrays: Mapping[str, NDArray[Any]], part: str) -> Weights:
+    """Pick the arrays of one part of a file."""
+    return {name.removeprefix(f"{part}/"): value for name, value in arrays.items() if name.startswith(f"{part}/")}
+
+
+def _digest(text: str, arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Hash what a file holds."""
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def newest_checkpoint(run: Path) -> Checkpoint | None:
+    """Read the newest checkpoint of a run that is whole; the others are removed.
+
+    Returns
+    -------
+    Checkpoint or None
+        None if the run has no checkpoint.
+
+    Raises
+    ------
+    ModelError
+        If there are some, but none is whole.
+    """
+    found: dict[str, Checkpoint] = {}
+    failure = None
+    for name in CHECKPOINT_FILES:
+        if (run / name).exists():
+            try:
+                found[name] = Checkpoint.read(run / name)
+            except ModelError as error:
+                failure = failure or error
+    if not found and failure:
+        raise ModelError(f"{failure}; no other is whole: train anew with --overwrite")
+    if not found:
+        return None
+    newest = max(found, key=lambda name: found[name].epoch)
+    if newest != CHECKPOINT_FILE:
+        (run / newest).replace(run / CHECKPOINT_FILE)
+    remove_previous(run)
+    return found[newest]
+
+
+def remove_previous(run: Path) -> None:
+    """Leave a run the newest checkpoint alone."""
+    for name in (_PREVIOUS, _NEXT):
+        (run / name).unlink(missing_ok=True)
+
+
+def origin_of(experiment: Experiment, data: TrainingData, architecture: Architecture, framework: str) -> dict[str, Any]:
+    """Describe what a run depends on, in plain JSON types."""
+    return {
+        "settings": _settings(experiment),
+        "data": data.identity(),
+        "architecture": architecture.fingerprint(),
+        "software": {
+            **versions(("genrebench", framework, "numpy", "librosa", "soundfile", "soxr")),
+            "processor": processor(),
+        },
+    }
+
+
+def _settings(experiment: Experiment) -> dict[str, Any]:
+    """List the settings that may not change, by dotted key."""
+    found: dict[str, Any] = {}
+    for key, value in experiment.model_dump(mode="json").items():
+        inner = value if isinstance(value, dict) else None
+        found |= {f"{key}.{name}": each for name, each in inner.items()} if inner is not None else {key: value}
+    return {key: value for key, value in found.items() if key not in _FREE}
