@@ -31,7 +31,6 @@ class Death:
     """
 
     after: int
-    folder: str
     failure: BaseException | None = None
     seen: list[tuple[str, str]] = field(default_factory=list)
     active: bool = True
@@ -48,7 +47,7 @@ class Death:
         else:
             changes = event in _CHANGES
         path = str(arguments[0]) if arguments else ""
-        if not changes or self.folder not in path:
+        if not changes:
             return
         self.seen.append((event, path))
         if self.failure is None and len(self.seen) >= self.after:
@@ -70,19 +69,17 @@ sys.addaudithook(_hook)
 
 
 @contextmanager
-def dying(*, after: int, folder: str = "", failure: BaseException | None = None) -> Iterator[Death]:
+def dying(*, after: int, failure: BaseException | None = None) -> Iterator[Death]:
     """Die at an operation that changes files: it does not happen, nor any after it.
 
     Parameters
     ----------
     after : int
         Which operation, from 1.
-    folder : str
-        A part of the paths that count.
     failure : BaseException, optional
         What that one operation raises, while those after it happen.
     """
-    death = Death(after, folder, failure)
+    death = Death(after, failure)
     _CURRENT.append(death)
     try:
         yield death

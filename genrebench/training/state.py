@@ -11,6 +11,7 @@ from genrebench.audio.standardize import Standardizer
 from genrebench.backend.protocol import BatchMetrics, Trainable
 from genrebench.data.dataset import Dataset, load_dataset
 from genrebench.data.splits import Split, leaking_tracks, split_dataset
+from genrebench.errors import ConfigError, DatasetError
 from genrebench.network.architecture import Architecture
 from genrebench.training.config import Experiment
 from genrebench.training.history import EpochMetrics
@@ -79,8 +80,18 @@ def load_training_data(experiment: Experiment) -> TrainingData:
     """
     dataset = load_dataset(experiment.dataset)
     split = split_dataset(dataset, seed=experiment.seed, **experiment.split.model_dump())
-    standardizer = Standardizer.fit(dataset.spectrograms, split.train)
-    standardizer.apply(dataset.spectrograms, out=dataset.spectrograms)
+    try:
+        standardizer = Standardizer.fit(dataset.spectrograms, split.train)
+    except (ConfigError, DatasetError) as error:
+        raise DatasetError(str(error), path=dataset.tree) from error
+    with np.errstate(over="ignore", invalid="ignore"):
+        standardizer.apply(dataset.spectrograms, out=dataset.spectrograms)
+    if not np.isfinite([dataset.spectrograms.min(), dataset.spectrograms.max()]).all():
+        raise DatasetError(
+            f"expected spectrograms in dB, received values that cannot be standardized (mean {standardizer.mean:g}, "
+            f"deviation {standardizer.std:g}); preprocess again",
+            path=dataset.tree,
+        )
     return TrainingData(dataset, split, standardizer, len(leaking_tracks(dataset, split)))
 
 
