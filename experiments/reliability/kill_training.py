@@ -1,12 +1,13 @@
-"""Kill `genrebench train` at random moments, go on, and compare what is there in the end with a run that was not killed.
+"""Kill `genrebench train` at random moments, go on, and compare the end with that of a run that was not killed.
 
     python experiments/reliability/kill_training.py --kills 100
     python experiments/reliability/kill_training.py --kills 100 --overwrite
 
-The real command is started on a small synthetic dataset and gets SIGKILL at a moment that is uniform in the time that it
-takes, then again while it goes on, until it has ended by itself. With ``--overwrite`` a run that is there is replaced, and
-after every kill either that one or the new one must load. The last line counts what was lost (nothing loads, or another
-run than one of the two), mixed (files of two runs), other (another outcome than without kills), and not finished.
+The real command is started on a small synthetic dataset and gets SIGKILL at a moment that is uniform in the time that
+it takes, then again while it goes on, until it has ended by itself. With ``--overwrite`` a run that is there is
+replaced, and after every kill either that one or the new one must load. The last line counts what was lost (nothing
+loads, or another run than one of the two), mixed (files of two runs), other (another outcome than without kills), not
+finished, and left over beside the run.
 """
 
 import argparse

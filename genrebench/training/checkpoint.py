@@ -15,9 +15,9 @@ from genrebench.model.model import Model
 from genrebench.model.storage import LAST_WEIGHTS_FILE, MODEL_FILE, WEIGHTS_FILE, save_weights
 from genrebench.system.files import escaped, write_atomically
 from genrebench.system.folders import publish_folder, recover_folder
-from genrebench.training.config import EXPERIMENT_FILE, unpublished
+from genrebench.training.config import EXPERIMENT_FILE, Experiment, unpublished
 from genrebench.training.history import EpochMetrics, log_csv, training_curves
-from genrebench.training.resume import CHECKPOINT_FILE, CHECKPOINT_FILES, Checkpoint, remove_previous
+from genrebench.training.resume import CHECKPOINT_FILE, CHECKPOINT_FILES, Checkpoint, newest_checkpoint, remove_previous
 from genrebench.training.state import Callback, LoopState
 
 LOG_FILE = "log.csv"
@@ -110,6 +110,31 @@ class RunDirectory:
     def discard(self) -> None:
         """Remove what was written and never published."""
         shutil.rmtree(self.staging, ignore_errors=True)
+
+
+def where_to_go_on(run: RunDirectory, experiment: Experiment) -> Checkpoint | None:
+    """Read the checkpoint that a run goes on from; None if it was stopped before the first.
+
+    Raises
+    ------
+    ConfigError
+        If there is no run, it has no checkpoint, or other settings.
+    """
+    where = escaped(experiment.folder)
+    if not run.holds_run:
+        if not run.begun:
+            raise ConfigError(f"{where}: expected a run to go on with, found none; leave out --resume")
+        return None
+    if run.begun:
+        raise ConfigError(
+            f"{where}: a run that was to replace this one was stopped before its first epoch was over; repeat it with "
+            f"--overwrite, or remove {escaped(run.staging)} to go on with this one"
+        )
+    saved = newest_checkpoint(experiment.folder)
+    if saved is None:
+        raise ConfigError(f"{where}: expected a run with a checkpoint, found none; train anew with --overwrite")
+    saved.refuse_other_settings(experiment)
+    return saved
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

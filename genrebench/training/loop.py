@@ -30,11 +30,11 @@ from genrebench.system.environment import versions
 from genrebench.system.files import StrPath, escaped
 from genrebench.system.interrupts import interrupts_ignored
 from genrebench.training.batches import predict, train_steps
-from genrebench.training.checkpoint import Keeper, Log, RunDirectory, reserved
+from genrebench.training.checkpoint import Keeper, Log, RunDirectory, reserved, where_to_go_on
 from genrebench.training.config import Experiment, load_experiment, resume_command
 from genrebench.training.health import guessing_note, split_notes, went_wrong
 from genrebench.training.history import EpochMetrics
-from genrebench.training.resume import Checkpoint, newest_checkpoint, origin_of
+from genrebench.training.resume import Checkpoint, origin_of
 from genrebench.training.state import Callback, LoopState, TrainingData, load_training_data
 
 
@@ -180,7 +180,7 @@ def _run(experiment: Experiment, overwrite: bool, resume: bool, others: Sequence
     """Train, validate, save."""
     run = RunDirectory(experiment.folder)
     run.recover()
-    saved = _where_to_go_on(run, experiment) if resume else None
+    saved = where_to_go_on(run, experiment) if resume else None
     if run.holds_run and not overwrite and not saved:
         raise ConfigError(
             f"{escaped(experiment.folder)}: holds a run; choose another --name, or add --overwrite, or --resume to go "
@@ -217,31 +217,6 @@ def _run(experiment: Experiment, overwrite: bool, resume: bool, others: Sequence
         for each in callbacks:
             each.on_end(state, status, metrics)
     return TrainingRun(run.path, status, best, metrics)
-
-
-def _where_to_go_on(run: RunDirectory, experiment: Experiment) -> Checkpoint | None:
-    """Read the checkpoint that a run goes on from; None if it was stopped before the first.
-
-    Raises
-    ------
-    ConfigError
-        If there is no run, it has no checkpoint, or other settings.
-    """
-    where = escaped(experiment.folder)
-    if not run.holds_run:
-        if not run.begun:
-            raise ConfigError(f"{where}: expected a run to go on with, found none; leave out --resume")
-        return None
-    if run.begun:
-        raise ConfigError(
-            f"{where}: a run that was to replace this one was stopped before its first epoch was over; repeat it with "
-            f"--overwrite, or remove {escaped(run.staging)} to go on with this one"
-        )
-    saved = newest_checkpoint(experiment.folder)
-    if saved is None:
-        raise ConfigError(f"{where}: expected a run with a checkpoint, found none; train anew with --overwrite")
-    saved.refuse_other_settings(experiment)
-    return saved
 
 
 def _told_how_to_go_on(stop: BaseException, experiment: Experiment) -> BaseException:

@@ -80,19 +80,29 @@ def load_training_data(experiment: Experiment) -> TrainingData:
     """
     dataset = load_dataset(experiment.dataset)
     split = split_dataset(dataset, seed=experiment.seed, **experiment.split.model_dump())
-    try:
-        standardizer = Standardizer.fit(dataset.spectrograms, split.train)
-    except (ConfigError, DatasetError) as error:
-        raise DatasetError(str(error), path=dataset.tree) from error
-    with np.errstate(over="ignore", invalid="ignore"):
-        standardizer.apply(dataset.spectrograms, out=dataset.spectrograms)
-    if not np.isfinite([dataset.spectrograms.min(), dataset.spectrograms.max()]).all():
-        raise DatasetError(
-            f"expected spectrograms in dB, received values that cannot be standardized (mean {standardizer.mean:g}, "
-            f"deviation {standardizer.std:g}); preprocess again",
-            path=dataset.tree,
-        )
+    standardizer = _standardize(dataset, split)
     return TrainingData(dataset, split, standardizer, len(leaking_tracks(dataset, split)))
+
+
+def _standardize(dataset: Dataset, split: Split) -> Standardizer:
+    """Standardize the spectrograms in place, if that gives numbers."""
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            standardizer = Standardizer.fit(dataset.spectrograms, split.train)
+            standardizer.apply(dataset.spectrograms, out=dataset.spectrograms)
+    except DatasetError as error:
+        raise DatasetError(str(error), path=dataset.tree) from error
+    except ConfigError as error:
+        reason = str(error)
+    else:
+        # Of an array with NaN, both are NaN.
+        if np.isfinite([dataset.spectrograms.min(), dataset.spectrograms.max()]).all():
+            return standardizer
+        reason = f"mean {standardizer.mean:g}, deviation {standardizer.std:g}"
+    raise DatasetError(
+        f"expected spectrograms in dB, received values that cannot be standardized ({reason}); preprocess again",
+        path=dataset.tree,
+    )
 
 
 @dataclass

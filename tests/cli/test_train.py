@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -143,10 +144,32 @@ def test_a_run_in_a_real_process_keeps_its_name_and_ends_cleanly(trained: Path, 
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
-    assert "Interrupted; what was learned so far is kept." in output
+    assert f"kept.\nGo on with: genrebench train --name x --results {tmp_path} --resume\n" in output
     assert "Traceback" not in errors
     assert json.loads((tmp_path / "x" / "model.json").read_text())["status"] == "interrupted"
     assert run("infer", trained / "dataset" / "genres_original" / "disco", "--model", tmp_path / "x").exit_code == 0
+
+
+@needs_torch
+def test_a_run_goes_on_by_its_name_alone(trained: Path, tmp_path: Path) -> None:
+    """Its lines go on where it stopped; a name of which there is no run is refused in a line."""
+    options = ("--results", tmp_path, "--name", "small", "--resume")
+    refused(run("train", *options), r"small: expected a run to go on with, found none; leave out --resume$")
+    refused(run("train", "--resume"), "--resume: expected the --name of the run to go on with, received none")
+    shutil.copytree(trained / "results" / "small", tmp_path / "small")
+    refused(
+        run("train", *options, "--seed", 1, "--epochs", 41),
+        r"settings that it began with; seed: expected 0, received 1",
+    )
+    done = run("train", *options, "--epochs", 41)
+    assert done.exit_code == 0, done.output
+    assert "Note: goes on after epoch 40\n" in done.stderr
+    lines = done.stdout.splitlines()
+    assert [line[:11] for line in lines if line.startswith("epoch")] == ["epoch 41/41"]
+    assert json.loads((tmp_path / "small" / "model.json").read_text())["epochs_done"] == 41
+    again = run("train", *options)
+    assert again.exit_code == 0, again.output
+    assert again.stdout.splitlines()[1:] == lines[2:]
 
 
 @needs_torch

@@ -67,7 +67,7 @@ def test_a_loss_that_is_no_number_keeps_the_model_before_it(tiny: Experiment, mo
 
 @pytest.mark.parametrize("rate", [10.0, 1e-3])
 def test_a_dead_network_is_told_once(tiny: Experiment, rate: float) -> None:
-    """With a learning rate of 10 the loss never comes near guessing; with the usual one it does, and nothing is told."""
+    """With a learning rate of 10 the loss stays above that of guessing; with the usual one nothing is told."""
     watch = At()
     train(tiny, learning_rate=rate, epochs=PATIENCE + 3, callbacks=[watch])
     told = [note for note in watch.notes if "learns nothing" in note]
@@ -97,8 +97,10 @@ def test_a_genre_that_a_part_lacks_is_told(tiny: Experiment) -> None:
     labels = data.dataset.labels
     without = {part: np.flatnonzero(labels != label) for label, part in enumerate(("train", "validation", "test"))}
     assert split_notes(dataclasses.replace(data, split=Split(**without))) == [
-        "the train part has no segment of classical, which the network therefore cannot learn; use another --seed, or "
-        "--split track",
+        (
+            "the train part has no segment of classical, which the network therefore cannot learn; use another --seed, "
+            "or --split track"
+        ),
         "the validation part has no segment of disco: validation says nothing of it",
         "the test part has no segment of metal: the test says nothing of it",
     ]
