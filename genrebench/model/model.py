@@ -111,6 +111,7 @@ def _model_folder(path: Path) -> Path:
             )
     return path
 
+
 # How often a model is read that a training replaces meanwhile.
 _ATTEMPTS = 5
 
