@@ -6,17 +6,18 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, ValidationError
+from pydantic import ValidationError
 
-from genrebench.audio.mel import FLOOR_DB, MelConfig
+from genrebench.audio.mel import MelConfig
 from genrebench.audio.standardize import Standardizer
 from genrebench.backend.protocol import Network
 from genrebench.backend.registry import load_backend
 from genrebench.errors import AudioError, ConfigError, ModelError, shown
+from genrebench.model.description import Description, model_folder
 from genrebench.model.prediction import BATCH, Prediction, spectrogram_batches
 from genrebench.model.storage import (
     MODEL_FILE,
@@ -28,88 +29,9 @@ from genrebench.model.storage import (
 from genrebench.network.architecture import Architecture
 from genrebench.network.numerics import log_softmax
 from genrebench.network.types import Weights
-from genrebench.system.files import StrPath, escaped
+from genrebench.system.files import StrPath
 from genrebench.system.prefetch import prefetch
-from genrebench.system.validation import explain, from_list
-
-
-def _genre(value: object) -> object:
-    """Refuse a name that cannot be read."""
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError("expected the name of a genre")
-    return value
-
-
-class _Weights(BaseModel):
-    """What is said of the weights."""
-
-    sha256: str
-
-
-class _Description(BaseModel):
-    """What ``model.json`` must say for the model to be used; it says more.
-
-    Format 1 writes one word as the first version did.
-    """
-
-    model_config = ConfigDict(strict=True)
-
-    architecture: Annotated[Architecture, BeforeValidator(Architecture.from_json)]
-    mel: Annotated[MelConfig, BeforeValidator(MelConfig.from_json)] | None
-    mel_fingerprint: str | None
-    standardiser: Annotated[Standardizer, BeforeValidator(Standardizer.from_json)]
-    genres: Annotated[tuple[Annotated[str, PlainValidator(_genre)], ...], from_list]
-    weights: _Weights
-    status: str
-
-    def check_meaning(self) -> None:
-        """Refuse what gives no answers, though it is well-formed.
-
-        Raises
-        ------
-        ConfigError
-            If spectrograms would be another version's, or be standardized to no numbers.
-        """
-        mean, std = self.standardiser.mean, self.standardiser.std
-        # Values in dB lie between -80 and 0; those of other programs at least fit float32, and differ from their mean.
-        lowest, highest, narrowest, widest = (
-            (FLOOR_DB, 0.0, 1e-3, -FLOOR_DB) if self.mel else (-1e30, 1e30, 1e-30, 1e30)
-        )
-        if not (lowest <= mean <= highest and max(narrowest, 1e-7 * abs(mean)) <= std <= widest):
-            raise ConfigError(
-                f"standardizer: expected a mean from {lowest:g} to {highest:g} and a deviation from {narrowest:g} to "
-                f"{widest:g}, received {mean:g} and {std:g}; the model is damaged, restore it or train again"
-            )
-        if self.mel and self.mel_fingerprint != self.mel.fingerprint():
-            raise ConfigError(
-                "mel: expected spectrograms as this version makes them, received another version's; train again"
-            )
-
-
-def _model_folder(path: Path) -> Path:
-    """Say what a model is where something else was named.
-
-    Raises
-    ------
-    ModelError
-        If it is no folder, or a folder of models.
-    """
-    if path.exists() and not path.is_dir():
-        inside = (
-            f"; give the folder that it lies in, {escaped(path.parent)}" if (path.parent / MODEL_FILE).exists() else ""
-        )
-        raise ModelError(
-            f"expected the folder of a model, with {MODEL_FILE} and {WEIGHTS_FILE}, received a file{inside}", path=path
-        )
-    if path.is_dir() and not (path / MODEL_FILE).exists():
-        runs = sorted(each.parent.name for each in path.glob(f"*/{MODEL_FILE}") if not each.parent.name.startswith("."))
-        if runs:
-            raise ModelError(
-                f"expected the folder of a model, received one with models in it; give {escaped(path / runs[0])}"
-                + (f", or another of {len(runs)}" if runs[1:] else ""),
-                path=path,
-            )
-    return path
+from genrebench.system.validation import explain
 
 
 # How often a model is read that a training replaces meanwhile.
@@ -214,7 +136,7 @@ class Model:
         >>> gb.load("results/gtzan").predict("song.wav").genre
         'hiphop'
         """
-        folder = _model_folder(Path(path))
+        folder = model_folder(Path(path))
         for _ in range(_ATTEMPTS):
             document = read_document(folder)
             try:
@@ -229,7 +151,7 @@ class Model:
     def _read(cls, folder: Path, document: dict[str, Any], backend: str, device: str) -> Self:
         """Read a model whose description has been read."""
         try:
-            described = _Description.model_validate(document)
+            described = Description.model_validate(document)
             model = cls(
                 architecture=described.architecture,
                 weights={},

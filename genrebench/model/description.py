@@ -1,0 +1,93 @@
+"""What must be said of a model for it to be used, and where it lies."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator
+
+from genrebench.audio.mel import FLOOR_DB, MelConfig
+from genrebench.audio.standardize import Standardizer
+from genrebench.errors import ConfigError, ModelError
+from genrebench.model.storage import MODEL_FILE, WEIGHTS_FILE
+from genrebench.network.architecture import Architecture
+from genrebench.system.files import escaped
+from genrebench.system.validation import from_list
+
+
+def _genre(value: object) -> object:
+    """Refuse a name that cannot be read."""
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("expected the name of a genre")
+    return value
+
+
+class _Weights(BaseModel):
+    """What is said of the weights."""
+
+    sha256: str
+
+
+class Description(BaseModel):
+    """What ``model.json`` must say for the model to be used; it says more.
+
+    Format 1 writes one word as the first version did.
+    """
+
+    model_config = ConfigDict(strict=True)
+
+    architecture: Annotated[Architecture, BeforeValidator(Architecture.from_json)]
+    mel: Annotated[MelConfig, BeforeValidator(MelConfig.from_json)] | None
+    mel_fingerprint: str | None
+    standardiser: Annotated[Standardizer, BeforeValidator(Standardizer.from_json)]
+    genres: Annotated[tuple[Annotated[str, PlainValidator(_genre)], ...], from_list]
+    weights: _Weights
+    status: str
+
+    def check_meaning(self) -> None:
+        """Refuse what gives no answers, though it is well-formed.
+
+        Raises
+        ------
+        ConfigError
+            If spectrograms would be another version's, or be standardized to no numbers.
+        """
+        mean, std = self.standardiser.mean, self.standardiser.std
+        # Values in dB lie between -80 and 0; those of other programs at least fit float32, and differ from their mean.
+        lowest, highest, narrowest, widest = (
+            (FLOOR_DB, 0.0, 1e-3, -FLOOR_DB) if self.mel else (-1e30, 1e30, 1e-30, 1e30)
+        )
+        if not (lowest <= mean <= highest and max(narrowest, 1e-7 * abs(mean)) <= std <= widest):
+            raise ConfigError(
+                f"standardizer: expected a mean from {lowest:g} to {highest:g} and a deviation from {narrowest:g} to "
+                f"{widest:g}, received {mean:g} and {std:g}; the model is damaged, restore it or train again"
+            )
+        if self.mel and self.mel_fingerprint != self.mel.fingerprint():
+            raise ConfigError(
+                "mel: expected spectrograms as this version makes them, received another version's; train again"
+            )
+
+
+def model_folder(path: Path) -> Path:
+    """Say what a model is where something else was named.
+
+    Raises
+    ------
+    ModelError
+        If it is no folder, or a folder of models.
+    """
+    if path.exists() and not path.is_dir():
+        inside = (
+            f"; give the folder that it lies in, {escaped(path.parent)}" if (path.parent / MODEL_FILE).exists() else ""
+        )
+        raise ModelError(
+            f"expected the folder of a model, with {MODEL_FILE} and {WEIGHTS_FILE}, received a file{inside}", path=path
+        )
+    if path.is_dir() and not (path / MODEL_FILE).exists():
+        runs = sorted(each.parent.name for each in path.glob(f"*/{MODEL_FILE}") if not each.parent.name.startswith("."))
+        if runs:
+            raise ModelError(
+                f"expected the folder of a model, received one with models in it; give {escaped(path / runs[0])}"
+                + (f", or another of {len(runs)}" if runs[1:] else ""),
+                path=path,
+            )
+    return path
