@@ -125,6 +125,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--signals", type=int, default=30, help="How many of each.")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--within", type=float, default=20.0, help="Seconds within which a signal comes.")
     options = parser.parse_args()
     random.seed(options.seed)
     with tempfile.TemporaryDirectory() as name:
@@ -142,13 +143,16 @@ def main() -> None:
         subprocess.run([PROGRAM, "preprocess", "--segments", "4", "--track-duration", "12"], cwd=folder, check=True)
         seconds = {}
         for command in COMMANDS:
+            if command == "demo":  # which is the others, one after the other
+                seconds[command] = options.within
+                continue
             found, seconds[command] = run(folder, command, None, 0.0)
             print(f"{command}: {found} after {seconds[command]:.1f} s", flush=True)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL):
             counts: collections.Counter[str] = collections.Counter()
             for index in range(options.signals):
                 command = list(COMMANDS)[index % len(COMMANDS)]
-                delay = random.uniform(0, seconds[command])
+                delay = random.uniform(0, min(seconds[command], options.within))
                 found, _ = run(folder, command, number, delay)
                 counts[found] += 1
                 if found not in ("ended", "finished", "starting"):
