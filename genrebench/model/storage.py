@@ -26,8 +26,8 @@ LAST_WEIGHTS_FILE = "weights_last.safetensors"
 _MAX_DOCUMENT_BYTES = 4 * 2**20
 # Names, shapes and offsets in front of the weights, which are float64 at most.
 _HEADER_BYTES = 2**20
-# Key of the old document in one that is about to replace it.
-_REPLACED = "replaces"
+# Key of the old document in one that is about to replace it, and the largest weights that it is looked up for.
+_REPLACED, _MAX_REPLACED_BYTES = "replaces", 2**30
 
 
 def save_weights(path: Path, weights: Weights) -> str:
@@ -109,7 +109,10 @@ def read_document(folder: Path) -> dict[str, Any]:
         raise ModelError(f"expected format {MODEL_FORMAT}, received {shown(received)}", path=path)
     replaced = document.pop(_REPLACED, None)
     if isinstance(replaced, dict) and replaced.get("format") == MODEL_FORMAT:
-        with contextlib.suppress(OSError, KeyError, TypeError):  # the new one's reader says what is wrong
-            if hashed([(folder / WEIGHTS_FILE).read_bytes()]) == replaced["weights"]["sha256"]:
+        with contextlib.suppress(ModelError, KeyError, TypeError):  # the new one's reader says what is wrong
+            weights = read_file(
+                folder / WEIGHTS_FILE, expected="the weights", error=ModelError, max_bytes=_MAX_REPLACED_BYTES
+            )
+            if hashed([weights]) == replaced["weights"]["sha256"]:
                 return replaced
     return document

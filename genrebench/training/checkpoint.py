@@ -104,8 +104,7 @@ class RunDirectory:
 
     def _unfinished(self) -> list[Path]:
         """List what a process left of files of a run that it was writing when it was killed."""
-        names = (*RUN_FILES, *CHECKPOINT_FILES)
-        return [path for name in names for path in self._place.glob(f".*.{name}.part")]
+        return list(self._place.glob(".[0-9]*-????????.part"))
 
     def discard(self) -> None:
         """Remove what was written and never published."""
@@ -167,7 +166,7 @@ class Log(Callback):
 
     def on_epoch(self, state: LoopState, metrics: EpochMetrics) -> None:
         """Write the table anew."""
-        write_atomically(self._run.current / LOG_FILE, log_csv(state.history))
+        write_atomically(self._run.current / LOG_FILE, log_csv(state.history), durable=False)
 
     def on_end(self, state: LoopState, status: str, scores: dict[str, Any]) -> None:
         """Draw the curves."""
@@ -178,8 +177,8 @@ class Log(Callback):
 class Keeper(Callback):
     """Keeps what was learned: the model of the epoch that did best on the validation part, and a checkpoint per epoch.
 
-    A checkpoint is written beside the training of the next epoch. While the last one is still being written, as on a
-    slow disk, an epoch goes without.
+    Both are written beside the training of the next epoch. While those of an earlier one are still being written, as on
+    a slow disk, an epoch goes without.
 
     Parameters
     ----------
@@ -197,41 +196,50 @@ class Keeper(Callback):
         """Write nothing yet."""
         self._run, self._model, self._origin, self._last = run, model, origin, saved
         self._written = saved.epoch if saved else 0
+        self._saved = 0
         self._beside = _Beside()
 
     def on_start(self, state: LoopState) -> None:
         """Have the model of a run that goes on stand where it goes on."""
         if self._last:
-            self._save(self._last, "running", {})
+            self._save(self._run.current, self._last, "running", {})
+            self._saved = self._last.best_epoch
 
     def on_epoch(self, state: LoopState, metrics: EpochMetrics) -> None:
-        """Save the weights of an epoch that improved validation, and a checkpoint."""
+        """Save a checkpoint, and the weights of an epoch that improved validation."""
         last = self._keep(state)
         if not self._beside.busy:
             self._write(last)
         if not self._run.published:
             self._beside.wait()
-        if metrics.saved:
-            self._save(last, "running", {})
             self._run.publish()
 
     def on_end(self, state: LoopState, status: str, scores: dict[str, Any]) -> None:
         """Save the last weights and the scores."""
         if status == "failed":
             with suppress(Exception):
-                self._beside.wait()
+                self._catch_up()
         else:
-            self._keep(state)
-            self._beside.wait()
+            self.settle(state)
         if self._last is None:
             return
-        if self._written < self._last.epoch:
-            self._write(self._last)
         folder = self._run.current
         sha256 = save_weights(folder / LAST_WEIGHTS_FILE, self._last.weights)
-        self._save(self._last, status, scores, last_weights={"epoch": self._last.epoch, "sha256": sha256})
+        self._save(folder, self._last, status, scores, last_weights={"epoch": self._last.epoch, "sha256": sha256})
+        if status != "failed":
+            remove_previous(folder)
+
+    def settle(self, state: LoopState) -> None:
+        """Have all that was learned so far in its files."""
+        self._keep(state)
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Write the last checkpoint if that was left out, and wait for it."""
         self._beside.wait()
-        remove_previous(folder)
+        if self._last and self._written < self._last.epoch:
+            self._write(self._last)
+            self._beside.wait()
 
     def stop(self) -> None:
         """Wait for what is being written, and let its failure be."""
@@ -248,22 +256,28 @@ class Keeper(Callback):
     def _write(self, checkpoint: Checkpoint) -> None:
         """Begin to write a checkpoint."""
         folder = self._run.current
-        self._beside.start(lambda: checkpoint.write(folder))
-        self._written = checkpoint.epoch
 
-    def _save(self, last: Checkpoint, status: str, scores: dict[str, Any], **more: Any) -> None:
+        def write() -> None:
+            """Write the checkpoint, then the model if it is another."""
+            checkpoint.write(folder)
+            if checkpoint.best_epoch != self._saved:
+                self._save(folder, checkpoint, "running", {})
+            self._written, self._saved = checkpoint.epoch, checkpoint.best_epoch
+
+        self._beside.start(write)
+
+    def _save(self, folder: Path, last: Checkpoint, status: str, scores: dict[str, Any], **more: Any) -> None:
         """Write the best model, and how the run stands."""
-        best = next(row.epoch for row in reversed(last.history) if row.saved)
         document = {
             "name": self._run.path.name,
             "status": status,
             "epochs_done": last.epoch,
             **self._model.document,
-            "weights": {"epoch": best},
+            "weights": {"epoch": last.best_epoch},
             **more,
             "metrics": scores,
         }
-        dataclasses.replace(self._model, weights=last.best, document=document).save(self._run.current)
+        dataclasses.replace(self._model, weights=last.best, document=document).save(folder)
 
 
 class _Beside:

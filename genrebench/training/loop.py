@@ -28,7 +28,7 @@ from genrebench.network.genre_cnn import genre_cnn
 from genrebench.network.load import load_architecture
 from genrebench.system.environment import versions
 from genrebench.system.files import StrPath, escaped
-from genrebench.system.interrupts import interrupts_ignored
+from genrebench.system.interrupts import interrupts_deferred, interrupts_ignored
 from genrebench.training.batches import predict, train_steps
 from genrebench.training.checkpoint import Keeper, Log, RunDirectory, reserved, where_to_go_on
 from genrebench.training.config import Experiment, load_experiment, resume_command
@@ -213,9 +213,13 @@ def _run(experiment: Experiment, overwrite: bool, resume: bool, others: Sequence
     if best is None:
         raise TrainingError(f"{escaped(experiment.folder)}: expected at least one epoch")
     with interrupts_ignored():  # a second Ctrl-C would lose the end of what the first one asked to keep
-        metrics = _score_saved_model(experiment, state.data)
-        for each in callbacks:
-            each.on_end(state, status, metrics)
+        try:
+            keeper.settle(state)
+            metrics = _score_saved_model(experiment, state.data)
+            for each in callbacks:
+                each.on_end(state, status, metrics)
+        except OSError as error:
+            raise _told_how_to_go_on(error, experiment) from error
     return TrainingRun(run.path, status, best, metrics)
 
 
@@ -298,9 +302,10 @@ def _train_epoch(state: LoopState, callbacks: Sequence[Callback]) -> None:
     seconds = time.perf_counter() - started
     epoch = EpochMetrics.measured(number, steps, logits, labels[split.validation], seconds)
     _require_finite(epoch.validation_loss, state)
-    state.history.append(replace(epoch, saved=epoch.improves_on(state.best)))
-    for each in callbacks:
-        each.on_epoch(state, state.history[-1])
+    with interrupts_deferred():
+        state.history.append(replace(epoch, saved=epoch.improves_on(state.best)))
+        for each in callbacks:
+            each.on_epoch(state, state.history[-1])
     note = guessing_note(state)
     if note:
         _note(state, callbacks, note)

@@ -15,14 +15,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors.numpy import save
 
 from genrebench.errors import BackendError, ConfigError, DatasetError, ModelError
 from genrebench.network.architecture import Architecture
 from genrebench.network.types import Weights
+from genrebench.system.arrays import tensors_of
 from genrebench.system.environment import processor, versions
-from genrebench.system.files import escaped, write_atomically
+from genrebench.system.files import escaped, parse_json, read_file, write_atomically
 from genrebench.system.validation import explain
 from genrebench.training.config import Experiment
 from genrebench.training.health import went_wrong
@@ -111,6 +111,11 @@ class Checkpoint:
         """Count the epochs that are done."""
         return len(self.history)
 
+    @property
+    def best_epoch(self) -> int:
+        """Find the epoch of the best weights."""
+        return next(row.epoch for row in reversed(self.history) if row.saved)
+
     def write(self, folder: Path) -> None:
         """Write the checkpoint beside the one before it; an older one is removed."""
         arrays = {f"weights/{name}": value for name, value in self.weights.items()}
@@ -134,22 +139,19 @@ class Checkpoint:
         ModelError
             If the file is missing, not whole, or something else.
         """
+        expected = "a checkpoint"
+        content = read_file(path, expected=expected, error=ModelError, max_bytes=MAX_CHECKPOINT_BYTES)
+        arrays = tensors_of(content, path=path, expected=expected, error=ModelError)
         try:
-            if not path.is_file() or path.stat().st_size > MAX_CHECKPOINT_BYTES:
-                raise ValueError("no file, or one of another size")
-            content = path.read_bytes()
-            arrays = load(content)
-            metadata = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
+            metadata = parse_json(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
             if metadata["sha256"] != _digest(metadata["run"], arrays):
                 raise ValueError("it is not whole")
             # Not pydantic's own reader of JSON: numbers have to come back to the last bit.
-            header = _Header.model_validate(json.loads(metadata["run"]))
+            header = _Header.model_validate(parse_json(metadata["run"].encode()))
             np.random.default_rng().bit_generator.state = header.order
-        except OSError as error:
-            raise ModelError(f"expected a checkpoint, cannot be read ({error.strerror})", path=path) from error
-        except (SafetensorError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError, MemoryError) as error:
             reason = explain(error) if isinstance(error, ValidationError) else error
-            raise ModelError(f"expected a checkpoint, received a damaged file ({reason})", path=path) from error
+            raise ModelError(f"expected {expected}, received a damaged file ({reason})", path=path) from error
         weights, training, best = (_part(arrays, name) for name in ("weights", "training", "best"))
         return cls(
             header.origin,
