@@ -9,7 +9,7 @@ SOURCES := genrebench backends experiments tests
 # A file's tests stay in one process, for what they share; tests/conftest.py has put the slow ones first.
 PYTEST := $(VENV)/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo check test coverage soak fuzz lint style types format clean
+.PHONY: help setup demo check test coverage soak fuzz kills lint style types format clean
 
 help:
 	@echo "make demo      go the whole way on synthetic audio: preprocess, train, infer (about 2 minutes)"
@@ -18,6 +18,7 @@ help:
 	@echo "make coverage  run all tests, and print how much of the code they reach"
 	@echo "make soak      run what must hold a hundred times in a row (about half an hour)"
 	@echo "make fuzz      give every reader 10,000 damaged files (about half an hour; CASES=100 SEED=1 for others)"
+	@echo "make kills     kill training at random moments, and go on (about an hour)"
 	@echo "make lint      check format, style, docstrings and types"
 	@echo "make format    format the code"
 	@echo "make clean     remove .venv and caches"
@@ -28,8 +29,8 @@ demo: $(INSTALLED)
 	$(VENV)/bin/genrebench demo --folder genrebench-demo
 
 # One thread each, in pytest itself and in all that it starts; tests/conftest.py says why.
-check test coverage soak fuzz: export OMP_NUM_THREADS := 1
-check test coverage soak fuzz: export OPENBLAS_NUM_THREADS := 1
+check test coverage soak fuzz kills: export OMP_NUM_THREADS := 1
+check test coverage soak fuzz kills: export OPENBLAS_NUM_THREADS := 1
 
 check: $(INSTALLED)
 	$(PYTEST) -m "not slow and not soak"
@@ -48,6 +49,10 @@ CASES ?= 10000
 
 fuzz: $(INSTALLED)
 	$(VENV)/bin/python experiments/reliability/fuzz.py --cases $(CASES) $(if $(SEED),--seed $(SEED))
+
+kills: $(INSTALLED)
+	$(VENV)/bin/python experiments/reliability/kill_training.py
+	$(VENV)/bin/python experiments/reliability/kill_training.py --overwrite
 
 lint: style types
 

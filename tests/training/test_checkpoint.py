@@ -1,5 +1,6 @@
 """The folder of a run: whole at any moment, and one process's at a time."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -73,3 +74,44 @@ def test_a_name_that_was_not_used_leaves_no_folder(tmp_path: Path) -> None:
     with reserved(tmp_path / "a" / "run"):
         (tmp_path / "a" / "run").mkdir()
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["run"]
+
+
+def test_a_folder_has_one_lock_whatever_path_leads_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a link to it or to the folder of runs, or from another working folder; also where it is not there yet."""
+    results = tmp_path / "results"
+    (results / "run").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(results)
+    (results / "other").symlink_to("run")
+    monkeypatch.chdir(results)
+    with reserved(results / "run"):
+        for same in (tmp_path / "link" / "run", results / "other", Path("run"), Path("../results/./run")):
+            with pytest.raises(ConfigError, match="another genrebench train writes it now"):
+                reserved(same).__enter__()
+    with reserved(Path("new")), pytest.raises(ConfigError, match="another genrebench train writes it now"):
+        reserved(tmp_path / "link" / "new").__enter__()
+    assert {path.name for path in results.iterdir()} == {"run", "other"}
+
+
+def test_what_a_killed_process_left_blocks_no_name(tmp_path: Path) -> None:
+    """A lock file with whatever in it, and files that were being written: the run that goes on removes them."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (tmp_path / ".run.lock").write_text("4711")
+    for name in (".4711-0badcafe.part", "mine.part", ".mine.part"):
+        (folder / name).touch()
+    with reserved(folder):
+        RunDirectory(folder).go_on()
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert {path.name for path in folder.iterdir()} == {"mine.part", ".mine.part"}
+
+
+def test_a_folder_of_runs_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the system's own line, before anything is computed."""
+
+    def refuse(*arguments: object) -> int:
+        """Refuse to make a file, as a read-only file system does."""
+        raise OSError(30, "Read-only file system", str(arguments[0]))
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(OSError, match=r"Read-only file system: .*\.run\.lock"):
+        reserved(tmp_path / "run").__enter__()
