@@ -1,6 +1,7 @@
 """A process that dies at some operation on files, without dying: what it would have done after that does not happen."""
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -86,4 +87,12 @@ def dying(*, after: int, failure: BaseException | None = None) -> Iterator[Death
     except Died:
         pass
     finally:
+        finish_writing()
         _CURRENT.pop()
+
+
+def finish_writing() -> None:
+    """Wait for the threads in which training writes."""
+    for thread in threading.enumerate():
+        if thread.name == "genrebench-checkpoint":
+            thread.join()

@@ -341,9 +341,11 @@ def reserved(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(OSError):  # elsewhere than on Unix a file that is open cannot be removed, and may stay
-            path.unlink()
-        lock.release()
+        try:
+            with suppress(OSError):  # elsewhere than on Unix a file that is open cannot be removed, and may stay
+                path.unlink()
+        finally:
+            lock.release()
         for each in missing:  # what a refused run made for nothing
             with suppress(OSError):
                 each.rmdir()

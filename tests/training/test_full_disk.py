@@ -9,7 +9,7 @@ import pytest
 from genrebench.errors import GenrebenchError, TrainingError
 from genrebench.model.model import Model
 from genrebench.training import Experiment, train
-from tests.death import dying
+from tests.death import dying, finish_writing
 from tests.training.test_resume import At, outcome, quick, run_of
 
 pytest.importorskip("genrebench_torch.backend")
@@ -61,6 +61,7 @@ def test_a_folder_that_vanishes_or_is_replaced_is_told(tiny: Experiment) -> None
 
     def replace() -> None:
         """Put another folder in the run's place."""
+        finish_writing()
         tiny.folder.rename(tiny.results / "away")
         tiny.folder.mkdir()
 
@@ -74,6 +75,7 @@ def test_a_folder_that_vanishes_or_is_replaced_is_told(tiny: Experiment) -> None
 
     def remove() -> None:
         """Remove all results."""
+        finish_writing()
         shutil.rmtree(tiny.results)
 
     with pytest.raises(TrainingError, match=message):

@@ -23,7 +23,7 @@ from genrebench.training import resume as resuming
 from genrebench.training.config import load_experiment, unpublished
 from genrebench.training.resume import Checkpoint, newest_checkpoint
 from genrebench.training.state import load_training_data
-from tests.death import dying
+from tests.death import dying, finish_writing
 from tests.training.conftest import TINY
 
 pytest.importorskip("genrebench_torch.backend")
@@ -284,7 +284,8 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before_it(
     with dying(after=10**9) as death:
 
         def die() -> None:
-            """Die from now on."""
+            """Die when what was learned is written."""
+            finish_writing()
             death.after = len(death.seen)
 
         train(tiny, callbacks=[At(2, die)])
