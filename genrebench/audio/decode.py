@@ -128,6 +128,10 @@ def decode(path: StrPath, sample_rate: int, notes: list[str] | None = None) -> I
             yield _rest(resampler)
     except soundfile.LibsndfileError as error:
         raise AudioError(f"cannot be decoded ({error.error_string.rstrip('.')})", path=path) from error
+    except (ValueError, ArithmeticError, LookupError, RuntimeError, MemoryError) as error:
+        # Whatever strangers' files bring a decoder to; one recording never ends a run.
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise AudioError(f"cannot be decoded ({reason[:200]})", path=path) from error
     except OSError as error:
         raise AudioError(f"cannot be read ({error.strerror or os.strerror(error.errno or 0)})", path=path) from error
 

@@ -160,7 +160,11 @@ def _read_compressed(
         story = _Story(stated)
         if head.startswith(b"caff") and caf_is_cut(head, os.fstat(file.fileno()).st_size):
             notes.append("it was cut short")
-        yield from _blocks(_frames(container, stream, story))
+        try:
+            yield from _blocks(_frames(container, stream, story))
+        except av.error.FFmpegError as error:
+            _reraise_system(error)
+            raise AudioError(f"cannot be decoded; it is {content(head)}", path=path) from error
         if not story.heard:
             raise AudioError(f"cannot be decoded; it is {content(head)}, and holds no sound", path=path)
         if "ogg" in container.format.name and file.seekable() and not ogg_is_whole(file):

@@ -295,7 +295,9 @@ def _saving(manifest: Manifest, tree: Path, genres: set[str]) -> Iterator[tuple[
     except Timeout as error:
         raise DatasetError("another genrebench preprocess writes it now; wait for its end", path=tree) from error
     except OSError as error:
-        raise _cannot_write(error, tree) from error
+        raise DatasetError(
+            f"expected a place to write the spectrograms to ({error.strerror}); choose another --output", path=tree
+        ) from error
     last = time.monotonic()
 
     def save() -> None:
