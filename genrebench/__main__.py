@@ -23,6 +23,14 @@ def main() -> Any:
         del sys.path[0]
     os.environ["PYTHONSAFEPATH"] = "1"
 
+    # A stream that was closed (``2>&-``) would give its number to the first file that is opened, and what libraries print
+    # would be in that file.
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
     from genrebench.system.interrupts import end_at_once_when_interrupted
 
     end_at_once_when_interrupted()  # until a command has something to lose

@@ -60,7 +60,7 @@ class Commands(click.Group):
             if isinstance(stream, io.TextIOWrapper):
                 # A file name must not end a run where the terminal lacks a letter.
                 stream.reconfigure(errors="backslashreplace")
-                if stream is getattr(sys, f"__{name}__") and not stream.isatty():
+                if stream is getattr(sys, f"__{name}__") and os.name == "posix":
                     setattr(sys, name, _outlive_reader(stream))
         return super().main(*args, **kwargs)
 
@@ -74,7 +74,9 @@ class Commands(click.Group):
         """
         try:
             with interrupts_raised():
-                return super().invoke(ctx)
+                result = super().invoke(ctx)
+            _require_printed()
+            return result
         except KeyboardInterrupt:
             click.echo(MESSAGE, err=True)
             ctx.exit(interrupted_status())
@@ -91,18 +93,33 @@ class Commands(click.Group):
             raise failure(_one_line(error)) from error
 
 
-class _Pipe(io.FileIO):
-    """A file descriptor whose reader may leave: what is written from then on goes nowhere."""
+class _Patient(io.FileIO):
+    """A file descriptor that may be written to whatever becomes of its other end: a run is worth more than its lines."""
+
+    lost: OSError | None = None
 
     def write(self, content: Any, /) -> int:
-        """Write, as long as somebody reads."""
+        """Write, as long as somebody reads; what a full disk or a terminal that is gone does not take is left out."""
         try:
             return super().write(content)
         except BrokenPipeError:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.fileno())
             os.close(nowhere)
-            return len(content)
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            self.lost = self.lost or error
+        return len(content)
+
+
+def _require_printed() -> None:
+    """Raise what kept standard output from being written; that a reader left is no error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.flush()
+        raw = getattr(sys.stdout.buffer, "raw", None)
+        if isinstance(raw, _Patient) and raw.lost is not None:
+            raise OSError(raw.lost.errno, raw.lost.strerror, "standard output")
 
 
 def _outlive_reader(stream: io.TextIOWrapper) -> io.TextIOWrapper:
@@ -110,7 +127,7 @@ def _outlive_reader(stream: io.TextIOWrapper) -> io.TextIOWrapper:
 
     The command goes on without its reader: what it saves, and its status, do not depend on who looks on.
     """
-    buffer = io.BufferedWriter(_Pipe(stream.fileno(), "w", closefd=False))
+    buffer = io.BufferedWriter(_Patient(stream.fileno(), "w", closefd=False))
     lines = stream.line_buffering or stream.write_through  # unbuffered, as far as a text stream can be
     return io.TextIOWrapper(buffer, encoding=stream.encoding, errors=stream.errors, line_buffering=lines)
 
