@@ -1,0 +1,366 @@
+"""From a config to the graph: networks are walked call by call, and nested ones unfolded."""
+
+import math
+from collections import defaultdict, deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from genrebench.errors import ConfigError
+from genrebench.reading.calls import bind, operation
+from genrebench.reading.classes import fields_of, is_model, operator_of, read_kind
+from genrebench.reading.graph import Call, Graph, Layer, Tensor
+from genrebench.reading.kinds.base import Kind, Shape
+from genrebench.reading.kinds.core import InputLayer
+from genrebench.reading.limits import MAX_CALLS, MAX_NAME_LENGTH, MAX_NESTING, MAX_PARAMETERS, MAX_TENSOR_SIZE
+from genrebench.reading.nodes import Arguments, Reference, read_nodes, read_references
+from genrebench.reading.problems import Problem, UnreadableError
+from genrebench.reading.submodel import Submodel
+from genrebench.reading.version import KerasVersion
+
+_SUBCLASSED = "a subclassed model, whose code is not in the file"
+
+
+class Builder:
+    """Builds the graph of one model.
+
+    Parameters
+    ----------
+    version : KerasVersion
+        Which Keras saved it.
+    """
+
+    def __init__(self, version: KerasVersion) -> None:
+        """Begin with nothing."""
+        self.graph = Graph()
+        self._version = version
+        self._masked: set[Tensor] = set()
+
+    def build(self, document: Any) -> Graph:
+        """Read a whole model.
+
+        Parameters
+        ----------
+        document : object
+            Parsed JSON.
+
+        Returns
+        -------
+        Graph
+            What is understood of it, with what is not.
+        """
+        if not is_model(document):
+            name = document.get("class_name") if isinstance(document, Mapping) else type(document).__name__
+            remedy = "rebuild it in Keras as a Functional model, and save that"
+            self.graph.problems.append(Problem("", f"{_SUBCLASSED}: {name!r:.80}", remedy))
+            return self.graph
+        try:
+            self.graph.outputs = self._network(document, (), None, True, {})
+            if not self.graph.outputs and not self.graph.problems:
+                raise ConfigError("expected a model with outputs, received none")
+        except ConfigError as error:
+            self._report("", error)
+        return self.graph
+
+    def build_inside(self, document: Any, shapes: Sequence[Shape]) -> Graph:
+        """Read a model that stands in place of a layer, given the shapes of its inputs."""
+        given = []
+        for number, shape in enumerate(shapes):
+            layer = self._layer((f"input_{number}",), "InputLayer", InputLayer(shape=shape), True)
+            given += self._call(layer, [], {}) or []
+        self.graph.outputs = self._network(document, (), given, True, {})
+        return self.graph
+
+    def _report(self, layer: str, error: ConfigError) -> None:
+        """Note what is not understood, once."""
+        reason, remedy = str(error), error.remedy if isinstance(error, UnreadableError) else ""
+        problem = Problem(layer, " ".join(reason.split()), remedy)
+        if problem not in self.graph.problems:
+            self.graph.problems.append(problem)
+
+    def _network(
+        self,
+        document: Mapping[str, Any],
+        path: tuple[str, ...],
+        given: Sequence[Tensor] | None,
+        trainable: bool,
+        arguments: dict[str, Any],
+    ) -> list[Tensor]:
+        """Walk through a network, the outermost or a nested one."""
+        if len(path) > MAX_NESTING:
+            raise ConfigError(f"expected models nested at most {MAX_NESTING} deep, received more")
+        name, _, config = fields_of(document)
+        layers = config.get("layers")
+        if not isinstance(layers, list) or not layers:
+            raise ConfigError("expected a model with layers, received none")
+        if len(layers) > MAX_CALLS:
+            raise ConfigError(f"expected at most {MAX_CALLS} layers, received {len(layers)}")
+        is_trained = trainable and config.get("trainable", True) is not False
+        if name == "Sequential":
+            return self._sequential(document, layers, path, given, is_trained, arguments)
+        return self._functional(config, layers, path, given, is_trained, arguments)
+
+    def _sequential(
+        self,
+        document: Mapping[str, Any],
+        layers: list[Any],
+        path: tuple[str, ...],
+        given: Sequence[Tensor] | None,
+        trainable: bool,
+        arguments: dict[str, Any],
+    ) -> list[Tensor]:
+        """Walk from layer to layer."""
+        named = [(_name_of(layer, number), layer) for number, layer in enumerate(layers)]
+        if len({name for name, _ in named}) < len(named):
+            raise ConfigError("expected every layer to have a name of its own, received one twice")
+        self.graph.models[path] = [(name, fields_of(layer)[0]) for name, layer in named]
+        has_input = self.graph.models[path][0][1] == "InputLayer"
+        if given is None:
+            name = named[0][0] if has_input else f"{named[0][0]}_input"
+            config = {"batch_input_shape": input_shape(document)}
+            if has_input:
+                config = fields_of(layers[0])[2]
+            elif config["batch_input_shape"] is None:
+                raise UnreadableError(
+                    "expected the shape of the input, found none: the model was saved before it was built",
+                    "give its config.json with the shape (--config)",
+                )
+            given = self._input((*path, name), config)
+        current = list(given)
+        for name, layer in named[1:] if has_input else named:
+            current = self._use((*path, name), layer, Arguments(list(current)), current, trainable, arguments)
+        return current
+
+    def _input(self, path: tuple[str, ...], config: Mapping[str, Any]) -> list[Tensor]:
+        """Make an input of the whole model."""
+        layer = self._layer(path, "InputLayer", InputLayer.read(config, self._version), True)
+        self.graph.inputs.append(layer.name)
+        return self._call(layer, [], {})
+
+    def _functional(
+        self,
+        config: Mapping[str, Any],
+        layers: list[Any],
+        path: tuple[str, ...],
+        given: Sequence[Tensor] | None,
+        trainable: bool,
+        arguments: dict[str, Any],
+    ) -> list[Tensor]:
+        """Walk through the calls, each after those that it reads."""
+        documents = {_name_of(layer, number): layer for number, layer in enumerate(layers)}
+        if len(documents) < len(layers):
+            raise ConfigError("expected every layer to have a name of its own, received one twice")
+        self.graph.models[path] = [(name, fields_of(layer)[0]) for name, layer in documents.items()]
+        sources = read_references(config.get("input_layers"))
+        targets = read_references(config.get("output_layers"))
+        if given is not None and len(given) != len(sources):
+            raise ConfigError(f"expected {len(sources)} inputs of the model `{'/'.join(path)}`, received {len(given)}")
+        tensors: dict[tuple[str, int], list[Tensor]] = {}
+        for index, source in enumerate(sources):
+            if source.layer not in documents:
+                raise ConfigError(f"expected the input {source.layer!r:.60} among the layers, found none")
+            inner = fields_of(documents[source.layer])[2]
+            made = [given[index]] if given is not None else self._input((*path, source.layer), inner)
+            tensors[source.layer, source.node] = made
+        pending: dict[tuple[str, int], Arguments] = {}
+        for name, document in documents.items():
+            if (name, 0) not in tensors:
+                nodes = read_nodes(document, documents)
+                pending |= {(name, number): node for number, node in enumerate(nodes)}
+        shifts = _shifts(pending, targets, documents)
+
+        def resolve(reference: Reference) -> list[Tensor] | None:
+            """Find the outputs of the call that a reference names."""
+            return tensors.get((reference.layer, reference.node - shifts.get(reference.layer, 0)))
+
+        self._walk(pending, shifts, documents, path, tensors, trainable, arguments)
+        found = [resolve(target) for target in targets]
+        if any(each is None for each in found):
+            missing = next(target.layer for target, each in zip(targets, found, strict=True) if each is None)
+            if pending:
+                raise ConfigError(f"expected every layer to read layers before it, `{next(iter(pending))[0]:.80}` does not")
+            raise ConfigError(f"expected the output `{missing:.80}` among the layers' calls, found none")
+        return [_pick(each, target) for each, target in zip(found, targets, strict=True) if each is not None]
+
+    def _walk(
+        self,
+        pending: dict[tuple[str, int], Arguments],
+        shifts: Mapping[str, int],
+        documents: Mapping[str, Any],
+        path: tuple[str, ...],
+        tensors: dict[tuple[str, int], list[Tensor]],
+        trainable: bool,
+        arguments: dict[str, Any],
+    ) -> None:
+        """Make the calls that are ready, until none is."""
+        waiting: defaultdict[tuple[str, int], list[tuple[str, int]]] = defaultdict(list)
+        missing: dict[tuple[str, int], int] = {}
+
+        def key(reference: Reference) -> tuple[str, int]:
+            """Name the call that a reference means."""
+            return reference.layer, reference.node - shifts.get(reference.layer, 0)
+
+        for call, node in pending.items():
+            needs = {key(each) for each in node.references()} - tensors.keys()
+            missing[call] = len(needs)
+            for each in needs:
+                waiting[each].append(call)
+        ready = deque(call for call, count in missing.items() if not count)
+        while ready:
+            call = ready.popleft()
+            node = pending.pop(call)
+            inputs = {each: _pick(tensors[key(each)], each) for each in node.references()}
+            bound = Arguments(
+                [inputs.get(each, each) if isinstance(each, Reference) else each for each in node.values],
+                {name: _replaced(value, inputs) for name, value in node.named.items()},
+            )
+            given = [inputs[each] for each in node.references()]
+            tensors[call] = self._use((*path, call[0]), documents[call[0]], bound, given, trainable, arguments)
+            for each in waiting.pop(call, ()):
+                missing[each] -= 1
+                if not missing[each]:
+                    ready.append(each)
+
+    def _use(
+        self,
+        path: tuple[str, ...],
+        document: Any,
+        given: Arguments,
+        tensors: Sequence[Tensor],
+        trainable: bool,
+        outer: dict[str, Any],
+    ) -> list[Tensor]:
+        """Call a layer, or unfold a model; what is not understood gives a tensor of unknown shape."""
+        named = dict(given.named)
+        if named.get("training") is None and "training" in outer:
+            named["training"] = outer["training"]
+        if is_model(document):
+            inner = {key: value for key, value in named.items() if key == "training" and value is not None}
+            inputs = [each for each in given.values if isinstance(each, Tensor)]
+            return self._network(document, path, inputs, trainable, inner)
+        name, module, config = fields_of(document)
+        known = self.graph.layers.get("/".join(path))
+        try:
+            kind = known.kind if known else None
+            operator = operator_of(name, module, config)
+            if operator:
+                kind, given = operation(operator, given)
+                named = {}
+            elif known is None:
+                kind = read_kind(document, self._version, self._submodel)
+            layer = known or self._layer(path, name, kind, trainable and config.get("trainable", True) is not False)
+            if kind is None:
+                return self._call(layer, list(tensors), {})
+            inputs, arguments = bind(kind, given.values, named)
+            return self._call(layer, inputs, arguments)
+        except ConfigError as error:
+            self._report("/".join(path), error)
+            layer = known or self._layer(path, name, None, trainable)
+            layer.kind = None
+            return self._call(layer, list(tensors), {})
+
+    def _submodel(self, document: Mapping[str, Any]) -> Kind:
+        """Make a kind of a model that a wrapper holds."""
+        return Submodel.of(lambda shapes: Builder(self._version).build_inside(document, shapes))
+
+    def _layer(self, path: tuple[str, ...], name: str, kind: Kind | None, trainable: bool) -> Layer:
+        """Enter a layer."""
+        layer = Layer(path, name, kind, trainable)
+        if layer.name in self.graph.layers:
+            raise ConfigError(f"expected one layer of the name {layer.name!r:.80}, received two")
+        self.graph.layers[layer.name] = layer
+        return layer
+
+    def _call(self, layer: Layer, inputs: Sequence[Tensor], arguments: dict[str, Any]) -> list[Tensor]:
+        """Enter a call, and infer its shapes."""
+        if len(self.graph.calls) >= MAX_CALLS:
+            raise ConfigError(f"expected at most {MAX_CALLS} calls of layers, received more")
+        name, number = layer.name, 1
+        while name in self.graph.calls:
+            number += 1
+            name = f"{layer.name}:{number}"
+        found = [self.graph.shape(each) for each in inputs]
+        shapes = None if None in found else tuple(shape for shape in found if shape is not None)
+        after = None
+        try:
+            after = self._shapes(layer, shapes, arguments)
+        except ConfigError as error:
+            self._report(layer.name, error)
+        except OverflowError:
+            self._report(layer.name, ConfigError("expected sizes that fit a computer, received far larger ones"))
+        masked = any(each in self._masked for each in inputs[:1]) or isinstance(arguments.get("mask"), Tensor)
+        self.graph.calls[name] = Call(name, layer, tuple(inputs), arguments, shapes, after, masked)
+        made = [Tensor(name, index) for index in range(max(1, len(after or ())))]
+        kind = layer.kind
+        if kind and (kind.makes_mask or (masked and kind.hands_mask_on)):
+            self._masked.add(made[0])
+        return made
+
+    def _shapes(
+        self, layer: Layer, shapes: tuple[Shape, ...] | None, arguments: dict[str, Any]
+    ) -> tuple[Shape, ...] | None:
+        """Infer the shapes of the outputs, and of the weights."""
+        if layer.kind is None or shapes is None:
+            return None
+        after = layer.kind.output_shapes(shapes, arguments)
+        for shape in after:
+            if math.prod(each or 1 for each in shape) > MAX_TENSOR_SIZE:
+                raise ConfigError(f"expected tensors of at most {MAX_TENSOR_SIZE:,} values, received shape {shape}")
+        weights = layer.kind.weights(shapes)
+        if layer.has_shapes and weights != layer.weights:
+            raise ConfigError("expected every call of a shared layer to fit its weights, received another shape")
+        layer.weights, layer.has_shapes = weights, True
+        if layer.parameters > MAX_PARAMETERS:
+            layer.weights = ()
+            raise ConfigError(f"expected at most {MAX_PARAMETERS:,} parameters, received {weights[0].shape} and more")
+        return after
+
+
+def _name_of(document: Any, number: int) -> str:
+    """Name a layer, as its document or its config does."""
+    class_name, _, config = fields_of(document)
+    name = document.get("name") or config.get("name") or f"{class_name.lower()}_{number}"
+    if not isinstance(name, str) or len(name) > MAX_NAME_LENGTH:
+        raise ConfigError(f"expected a layer's name of at most {MAX_NAME_LENGTH} letters, received {name!r:.60}")
+    return name
+
+
+def _shifts(
+    pending: Mapping[tuple[str, int], Arguments], targets: Sequence[Reference], documents: Mapping[str, Any]
+) -> dict[str, int]:
+    """Find the models whose calls are counted from 1: their own making counts as the first.
+
+    Every call in a config is read by something, so that the smallest number that is read says where counting begins.
+    """
+    smallest: dict[str, int] = {}
+    for each in (*targets, *(reference for node in pending.values() for reference in node.references())):
+        smallest[each.layer] = min(each.node, smallest.get(each.layer, each.node))
+    return {name: 1 for name, least in smallest.items() if least == 1 and is_model(documents.get(name))}
+
+
+def _pick(outputs: Sequence[Tensor], reference: Reference) -> Tensor:
+    """Take one output of a call; a call that is not understood has only one."""
+    return outputs[reference.index] if reference.index < len(outputs) else outputs[0]
+
+
+def _replaced(value: Any, inputs: Mapping[Reference, Tensor]) -> Any:
+    """Put tensors in the place of references."""
+    if isinstance(value, Reference):
+        return inputs[value]
+    return [_replaced(each, inputs) for each in value] if isinstance(value, list) else value
+
+
+def input_shape(document: Any, depth: int = 0) -> list[Any] | None:
+    """Find the shape of a Sequential's input, batch included, where versions wrote it."""
+    if depth > MAX_NESTING or not isinstance(document, Mapping):
+        return None
+    _, _, config = fields_of(document)
+    built = document.get("build_config")
+    for holder, keys in ((config, ("batch_input_shape", "batch_shape", "build_input_shape")), (built, ("input_shape",))):
+        for key in keys if isinstance(holder, Mapping) else ():
+            if isinstance(holder[key] if key in holder else None, list):
+                return list(holder[key])
+    if isinstance(config.get("input_dim"), int) and not isinstance(config.get("layers"), list):  # of Keras 1
+        return [None, config["input_dim"]]
+    layers, inner = config.get("layers"), config.get("layer")
+    first = layers[0] if isinstance(layers, list) and layers else inner
+    return input_shape(first, depth + 1) if first is not None else None

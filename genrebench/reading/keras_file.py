@@ -1,0 +1,248 @@
+"""`read_keras`: from a file to a plain, typed description of the network in it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrebench.errors import ConfigError, ModelError
+from genrebench.reading import keras1
+from genrebench.reading.builder import Builder
+from genrebench.reading.graph import Graph
+from genrebench.reading.legacy import Legacy
+from genrebench.reading.limits import MAX_PARAMETERS
+from genrebench.reading.problems import Problem
+from genrebench.reading.stored import Newer, Source, Wanted, check_floats
+from genrebench.reading.text import parse_json
+from genrebench.reading.version import KerasVersion
+from genrebench.reading.worker import read_weights, survey_file
+from genrebench.system.files import StrPath
+
+_NO_CONFIG = "give the model's configuration, as model.to_json() writes it (--config FILE.json)"
+
+
+@dataclass(frozen=True)
+class KerasModel:
+    """What a Keras file holds, as far as it is understood.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    container : str
+        ``h5`` or ``keras``.
+    version : KerasVersion
+        Which Keras saved it.
+    graph : Graph
+        Layers, calls of them, inputs and outputs.
+    weights : dict of str to ndarray
+        By canonical name, such as ``conv2d_1/kernel`` or ``encoder/lstm/recurrent_kernel``, in the newest Keras'
+        layouts; empty if there are problems.
+    loss : dict or None
+        ``name`` and settings of the loss that the model was trained with, if the file says a known one.
+    problems : tuple of Problem
+        What is not understood; empty if all is.
+    notes : tuple of str
+        What is worth knowing and hinders nothing.
+    """
+
+    path: Path
+    container: str
+    version: KerasVersion
+    graph: Graph
+    weights: dict[str, NDArray[Any]] = field(repr=False)
+    loss: dict[str, Any] | None
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...]
+
+
+def read_keras(path: StrPath, *, config: StrPath | None = None) -> KerasModel:
+    """Read a model that Keras saved, of version 1 to 3, without Keras and without trusting the file.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        A ``.keras``, ``.h5`` or ``.hdf5``.
+    config : str or PathLike, optional
+        A JSON file with the model's configuration, for a file that has weights only.
+
+    Returns
+    -------
+    KerasModel
+        What is in it; what is not understood is among its ``problems``.
+
+    Raises
+    ------
+    ModelError
+        If the file is no Keras model, is damaged, or holds what Keras does not write.
+
+    Examples
+    --------
+    >>> import genrebench as gb
+    >>> model = gb.read_keras("model.h5")
+    >>> model.version.text, model.problems
+    ('2.4.0', ())
+    >>> [(name, weight.shape) for name, weight in model.weights.items()]
+    [('dense/kernel', (4, 2)), ('dense/bias', (2,))]
+    """
+    path = Path(path)
+    survey = survey_file(path)
+    try:
+        return _read(path, survey, None if config is None else Path(config))
+    except ConfigError as error:
+        raise ModelError(str(error), path=path) from error
+
+
+def _read(path: Path, survey: dict[str, Any], config: Path | None) -> KerasModel:
+    """Read what the survey of a file has found."""
+    text = _text(config) if config else survey["config"]
+    document = _parsed(text, "the model's config", config or path) if text else None
+    version = _version(survey, document, text or "")
+    if document is None:
+        problem = Problem("", "expected the model's configuration, found none: the file has weights only", _NO_CONFIG)
+        return KerasModel(path, survey["container"], version, Graph(), {}, None, (problem,), ())
+    if isinstance(document, list):
+        document = {"class_name": "Sequential", "config": document}
+    graph = Builder(version).build(document)
+    problems, notes = list(graph.problems), _notes(version, document)
+    wanted = [Wanted(layer, weight) for layer in graph.layers.values() for weight in layer.weights]
+    if graph.parameters > MAX_PARAMETERS:
+        problems.append(Problem("", f"expected at most {MAX_PARAMETERS:,} parameters, received {graph.parameters:,}"))
+        wanted = []
+    weights: dict[str, NDArray[Any]] = {}
+    sources, faults, more = _matched(survey, graph, wanted, version)
+    problems += faults
+    if not problems:
+        weights = _weights(path, wanted, sources)
+        for name, value in weights.items():
+            if not np.isfinite(value).all():
+                problems.append(Problem(name.rpartition("/")[0], f"expected finite weights, {name} holds NaN or infinity"))
+    training = survey["attributes"].get("training_config")
+    loss = _loss(_parsed(training, "training_config", path) if training and survey["container"] == "h5" else document)
+    return KerasModel(
+        path, survey["container"], version, graph, weights, loss, tuple(dict.fromkeys(problems)), (*notes, *more)
+    )
+
+
+def _matched(
+    survey: dict[str, Any], graph: Graph, wanted: list[Wanted], version: KerasVersion
+) -> tuple[dict[str, Source], list[Problem], list[str]]:
+    """Find each weight in the file."""
+    finder: Newer | Legacy = Newer(survey) if Newer.fits(survey) else Legacy(survey, version)
+    sources, faults = finder.match(graph, wanted)
+    problems = [Problem(layer, reason, "the file and the configuration differ") for layer, reason in faults.items()]
+    missing = {each.layer.name for each in wanted if each.name not in sources} - faults.keys()
+    if not faults:
+        problems += [Problem(name, "expected its weights in the file, found none") for name in sorted(missing)]
+    if not problems:
+        try:
+            check_floats(wanted, sources)
+        except ConfigError as error:
+            problems.append(Problem("", str(error), "save the model before quantizing"))
+    return sources, problems, finder.notes if isinstance(finder, Legacy) else []
+
+
+def _weights(path: Path, wanted: list[Wanted], sources: dict[str, Source]) -> dict[str, NDArray[Any]]:
+    """Read the weights, in the graph's order."""
+    datasets = [dataset for each in wanted for dataset in sources[each.name].datasets]
+    arrays = read_weights(path, [(dataset.path, dataset.shape) for dataset in datasets])
+    found = dict(zip((dataset.path for dataset in datasets), arrays, strict=True))
+    return {
+        each.name: sources[each.name].make([found[dataset.path] for dataset in sources[each.name].datasets])
+        for each in wanted
+    }
+
+
+def _text(path: Path) -> str:
+    """Read the file of a configuration."""
+    try:
+        return path.read_bytes().decode()
+    except OSError as error:
+        raise ModelError(f"expected a model's configuration, cannot be read ({error.strerror})", path=path) from error
+    except ValueError as error:
+        raise ModelError("expected a model's configuration as JSON, received no text", path=path) from error
+
+
+def _parsed(text: str, what: str, path: Path) -> Any:
+    """Parse JSON; the error names the file."""
+    try:
+        return parse_json(text, what)
+    except ModelError as error:
+        raise ModelError(str(error), path=path) from error
+
+
+def _version(survey: Mapping[str, Any], document: Any, text: str) -> KerasVersion:
+    """Find out which Keras saved the file."""
+    said = survey["attributes"].get("keras_version")
+    if survey["metadata"]:
+        metadata = parse_json(survey["metadata"], "metadata.json")
+        said = metadata.get("keras_version") if isinstance(metadata, dict) else None
+    if not said and isinstance(document, dict):
+        said = document.get("keras_version")
+    guess = (2, 2, 0)
+    if any(mark in text for mark in keras1.MARKS):
+        guess = (1, 0, 0)
+    elif '"keras_history"' in text:
+        guess = (3, 0, 0)
+    elif '"registered_name"' in text:
+        guess = (2, 13, 0)
+    elif '"ragged"' in text:
+        guess = (2, 4, 0)
+    return KerasVersion.read(said, guess=guess)
+
+
+def _notes(version: KerasVersion, document: Any) -> list[str]:
+    """List what is worth knowing of a whole model."""
+    notes = []
+    if not version.text:
+        guess = ".".join(map(str, version.numbers[:2]))
+        notes.append(f"the file does not say which Keras saved it; by its form it is read as one of {guess}")
+    if "mixed_float16" in str(document.get("config", ""))[:200_000] or "mixed_bfloat16" in str(document)[:200_000]:
+        notes.append("trained in mixed precision; the weights are float32, and everything is computed in it")
+    return notes
+
+
+# What the losses are called, and what versions called them.
+_LOSSES = {
+    "mse": "mean_squared_error",
+    "mae": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error",
+    "msle": "mean_squared_logarithmic_error",
+    "kld": "kl_divergence",
+    "kullback_leibler_divergence": "kl_divergence",
+    "cosine_proximity": "cosine_similarity",
+    "huber_loss": "huber",
+    "logcosh": "log_cosh",
+}
+_KNOWN_LOSSES = frozenset(
+    """mean_squared_error mean_absolute_error mean_absolute_percentage_error mean_squared_logarithmic_error
+    binary_crossentropy categorical_crossentropy sparse_categorical_crossentropy hinge squared_hinge categorical_hinge
+    kl_divergence poisson cosine_similarity huber log_cosh""".split()
+)
+
+
+def _loss(document: Any) -> dict[str, Any] | None:
+    """Read the loss that a model was compiled with; what is not known is left out."""
+    from genrebench.reading.stored import snake_case
+
+    compiled = document.get("compile_config", document) if isinstance(document, dict) else None
+    loss = compiled.get("loss") if isinstance(compiled, dict) else None
+    settings: dict[str, Any] = {}
+    if isinstance(loss, list) and len(loss) == 1:
+        loss = loss[0]
+    if isinstance(loss, dict):
+        inner = loss.get("config")
+        if loss.get("class_name") == "function":
+            loss = inner
+        elif isinstance(inner, dict):
+            names = ("from_logits", "label_smoothing", "delta")
+            settings = {name: inner[name] for name in names if isinstance(inner.get(name), bool | int | float)}
+            loss = snake_case(str(loss.get("class_name")))
+    if not isinstance(loss, str):
+        return None
+    name = _LOSSES.get(loss.lower(), loss.lower())
+    return {"name": name, **settings} if name in _KNOWN_LOSSES else None

@@ -1,0 +1,203 @@
+"""Which dataset of a file holds which weight: by name where names say it, by order and shape where they do not."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrebench.errors import ConfigError
+from genrebench.reading.graph import Graph, Layer
+from genrebench.reading.kinds.base import Weight
+
+Array = NDArray[Any]
+_FLOATS = ("float16", "float32", "float64", "bfloat16")
+
+
+class Dataset(NamedTuple):
+    """A dataset of the file: its name for matching, its path, shape and dtype."""
+
+    name: str
+    path: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+class Wanted(NamedTuple):
+    """A weight that the graph asks for."""
+
+    layer: Layer
+    weight: Weight
+
+    @property
+    def name(self) -> str:
+        """Name the weight, unlike any other."""
+        return f"{self.layer.name}/{self.weight.name}"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a weight comes from: datasets, and what makes it of them, if it is not simply the first."""
+
+    name: str
+    datasets: tuple[Dataset, ...]
+    convert: Callable[[Sequence[Array]], Array] | None = None
+
+    def make(self, arrays: Sequence[Array]) -> Array:
+        """Make the weight of what was read."""
+        return np.ascontiguousarray(self.convert(arrays)) if self.convert else arrays[0]
+
+
+def check_floats(wanted: Iterable[Wanted], sources: Mapping[str, Source]) -> None:
+    """Refuse weights that are no floats, as in a quantized model.
+
+    Raises
+    ------
+    ConfigError
+        If there is one.
+    """
+    for each in wanted:
+        for dataset in sources[each.name].datasets:
+            if dataset.dtype not in _FLOATS and each.weight.name.rpartition("/")[2] != "count":
+                kind = dataset.dtype or "no numbers"
+                raise ConfigError(f"expected floating-point weights, received {kind} ({each.weight.name})")
+
+
+class Newer:
+    """The layout of ``model.weights.h5``: layers by class and number, weights by number.
+
+    Keras 2.12 and 2.13 call the group ``_layer_checkpoint_dependencies``, later ones ``layers``. Files from Windows have
+    backslashes in the names of groups. Since 3.6 an attribute says the layer's name.
+    """
+
+    _GROUPS = ("layers", "_layer_checkpoint_dependencies")
+    _PARTS = (
+        (r"forward_layer", "forward"),
+        (r"backward_layer", "backward"),
+        (r"_?query_dense", "query"),
+        (r"_?key_dense", "key"),
+        (r"_?value_dense", "value"),
+        (r"_?output_dense", "attention_output"),
+    )
+
+    def __init__(self, survey: Mapping[str, Any]) -> None:
+        """Sort the file's datasets into a tree."""
+        self._tree: dict[str, Any] = {}
+        self._names: dict[str, str] = {}
+        for path, facts in survey["datasets"].items():
+            parts = path.replace("\\", "/").split("/")
+            if "seed_generator" in parts:
+                continue
+            node = self._tree
+            for part in parts[:-1]:
+                node = node.setdefault(part, {})
+                if not isinstance(node, dict):
+                    raise ConfigError(f"expected groups and datasets, received {path!r:.80} below a dataset")
+            if parts[-1] in node:
+                raise ConfigError(f"expected one dataset for each weight, received {path!r:.80} twice")
+            node[parts[-1]] = Dataset(parts[-1], path, tuple(facts["shape"]), facts["dtype"])
+        for path, facts in survey["groups"].items():
+            if facts.get("name"):
+                self._names[path.replace("\\", "/")] = facts["name"][0]
+
+    @classmethod
+    def fits(cls, survey: Mapping[str, Any]) -> bool:
+        """Return whether a file has this layout."""
+        return any(re.split(r"[/\\]", path)[0] in cls._GROUPS for path in survey["datasets"])
+
+    def match(self, graph: Graph, wanted: Sequence[Wanted]) -> tuple[dict[str, Source], dict[str, str]]:
+        """Find a source for each weight; and, by layer, why there is none."""
+        by_layer: defaultdict[str, list[Wanted]] = defaultdict(list)
+        for each in wanted:
+            by_layer[each.layer.name].append(each)
+        sources: dict[str, Source] = {}
+        faults: dict[str, str] = {}
+        self._model(graph, (), self._tree, "", by_layer, sources, faults)
+        return sources, faults
+
+    def _model(
+        self,
+        graph: Graph,
+        path: tuple[str, ...],
+        tree: Mapping[str, Any],
+        place: str,
+        by_layer: Mapping[str, list[Wanted]],
+        sources: dict[str, Source],
+        faults: dict[str, str],
+    ) -> None:
+        """Match the layers of a model."""
+        group = next((name for name in self._GROUPS if name in tree), "layers")
+        below = tree.get(group, {})
+        there = f"{place}{group}/"
+        classes: defaultdict[str, list[str]] = defaultdict(list)
+        for name, class_name in graph.models.get(path, ()):
+            full = "/".join((*path, name))
+            if full in by_layer or (*path, name) in graph.models:
+                classes[snake_case(class_name)].append(name)
+        for stem, names in classes.items():
+            groups = sorted(self._numbered(below, stem))
+            said = {self._names.get(f"{there}{found}/vars", ""): found for _, found in groups}
+            if all(name in said for name in names):
+                pairs = [(name, said[name]) for name in names]
+            elif len(groups) == len(names):
+                pairs = [(name, found) for name, (_, found) in zip(names, groups, strict=True)]
+            else:
+                text = f"expected {len(names)} groups {there}{stem}*, found {len(groups)}"
+                faults |= {"/".join((*path, name)): text for name in names}
+                continue
+            for name, found in pairs:
+                inner = (*path, name)
+                if inner in graph.models:
+                    self._model(graph, inner, below[found], f"{there}{found}/", by_layer, sources, faults)
+                else:
+                    self._layer(by_layer["/".join(inner)], below[found], sources, faults)
+
+    @staticmethod
+    def _numbered(below: Mapping[str, Any], stem: str) -> Iterable[tuple[int, str]]:
+        """List the groups of a class that hold anything, with their numbers."""
+        for name, content in below.items():
+            found = re.fullmatch(re.escape(stem) + r"(?:_(\d{1,9}))?", name)
+            if found and isinstance(content, Mapping):
+                yield int(found[1] or 0), name
+
+    def _layer(
+        self,
+        wanted: Sequence[Wanted],
+        tree: Mapping[str, Any],
+        sources: dict[str, Source],
+        faults: dict[str, str],
+    ) -> None:
+        """Match the weights of a layer: in each part of it by number."""
+        parts: defaultdict[str, list[Dataset]] = defaultdict(list)
+        for part, dataset in self._leaves(tree, ""):
+            parts[part].append(dataset)
+        for each in wanted:
+            part = each.weight.name.rpartition("/")[0] if each.weight.name.partition("/")[0] in _QUALIFIERS else ""
+            found = parts.get(part) or []
+            if not found or found[0].shape != each.weight.shape:
+                received = f"shape {found[0].shape}" if found else "none"
+                faults[each.layer.name] = f"expected {each.weight.name} of shape {each.weight.shape}, received {received}"
+                return
+            sources[each.name] = Source(each.name, (found.pop(0),))
+
+    def _leaves(self, tree: Mapping[str, Any], part: str) -> Iterable[tuple[str, Dataset]]:
+        """List the datasets of a layer with the part that each belongs to, in order."""
+        for name, content in sorted(tree.items(), key=lambda item: (int(item[0]) if item[0].isdigit() else -1, item[0])):
+            if isinstance(content, Dataset):
+                yield part, content
+                continue
+            inner = next((said for pattern, said in self._PARTS if re.fullmatch(pattern, name)), "")
+            yield from self._leaves(content, inner or part)
+
+
+_QUALIFIERS = ("forward", "backward", "query", "key", "value", "attention_output")
+
+
+def snake_case(name: str) -> str:
+    """Write a class's name as Keras writes it in its files."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
