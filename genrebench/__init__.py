@@ -26,6 +26,7 @@ The network and its backends
     - `list_backends`: what is installed.
     - `compare`: prove that backends compute the same network, or find where they part.
     - `check_backend`: run the conformance kit on a backend.
+    - `read_keras`: read somebody's Keras file, without Keras and without trusting it.
 
 `GenrebenchError` is the base of every error that genrebench raises on purpose. Paths may be strings. These names are
 all that is promised; modules may move. Each is loaded on its first use, so that importing genrebench costs nothing.
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from genrebench.network.architecture import Architecture
     from genrebench.network.genre_cnn import genre_cnn
     from genrebench.parity.run import compare_backends as compare
+    from genrebench.reading.keras_file import read_keras
     from genrebench.system.memory import keep_freed_memory
     from genrebench.testing import check_backend
     from genrebench.training import train
@@ -71,6 +73,7 @@ __all__ = [
     "load_dataset",
     "mel_spectrogram",
     "preprocess",
+    "read_keras",
     "train",
 ]
 
@@ -90,6 +93,7 @@ _HOMES = {
     "load_dataset": "genrebench.data.dataset:load_dataset",
     "mel_spectrogram": "genrebench.audio.mel:mel_spectrogram",
     "preprocess": "genrebench.data.preprocess:preprocess",
+    "read_keras": "genrebench.reading.keras_file:read_keras",
     "train": "genrebench.training:train",
 }
 

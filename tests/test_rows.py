@@ -12,7 +12,7 @@ ROWS = (
     {"errors"},
     {"system"},
     {"network"},
-    {"audio", "backend", "report"},
+    {"audio", "backend", "reading", "report"},
     {"data", "model", "testing", "genrebench_keras", "genrebench_torch"},
     {"evaluation", "parity"},
     {"training"},

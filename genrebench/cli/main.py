@@ -23,6 +23,7 @@ COMMANDS = {
     "check": "Check that a backend builds what it should.",
     "parity": "Prove that backends build the same network.",
     "bench": "Measure how fast it is, beside plain ways of doing the same.",
+    "inspect": "Print what is in somebody's Keras file, read without Keras.",
     "demo": "Go the whole way on synthetic audio.",
 }
 _STATUS_1_IS_A_FINDING = frozenset({"parity", "check"})

@@ -11,6 +11,7 @@ from genrebench.reading.classes import fields_of, is_model, operator_of, read_ki
 from genrebench.reading.graph import Call, Graph, Layer, Tensor
 from genrebench.reading.kinds.base import Kind, Shape
 from genrebench.reading.kinds.core import InputLayer
+from genrebench.reading.kinds.recurrent import TimeDistributed
 from genrebench.reading.limits import MAX_CALLS, MAX_NAME_LENGTH, MAX_NESTING, MAX_PARAMETERS, MAX_TENSOR_SIZE
 from genrebench.reading.nodes import Arguments, Reference, read_nodes, read_references
 from genrebench.reading.problems import Problem, UnreadableError
@@ -177,7 +178,9 @@ class Builder:
         if any(each is None for each in found):
             missing = next(target.layer for target, each in zip(targets, found, strict=True) if each is None)
             if pending:
-                raise ConfigError(f"expected every layer to read layers before it, `{next(iter(pending))[0]:.80}` does not")
+                raise ConfigError(
+                    f"expected every layer to read layers before it, `{next(iter(pending))[0]:.80}` does not"
+                )
             raise ConfigError(f"expected the output `{missing:.80}` among the layers' calls, found none")
         return [_pick(each, target) for each, target in zip(found, targets, strict=True) if each is not None]
 
@@ -233,6 +236,8 @@ class Builder:
         named = dict(given.named)
         if named.get("training") is None and "training" in outer:
             named["training"] = outer["training"]
+        if self._version.numbers >= (3,):
+            named.pop("training", None)  # a Functional of Keras 3 puts its own in the place of what is written down
         if is_model(document):
             inner = {key: value for key, value in named.items() if key == "training" and value is not None}
             inputs = [each for each in given.values if isinstance(each, Tensor)]
@@ -241,17 +246,15 @@ class Builder:
         known = self.graph.layers.get("/".join(path))
         try:
             kind = known.kind if known else None
-            operator = operator_of(name, module, config)
-            if operator:
-                kind, given = operation(operator, given)
-                named = {}
-            elif known is None:
+            if operator := operator_of(name, module, config, self._version):
+                kind, inputs = operation(operator, config, given)
+                return self._call(self._layer(path, name, kind, True), inputs, {})
+            if known is None:
                 kind = read_kind(document, self._version, self._submodel)
             layer = known or self._layer(path, name, kind, trainable and config.get("trainable", True) is not False)
             if kind is None:
                 return self._call(layer, list(tensors), {})
-            inputs, arguments = bind(kind, given.values, named)
-            return self._call(layer, inputs, arguments)
+            return self._call(layer, *bind(kind, given.values, named))
         except ConfigError as error:
             self._report("/".join(path), error)
             layer = known or self._layer(path, name, None, trainable)
@@ -260,7 +263,7 @@ class Builder:
 
     def _submodel(self, document: Mapping[str, Any]) -> Kind:
         """Make a kind of a model that a wrapper holds."""
-        return Submodel.of(lambda shapes: Builder(self._version).build_inside(document, shapes))
+        return Submodel(build=lambda shapes: Builder(self._version).build_inside(document, shapes))
 
     def _layer(self, path: tuple[str, ...], name: str, kind: Kind | None, trainable: bool) -> Layer:
         """Enter a layer."""
@@ -309,6 +312,9 @@ class Builder:
         if layer.has_shapes and weights != layer.weights:
             raise ConfigError("expected every call of a shared layer to fit its weights, received another shape")
         layer.weights, layer.has_shapes = weights, True
+        if isinstance(layer.kind, TimeDistributed) and isinstance(layer.kind.layer, Submodel):
+            inside = layer.kind.layer.graph([shape[1:] for shape in shapes])
+            self.graph.models |= {(*layer.path, *path): names for path, names in inside.models.items()}
         if layer.parameters > MAX_PARAMETERS:
             layer.weights = ()
             raise ConfigError(f"expected at most {MAX_PARAMETERS:,} parameters, received {weights[0].shape} and more")
@@ -339,7 +345,7 @@ def _shifts(
 
 def _pick(outputs: Sequence[Tensor], reference: Reference) -> Tensor:
     """Take one output of a call; a call that is not understood has only one."""
-    return outputs[reference.index] if reference.index < len(outputs) else outputs[0]
+    return outputs[reference.output] if reference.output < len(outputs) else outputs[0]
 
 
 def _replaced(value: Any, inputs: Mapping[Reference, Tensor]) -> Any:
@@ -355,10 +361,10 @@ def input_shape(document: Any, depth: int = 0) -> list[Any] | None:
         return None
     _, _, config = fields_of(document)
     built = document.get("build_config")
-    for holder, keys in ((config, ("batch_input_shape", "batch_shape", "build_input_shape")), (built, ("input_shape",))):
-        for key in keys if isinstance(holder, Mapping) else ():
-            if isinstance(holder[key] if key in holder else None, list):
-                return list(holder[key])
+    said = [config.get(key) for key in ("batch_input_shape", "batch_shape", "build_input_shape")]
+    said += [built.get("input_shape")] if isinstance(built, Mapping) else []
+    if found := next((each for each in said if isinstance(each, list)), None):
+        return found
     if isinstance(config.get("input_dim"), int) and not isinstance(config.get("layers"), list):  # of Keras 1
         return [None, config["input_dim"]]
     layers, inner = config.get("layers"), config.get("layer")

@@ -25,7 +25,18 @@ OPERATORS = {
     "true_divide": "divide",
 }
 # The classes that tensors' own operators become, in Keras 3 and, as a function's name, in 2.x.
-_OPERATIONS = {"Add": "add", "Subtract": "subtract", "Multiply": "multiply", "Divide": "divide", "TrueDivide": "divide"}
+_OPERATIONS = {
+    "Add": "add",
+    "Subtract": "subtract",
+    "Multiply": "multiply",
+    "Divide": "divide",
+    "TrueDivide": "divide",
+    "NotEqual": "not_equal",
+    "Any": "any",
+    "Cast": "cast",
+}
+# Kinds that no layer has the name of.
+_NO_LAYERS = frozenset({"Arithmetic", "NotEqual", "Any"})
 _ALIASES = {
     "BatchNormalizationV1": "BatchNormalization",
     "BatchNormalizationV2": "BatchNormalization",
@@ -57,9 +68,9 @@ _NOT_YET = frozenset(
     """ConvLSTM1D ConvLSTM2D ConvLSTM3D RNN StackedRNNCells LSTMCell GRUCell SimpleRNNCell LocallyConnected1D
     LocallyConnected2D EinsumDense GroupQueryAttention GroupedQueryAttention Discretization CategoryEncoding
     MelSpectrogram STFTSpectrogram RandomCrop Pipeline Solarization Equalization AutoContrast SpectralNormalization
-    MaxoutDense Highway SReLU ParametricSoftplus Deconvolution2D Conv3DTranspose_ AdaptiveAveragePooling1D
+    MaxoutDense Highway SReLU ParametricSoftplus Deconvolution2D AdaptiveAveragePooling1D
     AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D
-    ReversibleEmbedding DenseFeatures MaxNumBoundingBoxes DeserializedLayer AlphaDropoutV2 RandomFourierFeatures""".split()
+    ReversibleEmbedding DenseFeatures RandomFourierFeatures""".split()
 )
 _KERAS_MODULES = ("keras", "tf_keras", "tensorflow", "builtins")
 
@@ -91,7 +102,12 @@ def is_model(document: object) -> bool:
     return document.get("class_name") in MODELS
 
 
-def operator_of(name: str, module: str, config: Mapping[str, Any]) -> str | None:
+def is_wrapper(config: Mapping[str, Any]) -> bool:
+    """Return whether a config is that of a layer around others."""
+    return "layer" in config or "layers" in config
+
+
+def operator_of(name: str, module: str, config: Mapping[str, Any], version: KerasVersion) -> str | None:
     """Name the operator that stands in place of a layer, if one does.
 
     Raises
@@ -99,7 +115,9 @@ def operator_of(name: str, module: str, config: Mapping[str, Any]) -> str | None
     UnreadableError
         If it is another function.
     """
-    if ".ops" in module:
+    # In an .h5 of Keras 3 no module tells an operation from the layer of its name, but every layer has a dtype.
+    is_bare = not module and version.numbers >= (3,) and ("dtype" not in config or name in _NO_LAYERS | {"Cast"})
+    if ".ops" in module or (is_bare and name != "InputLayer" and not is_wrapper(config)):
         if name in _OPERATIONS:
             return _OPERATIONS[name]
         raise UnreadableError(f"expected a layer, received the operation {name!r:.60}", _SAVE_AGAIN)
@@ -141,9 +159,11 @@ def read_kind(document: object, version: KerasVersion, read_model: ReadModel) ->
         config |= {"recurrent_activation": "sigmoid", "activation": "tanh", "reset_after": True}
         if source == "CuDNNLSTM":
             del config["reset_after"]
-    if name not in KINDS or name == "Arithmetic":
+    if name not in KINDS or name in _NO_LAYERS:
         if name in _NOT_YET:
-            raise UnreadableError(f"{name}, a layer of Keras that genrebench does not know", "build it from other layers")
+            raise UnreadableError(
+                f"{name}, a layer of Keras that genrebench does not know", "build it from other layers"
+            )
         raise UnreadableError(
             f"{name!r:.80}, a class of somebody's own, whose code is not in the file",
             "replace it in Keras by layers that Keras has, and save the model again",
@@ -177,7 +197,9 @@ def _refuse_quantized(config: Mapping[str, Any]) -> None:
     words = [dtype, inner.get("name") if isinstance(inner, Mapping) else None, config.get("quantization_mode")]
     words += [dtype.get("class_name")] if isinstance(dtype, Mapping) else []
     if any(isinstance(word, str) and ("int8" in word or "int4" in word or "Quantized" in word) for word in words):
-        raise UnreadableError("expected floating-point weights, received quantized ones", "save the model before quantizing")
+        raise UnreadableError(
+            "expected floating-point weights, received quantized ones", "save the model before quantizing"
+        )
 
 
 def _wrapper(name: str, config: dict[str, Any], version: KerasVersion, read_model: ReadModel) -> Kind:

@@ -16,12 +16,12 @@ class Tensor(NamedTuple):
     ----------
     call : str
         Name of the call.
-    index : int
+    output : int
         Which of its outputs.
     """
 
     call: str
-    index: int = 0
+    output: int = 0
 
 
 @dataclass
@@ -94,17 +94,15 @@ class Call:
     masked: bool = False
 
     def traps(self) -> Iterator[Trap]:
-        """List where a port of this call usually goes wrong."""
+        """List where a port of this call usually goes wrong; in the texts, ``{}`` stands for its name."""
         kind = self.layer.kind
         if kind is None or self.input_shapes is None or self.output_shapes is None:
             return
-        for trap in kind.traps(self.input_shapes):
-            yield Trap(trap.id, trap.text.format(self.name))
+        yield from kind.traps(self.input_shapes)
         if self.masked and kind.masks == "use":
-            yield Trap("mask", f"a mask reaches `{self.name}`: masked steps are passed over, and not computed with")
-        if self.arguments.get("training") is False and not self.layer.path[-1:] == ():
-            if "training" in kind.arguments and self.layer.weights:
-                yield Trap("frozen-call", f"`{self.name}` is called with training=False: always as in evaluation")
+            yield Trap("mask", "a mask reaches `{}`: masked steps are passed over, not computed with")
+        if self.arguments.get("training") is False and "training" in kind.arguments:
+            yield Trap("frozen-call", "`{}` is called with training=False: always as in evaluation")
 
 
 @dataclass
@@ -137,7 +135,7 @@ class Graph:
     def shape(self, tensor: Tensor) -> Shape | None:
         """Look up the shape of a tensor; None if it is not known."""
         shapes = self.calls[tensor.call].output_shapes
-        return shapes[tensor.index] if shapes and tensor.index < len(shapes) else None
+        return shapes[tensor.output] if shapes and tensor.output < len(shapes) else None
 
     @property
     def parameters(self) -> int:
@@ -149,6 +147,12 @@ class Graph:
         """Count the values that an optimizer moves."""
         return sum(layer.trainable_parameters for layer in self.layers.values())
 
-    def traps(self) -> list[Trap]:
-        """List every trap once, in the order of the calls."""
-        return list(dict.fromkeys(trap for call in self.calls.values() for trap in call.traps()))
+    def traps(self) -> dict[Trap, list[str]]:
+        """List every trap with the calls that it is about."""
+        found: dict[Trap, list[str]] = {}
+        for call in self.calls.values():
+            for trap in call.traps():
+                names = found.setdefault(trap, [])
+                if call.name not in names:
+                    names.append(call.name)
+        return found

@@ -1,8 +1,8 @@
 """An HDF5 file, walked without trusting it; runs in the worker only.
 
 Keras writes groups, plain datasets and strings in attributes. Whatever else HDF5 can hold (links to other places and
-files, data that lie elsewhere, references, filters loaded from plugins) is refused, and nothing that a dataset claims of
-its size is believed before somebody who knows the model's configuration has compared it.
+files, data that lie elsewhere, references, filters loaded from plugins) is refused, and nothing that a dataset claims
+of its size is believed before somebody who knows the model's configuration has compared it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -49,14 +49,10 @@ def survey(file: h5py.File) -> dict[str, Any]:
         kept = {name: value for name, value in names.items() if value is not None}
         if kept:
             groups[path] = kept
-    attributes = {name: (_strings(file, name) or [None])[0] for name in _ROOT}
+    attributes = {name: _first(file, name) for name in _ROOT}
     if "model_weights" in file:
         weights = file["model_weights"]
-        attributes |= {
-            name: (_strings(weights, name) or [None])[0]
-            for name in ("keras_version", "backend")
-            if not attributes[name]
-        }
+        attributes |= {name: _first(weights, name) for name in ("keras_version", "backend") if not attributes[name]}
     return {"attributes": attributes, "groups": groups, "datasets": datasets}
 
 
@@ -140,6 +136,12 @@ def _described(path: str, dataset: h5py.Dataset) -> dict[str, Any]:
         "dtype": str(dataset.dtype) if is_number and dataset.shape is not None else "",
         "stored": dataset.id.get_storage_size(),
     }
+
+
+def _first(item: Any, name: str) -> str | None:
+    """Read an attribute of one string."""
+    found = _strings(item, name)
+    return found[0] if found else None
 
 
 def _strings(item: Any, name: str) -> list[str] | None:

@@ -68,7 +68,9 @@ def translate(name: str, config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     given = {_KEYS.get(key, key): value for key, value in config.items() if key not in _DROPPED}
     if name != "Embedding" and "output_dim" in given:
         given["units"] = given.pop("output_dim")
-    sizes = [given.pop(key) for key in ("nb_row", "nb_col", "kernel_dim1", "kernel_dim2", "kernel_dim3") if key in given]
+    sizes = [
+        given.pop(key) for key in ("nb_row", "nb_col", "kernel_dim1", "kernel_dim2", "kernel_dim3") if key in given
+    ]
     if sizes:
         given["kernel_size"] = sizes
     if "data_format" in given:

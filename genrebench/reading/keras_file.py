@@ -1,6 +1,5 @@
 """`read_keras`: from a file to a plain, typed description of the network in it."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -120,7 +119,9 @@ def _read(path: Path, survey: dict[str, Any], config: Path | None) -> KerasModel
         weights = _weights(path, wanted, sources)
         for name, value in weights.items():
             if not np.isfinite(value).all():
-                problems.append(Problem(name.rpartition("/")[0], f"expected finite weights, {name} holds NaN or infinity"))
+                problems.append(
+                    Problem(name.rpartition("/")[0], f"expected finite weights, {name} holds NaN or infinity")
+                )
     training = survey["attributes"].get("training_config")
     loss = _loss(_parsed(training, "training_config", path) if training and survey["container"] == "h5" else document)
     return KerasModel(

@@ -12,7 +12,7 @@ import numpy as np
 
 from genrebench.reading.graph import Graph, Layer
 from genrebench.reading.kinds.convolution import Conv1D, Conv2D, Conv2DTranspose, Conv3D
-from genrebench.reading.kinds.recurrent import GRU, LSTM, _Recurrent
+from genrebench.reading.kinds.recurrent import GRU, LSTM, Bidirectional, TimeDistributed, _Recurrent
 from genrebench.reading.stored import Array, Dataset, Source, Wanted
 from genrebench.reading.version import KerasVersion
 
@@ -61,9 +61,10 @@ class Legacy:
     def match(self, graph: Graph, wanted: Sequence[Wanted]) -> tuple[dict[str, Source], dict[str, str]]:
         """Find a source for each weight; and, by layer, why there is none."""
         tops: defaultdict[str, list[Wanted]] = defaultdict(list)
-        for each in wanted:
-            tops[each.layer.path[0]].append(each)
         filled = {name: found for name, found in self._groups.items() if found}
+        for each in wanted:
+            # Keras 1 unfolded a Sequential within a Sequential.
+            tops[next((name for name in each.layer.path if name in filled), each.layer.path[0])].append(each)
         names = {top: top for top in tops}
         if not set(tops) <= filled.keys() and len(tops) == len(filled):
             # A config of another session, in which the layers have other numbers.
@@ -71,13 +72,13 @@ class Legacy:
             self.notes.append("the file's layers have other names than the config's: they are matched by order")
         sources: dict[str, Source] = {}
         faults: dict[str, str] = {}
-        for top, each in tops.items():
+        for top, asked_for in tops.items():
             found = filled.get(names[top], [])
-            matched = self._match(each, found)
+            matched = self._match(asked_for, found)
             if matched is None:
-                first = each[0]
+                first = asked_for[0]
                 received = ", ".join(f"{one.name.rpartition('/')[2]} {one.shape}" for one in found[:6]) or "none"
-                asked = ", ".join(f"{one.weight.name} {one.weight.shape}" for one in each[:6])
+                asked = ", ".join(f"{one.weight.name} {one.weight.shape}" for one in asked_for[:6])
                 faults[first.layer.name] = f"expected the weights {asked}, received {received}"
             else:
                 sources |= {source.name: source for source in matched}
@@ -88,7 +89,7 @@ class Legacy:
         if by_name := self._by_name(wanted, found):
             return by_name
         layers = list(dict.fromkeys(id(each.layer) for each in wanted))
-        if len(layers) == 1 and (converted := self._converted(wanted, found)):
+        if len(layers) == 1 and (converted := self._converted(wanted, found, wanted[0].layer.kind)):
             return converted
         for order in _orders(wanted):
             if len(order) == len(found) and all(
@@ -108,7 +109,7 @@ class Legacy:
                 if one.shape == each.weight.shape
                 and _leaf(one.name, each.layer) == _NAMES.get(leaf, leaf)
                 and _names_part(one.name, qualifiers)
-                and (len(each.layer.path) == 1 or each.layer.path[-1] in one.name.split("/"))
+                and (len(each.layer.path) == 1 or _names_layer(one.name, each.layer.path[-1]))
             ]
             if len(fitting) != 1 or fitting[0].path in used:
                 return None
@@ -128,9 +129,15 @@ class Legacy:
             return Source(wanted.name, (dataset,), _mirrored)
         return Source(wanted.name, (dataset,))
 
-    def _converted(self, wanted: Sequence[Wanted], found: Sequence[Dataset]) -> list[Source] | None:
+    def _converted(self, wanted: Sequence[Wanted], found: Sequence[Dataset], kind: Any) -> list[Source] | None:
         """Match the weights of a layer that an older or another kind of Keras stored otherwise."""
-        kind = wanted[0].layer.kind
+        if isinstance(kind, TimeDistributed):
+            return self._converted(wanted, found, kind.layer)
+        if isinstance(kind, Bidirectional) and not len(found) % 2:
+            ours, theirs = len(wanted) // 2, len(found) // 2
+            forward = self._converted(wanted[:ours], found[:theirs], kind.layer)
+            backward = self._converted(wanted[ours:], found[theirs:], kind.backward_layer)
+            return [*forward, *backward] if forward and backward else None
         shapes = [one.shape for one in found]
         if isinstance(kind, LSTM | GRU):
             gates = kind.gates
@@ -174,6 +181,12 @@ def _leaf(name: str, layer: Layer) -> str:
     if leaf == "W" and layer.class_name == "Embedding":
         return "embeddings"
     return _NAMES.get(leaf, leaf)
+
+
+def _names_layer(name: str, layer: str) -> bool:
+    """Return whether a stored name says the layer, as a part or, of Keras 1, in front of the last part."""
+    parts = name.split("/")
+    return layer in parts or parts[-1].startswith(f"{layer}_")
 
 
 def _names_part(name: str, qualifiers: Sequence[str]) -> bool:
@@ -252,6 +265,4 @@ def _cudnn(wanted: Sequence[Wanted], found: Sequence[Dataset], gates: int) -> li
         return both.sum(0) if gates == 4 else both
 
     functions = (kernel, recurrent, bias)
-    return [
-        Source(each.name, (one,), function) for each, one, function in zip(wanted, found, functions, strict=True)
-    ]
+    return [Source(each.name, (one,), function) for each, one, function in zip(wanted, found, functions, strict=True)]

@@ -12,7 +12,7 @@ class Reference(NamedTuple):
 
     layer: str
     node: int
-    index: int
+    output: int
 
 
 @dataclass

@@ -69,8 +69,8 @@ def check_floats(wanted: Iterable[Wanted], sources: Mapping[str, Source]) -> Non
 class Newer:
     """The layout of ``model.weights.h5``: layers by class and number, weights by number.
 
-    Keras 2.12 and 2.13 call the group ``_layer_checkpoint_dependencies``, later ones ``layers``. Files from Windows have
-    backslashes in the names of groups. Since 3.6 an attribute says the layer's name.
+    Keras 2.12 and 2.13 call the group ``_layer_checkpoint_dependencies``, later ones ``layers``. Files from Windows
+    have backslashes in the names of groups. Since 3.6 an attribute says the layer's name.
     """
 
     _GROUPS = ("layers", "_layer_checkpoint_dependencies")
@@ -112,7 +112,7 @@ class Newer:
         """Find a source for each weight; and, by layer, why there is none."""
         by_layer: defaultdict[str, list[Wanted]] = defaultdict(list)
         for each in wanted:
-            by_layer[each.layer.name].append(each)
+            by_layer["/".join(_home(graph, each))].append(each)
         sources: dict[str, Source] = {}
         faults: dict[str, str] = {}
         self._model(graph, (), self._tree, "", by_layer, sources, faults)
@@ -129,13 +129,14 @@ class Newer:
         faults: dict[str, str],
     ) -> None:
         """Match the layers of a model."""
+        if "layer" in tree:  # of a model within TimeDistributed
+            tree, place = tree["layer"], f"{place}layer/"
         group = next((name for name in self._GROUPS if name in tree), "layers")
         below = tree.get(group, {})
         there = f"{place}{group}/"
         classes: defaultdict[str, list[str]] = defaultdict(list)
         for name, class_name in graph.models.get(path, ()):
-            full = "/".join((*path, name))
-            if full in by_layer or (*path, name) in graph.models:
+            if "/".join((*path, name)) in by_layer or (*path, name) in graph.models:
                 classes[snake_case(class_name)].append(name)
         for stem, names in classes.items():
             groups = sorted(self._numbered(below, stem))
@@ -175,22 +176,37 @@ class Newer:
         for part, dataset in self._leaves(tree, ""):
             parts[part].append(dataset)
         for each in wanted:
-            part = each.weight.name.rpartition("/")[0] if each.weight.name.partition("/")[0] in _QUALIFIERS else ""
+            part = (each.weight.name.split("/")[-2:-1] or [""])[0]
+            part = part if part in _QUALIFIERS else ""
             found = parts.get(part) or []
             if not found or found[0].shape != each.weight.shape:
                 received = f"shape {found[0].shape}" if found else "none"
-                faults[each.layer.name] = f"expected {each.weight.name} of shape {each.weight.shape}, received {received}"
+                faults[each.layer.name] = (
+                    f"expected {each.weight.name} of shape {each.weight.shape}, received {received}"
+                )
                 return
             sources[each.name] = Source(each.name, (found.pop(0),))
 
     def _leaves(self, tree: Mapping[str, Any], part: str) -> Iterable[tuple[str, Dataset]]:
         """List the datasets of a layer with the part that each belongs to, in order."""
-        for name, content in sorted(tree.items(), key=lambda item: (int(item[0]) if item[0].isdigit() else -1, item[0])):
+        for name, content in sorted(
+            tree.items(), key=lambda item: (int(item[0]) if item[0].isdigit() else -1, item[0])
+        ):
             if isinstance(content, Dataset):
                 yield part, content
                 continue
             inner = next((said for pattern, said in self._PARTS if re.fullmatch(pattern, name)), "")
             yield from self._leaves(content, inner or part)
+
+
+def _home(graph: Graph, wanted: Wanted) -> tuple[str, ...]:
+    """Name the layer that has a weight: within TimeDistributed it may be one of a model's."""
+    path = wanted.layer.path
+    rest = wanted.weight.name.split("/")[:-1]
+    while path in graph.models:
+        inner = next(name for name, _ in graph.models[path] if rest[: len(name.split("/"))] == name.split("/"))
+        path, rest = (*path, inner), rest[len(inner.split("/")) :]
+    return path
 
 
 _QUALIFIERS = ("forward", "backward", "query", "key", "value", "attention_output")

@@ -1,6 +1,6 @@
 """A whole network in the place of a layer, as TimeDistributed may hold one."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic.dataclasses import dataclass
@@ -11,7 +11,7 @@ from genrebench.reading.kinds.base import Kind, Shape, Trap, Weight
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Submodel(Kind):
+class Submodel(Kind):
     """A network that is applied as a layer is."""
 
     build: Any
@@ -55,12 +55,3 @@ class _Submodel(Kind):
     def settings(self) -> dict[str, Any]:
         """See `Kind.settings`."""
         return {}
-
-
-class Submodel:
-    """Makes kinds of networks."""
-
-    @staticmethod
-    def of(build: Callable[[Sequence[Shape]], Graph]) -> Kind:
-        """Make a kind of a network that is built when the shapes of its inputs are known."""
-        return _Submodel(build=build)

@@ -1,6 +1,16 @@
 """The kinds of layers in a Keras file: one class each, entered in `KINDS` by being defined."""
 
-from genrebench.reading.kinds import attention, convolution, core, imaging, merging, normalization, pooling, recurrent
+from genrebench.reading.kinds import (
+    activation,
+    attention,
+    convolution,
+    core,
+    imaging,
+    merging,
+    normalization,
+    pooling,
+    recurrent,
+)
 from genrebench.reading.kinds.base import KINDS as KINDS
 
-_FAMILIES = (attention, convolution, core, imaging, merging, normalization, pooling, recurrent)
+_FAMILIES = (activation, attention, convolution, core, imaging, merging, normalization, pooling, recurrent)

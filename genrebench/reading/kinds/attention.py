@@ -59,7 +59,7 @@ class MultiHeadAttention(Kind):
         """See `Kind.weights`."""
         query, value = (known(shape, -1, "the features") for shape in shapes[:2])
         key = known(shapes[2], -1, "the features") if len(shapes) > 2 else value
-        parts = {
+        parts: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
             "query": ((query, self.num_heads, self.key_dim), (self.num_heads, self.key_dim)),
             "key": ((key, self.num_heads, self.key_dim), (self.num_heads, self.key_dim)),
             "value": ((value, self.num_heads, self.value_dim), (self.num_heads, self.value_dim)),

@@ -26,7 +26,7 @@ _IGNORED = frozenset(
     """name trainable dtype batch_input_shape batch_shape input_dtype input_dim input_length autocast
     activity_regularizer implementation unroll unit_forget_bias seed seed_generator fused jit_compile flash_attention
     input_shape build_config sparse ragged consume_less lora_rank lora_alpha noise_shape force_generator
-    rng_type virtual_batch_size_ create_mask""".split()
+    rng_type""".split()
 )
 # Keys that some version wrote and another does not know, and the values at which they say nothing.
 _NEUTRAL: dict[str, tuple[Any, ...]] = {
@@ -42,8 +42,7 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {
     "quantization_mode": (None,),
     "quantization_config": (None,),
     "mode": (0,),
-    "dropout_W": (0, 0.0),
-    "dropout_U": (0, 0.0),
+    "softmax_robust_masking": (False,),
 }
 
 

@@ -8,6 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from genrebench.errors import ConfigError
 from genrebench.network.fields import Count
+from genrebench.reading.kinds.activation import activation_traps
 from genrebench.reading.kinds.base import Flag, Format, Function, Shape, Sizes, Trap, Weight
 from genrebench.reading.kinds.windows import Padding, _Window, count, join, split
 from genrebench.reading.version import KerasVersion
@@ -58,6 +59,7 @@ class _Convolution(_Window):
             yield Trap("causal-padding", f"`causal` in `{{}}`: {pad} steps at the beginning, none at the end")
         if self.data_format == "channels_first":
             yield Trap("channels-first", "`{}` reads channels first; its kernel is stored with channels last")
+        yield from activation_traps(self.activation)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,6 +215,7 @@ class _ConvTranspose(_Convolution):
 
     def traps(self, shapes: Sequence[Shape]) -> Iterator[Trap]:
         """See `Kind.traps`."""
+        yield from activation_traps(self.activation)
         yield Trap("transposed-layout", "kernel of `{}`: [..., out, in], the reverse of a convolution's")
         sizes = [(size - 1) * step + 1 for size, step in zip(self.kernel_size, self.dilation_rate, strict=True)]
         over = [size - stride for size, stride in zip(sizes, self.strides, strict=True)]

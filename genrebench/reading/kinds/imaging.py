@@ -40,7 +40,7 @@ class _Border(Kind):
             sides = expanded(given, cls.rank)
         if not isinstance(sides, list) or len(sides) != cls.rank:
             raise ConfigError(f"expected {cls.field} of {cls.rank} axes, received {given!r:.60}")
-        return {**config, cls.field: [[each, each] if isinstance(each, int) else each for each in sides]}
+        return {**config, cls.field: [each if isinstance(each, list) else [each, each] for each in sides]}
 
     def output_shape(self, shape: Shape) -> Shape:
         """See `Kind.output_shape`."""

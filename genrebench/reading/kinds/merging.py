@@ -1,7 +1,7 @@
 """Layers with several inputs, and arithmetic between tensors."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, Strict
 from pydantic.dataclasses import dataclass
@@ -18,7 +18,7 @@ class _Merging(Kind):
     inputs: ClassVar[tuple[int, int]] = (2, 1000)
     masks: ClassVar[Masks] = "pass"
 
-    def output_shapes(self, shapes: Sequence[Shape], arguments: Mapping[str, Any]) -> tuple[Shape, ...]:
+    def output_shapes(self, shapes: Sequence[Shape], arguments: Mapping[str, object]) -> tuple[Shape, ...]:
         """See `Kind.output_shapes`."""
         rank = max(map(len, shapes))
         aligned = [(1,) * (rank - len(shape)) + shape for shape in shapes]
@@ -79,7 +79,7 @@ class Concatenate(Kind):
     inputs: ClassVar[tuple[int, int]] = (1, 1000)
     masks: ClassVar[Masks] = "pass"
 
-    def output_shapes(self, shapes: Sequence[Shape], arguments: Mapping[str, Any]) -> tuple[Shape, ...]:
+    def output_shapes(self, shapes: Sequence[Shape], arguments: Mapping[str, object]) -> tuple[Shape, ...]:
         """See `Kind.output_shapes`."""
         place = axis_of(self.axis, len(shapes[0]))
         if len({len(shape) for shape in shapes}) > 1:
@@ -110,12 +110,12 @@ class Dot(Kind):
     inputs: ClassVar[tuple[int, int]] = (2, 2)
 
     @classmethod
-    def explicit(cls, config: dict[str, Any], version: KerasVersion) -> dict[str, Any]:
+    def explicit(cls, config: dict[str, object], version: KerasVersion) -> dict[str, object]:
         """See `Kind.explicit`."""
         axes = config.get("axes")
         return {**config, "axes": [axes, axes] if isinstance(axes, int) else axes}
 
-    def output_shapes(self, shapes: Sequence[Shape], arguments: Mapping[str, Any]) -> tuple[Shape, ...]:
+    def output_shapes(self, shapes: Sequence[Shape], arguments: Mapping[str, object]) -> tuple[Shape, ...]:
         """See `Kind.output_shapes`."""
         if len(self.axes) != 2:
             raise ConfigError(f"expected two axes, received {self.axes}")
@@ -139,3 +139,24 @@ class Arithmetic(Kind):
     reverse: Flag = False
 
     masks: ClassVar[Masks] = "pass"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotEqual(Kind):
+    """Where a tensor is not a number: how Keras 3 writes down the mask of an embedding."""
+
+    number: Number
+
+
+@dataclass(frozen=True, kw_only=True)
+class Any(Kind):
+    """Where any value along axes is true: how Keras 3 writes down the mask of Masking."""
+
+    axis: Axes
+    keepdims: Flag = False
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """See `Kind.output_shape`."""
+        summed = {axis_of(axis, len(shape)) for axis in self.axis}
+        kept = [(1 if axis in summed else length) for axis, length in enumerate(shape)]
+        return tuple(each for axis, each in enumerate(kept) if self.keepdims or axis not in summed)

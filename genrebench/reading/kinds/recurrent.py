@@ -8,8 +8,8 @@ from pydantic.dataclasses import dataclass
 
 from genrebench.errors import ConfigError
 from genrebench.network.fields import Count
+from genrebench.reading.kinds.activation import activation_traps
 from genrebench.reading.kinds.base import Flag, Function, Kind, Masks, Rate, Shape, Trap, Weight, known, require_rank
-from genrebench.reading.kinds.core import activation_traps
 from genrebench.reading.version import KerasVersion
 
 
@@ -101,8 +101,8 @@ class _Gated(_Recurrent):
     def traps(self, shapes: Sequence[Shape]) -> Iterator[Trap]:
         """See `Kind.traps`."""
         if (self.activation, self.recurrent_activation) != ("tanh", "sigmoid"):
-            text = f"`{{}}` has {_word(self.activation)} and {_word(self.recurrent_activation)}: PyTorch's has tanh and sigmoid"
-            yield Trap("recurrent-activation", text)
+            words = f"{_word(self.activation)} and {_word(self.recurrent_activation)}"
+            yield Trap("recurrent-activation", f"`{{}}` has {words}: PyTorch's has tanh and sigmoid")
         yield from super().traps(shapes)
         yield from activation_traps(self.activation, self.recurrent_activation)
 

@@ -80,8 +80,8 @@ class _Window(Kind):
         lengths, _ = split(shape, self.rank, data_format)
         pads = [padded(*each) for each in zip(lengths, size, strides, dilation, strict=True)]
         if any(pad is None for pad in pads):
-            text = "`same` with stride {} in `{{}}`: the padding depends on the input's size, and may be one more at the end"
-            yield Trap("same-padding", text.format(max(strides)))
+            text = "padding depends on the input's size, and may be one more at the end"
+            yield Trap("same-padding", f"`same` with stride {max(strides)} in `{{}}`: {text}")
         elif uneven := [index for index, pad in enumerate(pads) if pad and pad[0] != pad[1]]:
             names = {1: ("step",), 2: ("row", "column"), 3: ("plane", "row", "column")}[self.rank]
             what = "`same` with stride {}" if max(strides) > 1 else "`same` with an even kernel"
