@@ -102,11 +102,6 @@ def is_model(document: object) -> bool:
     return document.get("class_name") in MODELS
 
 
-def is_wrapper(config: Mapping[str, Any]) -> bool:
-    """Return whether a config is that of a layer around others."""
-    return "layer" in config or "layers" in config
-
-
 def operator_of(name: str, module: str, config: Mapping[str, Any], version: KerasVersion) -> str | None:
     """Name the operator that stands in place of a layer, if one does.
 
@@ -115,9 +110,14 @@ def operator_of(name: str, module: str, config: Mapping[str, Any], version: Kera
     UnreadableError
         If it is another function.
     """
-    # In an .h5 of Keras 3 no module tells an operation from the layer of its name, but every layer has a dtype.
-    is_bare = not module and version.numbers >= (3,) and ("dtype" not in config or name in _NO_LAYERS | {"Cast"})
-    if ".ops" in module or (is_bare and name != "InputLayer" and not is_wrapper(config)):
+    # In an .h5 of Keras 3 no module tells an operation from the layer of its name, but layers say if they are trained.
+    is_bare = not module and version.numbers >= (3,) and not {"trainable", "dtype"} & config.keys()
+    if (
+        ".ops" in module
+        or name in _NO_LAYERS
+        or name == "Cast"
+        or (is_bare and (name in _OPERATIONS or name not in KINDS))
+    ):
         if name in _OPERATIONS:
             return _OPERATIONS[name]
         raise UnreadableError(f"expected a layer, received the operation {name!r:.60}", _SAVE_AGAIN)

@@ -64,9 +64,7 @@ def write_weights(group: h5py.Group, weights: Weights) -> None:
             below.create_dataset(each, data=value)
 
 
-def write_h5(
-    path: Path, config: Any, weights: Weights, version: str | None = "2.4.0", **attributes: Any
-) -> Path:
+def write_h5(path: Path, config: Any, weights: Weights, version: str | None = "2.4.0", **attributes: Any) -> Path:
     """Write an ``.h5`` of a whole model."""
     with h5py.File(path, "w") as file:
         if config is not None:
