@@ -12,6 +12,7 @@ import soundfile
 import genrebench as gb
 from genrebench.audio.standardize import Standardizer
 from genrebench.audio.synthesis.render import GENRES, synthesize
+from tests.reading.files import dense_h5
 
 ROOT = Path(__file__).parent.parent
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -29,7 +30,7 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make what the examples use.
 
     ``song.wav`` (9 s, 22,050 Hz, mono); ``dataset/`` with two recordings of 6 s in each of ten genres, preprocessed;
-    ``results/gtzan``, an untrained model of the default spectrograms.
+    ``results/gtzan``, an untrained model of the default spectrograms; ``model.h5``, a Keras file.
     """
     folder = tmp_path_factory.mktemp("examples")
     soundfile.write(folder / "song.wav", synthesize("rock", seed=0, duration=9.0), 22050)
@@ -49,6 +50,7 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
         document={"created": "2026-01-01"},
     )
     model.save(folder / "results" / "gtzan")
+    dense_h5(folder / "model.h5")
     return folder
 
 

@@ -141,6 +141,7 @@ gb.train("dataset", name="gtzan", epochs=1)
 gb.compare("torch", "keras")
 gb.check_backend("torch")
 model.save("copy")
+shapes: list[tuple[int, ...]] = [weight.shape for weight in gb.read_keras("model.h5").weights.values()]
 """
 
 

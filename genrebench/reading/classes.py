@@ -35,8 +35,6 @@ _OPERATIONS = {
     "Any": "any",
     "Cast": "cast",
 }
-# Kinds that no layer has the name of.
-_NO_LAYERS = frozenset({"Arithmetic", "NotEqual", "Any"})
 _ALIASES = {
     "BatchNormalizationV1": "BatchNormalization",
     "BatchNormalizationV2": "BatchNormalization",
@@ -111,13 +109,9 @@ def operator_of(name: str, module: str, config: Mapping[str, Any], version: Kera
         If it is another function.
     """
     # In an .h5 of Keras 3 no module tells an operation from the layer of its name, but layers say if they are trained.
-    is_bare = not module and version.numbers >= (3,) and not {"trainable", "dtype"} & config.keys()
-    if (
-        ".ops" in module
-        or name in _NO_LAYERS
-        or name == "Cast"
-        or (is_bare and (name in _OPERATIONS or name not in KINDS))
-    ):
+    is_bare = not module and version.numbers >= (3,) and "trainable" not in config
+    is_bare = is_bare and (name in _OPERATIONS or name not in KINDS) and ("dtype" not in config or name == "Cast")
+    if ".ops" in module or is_bare:
         if name in _OPERATIONS:
             return _OPERATIONS[name]
         raise UnreadableError(f"expected a layer, received the operation {name!r:.60}", _SAVE_AGAIN)
@@ -159,7 +153,7 @@ def read_kind(document: object, version: KerasVersion, read_model: ReadModel) ->
         config |= {"recurrent_activation": "sigmoid", "activation": "tanh", "reset_after": True}
         if source == "CuDNNLSTM":
             del config["reset_after"]
-    if name not in KINDS or name in _NO_LAYERS:
+    if name not in KINDS:
         if name in _NOT_YET:
             raise UnreadableError(
                 f"{name}, a layer of Keras that genrebench does not know", "build it from other layers"

@@ -101,8 +101,9 @@ class Call:
         yield from kind.traps(self.input_shapes)
         if self.masked and kind.masks == "use":
             yield Trap("mask", "a mask reaches `{}`: masked steps are passed over, not computed with")
-        if self.arguments.get("training") is False and "training" in kind.arguments:
-            yield Trap("frozen-call", "`{}` is called with training=False: always as in evaluation")
+        if isinstance(fixed := self.arguments.get("training"), bool) and "training" in kind.arguments:
+            mode = "training" if fixed else "evaluation"
+            yield Trap("fixed-mode", f"`{{}}` is called with training={fixed}: always as in {mode}")
 
 
 @dataclass

@@ -11,7 +11,7 @@ from genrebench.reading.kinds.base import Kind, Shape, Trap, Weight
 
 
 @dataclass(frozen=True, kw_only=True)
-class Submodel(Kind):
+class Submodel(Kind, is_layer=False):
     """A network that is applied as a layer is."""
 
     build: Any

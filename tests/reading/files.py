@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from genrebench.reading.kinds import KINDS
 from genrebench.reading.version import KerasVersion
 
 Weights = Mapping[str, Mapping[str, NDArray[Any]]]
@@ -103,8 +102,3 @@ def dense_h5(path: Path) -> Path:
     config = sequential(layer("Dense", "dense", units=2, activation="softmax", use_bias=True), shape=(4,))
     tensors = {"dense/kernel:0": values(4, 2), "dense/bias:0": values(2)}
     return write_h5(path, config, {"dense": tensors}, training_config=json.dumps({"loss": "mse"}))
-
-
-def kinds() -> Iterator[str]:
-    """List the kinds."""
-    yield from KINDS

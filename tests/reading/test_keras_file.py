@@ -60,8 +60,9 @@ def test_both_layouts_of_keras_files_are_read(group: str, tmp_path: Path) -> Non
 def test_a_name_in_the_file_tells_layers_apart(tmp_path: Path) -> None:
     """Since 3.6 groups say whose they are, which counts more than their order."""
     config = sequential(layer("Dense", "a", units=4), layer("Dense", "b", units=4), shape=(4,))
-    tensors = {f"layers/{group}/vars/{n}": values(*shape) * scale
-               for group, scale in (("dense", 1), ("dense_1", -1)) for n, shape in enumerate([(4, 4), (4,)])}  # fmt: skip
+    tensors = {}
+    for group, sign in (("dense", 1), ("dense_1", -1)):
+        tensors |= {f"layers/{group}/vars/0": sign * values(4, 4), f"layers/{group}/vars/1": sign * values(4)}
     swapped = {"layers/dense/vars": "b", "layers/dense_1/vars": "a"}
     path = write_keras(tmp_path / "model.keras", config, tensors, names=swapped)
     assert understood(path).weights["a/kernel"][0, 0] == -1
@@ -69,7 +70,8 @@ def test_a_name_in_the_file_tells_layers_apart(tmp_path: Path) -> None:
 
 def test_layers_without_weights_do_not_shift_the_others(tmp_path: Path) -> None:
     """Keras 2.12 counts twice: what holds nothing, or a random generator's state, is no layer's weights."""
-    config = sequential(layer("Dense", "a", units=2), layer("Dropout", "drop", rate=0.5), layer("Dense", "b", units=1), shape=(3,))  # fmt: skip
+    layers = (layer("Dense", "a", units=2), layer("Dropout", "drop", rate=0.5), layer("Dense", "b", units=1))
+    config = sequential(*layers, shape=(3,))
     tensors = {"dense/vars/0": values(3, 2), "dense/vars/1": values(2), "dense_2/vars/0": values(2, 1)}
     tensors |= {"dense_2/vars/1": values(1), "dropout/seed_generator/vars/0": np.zeros(2, "u4")}
     path = write_keras(tmp_path / "m.keras", config, {f"layers/{key}": each for key, each in tensors.items()})
@@ -102,7 +104,8 @@ def test_parts_of_layers_are_told_apart(tmp_path: Path) -> None:
 
 def test_weights_alone_ask_for_the_configuration(tmp_path: Path) -> None:
     """Without one there is one line that says how to give it; with one all is well, also under other names."""
-    path = write_h5(tmp_path / "weights.h5", None, {"dense_7": {"dense_7/kernel:0": values(4, 2), "dense_7/bias:0": values(2)}})  # fmt: skip
+    tensors = {"dense_7": {"dense_7/kernel:0": values(4, 2), "dense_7/bias:0": values(2)}}
+    path = write_h5(tmp_path / "weights.h5", None, tensors)
     (problem,) = read_keras(path).problems
     assert "weights only" in str(problem)
     assert "--config FILE.json" in str(problem)

@@ -112,10 +112,10 @@ class Kind(Checked):
     activations: ClassVar[tuple[str, ...]] = ()
     accepts_any: ClassVar[bool] = False
 
-    def __init_subclass__(cls, **options: Any) -> None:
-        """Enter the kind."""
+    def __init_subclass__(cls, *, is_layer: bool = True, **options: Any) -> None:
+        """Enter the kind, if it is one that a file may name."""
         super().__init_subclass__(**options)
-        if not cls.__name__.startswith("_"):
+        if is_layer and not cls.__name__.startswith("_"):
             KINDS[cls.__name__] = cls
 
     @property

@@ -131,7 +131,7 @@ class Dot(Kind):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arithmetic(Kind):
+class Arithmetic(Kind, is_layer=False):
     """A tensor and a number: ``x / 255``; with ``reverse`` the number comes first."""
 
     operator: Annotated[Literal["add", "subtract", "multiply", "divide"], Field(description="an operator")]
@@ -142,14 +142,14 @@ class Arithmetic(Kind):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NotEqual(Kind):
+class NotEqual(Kind, is_layer=False):
     """Where a tensor is not a number: how Keras 3 writes down the mask of an embedding."""
 
     number: Number
 
 
 @dataclass(frozen=True, kw_only=True)
-class Any(Kind):
+class Any(Kind, is_layer=False):
     """Where any value along axes is true: how Keras 3 writes down the mask of Masking."""
 
     axis: Axes
