@@ -59,8 +59,8 @@ def _from_document(value: Mapping[str, Any], version: KerasVersion) -> Activatio
         raise ConfigError(f"expected an activation of Keras, received {owner!r:.100}, a function of somebody's own")
     if name == "function" and isinstance(config, str):
         return read_activation(config, version)
-    if name in _LAYERS and isinstance(config, Mapping):
-        return _from_layer(str(name), config, version)
+    if isinstance(name, str) and name in _LAYERS and isinstance(config, Mapping):
+        return _from_layer(name, config, version)
     if isinstance(name, str) and not config:
         return read_activation(name, version)
     raise ConfigError(f"expected an activation of Keras, received {name!r:.100}")

@@ -87,7 +87,7 @@ def fields_of(document: object) -> tuple[str, str, dict[str, Any]]:
         raise ConfigError(f"expected a layer, received {document!r:.60}")
     name, config = document.get("class_name"), document.get("config")
     if not isinstance(name, str) or not isinstance(config, Mapping | list):
-        raise ConfigError(f"expected a layer with class_name and config, received {sorted(document)!r:.60}")
+        raise ConfigError(f"expected a layer with class_name and config, received {list(document)!r:.60}")
     if isinstance(config, list):  # the layers of a Sequential, of before 2.3
         config = {"layers": config}
     return name, str(document.get("module") or ""), dict(config)
@@ -97,7 +97,8 @@ def is_model(document: object) -> bool:
     """Return whether a document is that of a network of layers, and not of one layer."""
     if not isinstance(document, Mapping) or ">" in str(document.get("registered_name") or ""):
         return False
-    return document.get("class_name") in MODELS
+    name = document.get("class_name")
+    return isinstance(name, str) and name in MODELS
 
 
 def operator_of(name: str, module: str, config: Mapping[str, Any], version: KerasVersion) -> str | None:

@@ -75,7 +75,7 @@ def translate(name: str, config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         given["kernel_size"] = sizes
     if "data_format" in given:
         formats = {"tf": "channels_last", "th": "channels_first", "default": None}
-        given["data_format"] = formats.get(given["data_format"], given["data_format"])
+        given["data_format"] = formats.get(str(given["data_format"]), given["data_format"])
     if name == "TimeDistributedDense":
         given.pop("input_length", None)
     return _CLASSES.get(name, name), given

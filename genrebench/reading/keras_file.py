@@ -1,5 +1,6 @@
 """`read_keras`: from a file to a plain, typed description of the network in it."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from genrebench.reading.graph import Graph
 from genrebench.reading.legacy import Legacy
 from genrebench.reading.limits import MAX_PARAMETERS
 from genrebench.reading.problems import Problem
-from genrebench.reading.stored import Newer, Source, Wanted, check_floats
+from genrebench.reading.stored import Newer, Source, Wanted, check_floats, snake_case
 from genrebench.reading.text import parse_json
 from genrebench.reading.version import KerasVersion
 from genrebench.reading.worker import read_weights, survey_file
@@ -94,6 +95,12 @@ def read_keras(path: StrPath, *, config: StrPath | None = None) -> KerasModel:
         return _read(path, survey, None if config is None else Path(config))
     except ConfigError as error:
         raise ModelError(str(error), path=path) from error
+    except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
+        # A config in which something has a form that no version gave it, and that no check foresees.
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise ModelError(
+            f"expected a model's configuration, received what cannot be one ({reason})", path=path
+        ) from error
 
 
 def _read(path: Path, survey: dict[str, Any], config: Path | None) -> KerasModel:
@@ -122,8 +129,7 @@ def _read(path: Path, survey: dict[str, Any], config: Path | None) -> KerasModel
                 problems.append(
                     Problem(name.rpartition("/")[0], f"expected finite weights, {name} holds NaN or infinity")
                 )
-    training = survey["attributes"].get("training_config")
-    loss = _loss(_parsed(training, "training_config", path) if training and survey["container"] == "h5" else document)
+    loss = _loss(survey["attributes"].get("training_config"), document)
     return KerasModel(
         path, survey["container"], version, graph, weights, loss, tuple(dict.fromkeys(problems)), (*notes, *more)
     )
@@ -226,11 +232,12 @@ _KNOWN_LOSSES = frozenset(
 )
 
 
-def _loss(document: Any) -> dict[str, Any] | None:
-    """Read the loss that a model was compiled with; what is not known is left out."""
-    from genrebench.reading.stored import snake_case
-
-    compiled = document.get("compile_config", document) if isinstance(document, dict) else None
+def _loss(training: str | None, document: Any) -> dict[str, Any] | None:
+    """Read the loss that a model was compiled with; what is not known, or cannot be read, is left out."""
+    compiled = document.get("compile_config") if isinstance(document, dict) else None
+    if training:
+        with contextlib.suppress(ModelError):
+            compiled = parse_json(training, "training_config")
     loss = compiled.get("loss") if isinstance(compiled, dict) else None
     settings: dict[str, Any] = {}
     if isinstance(loss, list) and len(loss) == 1:

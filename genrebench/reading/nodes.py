@@ -82,7 +82,7 @@ def _newer(node: Mapping[str, Any]) -> Arguments:
     """Read a call of Keras 3: ``args`` and ``kwargs``."""
     given, named = node.get("args", []), node.get("kwargs", {})
     if not isinstance(given, list) or not isinstance(named, Mapping):
-        raise ConfigError(f"expected args and kwargs, received {sorted(node)!r:.60}")
+        raise ConfigError(f"expected args and kwargs, received {list(node)!r:.60}")
     arguments = Arguments()
     for each in given:
         value = _value(each)

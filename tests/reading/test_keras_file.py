@@ -60,7 +60,7 @@ def test_both_layouts_of_keras_files_are_read(group: str, tmp_path: Path) -> Non
 def test_a_name_in_the_file_tells_layers_apart(tmp_path: Path) -> None:
     """Since 3.6 groups say whose they are, which counts more than their order."""
     config = sequential(layer("Dense", "a", units=4), layer("Dense", "b", units=4), shape=(4,))
-    tensors = {}
+    tensors: dict[str, Any] = {}
     for group, sign in (("dense", 1), ("dense_1", -1)):
         tensors |= {f"layers/{group}/vars/0": sign * values(4, 4), f"layers/{group}/vars/1": sign * values(4)}
     swapped = {"layers/dense/vars": "b", "layers/dense_1/vars": "a"}

@@ -120,8 +120,10 @@ CASES: list[tuple[str, dict[str, Any], list[Shape], Shape, list[tuple[int, ...]]
      [(6, 8), (4, 7), (4, 2)], (6, 5), [(8, 2, 3), (2, 2, 3), (7, 2, 3), (2, 3, 5)]),
     ("Attention", {"use_scale": True}, [(6, 8), (4, 8)], (6, 8), [()]),
     ("AdditiveAttention", {}, [(6, 8), (4, 8)], (6, 8), [(8,)]),
-    *((name, {"whatever": 3}, [(6, 6, 3)], (6, 6, 3), []) for name in AUGMENTATIONS),
 ]  # fmt: skip
+
+
+CASES += [(name, {"whatever": 3}, [(6, 6, 3)], (6, 6, 3), []) for name in AUGMENTATIONS]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]}-{list(case[1])}")
