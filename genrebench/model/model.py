@@ -33,7 +33,6 @@ from genrebench.system.files import StrPath
 from genrebench.system.prefetch import prefetch
 from genrebench.system.validation import explain
 
-
 # How often a model is read that a training replaces meanwhile.
 _ATTEMPTS = 5
 

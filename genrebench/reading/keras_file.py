@@ -14,13 +14,13 @@ from genrebench.reading import keras1
 from genrebench.reading.builder import Builder
 from genrebench.reading.graph import Graph
 from genrebench.reading.legacy import Legacy
-from genrebench.reading.limits import MAX_PARAMETERS
+from genrebench.reading.limits import MAX_PARAMETERS, MAX_TEXT_BYTES
 from genrebench.reading.problems import Problem
 from genrebench.reading.stored import Newer, Source, Wanted, check_floats, snake_case
-from genrebench.reading.text import parse_json
+from genrebench.reading.text import parse_text
 from genrebench.reading.version import KerasVersion
 from genrebench.reading.worker import read_weights, survey_file
-from genrebench.system.files import StrPath
+from genrebench.system.files import StrPath, read_file
 
 _NO_CONFIG = "give the model's configuration, as model.to_json() writes it (--config FILE.json)"
 
@@ -166,18 +166,14 @@ def _weights(path: Path, wanted: list[Wanted], sources: dict[str, Source]) -> di
 
 def _text(path: Path) -> str:
     """Read the file of a configuration."""
-    try:
-        return path.read_bytes().decode()
-    except OSError as error:
-        raise ModelError(f"expected a model's configuration, cannot be read ({error.strerror})", path=path) from error
-    except ValueError as error:
-        raise ModelError("expected a model's configuration as JSON, received no text", path=path) from error
+    content = read_file(path, expected="a model's configuration", error=ModelError, max_bytes=MAX_TEXT_BYTES)
+    return content.decode("utf-8", "surrogateescape")
 
 
 def _parsed(text: str, what: str, path: Path) -> Any:
     """Parse JSON; the error names the file."""
     try:
-        return parse_json(text, what)
+        return parse_text(text, what)
     except ModelError as error:
         raise ModelError(str(error), path=path) from error
 
@@ -186,7 +182,7 @@ def _version(survey: Mapping[str, Any], document: Any, text: str) -> KerasVersio
     """Find out which Keras saved the file."""
     said = survey["attributes"].get("keras_version")
     if survey["metadata"]:
-        metadata = parse_json(survey["metadata"], "metadata.json")
+        metadata = parse_text(survey["metadata"], "metadata.json")
         said = metadata.get("keras_version") if isinstance(metadata, dict) else None
     if not said and isinstance(document, dict):
         said = document.get("keras_version")
@@ -237,7 +233,7 @@ def _loss(training: str | None, document: Any) -> dict[str, Any] | None:
     compiled = document.get("compile_config") if isinstance(document, dict) else None
     if training:
         with contextlib.suppress(ModelError):
-            compiled = parse_json(training, "training_config")
+            compiled = parse_text(training, "training_config")
     loss = compiled.get("loss") if isinstance(compiled, dict) else None
     settings: dict[str, Any] = {}
     if isinstance(loss, list) and len(loss) == 1:

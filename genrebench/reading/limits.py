@@ -4,7 +4,6 @@ MIB = 2**20
 # Members of a .keras archive, and JSON: the configuration of EfficientNetB7 has half a MiB.
 MAX_MEMBERS = 1000
 MAX_TEXT_BYTES = 32 * MIB
-MAX_JSON_DEPTH = 200
 # What a compressed member, or a dataset, may claim to be beside what is stored of it. Zeros shrink by a thousand.
 MAX_RATIO = 1100
 # All weights of one model: VGG16, the largest of the usual ones, has 528 MiB.

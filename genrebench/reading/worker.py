@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -22,6 +21,7 @@ from genrebench.errors import GenrebenchError, ModelError
 from genrebench.reading.limits import MIB, WORKER_BYTES, WORKER_SECONDS
 from genrebench.system.files import write_json
 from genrebench.system.process import end_with_parent, run_process
+from genrebench.system.temporary import temporary_folder
 
 _HDF5, _ZIP = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"
 # Reading from a slow disk.
@@ -70,8 +70,7 @@ def _ask(path: Path, wanted: Sequence[tuple[str, Sequence[int]]] | None) -> tupl
     size = path.stat().st_size
     # The archive's member, the arrays, and their copy on the way out.
     memory = WORKER_BYTES + 3 * min(max(size, sum(8 * int(np.prod(shape)) for _, shape in wanted or ())), 2**32)
-    with tempfile.TemporaryDirectory(prefix="genrebench-reading-") as name:
-        folder = Path(name)
+    with temporary_folder("reading") as folder:
         request = {"path": os.fsdecode(path.absolute()), "wanted": wanted, "memory": memory}
         write_json(folder / "request.json", request)
         done = run_process(

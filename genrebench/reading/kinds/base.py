@@ -5,13 +5,14 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field, Strict
+from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from genrebench.errors import ConfigError
-from genrebench.network.fields import Checked, Count, NonNegative, from_list
+from genrebench.network.fields import Count
 from genrebench.reading.activations import Activation, read_activation
 from genrebench.reading.version import KerasVersion
+from genrebench.system.validation import Checked, from_list
 
 # What a layer does with a mask that comes in: hand it on, end it, or compute with it.
 Masks = Literal["pass", "stop", "use"]
@@ -79,26 +80,29 @@ class Trap(NamedTuple):
     text: str
 
 
-Sizes = Annotated[tuple[Count, ...], Strict(), from_list, Field(description="positive whole numbers")]
+Sizes = Annotated[tuple[Count, ...], from_list, Field(description="positive whole numbers")]
 Pads = Annotated[
-    tuple[tuple[Annotated[int, Strict(), Field(ge=0)], Annotated[int, Strict(), Field(ge=0)]], ...],
+    tuple[tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]], ...],
     BeforeValidator(lambda value: tuple(tuple(each) if isinstance(each, list) else each for each in value)),
     Field(description="two whole numbers of at least 0 per axis"),
 ]
 Axes = Annotated[
-    tuple[Annotated[int, Strict()], ...],
+    tuple[int, ...],
     BeforeValidator(
         lambda value: (value,) if isinstance(value, int) else tuple(value) if isinstance(value, list) else value
     ),
     Field(description="a list of axes"),
 ]
 # Keras 2 wrote 1 for true in places.
-Flag = Annotated[bool, Field(description="true or false")]
+Flag = Annotated[
+    bool,
+    BeforeValidator(lambda value: bool(value) if isinstance(value, int) and value in (0, 1) else value),
+    Field(description="true or false"),
+]
 Function = Annotated[str | dict[str, Any], Field(description="an activation")]
 Rate = Annotated[float, Field(ge=0, le=1, description="from 0 to 1")]
 Number = Annotated[float, Field(allow_inf_nan=False, description="a number")]
 Format = Annotated[Literal["channels_last", "channels_first"], Field(description="channels_last or channels_first")]
-Positive = NonNegative
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from genrebench.reading.kinds.activation import activation_traps
 from genrebench.reading.kinds.base import Flag, Format, Function, Shape, Sizes, Trap, Weight
 from genrebench.reading.kinds.windows import Padding, _Window, count, join, split
 from genrebench.reading.version import KerasVersion
+from genrebench.system.validation import from_list
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +186,7 @@ class _ConvTranspose(_Convolution):
     """The transpose of a convolution, with bias, then an activation."""
 
     filters: Count
-    output_padding: Annotated[tuple[int, ...] | None, Field(description="whole numbers")] = None
+    output_padding: Annotated[tuple[int, ...] | None, from_list, Field(description="whole numbers")] = None
 
     sized: ClassVar[tuple[str, ...]] = ("kernel_size", "strides", "dilation_rate", "output_padding")
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, Strict
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from genrebench.errors import ConfigError
@@ -33,8 +33,8 @@ from genrebench.reading.version import KerasVersion
 class InputLayer(Kind):
     """Where the network is given something."""
 
-    shape: Annotated[tuple[Annotated[int, Strict(), Field(gt=0)] | None, ...], Field(description="lengths of axes")]
-    dtype: Annotated[str, Strict(), Field(description="a dtype")] = "float32"
+    shape: Annotated[tuple[Annotated[int, Field(gt=0)] | None, ...], Field(description="lengths of axes")]
+    dtype: Annotated[str, Field(description="a dtype")] = "float32"
 
     inputs: ClassVar[tuple[int, int]] = (0, 0)
 
@@ -225,7 +225,7 @@ class Flatten(Kind):
 class Reshape(Kind):
     """The same values in other axes, one of which may be whatever is left."""
 
-    target_shape: Annotated[tuple[Annotated[int, Strict(), Field(ge=-1)], ...], Field(description="lengths, or one -1")]
+    target_shape: Annotated[tuple[Annotated[int, Field(ge=-1)], ...], Field(description="lengths, or one -1")]
 
     @classmethod
     def explicit(cls, config: dict[str, Any], version: KerasVersion) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, Strict
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from genrebench.errors import ConfigError
@@ -74,7 +74,7 @@ class Minimum(_Merging):
 class Concatenate(Kind):
     """One behind the other along an axis that counts the batch."""
 
-    axis: Annotated[int, Strict(), Field(description="an axis")] = -1
+    axis: Annotated[int, Field(description="an axis")] = -1
 
     inputs: ClassVar[tuple[int, int]] = (1, 1000)
     masks: ClassVar[Masks] = "pass"

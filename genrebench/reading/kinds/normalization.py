@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, Strict
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from genrebench.errors import ConfigError
@@ -98,8 +98,8 @@ class LayerNormalization(_Normalizing):
 class GroupNormalization(_Normalizing):
     """Normalization of each sample over groups of channels, then a scale and an offset."""
 
-    groups: Annotated[int, Strict(), Field(ge=-1, description="a number of groups, or -1")] = 32
-    axis: Annotated[int, Strict(), Field(description="an axis")] = -1
+    groups: Annotated[int, Field(ge=-1, description="a number of groups, or -1")] = 32
+    axis: Annotated[int, Field(description="an axis")] = -1
     epsilon: NonNegative = 1e-3
     center: Flag = True
     scale: Flag = True
