@@ -96,9 +96,10 @@ class EpochLines(Callback):
         data, settings = state.data, state.experiment.training
         split, shape = data.split, data.dataset.spectrograms.shape
         sizes = f"{len(split.train)} train, {len(split.validation)} validate, {len(split.test)} test"
+        protocol = state.experiment.split.protocol
         self._bar.echo(
             f"{len(data.dataset.genres)} genres, {shape[0]} segments of {shape[1]} x {shape[2]}: {sizes} "
-            f"(split by {state.experiment.split.protocol})"
+            f"(split by {protocol}{', leaky' if protocol == 'segment' else ''})"
         )
         for note in data.dataset.notes:
             self._bar.echo_err(f"Note: {note}")

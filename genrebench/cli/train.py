@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 # Keys of an experiment file, where they are not the options' names.
 _KEYS = {
     "split": "split.protocol",
+    **{name: f"split.{name}" for name in ("validation", "test", "folds", "fold", "artists")},
+    **{name: f"split.{name}" for name in ("train_list", "validation_list", "test_list")},
     **{name: f"training.{name}" for name in ("epochs", "learning_rate", "batch_size", "precision")},
 }
 
@@ -48,7 +50,15 @@ def _setting(option: str, text: str, **settings: Any) -> Callable[[Any], Any]:
 @_setting("--learning-rate", "Step size of Adam.", type=float)
 @_setting("--batch-size", "Segments in a step.", type=int)
 @_setting("--precision", "float32, or bfloat16 where the processor has it.")
-@_setting("--split", "track, or segment (leaky: inflates accuracy).")
+@_setting("--split", "track, artist, lists, or segment (leaky: inflates accuracy).")
+@_setting("--validation", "Share of the tracks that chooses the saved weights.", type=float)
+@_setting("--test", "Share that is measured once, at the end.", type=float)
+@click.option("--folds", type=int, help="Number of test parts instead of a share, for track and artist.")
+@click.option("--fold", type=int, help="Which of the folds is tested, from 1.")
+@click.option("--train-list", type=PATH, help="File with a training track per line, for lists.")
+@click.option("--validation-list", type=PATH, help="The same for validation.")
+@click.option("--test-list", type=PATH, help="The same for the test.")
+@click.option("--artists", type=PATH, help="CSV of tracks and artists: for artist, and for the proof of the others.")
 @_setting("--seed", "Seed of everything random.", type=int)
 @_setting("--device", "auto, or a device of the backend.", type=Word())
 @click.option("--overwrite", is_flag=True, help="Replace a run of the same name.")

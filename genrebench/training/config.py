@@ -95,23 +95,47 @@ class SplitSettings(_Settings):
 
     Attributes
     ----------
-    protocol : {'track', 'segment'}
-        Whether a track's segments stay together.
+    protocol : {'track', 'artist', 'lists', 'segment'}
+        What stays together: a recording, an artist, what files say, or nothing.
     validation : float
         Share that is measured after every epoch and chooses the saved weights.
     test : float
         Share that is measured once, at the end.
+    folds : int, optional
+        Number of test parts, of which a run has one; `test` then plays no part.
+    fold : int
+        Which of them, from 1.
+    train_list, validation_list, test_list : Path, optional
+        Tracks of each part, for the split by lists.
+    artists : Path, optional
+        Table of tracks and artists.
     """
 
     protocol: Annotated[Protocol, _Word] = "track"
     validation: float = Field(default=0.15, gt=0, lt=1)
     test: float = Field(default=0.05, ge=0, lt=1)
+    folds: int | None = Field(default=None, ge=2, strict=True)
+    fold: int = Field(default=1, ge=1, strict=True)
+    train_list: _Path | None = None
+    validation_list: _Path | None = None
+    test_list: _Path | None = None
+    artists: _Path | None = None
 
     @model_validator(mode="after")
-    def _leave_something_to_train(self) -> Self:
-        """Refuse shares that leave nothing to train on."""
+    def _fit_together(self) -> Self:
+        """Refuse shares that leave nothing to train on, and what another protocol would pass over."""
         if self.validation + self.test >= 1:
             raise ValueError("expected validation and test to leave a share to train on")
+        if self.protocol != "lists" and (self.train_list or self.validation_list or self.test_list):
+            raise ValueError("expected the protocol 'lists' with lists of tracks")
+        if self.protocol == "lists" and self.train_list is None:
+            raise ValueError("expected train_list with the protocol 'lists'")
+        if self.protocol == "artist" and self.artists is None:
+            raise ValueError("expected artists, a table of tracks and artists, with the protocol 'artist'")
+        if self.folds and self.protocol not in ("track", "artist"):
+            raise ValueError("expected the protocol 'track' or 'artist' with folds")
+        if self.fold > (self.folds or 1):
+            raise ValueError(f"expected fold to be at most the number of folds, {self.folds or 'which is missing'}")
         return self
 
 

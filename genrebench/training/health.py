@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from genrebench.data.splits import remarks
 from genrebench.errors import TrainingError
 from genrebench.training.state import PARTS, LoopState, TrainingData
 
@@ -45,8 +46,10 @@ def guessing_note(state: LoopState) -> str | None:
 
 
 def split_notes(data: TrainingData) -> list[str]:
-    """Tell which genres a part of the split lacks."""
-    notes = []
+    """Tell what a user would not expect of the split: genres that a part lacks, and what stands on two sides."""
+    notes = remarks(data.split)
+    if data.split.proof.get("protocol", "segment") != "segment":  # what has been looked at track by track is noted
+        return notes
     for part in PARTS:
         indices = getattr(data.split, part)
         present = set(data.dataset.labels[indices].tolist())

@@ -378,7 +378,8 @@ def _record(experiment: Experiment, data: TrainingData, info: BackendInfo, optim
         "data": {
             "segments": {part: len(getattr(data.split, part)) for part in ("train", "validation", "test")},
             "tracks": len(set(tracks.tolist())),
-            "split": experiment.split.model_dump(),
+            "split": experiment.split.model_dump(mode="json", exclude_none=True),
+            "proof": data.split.proof,
             "tracks_on_both_sides": data.leaking,
             **({} if data.leaking else {"validation_tracks": held_out["validation"], "test_tracks": held_out["test"]}),
         },

@@ -38,17 +38,18 @@ needs_torch = pytest.mark.usefixtures("torch_installed")
 def test_a_run_prints_what_it_trains_on_each_epoch_and_its_scores(trained: Path) -> None:
     """A line per epoch, of at most 80 columns."""
     lines = (trained / "train.out").read_text().splitlines()
-    assert lines[0] == "3 genres, 48 segments of 32 x 16: 36 train, 12 validate, 0 test (split by track)"
+    assert lines[0] == "3 genres, 48 segments of 32 x 16: 24 train, 12 validate, 12 test (split by track)"
     assert [line[:11] for line in lines[1:41]] == [f"epoch {i:>2}/40" for i in range(1, 41)]
-    assert all(len(line) <= 80 for line in lines[:41])
-    assert re.match(r"validation: \d+\.\d% of 12 segments, \d+\.\d% of 3 tracks", lines[-1])
+    assert all(len(line) <= 80 for line in lines[1:41])
+    assert re.match(r"validation: \d+\.\d% of 12 segments, \d+\.\d% of 3 tracks", lines[-2])
+    assert re.match(r"test: \d+\.\d% of 12 segments, \d+\.\d% of 3 tracks", lines[-1])
 
 
 def test_a_run_on_few_data_says_what_its_validation_is_worth(trained: Path) -> None:
-    """Once: 40 epochs of six steps are fewer than batch normalization takes to settle."""
+    """Once: 40 epochs of four steps are fewer than batch normalization takes to settle."""
     assert (trained / "train.err").read_text() == (
         "Note: validation may stand near chance for the first 299 steps, which batch normalization's running "
-        "statistics take to settle, and this run has 240 in all; use more --epochs or a smaller --batch-size\n"
+        "statistics take to settle, and this run has 160 in all; use more --epochs or a smaller --batch-size\n"
     )
 
 
@@ -57,7 +58,7 @@ def test_defaults_in_the_help_are_the_experiment_s() -> None:
     text = " ".join(run("train", "--help").stdout.split())
     for words in ("[default: 300]", "[default: 0.001]", "[default: 64]", "[default: torch]", "[default: results]"):
         assert words in text
-    assert "track, or segment (leaky: inflates accuracy). [default: track]" in text
+    assert "track, artist, lists, or segment (leaky: inflates accuracy). [default: track]" in text
     assert "Defaults are 300 epochs, Adam with a learning rate of 0.001, batches of 64, split by track." in text
     assert "options override the file" in text
 
@@ -68,7 +69,8 @@ def test_wrong_options_name_the_right_ones(tmp_path: Path) -> None:
     refused(run("train", "--backend", "caffe"), "expected one of the installed backends.*torch.*'caffe'")
     refused(run("train", "--backend", "numpy"), "only takes weights that another has trained .*use --backend torch")
     refused(run("train", "--epochs", 0), "the options: training.epochs: .*received 0")
-    refused(run("train", "--split", "artist"), "split.protocol: .*'track' or 'segment', received 'artist'")
+    refused(run("train", "--split", "song"), "split.protocol: .*'lists' or 'segment', received 'song'")
+    refused(run("train", "--split", "artist"), "split: expected artists, a table")
     refused(run("train", "--precision", "half"), "training.precision: .*'float32' or 'bfloat16', received 'half'")
     refused(run("train", "--name", "../x"), "name: expected a plain folder name")
     refused(run("train", "--experiment", tmp_path / "no.toml"), r"no\.toml: expected an experiment file")
