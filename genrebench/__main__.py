@@ -23,8 +23,8 @@ def main() -> Any:
         del sys.path[0]
     os.environ["PYTHONSAFEPATH"] = "1"
 
-    # A stream that was closed (``2>&-``) would give its number to the first file that is opened, and what libraries print
-    # would be in that file.
+    # A stream that was closed (``2>&-``) would give its number to the first file that is opened, and what libraries
+    # print would be in that file.
     for descriptor in range(3):
         try:
             os.fstat(descriptor)

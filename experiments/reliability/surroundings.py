@@ -3,9 +3,9 @@
     python experiments/reliability/surroundings.py [COMMAND ...]
 
 The commands are taken from the command line itself; each does a small work that ends well. Then it does the same with
-closed streams, readers that leave, full disks, other terminals, locales, homes and folders. A case is wrong if the status
-is another than it should be, if there is a traceback, an error that is not foreseen, a failure without one line that says
-"Error", or if something that was printed or written undisturbed is missing.
+closed streams, readers that leave, full disks, other terminals, locales, homes and folders. A case is wrong if the
+status is another than it should be, if there is a traceback, an error that is not foreseen, a failure without one line
+that says "Error", or if something that was printed or written undisturbed is missing.
 """
 
 import contextlib

@@ -95,7 +95,7 @@ class Commands(click.Group):
 
 
 class _Patient(io.FileIO):
-    """A file descriptor that may be written to whatever becomes of its other end: a run is worth more than its lines."""
+    """A file descriptor that may be written to whatever becomes of its reader: a run is worth more than its lines."""
 
     lost: OSError | None = None
 

@@ -95,7 +95,9 @@ def test_a_genre_that_a_part_lacks_is_told(tiny: Experiment) -> None:
     data = load_training_data(tiny)
     assert split_notes(data) == []
     labels = data.dataset.labels
-    without = {part: np.flatnonzero(labels != label) for label, part in enumerate(("train", "validation", "test"))}
+    without: dict[str, Any] = {
+        part: np.flatnonzero(labels != label) for label, part in enumerate(("train", "validation", "test"))
+    }
     assert split_notes(dataclasses.replace(data, split=Split(**without))) == [
         (
             "the train part has no segment of classical, which the network therefore cannot learn; use another --seed, "
