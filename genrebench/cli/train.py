@@ -105,8 +105,10 @@ def run_training(experiment: Experiment, *, overwrite: bool = False, resume: boo
         echo(f"Go on with: {resume_command(experiment)}")
     echo(f"{escaped(done.folder)}: weights of epoch {done.best.epoch}, the best on the validation part")
     for part, scores in done.metrics.items():
+        low, high = scores["track_interval"]
         echo(
             f"{part}: {scores['segment_accuracy']:.1%} of {scores['segments']} segments, "
-            f"{scores['track_accuracy']:.1%} of {scores['tracks']} tracks"
+            f"{scores['track_accuracy']:.1%} of {scores['tracks']} tracks (95 % interval {low:.1%} to {high:.1%})"
+            + (", leaky" if experiment.split.protocol == "segment" else "")
         )
     return done

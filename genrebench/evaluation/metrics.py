@@ -1,18 +1,48 @@
 """Scores of segments and of whole tracks, the same for every backend."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genrebench.evaluation.calibration import calibration, fit_temperature
+from genrebench.evaluation.significance import wilson_interval
 from genrebench.network.numerics import accuracy, aggregate_segments, cross_entropy, log_softmax
 
+# A model that nobody calibrated.
+NOT_CALIBRATED = {"segment_temperature": 1.0, "track_temperature": 1.0}
 
-def scores(
-    logits: NDArray[Any], labels: NDArray[np.int64], tracks: NDArray[np.str_], genres: Sequence[str]
-) -> dict[str, Any]:
-    """Score segments, and tracks by their aggregated segments.
+
+def aggregate_tracks(
+    logits: NDArray[Any], tracks: NDArray[np.str_]
+) -> tuple[list[str], NDArray[np.int64], NDArray[np.float64]]:
+    """Aggregate the segments of each track by their mean log-probability.
+
+    Parameters
+    ----------
+    logits : ndarray [shape=(n, classes)]
+        What the network returns, one row per segment; log-probabilities do as well.
+    tracks : ndarray of str [shape=(n,)]
+        Track of each segment.
+
+    Returns
+    -------
+    list of str
+        The tracks, each once.
+    ndarray of int64 [shape=(tracks,)]
+        A segment of each.
+    ndarray of float64 [shape=(tracks, classes)]
+        Log-probabilities.
+    """
+    names, first = np.unique(tracks, return_index=True)
+    log_probabilities = log_softmax(logits)
+    aggregated = np.array([aggregate_segments(log_probabilities[tracks == name]) for name in names])
+    return [str(name) for name in names], first, aggregated
+
+
+def calibrate(logits: NDArray[Any], labels: NDArray[np.int64], tracks: NDArray[np.str_]) -> dict[str, float]:
+    """Fit the temperatures of segments and of tracks, on a part that did not train.
 
     Parameters
     ----------
@@ -26,9 +56,44 @@ def scores(
     Returns
     -------
     dict
+        ``segment_temperature`` and ``track_temperature``, by which log-probabilities are divided.
+    """
+    _, first, aggregated = aggregate_tracks(logits, tracks)
+    return {
+        "segment_temperature": fit_temperature(log_softmax(logits), labels),
+        "track_temperature": fit_temperature(aggregated, labels[first]),
+    }
+
+
+def scores(
+    logits: NDArray[Any],
+    labels: NDArray[np.int64],
+    tracks: NDArray[np.str_],
+    genres: Sequence[str],
+    temperatures: Mapping[str, float] = NOT_CALIBRATED,
+) -> dict[str, Any]:
+    """Score segments, and tracks by their aggregated segments.
+
+    Parameters
+    ----------
+    logits : ndarray [shape=(n, classes)]
+        What the network returns, one row per segment; log-probabilities do as well.
+    labels : ndarray of int64 [shape=(n,)]
+        True genre of each segment.
+    tracks : ndarray of str [shape=(n,)]
+        Track of each segment.
+    temperatures : mapping
+        As `calibrate` fits them.
+
+    Returns
+    -------
+    dict
         ``segments`` and ``tracks``, their numbers; ``loss``, cross-entropy per segment in nats; ``segment_accuracy``,
-        ``track_accuracy`` and ``track_macro_f1`` (over the genres that occur), from 0 to 1; ``track_confusion``, counts
-        of tracks (rows true, columns predicted, in the order of `genres`).
+        ``segment_macro_f1``, ``track_accuracy`` and ``track_macro_f1`` (over the genres that occur), from 0 to 1;
+        ``track_interval``, 95 % of Wilson; ``genres``, per genre its number of tracks, precision, recall and F1;
+        ``track_confusion``, counts of tracks (rows true, columns predicted, in the order of `genres`);
+        ``segment_calibration`` and ``track_calibration``, each with its error ``ece``, that without calibration
+        ``ece_before``, and its bins; ``predictions``, genre and probability by track.
 
     Examples
     --------
@@ -39,19 +104,43 @@ def scores(
     >>> result["segment_accuracy"] < result["track_accuracy"] == 1.0
     True
     """
-    from sklearn.metrics import confusion_matrix, f1_score
+    from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
 
-    names, first = np.unique(tracks, return_index=True)
-    log_probabilities = log_softmax(logits)
-    aggregated = np.array([aggregate_segments(log_probabilities[tracks == name]) for name in names])
+    names, first, aggregated = aggregate_tracks(logits, tracks)
     true, predicted = labels[first], aggregated.argmax(axis=-1)
-    every = np.arange(len(genres))
+    every, there = np.arange(len(genres)), np.unique(true)
+    averaged = {"labels": there, "average": "macro", "zero_division": 0}
+    by_genre = zip(*precision_recall_fscore_support(true, predicted, labels=every, zero_division=0), strict=True)
+    probabilities = np.exp(log_softmax(aggregated / temperatures["track_temperature"]))
     return {
         "segments": len(labels),
         "tracks": len(names),
         "loss": cross_entropy(logits, labels),
         "segment_accuracy": accuracy(logits, labels),
+        "segment_macro_f1": float(f1_score(labels, logits.argmax(axis=-1), **averaged)),
         "track_accuracy": accuracy(aggregated, true),
-        "track_macro_f1": float(f1_score(true, predicted, labels=np.unique(true), average="macro", zero_division=0)),
+        "track_macro_f1": float(f1_score(true, predicted, **averaged)),
+        "track_interval": list(wilson_interval(int((true == predicted).sum()), len(names))),
+        "genres": {
+            genre: {"tracks": int(count), "precision": float(precision), "recall": float(recall), "f1": float(f1)}
+            for genre, (precision, recall, f1, count) in zip(genres, by_genre, strict=True)
+        },
         "track_confusion": confusion_matrix(true, predicted, labels=every).tolist(),
+        "segment_calibration": _calibration(log_softmax(logits), labels, temperatures["segment_temperature"]),
+        "track_calibration": _calibration(aggregated, true, temperatures["track_temperature"]),
+        "predictions": {
+            name: [genres[best], round(float(row[best]), 4)]
+            for name, best, row in zip(names, predicted, probabilities, strict=True)
+        },
+    }
+
+
+def _calibration(
+    log_probabilities: NDArray[np.float64], labels: NDArray[np.int64], temperature: float
+) -> dict[str, Any]:
+    """Measure calibration with a temperature and without."""
+    return {
+        "temperature": temperature,
+        "ece_before": calibration(log_probabilities, labels)["ece"],
+        **calibration(log_probabilities, labels, temperature),
     }

@@ -277,6 +277,9 @@ class Keeper(Callback):
             **more,
             "metrics": scores,
         }
+        if "validation" in scores:
+            parts = {part: scores["validation"][f"{part}_calibration"] for part in ("segment", "track")}
+            document["calibration"] = {f"{part}_temperature": each["temperature"] for part, each in parts.items()}
         dataclasses.replace(self._model, weights=last.best, document=document).save(folder)
 
 

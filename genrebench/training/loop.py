@@ -19,8 +19,7 @@ import numpy as np
 
 from genrebench.backend.protocol import Backend, BackendInfo, BatchMetrics, Trainable
 from genrebench.backend.registry import load_backend
-from genrebench.errors import BackendError, ConfigError, TrainingError
-from genrebench.evaluation.metrics import scores
+from genrebench.errors import BackendError, ConfigError, ModelError, TrainingError
 from genrebench.model.model import Model
 from genrebench.network.adam import Adam
 from genrebench.network.architecture import Architecture
@@ -35,6 +34,7 @@ from genrebench.training.config import Experiment, load_experiment, resume_comma
 from genrebench.training.health import guessing_note, split_notes, went_wrong
 from genrebench.training.history import EpochMetrics
 from genrebench.training.resume import Checkpoint, origin_of
+from genrebench.training.scoring import score_saved_model
 from genrebench.training.state import Callback, LoopState, TrainingData, load_training_data
 
 
@@ -215,11 +215,16 @@ def _run(experiment: Experiment, overwrite: bool, resume: bool, others: Sequence
     with interrupts_ignored():  # a second Ctrl-C would lose the end of what the first one asked to keep
         try:
             keeper.settle(state)
-            metrics = _score_saved_model(experiment, state.data)
+            metrics = score_saved_model(experiment, state.data, best)
             for each in callbacks:
                 each.on_end(state, status, metrics)
         except OSError as error:
             raise _told_how_to_go_on(error, experiment) from error
+        except (ModelError, TrainingError):  # what lies on disk is not the model that was measured
+            for each in callbacks:
+                with suppress(Exception):
+                    each.on_end(state, "failed", {})
+            raise
     return TrainingRun(run.path, status, best, metrics)
 
 
@@ -347,19 +352,6 @@ def _require_finite(loss: float, state: LoopState) -> None:
     """End a run whose loss is no longer a number: it would never become one again."""
     if not math.isfinite(loss):
         raise went_wrong(state, state.epoch + 1, f"expected a finite loss, received {loss}")
-
-
-def _score_saved_model(experiment: Experiment, data: TrainingData) -> dict[str, Any]:
-    """Score the model as it lies on disk, so that what is reported is what will be served."""
-    network = Model.load(experiment.folder, backend=experiment.backend, device=experiment.device).network
-    metrics = {}
-    for part in ("validation", "test"):
-        indices = getattr(data.split, part)
-        if len(indices):
-            logits = predict(network, data.inputs, indices, batch_size=experiment.training.batch_size)
-            tracks = data.dataset.tracks[indices]
-            metrics[part] = scores(logits, data.dataset.labels[indices], tracks, data.dataset.genres)
-    return metrics
 
 
 def _record(experiment: Experiment, data: TrainingData, info: BackendInfo, optimizer: Adam) -> dict[str, Any]:

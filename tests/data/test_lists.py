@@ -65,7 +65,7 @@ def test_a_list_that_cannot_be_meant_is_refused(tmp_path: Path) -> None:
     [
         "track,artist\nblues/blues.00000.wav,B.B. King\nblues.00001,b.b.  king\njazz.00000,\ntake.five,Dave",
         "blues.00000,B.B. King\nblues.00001,B.B. King\njazz.00000,\ntake.five,Dave\nrock.1,Queen\n",
-        "Artist;Year;Track\r\nB.B. King;1;blues.00000\r\nB.B. King;1;blues.00001\r\n;2;jazz.00000\r\nDave;;take.five",
+        "Artist;Year;Track\r\nB.B. King;1;blues.00000\r\nB.B. King;;blues.00001\r\n;;jazz.00000\r\nDave;;take.five",
     ],
 )
 def test_artists_are_read_with_and_without_header(tmp_path: Path, content: str) -> None:

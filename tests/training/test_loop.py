@@ -346,3 +346,30 @@ def test_the_state_has_all_that_resuming_needs(experiment: Experiment) -> None:
     generator.bit_generator.state = orders[1]
     generator.permutation(24)
     assert generator.bit_generator.state == orders[2]
+
+
+def test_a_model_that_is_not_the_one_measured_ends_the_run_with_an_error(
+    experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted: what is read back has another bias in its last layer, as after a mistake in saving."""
+    load = Model.load
+
+    def load_another(*arguments: Any, **options: Any) -> Model:
+        """Read a model, and change it."""
+        model = load(*arguments, **options)
+        name = list(model.weights)[-1]
+        model.weights[name] = model.weights[name] + np.linspace(0, 0.01, len(model.weights[name]), dtype=np.float32)
+        return model
+
+    monkeypatch.setattr(Model, "load", load_another)
+    with pytest.raises(TrainingError, match=r"expected the model of epoch \d+ with a validation loss of .* read back"):
+        train(experiment)
+
+
+def test_temperatures_are_kept_in_the_model(experiment: Experiment) -> None:
+    """Those that were fitted on the validation part, which the test part uses, too."""
+    run = train(experiment)
+    kept = Model.load(run.folder).document["calibration"]
+    for part in ("validation", "test"):
+        for what in ("segment", "track"):
+            assert run.metrics[part][f"{what}_calibration"]["temperature"] == kept[f"{what}_temperature"] > 0

@@ -1,0 +1,87 @@
+"""Whether probabilities are what they say: 80 % sure, 80 % right."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrebench.network.numerics import cross_entropy, log_softmax
+
+_BINS = 10
+# Temperatures beyond these come from parts that are all right or all wrong, and mean nothing.
+_COLDEST, _HOTTEST = 0.05, 20.0
+
+
+def fit_temperature(log_probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    """Find the temperature with which the probabilities fit the truth best.
+
+    Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", ICML 2017. Dividing by it changes no
+    order, and so no answer.
+
+    Parameters
+    ----------
+    log_probabilities : ndarray of float64 [shape=(n, classes)]
+        Logits do as well.
+    labels : ndarray of int64 [shape=(n,)]
+        The truth.
+
+    Returns
+    -------
+    float
+        Above 1 for a network that is too sure; from 0.05 to 20.
+
+    Examples
+    --------
+    >>> sure = np.log([[0.99, 0.01]] * 4)
+    >>> round(fit_temperature(sure, np.array([0, 0, 0, 1])), 2)
+    4.18
+    """
+    from scipy.optimize import minimize_scalar
+
+    found = minimize_scalar(
+        lambda logarithm: cross_entropy(log_probabilities / np.exp(logarithm), labels),
+        bounds=(np.log(_COLDEST), np.log(_HOTTEST)),
+        method="bounded",
+    )
+    return float(np.exp(found.x))
+
+
+def calibration(
+    log_probabilities: NDArray[np.float64], labels: NDArray[np.int64], temperature: float = 1.0
+) -> dict[str, Any]:
+    """Compare how sure a model is with how often it is right, in ten bins of equal width.
+
+    Parameters
+    ----------
+    log_probabilities : ndarray of float64 [shape=(n, classes)]
+        Logits do as well.
+    labels : ndarray of int64 [shape=(n,)]
+        The truth.
+    temperature : float
+        What they are divided by.
+
+    Returns
+    -------
+    dict
+        ``ece``, the expected calibration error: the mean distance of confidence and accuracy; ``bins`` with ``count``,
+        ``confidence`` and ``accuracy`` of each that is not empty.
+
+    Examples
+    --------
+    >>> calibration(np.log([[0.8, 0.2]] * 5), np.array([0, 0, 0, 0, 1]))["ece"] < 1e-9
+    True
+    """
+    probabilities = np.exp(log_softmax(log_probabilities / temperature))
+    confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    # The border of two bins belongs to the lower one, and 1 to the last.
+    places = np.clip(np.ceil(confidence * _BINS).astype(int) - 1, 0, _BINS - 1)
+    bins = [
+        {
+            "count": int((places == place).sum()),
+            "confidence": float(confidence[places == place].mean()),
+            "accuracy": float(correct[places == place].mean()),
+        }
+        for place in np.unique(places)
+    ]
+    ece = sum(each["count"] * abs(each["confidence"] - each["accuracy"]) for each in bins) / len(labels)
+    return {"ece": float(ece), "bins": bins}

@@ -1,0 +1,63 @@
+"""What a finished run is worth: its model read back from disk, measured, and calibrated."""
+
+import math
+from typing import Any
+
+from genrebench.errors import TrainingError
+from genrebench.evaluation.metrics import calibrate, scores
+from genrebench.model.model import Model
+from genrebench.training.batches import predict
+from genrebench.training.config import Experiment
+from genrebench.training.history import EpochMetrics
+from genrebench.training.state import TrainingData
+
+# Relative difference of losses that another order of summation on a GPU may give.
+_SAME_LOSS = 1e-4
+
+
+def score_saved_model(experiment: Experiment, data: TrainingData, best: EpochMetrics) -> dict[str, Any]:
+    """Score the model as it lies on disk, so that what is reported is what will be served.
+
+    Parameters
+    ----------
+    best : EpochMetrics
+        What was measured when it was saved.
+
+    Returns
+    -------
+    dict
+        Scores of ``validation``, on which the temperatures are fitted, and of ``test`` unless it is empty.
+
+    Raises
+    ------
+    TrainingError
+        If the model on disk is not the one that was measured.
+    """
+    network = Model.load(experiment.folder, backend=experiment.backend, device=experiment.device).network
+    labels, tracks = data.dataset.labels, data.dataset.tracks
+    logits = {
+        part: predict(network, data.inputs, indices, batch_size=experiment.training.batch_size)
+        for part in ("validation", "test")
+        if len(indices := getattr(data.split, part))
+    }
+    validation = data.split.validation
+    temperatures = calibrate(logits["validation"], labels[validation], tracks[validation])
+    metrics = {
+        part: scores(each, labels[indices], tracks[indices], data.dataset.genres, temperatures)
+        for part, each in logits.items()
+        if (indices := getattr(data.split, part)) is not None
+    }
+    _refuse_another(metrics["validation"], best, experiment)
+    return metrics
+
+
+def _refuse_another(measured: dict[str, Any], best: EpochMetrics, experiment: Experiment) -> None:
+    """End the run with an error if the model on disk gives other figures than the log has."""
+    apart = abs(measured["segment_accuracy"] - best.validation_accuracy) * measured["segments"]
+    if apart > 1.5 or not math.isclose(measured["loss"], best.validation_loss, rel_tol=_SAME_LOSS, abs_tol=1e-6):
+        raise TrainingError(
+            f"expected the model of epoch {best.epoch} with a validation loss of {best.validation_loss:.6g} and an "
+            f"accuracy of {best.validation_accuracy:.2%}, as was measured when it was saved; read back it gives "
+            f"{measured['loss']:.6g} and {measured['segment_accuracy']:.2%}; do not use it, and check disk and memory",
+            path=experiment.folder,
+        )

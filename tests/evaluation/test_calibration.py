@@ -1,0 +1,31 @@
+"""Calibration by hand."""
+
+import numpy as np
+import pytest
+
+from genrebench.evaluation.calibration import calibration, fit_temperature
+
+
+def test_the_error_is_the_mean_distance_of_confidence_and_accuracy() -> None:
+    """Four answers in two bins: 0.6 sure and half right, 0.9 sure and all right; 1 falls into the last one."""
+    probabilities = np.array([[0.6, 0.4], [0.6, 0.4], [0.1, 0.9], [0.1, 0.9]])
+    found = calibration(np.log(probabilities), np.array([0, 1, 1, 1]))
+    assert found["ece"] == pytest.approx((2 * 0.1 + 2 * 0.1) / 4)
+    assert [each["count"] for each in found["bins"]] == [2, 2]
+    assert found["bins"][0] == {"count": 2, "confidence": pytest.approx(0.6), "accuracy": 0.5}
+    assert calibration(np.array([[900.0, 0.0]]), np.array([0]))["ece"] == 0
+
+
+def test_the_temperature_is_where_the_loss_is_least() -> None:
+    """Two to one for the first class: the logits that say so, whatever they were multiplied by."""
+    labels = np.array([0, 0, 1])
+    for factor in (0.3, 1.0, 7.0):
+        logits = np.full((3, 2), [factor * np.log(2), 0.0])
+        assert fit_temperature(logits, labels) == pytest.approx(factor, rel=1e-4)
+
+
+def test_a_part_that_is_all_right_or_all_wrong_gives_a_bounded_temperature() -> None:
+    """Neither 0 nor infinity."""
+    logits = np.array([[2.0, 0.0]])
+    assert 0.05 <= fit_temperature(logits, np.array([0])) < 0.06
+    assert 19 < fit_temperature(logits, np.array([1])) <= 20
