@@ -18,6 +18,8 @@ COMMANDS = {
     "preprocess": "Turn recordings into spectrograms.",
     "train": "Train the network and save it.",
     "infer": "Print the genre of recordings.",
+    "evaluate": "Say what a model, or a protocol, is worth.",
+    "compare": "Say whether one run is better than another.",
     "summary": "Print the network's layer table.",
     "backends": "List the installed backends.",
     "check": "Check that a backend builds what it should.",

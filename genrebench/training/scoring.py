@@ -15,13 +15,13 @@ from genrebench.training.state import TrainingData
 _SAME_LOSS = 1e-4
 
 
-def score_saved_model(experiment: Experiment, data: TrainingData, best: EpochMetrics) -> dict[str, Any]:
+def score_saved_model(experiment: Experiment, data: TrainingData, best: EpochMetrics | None = None) -> dict[str, Any]:
     """Score the model as it lies on disk, so that what is reported is what will be served.
 
     Parameters
     ----------
-    best : EpochMetrics
-        What was measured when it was saved.
+    best : EpochMetrics, optional
+        What was measured when it was saved; by default what the model's own document says.
 
     Returns
     -------
@@ -33,10 +33,10 @@ def score_saved_model(experiment: Experiment, data: TrainingData, best: EpochMet
     TrainingError
         If the model on disk is not the one that was measured.
     """
-    network = Model.load(experiment.folder, backend=experiment.backend, device=experiment.device).network
+    model = Model.load(experiment.folder, backend=experiment.backend, device=experiment.device)
     labels, tracks = data.dataset.labels, data.dataset.tracks
     logits = {
-        part: predict(network, data.inputs, indices, batch_size=experiment.training.batch_size)
+        part: predict(model.network, data.inputs, indices, batch_size=experiment.training.batch_size)
         for part in ("validation", "test")
         if len(indices := getattr(data.split, part))
     }
@@ -47,17 +47,20 @@ def score_saved_model(experiment: Experiment, data: TrainingData, best: EpochMet
         for part, each in logits.items()
         if (indices := getattr(data.split, part)) is not None
     }
-    _refuse_another(metrics["validation"], best, experiment)
+    if best is not None:
+        _refuse_another(metrics["validation"], best.validation_accuracy, best.validation_loss, experiment)
+    elif kept := (model.document.get("metrics") or {}).get("validation"):
+        _refuse_another(metrics["validation"], kept["segment_accuracy"], kept["loss"], experiment)
     return metrics
 
 
-def _refuse_another(measured: dict[str, Any], best: EpochMetrics, experiment: Experiment) -> None:
+def _refuse_another(measured: dict[str, Any], accuracy: float, loss: float, experiment: Experiment) -> None:
     """End the run with an error if the model on disk gives other figures than the log has."""
-    apart = abs(measured["segment_accuracy"] - best.validation_accuracy) * measured["segments"]
-    if apart > 1.5 or not math.isclose(measured["loss"], best.validation_loss, rel_tol=_SAME_LOSS, abs_tol=1e-6):
+    apart = abs(measured["segment_accuracy"] - accuracy) * measured["segments"]
+    if apart > 1.5 or not math.isclose(measured["loss"], loss, rel_tol=_SAME_LOSS, abs_tol=1e-6):
         raise TrainingError(
-            f"expected the model of epoch {best.epoch} with a validation loss of {best.validation_loss:.6g} and an "
-            f"accuracy of {best.validation_accuracy:.2%}, as was measured when it was saved; read back it gives "
-            f"{measured['loss']:.6g} and {measured['segment_accuracy']:.2%}; do not use it, and check disk and memory",
+            f"expected a validation loss of {loss:.6g} and an accuracy of {accuracy:.2%}, as was measured when the "
+            f"model was saved; read back it gives {measured['loss']:.6g} and {measured['segment_accuracy']:.2%}; model "
+            "or data are others than then",
             path=experiment.folder,
         )

@@ -1,0 +1,292 @@
+"""``genrebench evaluate``: what a saved model is worth, or what a protocol says over seeds and folds."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from genrebench.cli.options import COUNT, PATH, check_output, examples, typed_command
+from genrebench.errors import ConfigError, GenrebenchError
+from genrebench.training.config import Experiment, default, load_experiment
+
+if TYPE_CHECKING:
+    from genrebench.evaluation.measure import Measured
+    from genrebench.model.model import Model
+
+_LISTS = ("train_list", "validation_list", "test_list")
+_SETTINGS = {
+    "protocol": "split.protocol",
+    **{name: f"split.{name}" for name in ("validation", "test", "folds", "artists", *_LISTS)},
+    **{name: f"training.{name}" for name in ("epochs", "batch_size")},
+    **{name: name for name in ("dataset", "results", "backend", "device", "name")},
+}
+
+
+@click.command(
+    help="Score a saved model, or train by a protocol over seeds and folds.\n\n"
+    "With --model alone, the parts of its own split are measured again, and must give what its run logged. With "
+    "--dataset, all tracks of a spectrogram tree or of genre folders with recordings are, or those of --tracks. "
+    "--intervene measures changed copies of the recordings, one change at a time.\n\n"
+    "With --protocol or --experiment, a network is trained for each of --seeds and --folds, into RESULTS/NAME-..., and "
+    "mean and deviation of the figures are kept in RESULTS/NAME. Runs that are there and finished are not repeated.",
+    epilog=examples(
+        "genrebench evaluate --model results/gtzan",
+        "genrebench evaluate --model results/gtzan --dataset recordings --intervene gain=-12,highpass=20,mp3=64",
+        "genrebench evaluate --protocol artist --artists artists.csv --dataset dataset --seeds 5 --name honest",
+        "genrebench evaluate --protocol track --folds 5 --experiment experiments/gtzan.toml --name folds",
+    ),
+)
+@click.option("--model", type=PATH, help="Folder of a model, or its name in results/.")
+@click.option("--dataset", type=PATH, help="Spectrogram tree, or genre folders with recordings.")
+@click.option("--tracks", type=PATH, help="File with the tracks that count, one per line.  [default: all]")
+@click.option("--intervene", metavar="NAME=VALUE,...", help="gain, highpass, lowpass, mp3, noise, resample, pitch.")
+@click.option("--protocol", help="track, artist, lists, or segment (leaky: inflates accuracy).")
+@click.option("--seeds", type=COUNT, default=1, show_default=True, help="Number of runs, with seeds from the first on.")
+@click.option("--validation", type=float, help=f"Share that validates.  [default: {default('split.validation')}]")
+@click.option("--test", type=float, help=f"Share that tests.  [default: {default('split.test')}]")
+@click.option("--folds", type=int, help="Test each track once, in so many runs.")
+@click.option("--train-list", type=PATH, help="File with a training track per line, for lists.")
+@click.option("--validation-list", type=PATH, help="The same for validation.")
+@click.option("--test-list", type=PATH, help="The same for the test.")
+@click.option("--artists", type=PATH, help="CSV of tracks and artists.")
+@click.option("--experiment", "file", type=PATH, help="Experiment file in TOML, for what is trained.")
+@click.option("--epochs", type=int, help=f"Passes through the training part.  [default: {default('training.epochs')}]")
+@click.option("--batch-size", type=int, help=f"Segments in a step.  [default: {default('training.batch_size')}]")
+@click.option("--name", help="Name of the runs.  [default: the file's name, or run-DATE-TIME]")
+@click.option("--results", type=PATH, help=f"Folder of all runs.  [default: {default('results')}]")
+@click.option("--backend", help=f"Framework.  [default: {default('backend')}]")
+@click.option("--device", help=f"auto, or a device of the backend.  [default: {default('device')}]")
+@click.option("--output", type=PATH, help="Folder for evaluation.json, evaluation.md and pictures.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def evaluate(
+    context: click.Context,
+    /,
+    *,
+    model: Path | None,
+    tracks: Path | None,
+    intervene: str | None,
+    seeds: int,
+    file: Path | None,
+    output: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Evaluate a model or a protocol."""
+    from rich.console import Console
+
+    from genrebench.cli.output import echo_err
+    from genrebench.evaluation.pages import evaluation_document
+    from genrebench.report.terminal import show
+    from genrebench.system.files import escaped
+
+    if output is not None:
+        check_output(output)
+    if model is not None:
+        _refuse_training_options(seeds=seeds if seeds > 1 else None, experiment=file, **options)
+        evaluation = _score(model, options, tracks, intervene)
+    else:
+        if tracks is not None or intervene is not None:
+            raise ConfigError("--tracks and --intervene are about a saved model: expected --model, received none")
+        if file is None and options["protocol"] is None:
+            raise ConfigError(
+                "expected --model NAME to score, or --protocol or --experiment to train, received neither"
+            )
+        experiment = load_experiment(file, {_SETTINGS[name]: value for name, value in options.items()})
+        check_output(experiment.folder)
+        evaluation = _train_all(experiment, seeds, console=Console(stderr=as_json))
+        output = output or experiment.folder
+    evaluation["command"] = typed_command(context, without={"output"})
+    if as_json:
+        print(json.dumps(evaluation, indent=2, allow_nan=False))
+    else:
+        show(evaluation_document(evaluation, genres=len(evaluation["parts"]) == 1))
+    if output is not None:
+        echo_err(f"{escaped(output)}: {', '.join(_write(output, evaluation))}")
+    if evaluation.get("failures"):
+        raise click.exceptions.Exit(1)
+
+
+def _refuse_training_options(**options: Any) -> None:
+    """Refuse, beside a saved model, what only training reads."""
+    only = {"dataset", "backend", "device", "results"}
+    given = [name for name, value in options.items() if value is not None and name not in only]
+    if given:
+        raise ConfigError(f"--{given[0].replace('_', '-')}: is about training; leave it out, or leave out --model")
+
+
+def _score(path: Path, options: Mapping[str, Any], tracks: Path | None, intervene: str | None) -> dict[str, Any]:
+    """Score a saved model."""
+    from genrebench.evaluation.interventions import read_interventions
+    from genrebench.evaluation.measure import is_tree, labeled_recordings, measure_tree
+    from genrebench.model.model import Model
+    from genrebench.system.memory import keep_freed_memory
+
+    keep_freed_memory()
+    changes = read_interventions(intervene) if intervene else ()
+    inside = Path(options["results"] or default("results")) / path
+    folder = inside if not path.exists() and inside.exists() else path
+    chosen = {name: options[name] for name in ("backend", "device") if options[name] is not None}
+    model = Model.load(folder, **chosen)
+    data = options["dataset"]
+    if data is None:
+        if tracks is not None or changes:
+            raise ConfigError("expected --dataset with --tracks or --intervene, received none")
+        return _score_own_parts(folder, chosen)
+    changed: list[dict[str, Any]] = []
+    if is_tree(data) and not changes:
+        measured = measure_tree(model, data, tracks=tracks)
+    else:
+        measured, changed = _score_recordings(model, labeled_recordings(data, model, tracks=tracks), changes)
+    return {
+        "name": folder.resolve().name,
+        "dataset": data.name,
+        "parts": {"all": measured.scores()},
+        "failures": measured.failures,
+        "interventions": changed,
+        "notes": _overlap(model, measured),
+    }
+
+
+def _overlap(model: "Model", measured: "Measured") -> list[str]:
+    """Note how many of the tracks, by their names, the model may have been trained on."""
+    held = model.document.get("data")
+    held_out = {*held.get("validation_tracks", ()), *held.get("test_tracks", ())} if isinstance(held, dict) else set()
+    names = set(measured.tracks.tolist())
+    if not held_out & names or names <= held_out:
+        return []
+    note = (
+        f"{len(names - held_out)} of {len(names)} tracks are not among those that the model's run held out: it may "
+        "have been trained on them; name the others with --tracks, or leave out --dataset"
+    )
+    return [note]
+
+
+def _score_own_parts(folder: Path, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Measure the parts of a run's own split again; they must give what it logged."""
+    from genrebench.cli.progress import split_notes
+    from genrebench.training.checkpoint import EXPERIMENT_FILE
+    from genrebench.training.scoring import score_saved_model
+    from genrebench.training.state import load_training_data
+
+    where = {"name": folder.resolve().name, "results": str(folder.resolve().parent)}
+    experiment = load_experiment(folder / EXPERIMENT_FILE, {**where, **chosen})
+    data = load_training_data(experiment)
+    return {
+        "name": folder.resolve().name,
+        "dataset": experiment.dataset.name,
+        "protocol": experiment.split.protocol,
+        "parts": score_saved_model(experiment, data),
+        "proof": data.split.proof,
+        "notes": [*_leaky(experiment), *split_notes(data.split)],
+    }
+
+
+def _leaky(experiment: Experiment) -> list[str]:
+    """Say beside the figures of a leaky protocol that they are."""
+    leaky = experiment.split.protocol == "segment"
+    return ["leaky: segments of one track are on both sides of the split, which inflates accuracy"] * leaky
+
+
+def _score_recordings(model: "Model", recordings: Any, changes: Any) -> "tuple[Measured, list[dict[str, Any]]]":
+    """Score recordings, and changed copies of them."""
+    from rich.console import Console
+
+    from genrebench.cli.progress import display
+    from genrebench.evaluation.measure import measure_recordings
+    from genrebench.evaluation.runs import compare_changed
+    from genrebench.system.files import escaped
+
+    total = len(recordings) * (1 + len(changes))
+    with display("measuring", "recordings", total=total, console=Console(stderr=True)) as bar:
+
+        def on_recording(recording: Any) -> None:
+            """Move the bar."""
+            bar.update(advance=1, status=escaped(recording.path.name))
+
+        measured = measure_recordings(model, recordings, on_recording=on_recording)
+        usable = [each for each in recordings if each.source not in measured.failures]
+        changed = [
+            compare_changed(
+                measured, measure_recordings(model, usable, change=each, on_recording=on_recording), str(each)
+            )
+            for each in changes
+        ]
+    return measured, changed
+
+
+def _train_all(experiment: Experiment, seeds: int, *, console: Any) -> dict[str, Any]:
+    """Train for each seed and fold, and summarize the runs."""
+    from genrebench.cli.output import echo
+    from genrebench.evaluation.runs import pool_folds, summarize
+
+    runs: dict[str, Any] = {}
+    folds = range(1, (experiment.split.folds or 1) + 1)
+    for seed in range(experiment.seed, experiment.seed + seeds):
+        for fold in folds:
+            suffix = f"-seed{seed}" * (seeds > 1) + f"-fold{fold}" * (len(folds) > 1)
+            one = experiment.override(
+                {"name": f"{experiment.name}{suffix or '-run'}", "seed": seed, "split.fold": fold}
+            )
+            echo(f"{one.name}:", to=console)
+            runs[one.name] = _trained(one, console)
+    summary = summarize(runs)
+    if len(folds) > 1:
+        names = list(runs)
+        places = [range(start, start + len(folds)) for start in range(0, len(names), len(folds))]
+        summary["pooled"] = [pool_folds([runs[names[place]] for place in each]) for each in places]
+    single = len(runs) == 1
+    parts = {part if single else f"{name} {part}": scores for name, run in runs.items() for part, scores in run.items()}
+    return {
+        "name": experiment.name,
+        "protocol": experiment.split.protocol,
+        "dataset": experiment.dataset.name,
+        "parts": parts,
+        "runs": summary,
+        "notes": _leaky(experiment),
+    }
+
+
+def _trained(experiment: Experiment, console: Any) -> dict[str, Any]:
+    """Train, or read the figures of a finished run that was told the same."""
+    from genrebench.cli.output import echo
+    from genrebench.cli.train import run_training
+    from genrebench.model.storage import read_document
+
+    try:
+        same = load_experiment(experiment.folder / "experiment.toml", {}) == experiment
+        document = read_document(experiment.folder) if same else {}
+    except GenrebenchError:
+        document = {}
+    if document.get("status") == "finished" and isinstance(document.get("metrics"), dict):
+        echo("is there and finished", to=console)
+        return dict(document["metrics"])
+    run = run_training(experiment)
+    if run.status != "finished":
+        from genrebench.cli.main import INTERRUPTED
+
+        raise click.exceptions.Exit(INTERRUPTED)
+    return run.metrics
+
+
+def _write(folder: Path, evaluation: Mapping[str, Any]) -> list[str]:
+    """Write all forms of an evaluation, made before any of its files is written."""
+    from genrebench.evaluation.comparison import EVALUATION_FILE
+    from genrebench.evaluation.pages import confusion_picture, evaluation_document, reliability_picture
+    from genrebench.report.markdown import markdown
+    from genrebench.system.files import write_atomically, write_json
+
+    shown = dict(list(evaluation["parts"].items())[:6])
+    files = {
+        "evaluation.md": markdown(evaluation_document(evaluation)).encode(),
+        "reliability.png": reliability_picture(shown, evaluation["name"]),
+    }
+    for part, scores in shown.items():
+        files[f"confusion-{part.replace(' ', '-')}.png"] = confusion_picture(scores, f"{evaluation['name']}, {part}")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / EVALUATION_FILE, evaluation)
+    for name, content in files.items():
+        write_atomically(folder / name, content)
+    return [EVALUATION_FILE, *files]

@@ -1,0 +1,221 @@
+"""A saved model on labeled data: a spectrogram tree, or folders of recordings, changed or not."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from natsort import natsorted
+from numpy.typing import NDArray
+
+from genrebench.audio.recordings import Recording, is_recording
+from genrebench.data.dataset import load_dataset
+from genrebench.data.lists import naming, read_track_list
+from genrebench.errors import AudioError, DatasetError, ModelError
+from genrebench.evaluation.interventions import Intervention, write_changed
+from genrebench.evaluation.metrics import NOT_CALIBRATED, scores
+from genrebench.model.model import Model
+from genrebench.model.prediction import spectrogram_batches
+from genrebench.system.files import StrPath, escaped
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a model makes of labeled data.
+
+    Attributes
+    ----------
+    log_probabilities : ndarray of float64 [shape=(segments, classes)]
+        In the order of the model's genres.
+    labels : ndarray of int64 [shape=(segments,)]
+        The truth.
+    tracks : ndarray of str [shape=(segments,)]
+        ``<genre>/<track>`` of each segment.
+    genres : tuple of str
+        The model's.
+    failures : dict of str to str
+        Reason by recording that could not be used.
+    temperatures : dict of str to float
+        The model's.
+    """
+
+    log_probabilities: NDArray[np.float64]
+    labels: NDArray[np.int64]
+    tracks: NDArray[np.str_]
+    genres: tuple[str, ...]
+    failures: dict[str, str] = field(default_factory=dict)
+    temperatures: dict[str, float] = field(default_factory=lambda: dict(NOT_CALIBRATED))
+
+    def scores(self) -> dict[str, Any]:
+        """Score what was measured; see `genrebench.evaluation.metrics.scores`."""
+        return scores(self.log_probabilities, self.labels, self.tracks, self.genres, self.temperatures)
+
+
+def measure_tree(model: Model, tree: StrPath, *, tracks: StrPath | None = None) -> Measured:
+    """Run a model on a spectrogram tree.
+
+    Parameters
+    ----------
+    tree : str or PathLike
+        A folder that holds ``genres_mel_npz/``, or such a tree itself, whose genres the model has.
+    tracks : str or PathLike, optional
+        List of the tracks that count, one per line.
+
+    Raises
+    ------
+    DatasetError
+        If the tree cannot be used, or its spectrograms are not such as the model was trained on.
+    """
+    dataset = load_dataset(tree)
+    if model.mel and dataset.mel and model.mel != dataset.mel:
+        raise DatasetError(
+            f"expected spectrograms with the model's settings, received others: {model.mel} against {dataset.mel}; "
+            "name a folder of recordings, or preprocess with the model's settings",
+            path=dataset.tree,
+        )
+    _refuse_other_genres(dataset.genres, model, dataset.tree)
+    rows = np.arange(len(dataset.labels))
+    if tracks is not None:
+        names = dict.fromkeys(dataset.tracks.tolist())
+        rows = np.flatnonzero(np.isin(dataset.tracks, read_track_list(tracks, names).tracks))
+    places = np.array([model.genres.index(genre) for genre in dataset.genres])
+    return Measured(
+        _logarithm(model.predict_spectrograms(dataset.spectrograms[rows])),
+        places[dataset.labels[rows]],
+        dataset.tracks[rows],
+        model.genres,
+        temperatures=temperatures_of(model),
+    )
+
+
+def measure_recordings(
+    model: Model,
+    recordings: Sequence[Recording],
+    *,
+    change: Intervention | None = None,
+    on_recording: Callable[[Recording], None] | None = None,
+) -> Measured:
+    """Run a model on recordings; one that fails is left out, and named in the result.
+
+    Parameters
+    ----------
+    change : Intervention, optional
+        What is done to each of them before.
+    on_recording : callable, optional
+        Called after each recording.
+
+    Raises
+    ------
+    DatasetError
+        If none of them can be used.
+    ModelError
+        If the model does not know how recordings become its inputs.
+    """
+    failures: dict[str, str] = {}
+    found: list[tuple[Recording, NDArray[np.float64]]] = []
+    for recording in recordings:
+        try:
+            found.append((recording, np.concatenate(list(_segments(model, recording.path, change)))))
+        except AudioError as error:
+            failures[recording.source] = str(error)
+        if on_recording:
+            on_recording(recording)
+    if not found:
+        first = next(iter(failures.values()), "none is there")
+        raise DatasetError(f"expected recordings that can be used, received none of {len(recordings)}: {first}")
+    counts = [len(rows) for _, rows in found]
+    return Measured(
+        np.concatenate([rows for _, rows in found]),
+        np.repeat([model.genres.index(recording.genre) for recording, _ in found], counts),
+        np.repeat([recording.key for recording, _ in found], counts),
+        model.genres,
+        failures,
+        temperatures_of(model),
+    )
+
+
+def labeled_recordings(path: StrPath, model: Model, *, tracks: StrPath | None = None) -> list[Recording]:
+    """List the recordings of a folder of genre folders, such as ``genres_original/``, or of one that holds that.
+
+    Parameters
+    ----------
+    tracks : str or PathLike, optional
+        List of the tracks that count, one per line.
+
+    Raises
+    ------
+    DatasetError
+        If there are none, a folder is no genre of the model, or two have one name.
+    """
+    root = Path(path) / "genres_original" if (Path(path) / "genres_original").is_dir() else Path(path)
+    if not root.is_dir():
+        raise DatasetError("expected a folder of genre folders with recordings, found none", path=root)
+    found: dict[str, Recording] = {}
+    for folder in natsorted(each for each in root.iterdir() if each.is_dir() and not each.name.startswith(".")):
+        for file in natsorted(each for each in folder.rglob("*") if each.is_file() and is_recording(each)):
+            recording = Recording(folder.name, file.stem, file)
+            if (other := found.setdefault(recording.key, recording)) is not recording:
+                raise DatasetError(f"expected one recording of each name, found {escaped(other.path)}, too", path=file)
+    if not found:
+        raise DatasetError("expected recordings in genre folders, found none", path=root)
+    _refuse_other_genres(tuple(dict.fromkeys(each.genre for each in found.values())), model, root)
+    if tracks is not None:
+        found = {track: found[track] for track in read_track_list(tracks, found).tracks}
+    return list(found.values())
+
+
+def is_tree(path: StrPath) -> bool:
+    """Return whether a folder is a spectrogram tree, or holds one."""
+    path = Path(path)
+    return (path / "genres_mel_npz").is_dir() or next(path.glob("*/*.npz"), None) is not None
+
+
+def temperatures_of(model: Model) -> dict[str, float]:
+    """Read the temperatures that a run fitted on its validation part; 1 for a model without.
+
+    Raises
+    ------
+    ModelError
+        If they are not positive numbers.
+    """
+    kept = model.document.get("calibration") or NOT_CALIBRATED
+    try:
+        found = {name: float(kept[name]) for name in NOT_CALIBRATED}
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"calibration: expected {', '.join(NOT_CALIBRATED)}", path=model.folder or "model") from error
+    if not all(np.isfinite(value) and value > 0 for value in found.values()):
+        raise ModelError(f"calibration: expected positive numbers, received {kept}", path=model.folder or "model")
+    return found
+
+
+def _segments(model: Model, path: Path, change: Intervention | None) -> Iterator[NDArray[np.float64]]:
+    """Run a model on a recording, some segments at a time, giving log-probabilities."""
+    if model.mel is None:
+        raise ModelError(
+            "expected a model that knows its Mel settings; this one was trained on a tree without a manifest, so only "
+            "such trees can be evaluated",
+            path=model.folder or "model",
+        )
+    with tempfile.TemporaryDirectory(prefix="genrebench-") as folder:
+        file = path if change is None else write_changed(path, change, model.mel.sample_rate, Path(folder))
+        for _, batch in spectrogram_batches([file], model.mel):
+            if isinstance(batch, AudioError):
+                raise batch
+            if batch is not None:
+                yield _logarithm(model.predict_spectrograms(batch))
+
+
+def _logarithm(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Take the logarithm; what is too small for a float is as small as can be."""
+    return np.log(np.maximum(probabilities, np.finfo(float).tiny))
+
+
+def _refuse_other_genres(genres: Sequence[str], model: Model, where: Path) -> None:
+    """Refuse data with a genre that the model does not have."""
+    if other := [genre for genre in genres if genre not in model.genres]:
+        raise DatasetError(
+            f"expected folders of the model's genres ({', '.join(map(escaped, model.genres))}), found {naming(other)}",
+            path=where,
+        )

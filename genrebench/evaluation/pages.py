@@ -1,0 +1,174 @@
+"""An evaluation as a document and as pictures."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from genrebench.report.document import Block, Cell, Document, Heading, Table, Text
+from genrebench.report.figures import label, png
+
+_SUMMARY = ("", "tracks", "accuracy", "95 % interval", "macro-F1", "by segment", "macro-F1", "ECE", "uncalibrated")
+
+
+def percent(share: float) -> Cell:
+    """Format a share from 0 to 1."""
+    return Cell(f"{100 * share:.1f} %", numeric=True)
+
+
+def part_rows(parts: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Tabulate what the parts are scored with, one row each."""
+    rows = [
+        (
+            name,
+            Cell(str(part["tracks"]), numeric=True),
+            percent(part["track_accuracy"]),
+            Cell("{:.1f} to {:.1f} %".format(*(100 * bound for bound in part["track_interval"])), numeric=True),
+            percent(part["track_macro_f1"]),
+            percent(part["segment_accuracy"]),
+            percent(part["segment_macro_f1"]),
+            Cell(f"{part['track_calibration']['ece']:.3f}", numeric=True),
+            Cell(f"{part['track_calibration']['ece_before']:.3f}", numeric=True),
+        )
+        for name, part in parts.items()
+    ]
+    return Table(_SUMMARY, rows)
+
+
+def genre_rows(part: Mapping[str, Any]) -> Table:
+    """Tabulate precision, recall and F1 of each genre, and what it is taken for most often."""
+    genres, confusion = list(part["genres"]), part["track_confusion"]
+    rows = []
+    for place, (genre, each) in enumerate(part["genres"].items()):
+        others = sorted(
+            ((count, name) for name, count in zip(genres, confusion[place], strict=True) if name != genre and count),
+            key=lambda pair: (-pair[0], pair[1]),
+        )
+        taken_for = ", ".join(f"{name} {count}" for count, name in others[:3])
+        numbers = (percent(each[key]) for key in ("precision", "recall", "f1"))
+        rows.append((genre, Cell(str(each["tracks"]), numeric=True), *numbers, taken_for))
+    return Table(("genre", "tracks", "precision", "recall", "F1", "taken for"), rows)
+
+
+def evaluation_document(evaluation: Mapping[str, Any], *, genres: bool = True) -> Document:
+    """Describe an evaluation: its figures, what changes did, and what could not be used.
+
+    Parameters
+    ----------
+    genres : bool
+        Whether each part is also described by genre.
+    """
+    blocks: list[Block] = [Text(note, "warn") for note in evaluation.get("notes", ())]
+    blocks.append(part_rows(evaluation["parts"]))
+    if runs := evaluation.get("runs"):
+        blocks += [Heading("Over the runs"), runs_table(runs)]
+    if changes := evaluation.get("interventions"):
+        blocks += [Heading("What it clings to"), _interventions(changes)]
+    for name, part in evaluation["parts"].items() if genres else ():
+        blocks += [Heading(f"By genre: {name}"), genre_rows(part)]
+    if failures := evaluation.get("failures"):
+        blocks += [Heading("Not used"), Table(("recording", "why"), list(failures.items()))]
+    return Document(f"Evaluation: {evaluation['name']}", blocks)
+
+
+def runs_table(runs: Mapping[str, Any]) -> Table:
+    """Tabulate each run of an evaluation, and mean and deviation."""
+    rows: list[tuple[str | Cell, ...]] = []
+    for number, name in enumerate(runs["names"]):
+        rows.append((name, *(percent(each["values"][number]) for each in runs["figures"].values())))
+    rows.append(("mean", *(percent(each["mean"]) for each in runs["figures"].values())))
+    if len(runs["names"]) > 1:
+        rows.append(("deviation", *(percent(each["deviation"]) for each in runs["figures"].values())))
+    return Table(("run", *runs["figures"]), rows)
+
+
+def _interventions(changes: Sequence[Mapping[str, Any]]) -> Table:
+    """Tabulate what a model makes of changed recordings."""
+    rows = [
+        (
+            each["change"],
+            percent(each["track_accuracy"]),
+            Cell(f"{100 * each['difference']:+.1f}", numeric=True),
+            Cell(str(each["other_answers"]), numeric=True),
+            Cell(f"{each['p']:.3f}", numeric=True),
+        )
+        for each in changes
+    ]
+    return Table(("change", "accuracy", "points", "other answers", "p (McNemar)"), rows)
+
+
+def confusion_picture(part: Mapping[str, Any], title: str) -> bytes:
+    """Draw the confusion matrix of a part's tracks."""
+    from matplotlib.figure import Figure
+
+    genres, counts = [label(genre) for genre in part["genres"]], part["track_confusion"]
+    size = max(4.0, 0.6 * len(genres) + 1.5)
+    figure = Figure(figsize=(size + 1, size), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    shares = [[count / max(1, sum(row)) for count in row] for row in counts]
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row, line in enumerate(counts):
+        for column, count in enumerate(line):
+            if count:
+                color = "white" if shares[row][column] > 0.5 else "black"
+                axes.text(column, row, str(count), ha="center", va="center", color=color)
+    places = range(len(genres))
+    axes.set_xticks(places, genres, rotation=45, ha="right")
+    axes.set_yticks(places, genres)
+    axes.set(xlabel="predicted", ylabel="true", title=label(title))
+    return png(figure)
+
+
+def reliability_picture(parts: Mapping[str, Mapping[str, Any]], title: str) -> bytes:
+    """Draw how often tracks are right against how sure the model is, for each part."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, 5), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="gray", linestyle=":", label="as sure as right")
+    for name, part in parts.items():
+        bins = part["track_calibration"]["bins"]
+        axes.plot(
+            [each["confidence"] for each in bins],
+            [each["accuracy"] for each in bins],
+            marker="o",
+            label=label(f"{name}, ECE {part['track_calibration']['ece']:.3f}"),
+        )
+    axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="probability", ylabel="share of tracks that are right")
+    axes.set_title(label(title))
+    axes.grid(alpha=0.3)
+    axes.legend(loc="upper left")
+    return png(figure)
+
+
+def comparison_document(comparison: Mapping[str, Any], most: int = 20) -> Document:
+    """Describe how two runs differ.
+
+    Parameters
+    ----------
+    most : int
+        Tracks that are named.
+    """
+    first, second = comparison["names"]
+    rows = [
+        (name, percent(each["accuracy"]), Cell("{:.1f} to {:.1f} %".format(*(100 * x for x in each["interval"]))))
+        for name, each in zip(comparison["names"], comparison["scores"], strict=True)
+    ]
+    test = comparison["mcnemar"]
+    blocks: list[Block] = [Text(note, "warn") for note in comparison["notes"]]
+    blocks += [
+        Table(
+            ("run", "accuracy", "95 % interval"), rows, caption=f"{comparison['tracks']} tracks ({comparison['part']})"
+        ),
+        Text(
+            f"Only {first} is right about {test['only_first']} tracks, only {second} about {test['only_second']}: "
+            f"p = {test['p']:.3g} (McNemar, exact), " + ("a difference" if test["p"] < 0.05 else "which may be chance")
+        ),
+    ]
+    if comparison["settings"]:
+        blocks.append(Table(("setting", first, second), comparison["settings"]))
+    if comparison["genres"]:
+        rows = [(genre, *map(percent, pair)) for genre, pair in comparison["genres"].items()]
+        blocks.append(Table(("genre", first, second), rows))
+    if changed := comparison["changed"]:
+        more = f", {most} of {len(changed)}" if len(changed) > most else ""
+        blocks.append(Table(("track", first, second), changed[:most], caption=f"Other answers{more}"))
+    return Document("", blocks)
