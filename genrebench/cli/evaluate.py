@@ -139,7 +139,7 @@ def _score(path: Path, options: Mapping[str, Any], tracks: Path | None, interven
     if is_tree(data) and not changes:
         measured = measure_tree(model, data, tracks=tracks)
     else:
-        measured, changed = _score_recordings(model, labeled_recordings(data, model, tracks=tracks), changes)
+        measured, changed = _score_recordings(model, labeled_recordings(data, model.genres, tracks=tracks), changes)
     return {
         "name": folder.resolve().name,
         "dataset": data.name,

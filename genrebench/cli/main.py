@@ -20,6 +20,7 @@ COMMANDS = {
     "infer": "Print the genre of recordings.",
     "evaluate": "Say what a model, or a protocol, is worth.",
     "compare": "Say whether one run is better than another.",
+    "doctor": "Say what is wrong with a dataset.",
     "summary": "Print the network's layer table.",
     "backends": "List the installed backends.",
     "check": "Check that a backend builds what it should.",
@@ -28,7 +29,7 @@ COMMANDS = {
     "inspect": "Print what is in somebody's Keras file, read without Keras.",
     "demo": "Go the whole way on synthetic audio.",
 }
-_STATUS_1_IS_A_FINDING = frozenset({"parity", "check"})
+_STATUS_1_IS_A_FINDING = frozenset({"parity", "check", "doctor"})
 
 
 class _CannotRun(click.ClickException):

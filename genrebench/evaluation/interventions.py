@@ -7,6 +7,7 @@ Multimedia, 2014.
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -91,7 +92,7 @@ def write_changed(recording: Path, change: Intervention | None, sample_rate: int
     Returns
     -------
     Path
-        The copy: WAV with floats, so that nothing is clipped, or MP3.
+        The copy: WAV with floats, so that nothing is clipped.
 
     Raises
     ------
@@ -100,8 +101,6 @@ def write_changed(recording: Path, change: Intervention | None, sample_rate: int
     """
     samples = np.concatenate([np.empty(0, np.float32), *decode(recording, sample_rate)])
     if change is not None and len(samples):
-        if change.kind == "mp3":
-            return _write_mp3(samples, sample_rate, change.value, folder / "changed.mp3")
         samples = KINDS[change.kind].apply(samples, sample_rate, change.value)
     path = folder / "changed.wav"
     soundfile.write(path, samples, sample_rate, subtype="FLOAT")
@@ -152,26 +151,31 @@ def _shift_pitch(samples: Samples, rate: int, semitones: float) -> Samples:
     return np.asarray(librosa.effects.pitch_shift(samples, sr=rate, n_steps=semitones), dtype=np.float32)
 
 
-def _write_mp3(samples: Samples, rate: int, kilobits: float, path: Path) -> Path:
-    """Encode by FFmpeg's LAME."""
+def _through_mp3(samples: Samples, rate: int, kilobits: float) -> Samples:
+    """Encode as MP3 by FFmpeg's LAME, and decode."""
     import av
 
-    if rate not in _MP3_RATES:
-        samples, rate = np.asarray(soxr.resample(samples, rate, 44100), dtype=np.float32), 44100
-    with av.open(str(path), "w") as file:
-        stream = file.add_stream("mp3", rate=rate)
+    there = rate if rate in _MP3_RATES else 44100
+    if there != rate:
+        samples = np.asarray(soxr.resample(samples, rate, there), dtype=np.float32)
+    content = BytesIO()
+    with av.open(content, "w", format="mp3") as file:
+        stream = file.add_stream("mp3", rate=there)
         stream.bit_rate, stream.layout = round(1000 * kilobits), "mono"
         frame = av.AudioFrame.from_ndarray(samples[np.newaxis], format="fltp", layout="mono")
-        frame.sample_rate = rate
+        frame.sample_rate = there
         file.mux([*stream.encode(frame), *stream.encode(None)])
-    return path
+    content.seek(0)
+    with av.open(content, "r") as coded:
+        decoded = np.concatenate([each.to_ndarray()[0] for each in coded.decode(audio=0)])
+    return np.asarray(soxr.resample(decoded, there, rate), dtype=np.float32)
 
 
 KINDS = {
     "gain": _Kind("dB", -60, 60, lambda samples, rate, value: samples * np.float32(10 ** (value / 20))),
     "highpass": _Kind("Hz", 1, 20_000, _filtered("highpass")),
     "lowpass": _Kind("Hz", 20, 20_000, _filtered("lowpass")),
-    "mp3": _Kind("kbit/s", 8, 320, lambda samples, rate, value: samples),
+    "mp3": _Kind("kbit/s", 8, 320, _through_mp3),
     "noise": _Kind("dB below the recording", 0, 120, _add_noise),
     "resample": _Kind("Hz", 2000, 192_000, _resample),
     "pitch": _Kind("semitones", -12, 12, _shift_pitch),

@@ -75,7 +75,7 @@ def measure_tree(model: Model, tree: StrPath, *, tracks: StrPath | None = None) 
             "name a folder of recordings, or preprocess with the model's settings",
             path=dataset.tree,
         )
-    _refuse_other_genres(dataset.genres, model, dataset.tree)
+    _refuse_other_genres(dataset.genres, model.genres, dataset.tree)
     rows = np.arange(len(dataset.labels))
     if tracks is not None:
         names = dict.fromkeys(dataset.tracks.tolist())
@@ -136,18 +136,22 @@ def measure_recordings(
     )
 
 
-def labeled_recordings(path: StrPath, model: Model, *, tracks: StrPath | None = None) -> list[Recording]:
+def labeled_recordings(
+    path: StrPath, genres: Sequence[str] | None = None, *, tracks: StrPath | None = None
+) -> list[Recording]:
     """List the recordings of a folder of genre folders, such as ``genres_original/``, or of one that holds that.
 
     Parameters
     ----------
+    genres : sequence of str, optional
+        Those that there may be.
     tracks : str or PathLike, optional
         List of the tracks that count, one per line.
 
     Raises
     ------
     DatasetError
-        If there are none, a folder is no genre of the model, or two have one name.
+        If there are none, a folder is no such genre, or two have one name.
     """
     root = Path(path) / "genres_original" if (Path(path) / "genres_original").is_dir() else Path(path)
     if not root.is_dir():
@@ -160,7 +164,8 @@ def labeled_recordings(path: StrPath, model: Model, *, tracks: StrPath | None = 
                 raise DatasetError(f"expected one recording of each name, found {escaped(other.path)}, too", path=file)
     if not found:
         raise DatasetError("expected recordings in genre folders, found none", path=root)
-    _refuse_other_genres(tuple(dict.fromkeys(each.genre for each in found.values())), model, root)
+    if genres is not None:
+        _refuse_other_genres(tuple(dict.fromkeys(each.genre for each in found.values())), genres, root)
     if tracks is not None:
         found = {track: found[track] for track in read_track_list(tracks, found).tracks}
     return list(found.values())
@@ -212,10 +217,10 @@ def _logarithm(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.log(np.maximum(probabilities, np.finfo(float).tiny))
 
 
-def _refuse_other_genres(genres: Sequence[str], model: Model, where: Path) -> None:
-    """Refuse data with a genre that the model does not have."""
-    if other := [genre for genre in genres if genre not in model.genres]:
+def _refuse_other_genres(found: Sequence[str], genres: Sequence[str], where: Path) -> None:
+    """Refuse data with a genre that a model does not have."""
+    if other := [genre for genre in found if genre not in genres]:
         raise DatasetError(
-            f"expected folders of the model's genres ({', '.join(map(escaped, model.genres))}), found {naming(other)}",
+            f"expected folders of the model's genres ({', '.join(map(escaped, genres))}), found {naming(other)}",
             path=where,
         )

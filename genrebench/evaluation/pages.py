@@ -38,6 +38,8 @@ def genre_rows(part: Mapping[str, Any]) -> Table:
     genres, confusion = list(part["genres"]), part["track_confusion"]
     rows = []
     for place, (genre, each) in enumerate(part["genres"].items()):
+        if not each["tracks"] and not any(row[place] for row in confusion):
+            continue
         others = sorted(
             ((count, name) for name, count in zip(genres, confusion[place], strict=True) if name != genre and count),
             key=lambda pair: (-pair[0], pair[1]),

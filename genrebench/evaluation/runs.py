@@ -85,6 +85,6 @@ def compare_changed(before: Measured, after: Measured, change: str) -> dict[str,
         "tracks": len(both),
         "track_accuracy": float(right[1].mean()),
         "difference": float(right[1].mean() - right[0].mean()),
-        "other_answers": sum(answers[0][name][0] != answers[1][name][0] for name in both),
+        "other_answers": sum(bool(answers[0][name][0] != answers[1][name][0]) for name in both),
         **mcnemar(*right),
     }

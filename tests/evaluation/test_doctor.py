@@ -1,0 +1,119 @@
+"""Planted faults are found and named, each with what to do; healthy recordings are left alone."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from genrebench.audio.synthesis.render import synthesize
+from genrebench.data.dataset import Dataset
+from genrebench.evaluation.doctor import REMEDIES, diagnose_recordings, diagnose_tree, examine_recording, overlaps
+from genrebench.evaluation.measure import labeled_recordings
+
+RATE = 22050
+
+
+def music(genre: str, seed: int) -> NDArray[np.float32]:
+    """Make six seconds of music that goes to 0.8 of full scale."""
+    samples = synthesize(genre, seed=seed, duration=6.0)
+    return np.asarray(0.8 * samples / np.abs(samples).max(), dtype=np.float32)
+
+
+def findings(folder: Path) -> dict[str, set[tuple[str, ...]]]:
+    """Examine a folder of genre folders, and list the tracks of each finding by its kind."""
+    diagnosis = diagnose_recordings(dict(map(examine_recording, labeled_recordings(folder))))
+    assert {each.kind for each in diagnosis["findings"]} <= REMEDIES.keys()
+    found: dict[str, set[tuple[str, ...]]] = {}
+    for each in diagnosis["findings"]:
+        found.setdefault(each.kind, set()).add(each.tracks)
+    return found
+
+
+@pytest.fixture
+def healthy(tmp_path: Path) -> Path:
+    """Write three good recordings in each of two genres."""
+    for genre in ("rock", "jazz"):
+        (tmp_path / genre).mkdir()
+        for seed in range(3):
+            soundfile.write(tmp_path / genre / f"{genre}{seed}.wav", music(genre, seed), RATE)
+    return tmp_path
+
+
+def test_healthy_recordings_have_no_findings(healthy: Path) -> None:
+    """Genres are counted, with durations and formats."""
+    diagnosis = diagnose_recordings(dict(map(examine_recording, labeled_recordings(healthy))))
+    assert diagnosis["findings"] == []
+    assert diagnosis["genres"]["rock"] == {
+        "tracks": 3, "unreadable": 0, "seconds": [6.0, 6.0, 6.0], "formats": {"WAV PCM_16 22050 Hz": 3}
+    }  # fmt: skip
+
+
+def test_each_fault_is_named(healthy: Path) -> None:
+    """Clipped, silent in part or whole, with an offset, cut off, short, unreadable; a genre with too few."""
+    rock = healthy / "rock"
+    soundfile.write(rock / "clipped.wav", np.clip(6 * music("rock", 10), -0.9, 0.9), RATE)
+    late = music("rock", 11)
+    late[: 3 * RATE] = 0
+    soundfile.write(rock / "late.wav", late, RATE)
+    soundfile.write(rock / "silence.wav", np.zeros(6 * RATE, np.float32), RATE)
+    soundfile.write(rock / "offset.wav", music("rock", 12) * 0.5 + 0.1, RATE)
+    soundfile.write(rock / "short.wav", music("rock", 13)[: 4 * RATE], RATE)
+    soundfile.write(rock / "cut.wav", music("rock", 14), RATE)
+    content = (rock / "cut.wav").read_bytes()
+    (rock / "cut.wav").write_bytes(content[: len(content) * 3 // 4])
+    (rock / "broken.wav").write_bytes(b"RIFF")
+    (healthy / "polka").mkdir()
+    soundfile.write(healthy / "polka" / "one.wav", music("country", 0), RATE)
+    assert findings(healthy) == {
+        "clipped": {("rock/clipped",)},
+        "silent": {("rock/late",), ("rock/silence",)},
+        "offset": {("rock/offset",)},
+        "short": {("rock/short",)},
+        "truncated": {("rock/cut",)},
+        "unreadable": {("rock/broken",)},
+        "few": {("polka",)},
+    }
+
+
+def test_copies_are_found_whatever_was_done_to_them(healthy: Path) -> None:
+    """The same file, another volume, another codec, another beginning, another genre."""
+    rock, jazz = healthy / "rock", healthy / "jazz"
+    (rock / "same.wav").write_bytes((rock / "rock0.wav").read_bytes())
+    soundfile.write(jazz / "quiet.wav", 0.3 * music("jazz", 0), RATE)
+    soundfile.write(jazz / "coded.ogg", music("jazz", 1), RATE)
+    soundfile.write(jazz / "other.mp3", 0.7 * music("rock", 2)[RATE // 3 :], RATE)
+    found = findings(healthy)
+    assert found == {
+        "identical": {("rock/rock0", "rock/same")},
+        "duplicate": {("jazz/jazz0", "jazz/quiet"), ("jazz/coded", "jazz/jazz1"), ("jazz/other", "rock/rock2")},
+        "genres": {("jazz/other", "rock/rock2")},
+    }
+
+
+def test_what_stands_on_two_sides_of_a_split_is_named(healthy: Path) -> None:
+    """Pairs of which one is in no part are no overlap."""
+    rock = healthy / "rock"
+    for name in ("copy", "unused"):
+        (rock / f"{name}.wav").write_bytes((rock / "rock0.wav").read_bytes())
+    diagnosis = diagnose_recordings(dict(map(examine_recording, labeled_recordings(healthy))))
+    sides = {"rock/rock0": "test", "rock/copy": "train", "rock/rock1": "train"}
+    found = overlaps(diagnosis["findings"], sides)
+    assert [(each.kind, set(each.tracks)) for each in found] == [("two sides", {"rock/copy", "rock/rock0"})]
+
+
+def test_a_spectrogram_tree_is_examined_without_its_recordings(tmp_path: Path) -> None:
+    """Counts, silent and short tracks, duplicates over genres."""
+    rng = np.random.default_rng(0)
+    tracks = np.array([f"{genre}/{number}" for genre in ("a", "b") for number in range(4)]).repeat(4)[:-2]
+    labels = np.array([0] * 16 + [1] * 14)
+    spectrograms = rng.normal(-40, 9, (30, 32, 40)).astype(np.float32)
+    spectrograms[tracks == "b/1"] = spectrograms[tracks == "a/2"] - 3
+    spectrograms[tracks == "a/0"] = -80
+    diagnosis = diagnose_tree(Dataset(tmp_path, ("a", "b"), spectrograms, labels, tracks, None))
+    found = {(each.kind, each.tracks) for each in diagnosis["findings"]}
+    assert found == {
+        ("silent", ("a/0",)), ("short", ("b/3",)), ("duplicate", ("a/2", "b/1")), ("genres", ("a/2", "b/1"))
+    }  # fmt: skip
+    assert diagnosis["genres"]["b"] == {"tracks": 4, "segments": 14, "formats": {"32 x 40": 4}}
