@@ -30,7 +30,8 @@ _SETTINGS = {
     "--dataset, all tracks of a spectrogram tree or of genre folders with recordings are, or those of --tracks. "
     "--intervene measures changed copies of the recordings, one change at a time.\n\n"
     "With --protocol or --experiment, a network is trained for each of --seeds and --folds, into RESULTS/NAME-..., and "
-    "mean and deviation of the figures are kept in RESULTS/NAME. Runs that are there and finished are not repeated.",
+    "mean and deviation of the figures are kept in RESULTS/NAME. Runs that are finished are not repeated, and those "
+    "that were stopped go on.",
     epilog=examples(
         "genrebench evaluate --model results/gtzan",
         "genrebench evaluate --model results/gtzan --dataset recordings --intervene gain=-12,highpass=20,mp3=64",
@@ -166,8 +167,8 @@ def _overlap(model: "Model", measured: "Measured") -> list[str]:
 
 def _score_own_parts(folder: Path, chosen: Mapping[str, Any]) -> dict[str, Any]:
     """Measure the parts of a run's own split again; they must give what it logged."""
-    from genrebench.cli.progress import split_notes
-    from genrebench.training.checkpoint import EXPERIMENT_FILE
+    from genrebench.data.splits import remarks
+    from genrebench.training.config import EXPERIMENT_FILE
     from genrebench.training.scoring import score_saved_model
     from genrebench.training.state import load_training_data
 
@@ -180,7 +181,7 @@ def _score_own_parts(folder: Path, chosen: Mapping[str, Any]) -> dict[str, Any]:
         "protocol": experiment.split.protocol,
         "parts": score_saved_model(experiment, data),
         "proof": data.split.proof,
-        "notes": [*_leaky(experiment), *split_notes(data.split)],
+        "notes": [*_leaky(experiment), *remarks(data.split)],
     }
 
 
@@ -254,6 +255,7 @@ def _trained(experiment: Experiment, console: Any) -> dict[str, Any]:
     from genrebench.cli.output import echo
     from genrebench.cli.train import run_training
     from genrebench.model.storage import read_document
+    from genrebench.system.interrupts import interrupted_status
 
     try:
         same = load_experiment(experiment.folder / "experiment.toml", {}) == experiment
@@ -263,11 +265,9 @@ def _trained(experiment: Experiment, console: Any) -> dict[str, Any]:
     if document.get("status") == "finished" and isinstance(document.get("metrics"), dict):
         echo("is there and finished", to=console)
         return dict(document["metrics"])
-    run = run_training(experiment)
+    run = run_training(experiment, resume=bool(document))
     if run.status != "finished":
-        from genrebench.cli.main import INTERRUPTED
-
-        raise click.exceptions.Exit(INTERRUPTED)
+        raise click.exceptions.Exit(interrupted_status())
     return run.metrics
 
 

@@ -88,11 +88,12 @@ def fingerprint(segments: NDArray[np.float32], hops: float | None = None) -> Fin
     count, bands, frames = segments.shape
     window = max(1, min(_LONGEST_WINDOW, frames // 8))
     edges = np.unique(np.linspace(0, bands, min(_BANDS, bands) + 1).round().astype(int))
-    audible = np.maximum(segments, segments.max(axis=(1, 2), keepdims=True) - _AUDIBLE_DB)
-    levels = np.add.reduceat(audible, edges[:-1], axis=1) / np.diff(edges)[:, None]
-    sums = np.cumsum(levels, axis=2, dtype=np.float64)
-    slopes = np.diff(sums[..., window:] - sums[..., :-window], axis=1)
-    changes = slopes[..., window:] - slopes[..., :-window]
+    with np.errstate(over="ignore", invalid="ignore"):  # of values that are no decibels nothing is the same
+        audible = np.maximum(segments, segments.max(axis=(1, 2), keepdims=True) - _AUDIBLE_DB)
+        levels = np.add.reduceat(audible, edges[:-1], axis=1) / np.diff(edges)[:, None]
+        sums = np.cumsum(levels, axis=2, dtype=np.float64)
+        slopes = np.diff(sums[..., window:] - sums[..., :-window], axis=1)
+        changes = slopes[..., window:] - slopes[..., :-window]
     weights = np.uint32(1) << np.arange(changes.shape[1], dtype=np.uint32)
     words = ((changes > 0) * weights[:, None]).sum(axis=1, dtype=np.uint32)
     starts = np.rint(np.arange(count) * (frames - 1 if hops is None else hops)).astype(np.int64)

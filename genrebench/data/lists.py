@@ -9,7 +9,7 @@ from pathlib import Path
 
 from genrebench.audio.recordings import EXTENSIONS
 from genrebench.errors import DatasetError
-from genrebench.system.files import StrPath, escaped
+from genrebench.system.files import StrPath, escaped, read_file
 
 _MAX_BYTES = 16 * 2**20
 
@@ -148,15 +148,8 @@ class _Names:
 
 def _read_text(path: Path) -> str:
     """Read a text of the user's; anything else is refused by name."""
-    if path.exists() and not path.is_file():
-        raise DatasetError("expected a text file, received something else", path=path)
+    content = read_file(path, expected="a list of tracks", error=DatasetError, max_bytes=_MAX_BYTES)
     try:
-        with path.open("rb") as file:
-            content = file.read(_MAX_BYTES + 1)
-        if len(content) > _MAX_BYTES:
-            raise DatasetError(f"expected a text of at most {_MAX_BYTES // 2**20} MiB, received more", path=path)
         return content.decode("utf-8-sig")
-    except OSError as error:
-        raise DatasetError(f"cannot be read ({error.strerror})", path=path) from error
     except UnicodeDecodeError as error:
         raise DatasetError(f"expected text in UTF-8 ({error.reason} at byte {error.start})", path=path) from error

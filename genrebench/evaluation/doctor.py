@@ -1,7 +1,6 @@
 """What is wrong with a dataset, and what to do about it."""
 
 import hashlib
-import wave
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -15,7 +14,7 @@ import soundfile
 from natsort import natsorted
 from numpy.typing import NDArray
 
-from genrebench.audio.decode import decode
+from genrebench.audio.decode import SAMPLE_RATES, decode
 from genrebench.audio.mel import MelConfig, segment_spectrograms
 from genrebench.audio.recordings import Recording
 from genrebench.data.dataset import Dataset
@@ -31,15 +30,13 @@ _OFFSET, _SILENT_LEVEL = 0.01, 10 ** (-70 / 20)
 _SILENT_SHARE = 0.2
 # A recording that is shorter than this share of what its genre's usually last was cut off.
 _SHORT = 0.9
-# Samples that a header may claim beyond what is there: an encoder's padding.
-_PADDING = 4096
 # Segments of a long recording that are compared with others: half an hour.
 _COMPARED = 600
 _MEL = MelConfig()
 
 REMEDIES = {
     "unreadable": "remove or replace it; preprocess leaves it out and says so",
-    "truncated": "fetch it again; what is there is used",
+    "damaged": "fetch it again; what can be heard is used",
     "short": "keep it if it is whole; it gives fewer segments",
     "silent": "cut the silence away, or remove it: silent segments teach nothing",
     "clipped": "keep it, or take a better master: distortion may be taken for the genre",
@@ -105,23 +102,22 @@ def examine_recording(recording: Recording) -> tuple[Recording, Examined]:
 
 def _examine(recording: Recording) -> Examined:
     """Listen to one recording."""
-    kind, rate, claimed = _header(recording.path)
-    with recording.path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    kind, rate = _header(recording.path)
+    notes: list[str] = []
+    digest, measured = "", _Levels()
     try:
-        measured = _Levels()
-        for block in decode(recording.path, rate):
+        with recording.path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        for block in decode(recording.path, rate, notes):
             measured.add(block, rate)
         segments = list(islice(segment_spectrograms(recording.path, _MEL), _COMPARED))
-    except AudioError as error:
+    except (AudioError, OSError) as error:
         reason = str(error).removeprefix(f"{recording.path}: ")
         silent = "silence" in reason
         finding = Finding("silent" if silent else "unreadable", (recording.key,), reason)
         return Examined(measured.samples / rate, measured.peak, rate, kind, digest, None, (finding,))
     findings = [Finding(name, (recording.key,), detail) for name, detail in measured.faults()]
-    if claimed - measured.samples > _PADDING:
-        detail = f"{measured.samples / rate:.1f} s of {claimed / rate:.1f} s that its header claims"
-        findings.append(Finding("truncated", (recording.key,), detail))
+    findings += [Finding("damaged", (recording.key,), note) for note in notes]
     hops = _MEL.segment_samples / _MEL.hop_length
     return Examined(
         measured.samples / rate,
@@ -160,7 +156,7 @@ def diagnose_recordings(examined: Mapping[Recording, Examined]) -> dict[str, Any
             for recording, each in of_genre.items()
             if each.print is not None
             and each.seconds < _SHORT * usual
-            and all(finding.kind != "truncated" for finding in each.findings)
+            and all(finding.kind != "damaged" for finding in each.findings)
         ]
         findings += _few(genre, len(readable))
     copies = _identical_files(examined)
@@ -262,18 +258,13 @@ class _Levels:
             yield "silent", f"{100 * self._quiet / self._blocks:.0f} % of it"
 
 
-def _header(path: Path) -> tuple[str, int, int]:
-    """Read format, sample rate and claimed samples off a recording's header; what is not known is left out."""
-    try:
-        with path.open("rb") as file:
-            info = soundfile.info(file)
-        kind, rate, claimed = f"{info.format} {info.subtype}", int(info.samplerate), int(info.frames)
-    except (soundfile.LibsndfileError, OSError):
-        return path.suffix.lower().removeprefix("."), _MEL.sample_rate, 0
-    # libsndfile corrects the length that a WAV header claims; the standard library does not.
-    with suppress(wave.Error, EOFError, OSError), wave.open(str(path)) as header:
-        claimed = max(claimed, header.getnframes())
-    return kind, rate, claimed if 0 < claimed < 2**31 - 1 else 0
+def _header(path: Path) -> tuple[str, int]:
+    """Read format and sample rate off a recording's header, where libsndfile knows them."""
+    with suppress(soundfile.LibsndfileError, OSError), path.open("rb") as file:
+        info = soundfile.info(file)
+        if SAMPLE_RATES[0] <= info.samplerate <= SAMPLE_RATES[1]:
+            return f"{info.format} {info.subtype}", int(info.samplerate)
+    return path.suffix.lower().removeprefix("."), _MEL.sample_rate
 
 
 def _few(genre: str, tracks: int) -> list[Finding]:
@@ -285,7 +276,7 @@ def _identical_files(examined: Mapping[Recording, Examined]) -> list[Finding]:
     """Find files that are equal byte by byte."""
     by_hash: dict[str, list[str]] = {}
     for recording, each in examined.items():
-        by_hash.setdefault(each.sha256, []).append(recording.key)
+        by_hash.setdefault(each.sha256 or recording.key, []).append(recording.key)
     pairs = [(keys[0], key) for keys in by_hash.values() for key in keys[1:]]
     return [Finding("identical", pair, "the same file") for pair in pairs]
 

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from natsort import natsorted
 from numpy.typing import NDArray
 
-from genrebench.audio.recordings import Recording, is_recording
+from genrebench.audio.recordings import Recording, dataset_recordings
 from genrebench.data.dataset import load_dataset
 from genrebench.data.lists import naming, read_track_list
 from genrebench.errors import AudioError, DatasetError, ModelError
@@ -153,19 +152,14 @@ def labeled_recordings(
     DatasetError
         If there are none, a folder is no such genre, or two have one name.
     """
-    root = Path(path) / "genres_original" if (Path(path) / "genres_original").is_dir() else Path(path)
-    if not root.is_dir():
-        raise DatasetError("expected a folder of genre folders with recordings, found none", path=root)
     found: dict[str, Recording] = {}
-    for folder in natsorted(each for each in root.iterdir() if each.is_dir() and not each.name.startswith(".")):
-        for file in natsorted(each for each in folder.rglob("*") if each.is_file() and is_recording(each)):
-            recording = Recording(folder.name, file.stem, file)
-            if (other := found.setdefault(recording.key, recording)) is not recording:
-                raise DatasetError(f"expected one recording of each name, found {escaped(other.path)}, too", path=file)
-    if not found:
-        raise DatasetError("expected recordings in genre folders, found none", path=root)
+    for recording in dataset_recordings(Path(path)):
+        if (other := found.setdefault(recording.key, recording)) is not recording:
+            raise DatasetError(
+                f"expected one recording of each name, found {escaped(other.path)}, too", path=recording.path
+            )
     if genres is not None:
-        _refuse_other_genres(tuple(dict.fromkeys(each.genre for each in found.values())), genres, root)
+        _refuse_other_genres(tuple(dict.fromkeys(each.genre for each in found.values())), genres, Path(path))
     if tracks is not None:
         found = {track: found[track] for track in read_track_list(tracks, found).tracks}
     return list(found.values())
@@ -208,7 +202,7 @@ def _segments(model: Model, path: Path, change: Intervention | None) -> Iterator
         for _, batch in spectrogram_batches([file], model.mel):
             if isinstance(batch, AudioError):
                 raise batch
-            if batch is not None:
+            if not isinstance(batch, list):
                 yield _logarithm(model.predict_spectrograms(batch))
 
 

@@ -71,7 +71,7 @@ def test_each_fault_is_named(healthy: Path) -> None:
         "silent": {("rock/late",), ("rock/silence",)},
         "offset": {("rock/offset",)},
         "short": {("rock/short",)},
-        "truncated": {("rock/cut",)},
+        "damaged": {("rock/cut",)},
         "unreadable": {("rock/broken",)},
         "few": {("polka",)},
     }

@@ -70,15 +70,15 @@ def test_a_recording_that_cannot_be_used_is_named(model: Model, small_dataset: P
     (tmp_path / "d" / "metal" / "._bad.wav").write_bytes(b"RIFF")
     recordings = labeled_recordings(tmp_path / "d", model.genres)
     measured = measure_recordings(model, recordings)
-    assert set(measured.tracks) == {"disco/good"}
+    assert set(measured.tracks) == {"disco/album - good"}
     assert measured.failures.keys() == {"metal/bad.wav"}
     with pytest.raises(DatasetError, match=r"received none of 1: .*bad\.wav"):
         measure_recordings(model, [each for each in recordings if each.genre == "metal"])
     with pytest.raises(DatasetError, match=r"expected folders of the model's genres \(metal, rock\), found disco"):
         labeled_recordings(tmp_path / "d", ("metal", "rock"))
-    with pytest.raises(DatasetError, match="expected recordings in genre folders, found none"):
+    with pytest.raises(DatasetError, match="expected a folder of genre folders, found 1 recordings"):
         labeled_recordings(tmp_path / "d" / "metal")
-    soundfile.write(tmp_path / "d" / "disco" / "good.flac", samples, rate)
+    soundfile.write(tmp_path / "d" / "disco" / "album" / "good.flac", samples, rate)
     with pytest.raises(DatasetError, match="expected one recording of each name"):
         labeled_recordings(tmp_path / "d")
 
