@@ -108,7 +108,8 @@ def split_dataset(
         part_of_track = shares.fold(folds, fold, validation, rng, seed)
     else:
         part_of_track = shares.divide(validation, test, rng)
-    notes += _missing_genres(dataset.genres, labels, part_of_track, wanted=bool(test or folds or test_list))
+    wanted = bool(test_list if protocol == "lists" else test or folds)
+    notes += _missing_genres(dataset.genres, labels, part_of_track, wanted=wanted)
     parts = part_of_track[number]
     return _made(parts, _prove(dataset, parts, protocol, duplicates, artist_of, notes))
 

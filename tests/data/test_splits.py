@@ -140,7 +140,12 @@ def test_lists_that_tear_copies_apart_are_found_out(tmp_path: Path) -> None:
     }  # fmt: skip
     assert split.proof["leaky"]
     assert split.proof["recordings"]["on_two_sides"] == {"count": 1, "first": [["g0/t0", "g1/t3"]]}
-    assert split.proof["notes"] == ["1 tracks of the dataset are in no list, and not used: g1/t2"]
+    unused = "tracks of the dataset are in no list, and not used"
+    assert split.proof["notes"] == [f"1 {unused}: g1/t2"]
+    del lists["test_list"]
+    split = split_dataset(data, protocol="lists", validation=0.5, test=0.5, seed=0, **lists)
+    assert split.proof["notes"] == [f"3 {unused}: g0/t3, g1/t2, g1/t3"]
+    assert not split.proof["leaky"]
 
 
 def test_lists_name_what_they_and_the_dataset_do_not_share(tmp_path: Path) -> None:
