@@ -54,6 +54,9 @@ BASES = {
     "train": "--backend torch --dataset data --results runs --name run --overwrite --epochs 1 --batch-size 4 "
     "--device cpu",
     "infer": "data/genres_original/rock/0.wav --model runs/base --device cpu",
+    "evaluate": "--model runs/base --device cpu",
+    "compare": "runs/base runs/base",
+    "doctor": "data --jobs 1",
     "summary": "",
     "backends": "",
     "check": "numpy",
