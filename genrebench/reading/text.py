@@ -31,5 +31,5 @@ def _parsed(text: str, what: str) -> Any:
         return parse_json(text.encode("utf-8", "surrogateescape"))
     except RecursionError as error:
         raise ModelError(f"expected {what} as JSON, received one that is nested too deep") from error
-    except (ValueError, TypeError, MemoryError) as error:  # a number alone is no document
+    except (ValueError, MemoryError) as error:
         raise ModelError(f"expected {what} as JSON ({escaped(str(error))[:200]})") from error

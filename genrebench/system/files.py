@@ -220,7 +220,7 @@ def _decode(content: bytes) -> str:
 
 def _check_depth(document: Any) -> None:
     """Refuse a document that is nested deeper than any of ours."""
-    level = [document]
+    level = [document] if isinstance(document, dict | list) else []
     for _ in range(_MAX_DEPTH):
         children = (each.values() if isinstance(each, dict) else each for each in level)
         level = [child for each in children for child in each if isinstance(child, dict | list)]

@@ -19,7 +19,7 @@ HOSTILE = {
     "depth of objects": ('{"a":' * 300 + "1" + "}" * 300, "nested too deep"),
     "a key twice": ('{"class_name": "Dense", "class_name": "Lambda"}', "'class_name' stands twice"),
     "no JSON": ("{'a': 1}", "as JSON"),
-    "a number": ("3", "as JSON"),
+    "a number": ("3", "as a JSON object, received int"),
     "three times encoded": (json.dumps(json.dumps(json.dumps({}))), "received str"),
     "half": ('{"a": ', "as JSON"),
     "a huge number": ("[" + "9" * 5000 + "]", "as JSON"),

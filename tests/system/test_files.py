@@ -10,7 +10,7 @@ import pytest
 
 from genrebench.errors import ConfigError
 from genrebench.system import files
-from genrebench.system.files import read_file, read_json, read_toml, write_atomically, write_json
+from genrebench.system.files import parse_json, read_file, read_json, read_toml, write_atomically, write_json
 
 
 def test_a_failed_write_leaves_the_old_content_and_nothing_else(
@@ -175,6 +175,12 @@ def test_json_of_every_allowed_form_is_read(tmp_path: Path) -> None:
     (tmp_path / "b").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "a").read_bytes())
     for name in ("a", "b"):
         assert read_json(tmp_path / name, expected="a thing", error=ConfigError) == document
+
+
+@pytest.mark.parametrize(("content", "value"), [(b"3", 3), (b"null", None), (b"true", True), (b'"a"', "a")])
+def test_a_value_alone_is_json(content: bytes, value: object) -> None:
+    """Whoever reads it says what else it should have been."""
+    assert parse_json(content) == value
 
 
 def test_json_that_takes_more_memory_than_there_is_is_not_parsed(
