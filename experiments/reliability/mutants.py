@@ -226,12 +226,12 @@ def main(arguments: list[str]) -> int:
     with ThreadPoolExecutor(options.jobs) as pool:
         results = pool.map(lambda case: outcome(case[0], case[2], limits[case[0]]), drawn)
         tried, survived, ended = dict.fromkeys(chosen, 0), dict.fromkeys(chosen, 0), 0
-        for (name, what, _), done in zip(drawn, results, strict=True):
+        for number, ((name, what, _), done) in enumerate(zip(drawn, results, strict=True), 1):
             tried[name] += 1
             ended += done is None
             if done is not None and done[0]:
                 survived[name] += 1
-                print(f"survived: {name} {what}", flush=True)
+                print(f"{number} of {len(drawn)} survived: {name} {what}", flush=True)
     for name in chosen:
         print(f"{name}: {tried[name] - survived[name]} of {tried[name]} killed")
     killed = len(drawn) - sum(survived.values())

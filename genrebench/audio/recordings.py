@@ -28,6 +28,8 @@ _EXPECTED = "expected recordings (wav, au, flac, ogg, mp3, m4a, opus and others)
 _SYSTEM_FOLDERS = frozenset(
     "@eadir @recycle @recently-snapshot @tmp #recycle #snapshot $recycle.bin recycler __macosx lost+found".split()
 ) | {"system volume information"}
+# Folders of these names are parts of a split, with the genres in them.
+_PARTS = frozenset("train training test testing val valid validation dev eval".split())
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
 # A segment's name adds a number and .npz to the track's, and file systems take 255 bytes.
 _LONGEST_TRACK = 240
@@ -113,9 +115,17 @@ def _is_system(name: str) -> bool:
     return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS or name == SPECTROGRAMS
 
 
-def _files(folder: Path, problems: list[AudioError]) -> Iterator[Path]:
-    """Go through the files of a folder and its subfolders, linked ones included, but no folder twice."""
+def _files(folder: Path, problems: list[AudioError], root: Path | None = None) -> Iterator[Path]:
+    """Go through the files of a folder and its subfolders, linked ones included, but no folder twice.
+
+    Parameters
+    ----------
+    root : Path, optional
+        Where no link may lead back to, since what is in it belongs to other genres, too.
+    """
     seen = set()
+    above = [] if root is None else [root, *Path(os.path.realpath(root)).parents]
+    outside = {(status.st_dev, status.st_ino) for status in (place.stat() for place in above)}
 
     def note(error: OSError) -> None:
         """Note a folder that cannot be listed."""
@@ -124,6 +134,10 @@ def _files(folder: Path, problems: list[AudioError]) -> Iterator[Path]:
     for place, folders, names in os.walk(folder, followlinks=True, onerror=note):
         status = Path(place).stat()
         if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        if (status.st_dev, status.st_ino) in outside:
+            problems.append(AudioError("a link back to a folder that holds it, which was not followed", path=place))
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
@@ -165,11 +179,17 @@ def dataset_recordings(dataset: Path, notes: list[str] | None = None) -> list[Re
             "sort the recordings as docs/reliability.md shows",
             path=root,
         )
+    if all(folder.name.lower() in _PARTS for folder in genres):
+        raise DatasetError(
+            f"expected genre folders, found {escaped(genres[0].name)}/, which is a part of a split; give it as "
+            "--dataset, or put the recordings of all parts into one folder for each genre",
+            path=root,
+        )
     recordings: list[Recording] = []
     others: Counter[str] = Counter()
     problems: list[AudioError] = []
     for folder in genres:
-        files = [path for path in _files(folder, problems) if not path.name.startswith(".")]
+        files = [path for path in _files(folder, problems, root) if not path.name.startswith(".")]
         found = [path for path in files if is_recording(path) and not _is_no_file(path)]
         recordings += [_recording(folder, path) for path in found]
         rest = [path for path in files if path not in set(found) and path.name.lower() not in _SYSTEM_FILES]
@@ -183,6 +203,7 @@ def dataset_recordings(dataset: Path, notes: list[str] | None = None) -> list[Re
     notes += _left_out(root, others)
     notes += map(str, problems)
     notes += _lookalikes([folder.name for folder in genres])
+    notes += _misplaced(genres, recordings)
     return recordings
 
 
@@ -234,6 +255,28 @@ def _lookalikes(genres: list[str]) -> list[str]:
         for names in groups.values()
         if len(names) > 1
     ]
+
+
+def _misplaced(genres: list[Path], recordings: list[Recording]) -> list[str]:
+    """Remark on genres that are one folder, and on one that seems to hold the genres."""
+    groups: dict[str, list[str]] = {}
+    for folder in genres:
+        groups.setdefault(os.path.realpath(folder), []).append(folder.name)
+    found = [
+        f"genres {' and '.join(escaped(name) for name in names)} are links to one folder, whose recordings will train "
+        "as each of them; remove all but one"
+        for names in groups.values()
+        if len(names) > 1
+    ]
+    below = list(dict.fromkeys(recording.source.split("/")[1] for recording in recordings))
+    if len({recording.genre for recording in recordings}) == 1 and len(below) > 1:
+        if all(recording.source.count("/") > 1 for recording in recordings):
+            name = escaped(recordings[0].genre)
+            names = " and ".join(map(escaped, below[:2]))
+            found.append(
+                f"{name} is the only genre; if {names} in it are the genres, give the folder {name} as --dataset"
+            )
+    return found
 
 
 def find_recordings(paths: Iterable[StrPath], problems: list[AudioError] | None = None) -> Iterator[Path]:

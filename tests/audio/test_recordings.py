@@ -138,3 +138,40 @@ def test_folders_without_genres_are_refused_with_what_to_do(tmp_path: Path) -> N
     }.items():
         with pytest.raises(DatasetError, match=message):
             dataset_recordings(tmp_path / name)
+
+
+def test_no_recording_is_of_two_genres_by_a_link(tmp_path: Path) -> None:
+    """A link back to what holds it is not followed, and genres that are one folder are named."""
+    root = tmp_path / "genres_original"
+    for name in ("jazz/1.wav", "rock/live/2.wav"):
+        (root / name).parent.mkdir(parents=True)
+        (root / name).touch()
+    (root / "all").symlink_to(".")
+    (root / "rock" / "up").symlink_to("..")
+    (root / "rock" / "far").symlink_to(tmp_path)
+    notes: list[str] = []
+    assert [recording.source for recording in dataset_recordings(tmp_path, notes)] == ["jazz/1.wav", "rock/live/2.wav"]
+    assert notes[0] == "genre all has no recording; it will be no class"
+    assert [note.split(": ")[0] for note in notes[1:]] == [str(root / name) for name in ("all", "rock/far", "rock/up")]
+    assert all("a link back to a folder that holds it" in note for note in notes[1:])
+    (root / "pop").symlink_to("rock")
+    dataset_recordings(tmp_path, notes := [])
+    assert "genres pop and rock are links to one folder" in notes[-1]
+
+
+def test_folders_that_hold_the_genres_are_no_genres(tmp_path: Path) -> None:
+    """Parts of a split are refused, and what is the only genre may be a folder of them."""
+    for name in ("train/rock/1.wav", "Test/rock/1.wav"):
+        (tmp_path / "split" / name).parent.mkdir(parents=True)
+        (tmp_path / "split" / name).touch()
+    with pytest.raises(DatasetError, match=r"found Test/, which is a part of a split; give it as --dataset"):
+        dataset_recordings(tmp_path / "split")
+    for name in ("audio/rock/1.wav", "audio/jazz/1.wav"):
+        (tmp_path / "outer" / name).parent.mkdir(parents=True)
+        (tmp_path / "outer" / name).touch()
+    notes: list[str] = []
+    dataset_recordings(tmp_path / "outer", notes)
+    assert "if jazz and rock in it are the genres, give the folder audio as --dataset" in notes[-1]
+    (tmp_path / "outer" / "audio" / "3.wav").touch()
+    dataset_recordings(tmp_path / "outer", notes := [])
+    assert notes == []

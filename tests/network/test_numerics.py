@@ -6,6 +6,10 @@ import numpy as np
 import pytest
 
 from genrebench.network.numerics import (
+    DIFFERENCE_TOLERANCE,
+    FLOAT32_TOLERANCE,
+    FORWARD_TOLERANCE,
+    GRADIENT_TOLERANCE,
     accuracy,
     aggregate_segments,
     cross_entropy,
@@ -64,9 +68,17 @@ def test_the_uniform_loss_is_that_of_equal_logits(classes: int) -> None:
     assert uniform_loss(1) == uniform_loss(2)
 
 
+def test_tolerances_lie_between_rounding_and_the_least_mistake() -> None:
+    """What moves a deep network in float64, and what an epsilon that is a thousandth off moves; the same in float32."""
+    assert 1e-12 < FORWARD_TOLERANCE <= GRADIENT_TOLERANCE < 5e-7
+    assert 2e-6 < FLOAT32_TOLERANCE < 5e-4
+    assert 1e-10 < DIFFERENCE_TOLERANCE < 5e-4
+
+
 def test_accuracy_counts_samples() -> None:
-    """One of three."""
+    """One of three; the largest of a row, not of a column."""
     assert accuracy(np.eye(3), np.array([0, 2, 1])) == pytest.approx(1 / 3)
+    assert accuracy(np.array([[5.0, 9.0, 0.0], [0.0, 4.0, 0.0]]), np.array([1, 1])) == 1
 
 
 def test_segments_are_aggregated_by_the_mean_log_probability() -> None:
