@@ -1,6 +1,5 @@
 """What ``infer`` makes of many recordings, a line of JSON each, in a file with which a stopped run goes on."""
 
-import dataclasses
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -122,7 +121,8 @@ class Journal:
 def fingerprint(model: Model) -> str:
     """Hash all on which a model's answers depend: weights, architecture, preprocessing and genres."""
     mel = model.mel.fingerprint() if model.mel else None
-    parts = [model.architecture.to_json(), mel, dataclasses.asdict(model.standardizer), model.genres]
+    parts: list[Any] = [model.architecture.to_json(), mel, model.standardizer.to_json(), model.genres]
+    parts += [model.overlap] if model.overlap else []
     weights = (np.ascontiguousarray(model.weights[name]).tobytes() for name in sorted(model.weights))
     return sha256([json.dumps(parts, sort_keys=True).encode(), *weights])
 

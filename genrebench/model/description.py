@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
 from genrebench.audio.mel import FLOOR_DB, MelConfig
-from genrebench.audio.standardize import Standardizer
+from genrebench.audio.standardize import MAX_OVERLAP, AnyStandardizer, BandStandardizer, read_standardizer
 from genrebench.errors import ConfigError, ModelError
 from genrebench.model.storage import MODEL_FILE, WEIGHTS_FILE
 from genrebench.network.architecture import Architecture
@@ -38,7 +38,8 @@ class Description(BaseModel):
     architecture: Annotated[Architecture, BeforeValidator(Architecture.from_json)]
     mel: Annotated[MelConfig, BeforeValidator(MelConfig.from_json)] | None
     mel_fingerprint: str | None
-    standardiser: Annotated[Standardizer, BeforeValidator(Standardizer.from_json)]
+    standardiser: Annotated[AnyStandardizer, PlainValidator(read_standardizer)]
+    overlap: float = Field(default=0.0, ge=0, le=MAX_OVERLAP)
     genres: Annotated[tuple[Annotated[str, PlainValidator(_genre)], ...], from_list]
     weights: _Weights
     status: str
@@ -51,15 +52,13 @@ class Description(BaseModel):
         ConfigError
             If spectrograms would be another version's, or be standardized to no numbers.
         """
-        mean, std = self.standardiser.mean, self.standardiser.std
         # Values in dB lie between -80 and 0; those of other programs at least fit float32, and differ from their mean.
-        lowest, highest, narrowest, widest = (
-            (FLOOR_DB, 0.0, 1e-3, -FLOOR_DB) if self.mel else (-1e30, 1e30, 1e-30, 1e30)
-        )
-        if not (lowest <= mean <= highest and max(narrowest, 1e-7 * abs(mean)) <= std <= widest):
+        bounds = (FLOOR_DB, 0.0, 1e-3, -FLOOR_DB) if self.mel else (-1e30, 1e30, 1e-30, 1e30)
+        self.standardiser.check_meaning(*bounds)
+        bands = self.architecture.input_shape[0]
+        if isinstance(self.standardiser, BandStandardizer) and len(self.standardiser.mean) != bands:
             raise ConfigError(
-                f"standardizer: expected a mean from {lowest:g} to {highest:g} and a deviation from {narrowest:g} to "
-                f"{widest:g}, received {mean:g} and {std:g}; the model is damaged, restore it or train again"
+                f"standardizer: expected the network's {bands} bands, received {len(self.standardiser.mean)}"
             )
         if self.mel and self.mel_fingerprint != self.mel.fingerprint():
             raise ConfigError(

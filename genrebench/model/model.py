@@ -13,19 +13,13 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from genrebench.audio.mel import MelConfig
-from genrebench.audio.standardize import Standardizer
+from genrebench.audio.standardize import AnyStandardizer, standardize_recording, standardize_tracks
 from genrebench.backend.protocol import Network
 from genrebench.backend.registry import load_backend
 from genrebench.errors import AudioError, ConfigError, ModelError, shown
 from genrebench.model.description import Description, model_folder
 from genrebench.model.prediction import BATCH, Prediction, spectrogram_batches
-from genrebench.model.storage import (
-    MODEL_FILE,
-    WEIGHTS_FILE,
-    read_document,
-    read_weights,
-    save_model,
-)
+from genrebench.model.storage import MODEL_FILE, WEIGHTS_FILE, read_document, read_weights, save_model
 from genrebench.network.architecture import Architecture
 from genrebench.network.numerics import log_softmax
 from genrebench.network.types import Weights
@@ -53,7 +47,7 @@ class Model:
     mel : MelConfig or None
         How recordings become spectrograms; None if the model was trained on another program's spectrograms, and so
         cannot take recordings.
-    standardizer : Standardizer
+    standardizer : AnyStandardizer
         What is done to the spectrograms.
     genres : tuple of str
         Name of each logit.
@@ -65,6 +59,8 @@ class Model:
         Backend that runs it; any can, whichever trained it.
     device : str
         ``auto``, or one of the backend's devices.
+    overlap : float
+        Share that consecutive windows of a recording have in common, from 0 to 0.9.
 
     Examples
     --------
@@ -81,12 +77,13 @@ class Model:
     architecture: Architecture
     weights: Weights
     mel: MelConfig | None
-    standardizer: Standardizer
+    standardizer: AnyStandardizer
     genres: tuple[str, ...]
     document: dict[str, Any] = field(default_factory=dict)
     folder: Path | None = None
     backend: str = "torch"
     device: str = "auto"
+    overlap: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse a network that has another input or other classes than the rest."""
@@ -161,6 +158,7 @@ class Model:
                 folder=folder,
                 backend=backend,
                 device=device,
+                overlap=described.overlap,
             )
             described.check_meaning()
         except ValidationError as error:
@@ -200,7 +198,8 @@ class Model:
             "architecture": self.architecture.to_json(),
             "mel": dataclasses.asdict(self.mel) if self.mel else None,
             "mel_fingerprint": self.mel.fingerprint() if self.mel else None,
-            "standardiser": dataclasses.asdict(self.standardizer),
+            "standardiser": self.standardizer.to_json(),
+            **({"overlap": self.overlap} if self.overlap or "overlap" in self.document else {}),
             "genres": list(self.genres),
         }
 
@@ -238,8 +237,6 @@ class Model:
         >>> prediction = gb.load("results/gtzan").predict("song.wav")
         >>> prediction.segments
         3
-        >>> round(sum(prediction.probabilities.values()), 6)
-        1.0
         """
         prediction = next(self.predict_many([path]))
         if isinstance(prediction, AudioError):
@@ -281,15 +278,43 @@ class Model:
                 path=self.folder or "model",
             )
         _ = self.network  # an unavailable backend is known before anything is decoded
-        return self._predictions(spectrogram_batches(map(Path, paths), self.mel))
+        return self._predictions(spectrogram_batches(map(Path, paths), self.mel, self.prepare))
 
-    def predict_spectrograms(self, spectrograms: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Classify spectrograms, each on its own.
+    def prepare(self, batches: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+        """Make a recording's segments the network's inputs, some at a time: standardized, in windows that may overlap.
+
+        Parameters
+        ----------
+        batches : iterable of ndarray of float32 [shape=(n, n_mels, frames)]
+            Segments of one recording in order, in dB.
+
+        Yields
+        ------
+        ndarray of float32 [shape=(n, n_mels, frames, 1)]
+            Inputs, for `log_probabilities`.
+
+        Examples
+        --------
+        >>> import genrebench as gb
+        >>> data = gb.load_dataset("dataset")
+        >>> [inputs.shape for inputs in gb.load("results/gtzan").prepare([data.spectrograms[:4]])]
+        [(4, 128, 130, 1)]
+        """
+        block = self.mel.segments if self.mel else None
+        for inputs in standardize_recording(self.standardizer, batches, block=block, overlap=self.overlap):
+            yield inputs[..., np.newaxis]
+
+    def predict_spectrograms(
+        self, spectrograms: NDArray[np.float32], tracks: NDArray[np.str_] | None = None
+    ) -> NDArray[np.float64]:
+        """Classify spectrograms, each on its own; `prepare` and `log_probabilities` take a recording as a whole.
 
         Parameters
         ----------
         spectrograms : ndarray of float32 [shape=(n, n_mels, frames)]
             In dB, as `genrebench.mel_spectrogram` makes them: not standardized. Each of the network's input shape.
+        tracks : ndarray of str [shape=(n,)], optional
+            Recording of each; without, each is one of its own.
 
         Returns
         -------
@@ -313,16 +338,37 @@ class Model:
         shape = self.architecture.input_shape[:2]
         if spectrograms.ndim != 3 or spectrograms.shape[1:] != shape:
             raise ConfigError(f"expected spectrograms (n, {shape[0]}, {shape[1]}), received {spectrograms.shape}")
+        block = self.mel.segments if self.mel else None
+        inputs = standardize_tracks(self.standardizer, spectrograms, tracks, block=block)[..., np.newaxis]
         parts = [
-            np.exp(self._log_probabilities(spectrograms[start : start + BATCH]))
-            for start in range(0, len(spectrograms), BATCH)
+            np.exp(self.log_probabilities(inputs[start : start + BATCH])) for start in range(0, len(inputs), BATCH)
         ]
         return np.concatenate([np.empty((0, len(self.genres))), *parts])
 
-    def _log_probabilities(self, spectrograms: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Run the network on some spectrograms; NaN is no answer."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            inputs = self.standardizer.apply(spectrograms)[..., np.newaxis]
+    def log_probabilities(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Run the network on some inputs; NaN is no answer.
+
+        Parameters
+        ----------
+        inputs : ndarray of float32 [shape=(n, n_mels, frames, 1)]
+            As `prepare` makes them.
+
+        Returns
+        -------
+        ndarray of float64 [shape=(n, classes)]
+            In the order of `genres`.
+
+        Raises
+        ------
+        ModelError
+            If an input or an answer is not finite.
+
+        Examples
+        --------
+        >>> import genrebench as gb
+        >>> gb.load("results/gtzan").log_probabilities(np.zeros((4, 128, 130, 1), np.float32)).shape
+        (4, 10)
+        """
         logits = self.network.logits(inputs) if np.isfinite(inputs).all() else np.full(1, np.nan)
         if logits.shape != (len(inputs), len(self.genres)) or not np.isfinite(logits).all():
             raise ModelError(
@@ -335,7 +381,7 @@ class Model:
     def _predictions(
         self, batches: Iterator[tuple[Path, NDArray[np.float32] | AudioError | list[str]]]
     ) -> Generator[Prediction | AudioError, None, None]:
-        """Classify recordings, whose spectrograms are made ahead."""
+        """Classify recordings, whose inputs are made ahead."""
         segments: list[NDArray[np.float64]] = []
         with closing(prefetch(batches)) as prepared:
             for path, batch in prepared:
@@ -346,4 +392,4 @@ class Model:
                     yield Prediction.of_segments(path, np.concatenate(segments), self.genres, batch)
                     segments = []
                 else:
-                    segments.append(self._log_probabilities(batch))
+                    segments.append(self.log_probabilities(batch))

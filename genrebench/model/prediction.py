@@ -1,7 +1,7 @@
 """What a model makes of a recording, and the spectrograms that it makes it of."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -26,7 +26,7 @@ class Prediction:
     path : Path
         The recording.
     segments : int
-        Number of segments that were classified.
+        Number of segments, or of windows that overlap, that were classified.
     probabilities : dict of str to float
         Probability of every genre, the most probable first; they sum to 1.
     notes : tuple of str
@@ -89,25 +89,39 @@ class Prediction:
         return self.probabilities[self.genre]
 
 
+Batches = Iterator[NDArray[np.float32]]
+
+
 def spectrogram_batches(
-    paths: Iterable[Path], mel: MelConfig
+    paths: Iterable[Path], mel: MelConfig, prepare: Callable[[Batches], Batches] = iter
 ) -> Iterator[tuple[Path, NDArray[np.float32] | AudioError | list[str]]]:
     """Make the spectrograms of recordings, `BATCH` segments of one recording at a time.
+
+    Parameters
+    ----------
+    prepare : callable
+        What is done to the batches of a recording; by default nothing.
 
     Yields
     ------
     Path
         The recording.
     ndarray of float32 [shape=(n, n_mels, frames)], AudioError or list of str
-        Some of its segments; why it has no more; at its end, remarks on it.
+        Some of its segments, or what `prepare` makes of them; why it has no more; at its end, remarks on it.
     """
     for path in paths:
         notes: list[str] = []
         spectrograms = segment_spectrograms(path, mel, notes=notes)
         try:
-            while batch := list(itertools.islice(spectrograms, BATCH)):
-                yield path, np.stack(batch)
+            for batch in prepare(_batched(spectrograms)):
+                yield path, batch
         except AudioError as error:
             yield path, error
         else:
             yield path, notes
+
+
+def _batched(spectrograms: Iterator[NDArray[np.float32]]) -> Batches:
+    """Stack segments, `BATCH` at a time."""
+    while batch := list(itertools.islice(spectrograms, BATCH)):
+        yield np.stack(batch)

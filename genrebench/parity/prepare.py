@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genrebench.audio.standardize import Standardizer
+from genrebench.audio.standardize import Standardizer, standardize_tracks
 from genrebench.data.dataset import Dataset, load_dataset
 from genrebench.errors import ConfigError
 from genrebench.model.model import Model
@@ -108,7 +108,8 @@ def _standardized(tree: Dataset, network: Architecture, saved: Model | None) -> 
         )
     everything = np.arange(len(tree.spectrograms))
     standardizer = saved.standardizer if saved else Standardizer.fit(tree.spectrograms, everything)
-    inputs: Array = standardizer.apply(tree.spectrograms)[..., None]
+    block = tree.mel.segments if tree.mel else None
+    inputs: Array = standardize_tracks(standardizer, tree.spectrograms, tree.tracks, block=block)[..., None]
     return inputs
 
 
