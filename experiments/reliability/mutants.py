@@ -2,8 +2,8 @@
 
     python experiments/reliability/mutants.py --sample 300 --seed 0 [MODULE ...]
 
-A mutant is a module with one comparison, operator, number, truth value, argument, returned value, condition or statement
-that is not what it was. It lives in a process of its own that is forked from one in which everything but genrebench is
+A mutant is a module with one comparison, operator, number, truth value, argument, returned value, condition or
+statement that is not what it was. It lives in a process of its own that is forked from one in which everything but genrebench is
 loaded already; nothing is written beside the sources. The tests that mirror its module run until one fails, then the
 module's examples; a mutant that they all pass has survived. One that computes ten times as long as the tests do is
 counted as killed.
@@ -217,7 +217,8 @@ def main(arguments: list[str]) -> int:
     limits = {}
     for name, source in sources.items():
         done = outcome(name, ast.parse(source))
-        assert done is not None and done[0], f"{name}: its tests fail without a mutant"
+        if done is None or not done[0]:
+            parser.error(f"{name}: its tests fail without a mutant")
         _load(done[1])
         limits[name] = 10 + 10 * int(done[2])
     cases = [(name, *each) for name, source in sources.items() for each in mutants(source)]

@@ -269,13 +269,11 @@ def _misplaced(genres: list[Path], recordings: list[Recording]) -> list[str]:
         if len(names) > 1
     ]
     below = list(dict.fromkeys(recording.source.split("/")[1] for recording in recordings))
-    if len({recording.genre for recording in recordings}) == 1 and len(below) > 1:
-        if all(recording.source.count("/") > 1 for recording in recordings):
-            name = escaped(recordings[0].genre)
-            names = " and ".join(map(escaped, below[:2]))
-            found.append(
-                f"{name} is the only genre; if {names} in it are the genres, give the folder {name} as --dataset"
-            )
+    is_nested = all(recording.source.count("/") > 1 for recording in recordings)
+    if is_nested and len({recording.genre for recording in recordings}) == 1 and len(below) > 1:
+        name = escaped(recordings[0].genre)
+        names = " and ".join(map(escaped, below[:2]))
+        found.append(f"{name} is the only genre; if {names} in it are the genres, give the folder {name} as --dataset")
     return found
 
 

@@ -1,8 +1,9 @@
 """The shift and scale that standardize spectrograms, and the blocks and windows in which recordings are taken.
 
 All kinds subtract a shift and divide by a scale. Those of ``global`` and ``band`` are measured once, on the training
-part; those of ``track`` and ``track-band`` on the recording itself, so that how it was produced plays no part. A recording longer than those of training is taken in blocks of their length, each standardized on its
-own, so that a network sees what it saw in training and memory does not grow with the recording.
+part; those of ``track`` and ``track-band`` on the recording itself, so that how it was produced plays no part. A
+recording longer than those of training is taken in blocks of their length, each standardized on its own, so that a
+network sees what it saw in training and memory does not grow with the recording.
 """
 
 import dataclasses
