@@ -88,6 +88,7 @@ def main(kills: int, folder: Path) -> None:
         same += contents(tree) == expected
         if contents(tree) != expected or tree.with_name(".tree.partial").exists():
             raise SystemExit(f"preprocess: another tree after {total} kills, in {tree}")
+        print(f"preprocess: {total} of {kills} kills", file=sys.stderr)
     print(f"preprocess: {total} kills, {same} of {same} finished runs bit for bit as the one that was not killed")
 
     recordings = sorted(map(str, (dataset / "genres_original").rglob("*.wav")))[:24]
@@ -104,6 +105,7 @@ def main(kills: int, folder: Path) -> None:
         same += 1
         if output.read_bytes() != rows:
             raise SystemExit(f"infer: other rows after {total} kills, in {output}")
+        print(f"infer --resume: {total} of {kills} kills", file=sys.stderr)
     print(f"infer --resume: {total} kills, {same} of {same} finished runs bit for bit as the one that was not killed")
 
 

@@ -3,10 +3,10 @@
     python experiments/reliability/mutants.py --sample 300 --seed 0 [MODULE ...]
 
 A mutant is a module with one comparison, operator, number, truth value, argument, returned value, condition or
-statement that is not what it was. It lives in a process of its own that is forked from one in which everything but genrebench is
-loaded already; nothing is written beside the sources. The tests that mirror its module run until one fails, then the
-module's examples; a mutant that they all pass has survived. One that computes ten times as long as the tests do is
-counted as killed.
+statement that is not what it was. It lives in a process of its own that is forked from one in which everything but
+genrebench is loaded already; nothing is written beside the sources. The tests that mirror its module run until one
+fails, then the module's examples; a mutant that they all pass has survived. One that computes ten times as long as the
+tests do is counted as killed.
 
 Kept tools were looked at: mutmut leaves alone what is decorated or stands outside of functions, which is most of what
 validates; cosmic-ray starts an interpreter per mutant, which here takes five times as long as its tests.
