@@ -1,5 +1,7 @@
 """Libraries that compute other spectrograms than those of this version are named."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import soxr
@@ -8,8 +10,10 @@ from genrebench.audio import drift, mel
 
 
 @pytest.fixture(autouse=True)
-def _forget() -> None:
-    """Compare anew in each test."""
+def _forget() -> Iterator[None]:
+    """Compare anew in each test, and after them."""
+    drift.library_drift.cache_clear()
+    yield
     drift.library_drift.cache_clear()
 
 
