@@ -1,5 +1,6 @@
 """Adam against a scalar loop and against PyTorch's."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -62,6 +63,14 @@ def test_adam_equals_a_scalar_loop() -> None:
             assert received == pytest.approx(scalar_adam(*history), rel=1e-12, abs=1e-20)
             misplaced = max(misplaced, abs(received[0] - scalar_adam(*history, corrected_root=True)[0]))
     assert misplaced > 1e-5
+
+
+def test_the_defaults_are_those_of_keras() -> None:
+    """And neither hyperparameters nor a state can be changed under whoever holds them."""
+    assert dataclasses.astuple(Adam()) == (1e-3, 0.9, 0.999, 1e-7)
+    for each in (Adam(), AdamState(0, {}, {})):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            each.step = 1  # type: ignore[union-attr, misc]
 
 
 def test_adam_equals_pytorchs_with_epsilon_mapped() -> None:

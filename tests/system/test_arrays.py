@@ -33,6 +33,8 @@ def test_equal_arrays_give_equal_bytes() -> None:
     """No time of writing stands in the archive."""
     array = np.arange(12.0).reshape(3, 4)
     assert npz_bytes("spectrogram", array) == npz_bytes("spectrogram", array.copy())
+    with pytest.raises(ValueError, match="allow_pickle"):
+        npz_bytes("spectrogram", np.array([{}], dtype=object))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "uint8"])
@@ -76,7 +78,7 @@ def test_an_archive_that_claims_too_much_is_refused_unread(tmp_path: Path, monke
     """Neither the archive's nor the array's claimed size is believed: a bomb is never unpacked."""
     monkeypatch.setattr(arrays, "MAX_ARRAY_BYTES", 1000)
     path = archive(tmp_path / "bomb.npz", {"spectrogram.npy": npy(np.zeros((100, 100)))})
-    with pytest.raises(DatasetError, match="the file claims"):
+    with pytest.raises(DatasetError, match="at most 0 MiB, the file claims 0 MiB"):
         read_npz(path, "spectrogram")
     lying = npy(np.zeros((2, 2))).replace(b"(2, 2)", b"(9, 9)")
     with pytest.raises(DatasetError, match=r"expected a NumPy \.npz"):
@@ -115,6 +117,8 @@ def test_a_directory_of_a_million_members_is_not_listed(tmp_path: Path, monkeypa
     archive(tmp_path / "a.npz", {f"{index}.npy": npy(np.zeros(200)) for index in range(5)})
     with pytest.raises(DatasetError, match="expected arrays of at most 0 MiB, the file claims"):
         read_arrays(tmp_path / "a.npz", expected="arrays", error=DatasetError, max_bytes=5000)
+    monkeypatch.setattr(arrays, "_MAX_MEMBERS", 5)
+    assert len(read_arrays(tmp_path / "a.npz", expected="arrays", error=DatasetError, max_bytes=100_000)) == 5
     monkeypatch.setattr(arrays, "_MAX_MEMBERS", 4)
     with pytest.raises(DatasetError, match="more than 4 members"):
         read_arrays(tmp_path / "a.npz", expected="arrays", error=DatasetError, max_bytes=100_000)
@@ -153,3 +157,11 @@ def test_safetensors_that_say_what_is_not_there_are_refused(content: bytes) -> N
     assert tensors_of(tensors({"a": TENSOR}), path=Path("a"), expected="weights", error=ModelError)["a"].shape == (4,)
     with pytest.raises(ModelError, match=r"^a: expected weights, received damaged safetensors"):
         tensors_of(content, path=Path("a"), expected="weights", error=ModelError)
+
+
+def test_the_length_of_a_header_is_not_believed() -> None:
+    """It is compared with the file before anything is parsed."""
+    for length in (2**30, 2**64 - 1, 200):
+        content = tensors({"a": TENSOR}, length=length)
+        with pytest.raises(ModelError, match=f"a header of {length:,} bytes in a file of {len(content)}"):
+            tensors_of(content, path=Path("a"), expected="weights", error=ModelError)
