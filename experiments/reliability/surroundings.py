@@ -13,6 +13,7 @@ import ctypes
 import os
 import pty
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -28,7 +29,7 @@ from genrebench.cli.main import COMMANDS
 
 SETTINGS = "--sample-rate 8000 --n-fft 512 --hop-length 256 --n-mels 32 --segments 4 --track-duration 2"
 WORK = {
-    "preprocess": f"--dataset data --output new --jobs 2 {SETTINGS}",
+    "preprocess": f"--dataset data --output new/tree --jobs 2 {SETTINGS}",
     "train": "--dataset data --results new --name run --epochs 1 --batch-size 4 --device cpu",
     "infer": "data/genres_original/jazz --model runs/base --device cpu",
     "summary": "--input-shape 32x20",
@@ -39,7 +40,7 @@ WORK = {
     "demo": "--folder new",
 }
 # What cannot be done where nothing can be written.
-WRITES = {name for name, words in WORK.items() if "new" in words.split()}
+WRITES = {name for name, words in WORK.items() if " new" in words}
 # A demonstration that takes seconds.
 _SHORT = (
     "import genrebench.cli.demo as demo; demo.TRACKS_PER_GENRE, demo.EPOCHS = 2, 1; "
@@ -211,11 +212,10 @@ def main(commands: list[str], names: list[str], *, train: bool = True) -> tuple[
             assert status == 0, f"{command}: {out}{err}"
             usual = files(folder), bool(out)
             for name in names:
-                for path in sorted((folder / "new").rglob("*"), reverse=True):
-                    path.unlink() if path.is_file() else path.rmdir()
-                (folder / "new").rmdir() if (folder / "new").is_dir() else None
+                shutil.rmtree(folder / "new", ignore_errors=True)
                 assert files(folder) == before, f"{command} wrote beside {WORK[command]}"
                 count += 1
+                print(f"{command}, {name}", file=sys.stderr, flush=True)
                 problem = fault(command, folder, name, usual)
                 if problem is not None:
                     wrong.append(f"{command}, {name}: {problem}")

@@ -61,6 +61,8 @@ class Commands(click.Group):
         """Prepare the streams, and run."""
         for name in ("stdout", "stderr"):
             stream = getattr(sys, name)
+            if stream is None:  # closed, which not every library expects
+                setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - for good
             if isinstance(stream, io.TextIOWrapper):
                 # A file name must not end a run where the terminal lacks a letter.
                 stream.reconfigure(errors="backslashreplace")

@@ -165,3 +165,11 @@ def test_the_length_of_a_header_is_not_believed() -> None:
         content = tensors({"a": TENSOR}, length=length)
         with pytest.raises(ModelError, match=f"a header of {length:,} bytes in a file of {len(content)}"):
             tensors_of(content, path=Path("a"), expected="weights", error=ModelError)
+
+
+def test_headers_of_the_second_version_are_read(tmp_path: Path) -> None:
+    """NumPy writes it where a header is long."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, np.arange(3.0), version=(2, 0))
+    path = archive(tmp_path / "a.npz", {"spectrogram.npy": buffer.getvalue()})
+    np.testing.assert_array_equal(read_npz(path, "spectrogram"), np.arange(3.0))

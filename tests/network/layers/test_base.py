@@ -138,3 +138,10 @@ def test_channel_sums_keep_the_digits_that_naive_sums_lose() -> None:
     exact = x.astype(np.float64).sum((0, 1, 2))
     assert error(channel_sums(x), exact) < 1e-6
     assert error(x.reshape(-1, 2).sum(0), exact) > 1e-5
+
+
+def test_glorots_limit_is_that_of_the_kernels_fans() -> None:
+    """Of inputs and outputs together, each as often as the window has places."""
+    drawn = WeightSpec("kernel", (3, 2, 4, 16), "glorot_uniform").initial(np.random.default_rng(0))
+    limit = np.sqrt(6 / (6 * 4 + 6 * 16))
+    assert 0.98 * limit < np.abs(drawn).max() <= limit

@@ -43,3 +43,9 @@ def test_dropout_without_a_mask_drops_nothing() -> None:
     """Training without masks lets everything through."""
     x, _, _ = sample(Dropout(0.4), (3, 2))
     np.testing.assert_array_equal(Dropout(0.4).forward(x, {}, training=True).y, x)
+
+
+def test_dropout_drops_nothing_unless_it_is_told_to_train() -> None:
+    """Whoever does not say what for runs a layer as it predicts."""
+    x, _, mask = sample(Dropout(0.4), (3, 2))
+    np.testing.assert_array_equal(Dropout(0.4).forward(x, {}, mask=mask).y, x)
