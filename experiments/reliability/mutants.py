@@ -22,6 +22,7 @@ import io
 import multiprocessing
 import os
 import random
+import re
 import resource
 import shutil
 import sys
@@ -212,6 +213,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--at-least", type=float, default=85.0, help="score in percent below which the status is 1")
+    parser.add_argument("--again", type=Path, help="what an earlier run printed: only its survivors are tried")
     options = parser.parse_args(arguments)
     os.chdir(ROOT)
     os.environ |= {"GENREBENCH_TEST_BACKENDS": "torch", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -225,6 +227,9 @@ def main(arguments: list[str]) -> int:
         _load(done[1])
         limits[name] = 10 + 10 * int(done[2])
     cases = [(name, *each) for name, source in sources.items() for each in mutants(source)]
+    if options.again:
+        earlier = set(re.findall("survived: (.*)", options.again.read_text()))
+        cases = [case for case in cases if f"{case[0]} {case[1]}" in earlier]
     drawn = random.Random(options.seed).sample(cases, options.sample) if 0 < options.sample < len(cases) else cases
     # Forking from a process in which threads compute is not safe; these only wait.
     with ThreadPoolExecutor(options.jobs) as pool:

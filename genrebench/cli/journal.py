@@ -12,9 +12,12 @@ from filelock import FileLock, Timeout
 
 from genrebench.errors import ConfigError
 from genrebench.model.model import Model
-from genrebench.system.files import sha256, write_atomically
+from genrebench.system.files import parse_json, read_file, sha256, write_atomically
 
 Row = dict[str, Any]
+
+# A million recordings have some 500 MB of rows.
+_MAX_BYTES = 2**30
 
 
 class Journal:
@@ -55,14 +58,13 @@ class Journal:
 
     def _read(self) -> Iterator[Row]:
         """Read whole rows; the last one may have been cut by a kill."""
-        try:
-            lines = self.path.read_bytes().split(b"\n")
-        except FileNotFoundError:
+        if not os.path.lexists(self.path):
             return
-        for line in lines:
+        content = read_file(self.path, expected="rows of genrebench infer", error=ConfigError, max_bytes=_MAX_BYTES)
+        for line in content.split(b"\n"):
             try:
-                row = json.loads(line)
-            except ValueError:
+                row = parse_json(line)
+            except (ValueError, RecursionError):
                 continue
             if isinstance(row, dict) and isinstance(row.get("path"), str):
                 yield row
@@ -115,7 +117,12 @@ class Journal:
         """Write one row at once."""
         row = row | self._state(row["path"])
         self._rows[row["path"]] = row
-        self._file.write(_line(row))
+        left = memoryview(_line(row))
+        try:
+            while left:  # a disk that is nearly full takes a part of it
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
 
 
 def fingerprint(model: Model) -> str:

@@ -1,11 +1,14 @@
 """``genrebench infer``: lines, JSON, and recordings that cannot be read."""
 
+import errno
+import io
 import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
@@ -199,6 +202,50 @@ def test_only_one_run_writes_a_file_of_rows(record: Recorder, tmp_path: Path) ->
         refused(numpy_infer(song, "--output", output), "another run writes it now")
     refused(numpy_infer(song, "--output", tmp_path / "rows.csv"), r"a name that ends with \.jsonl")
     assert numpy_infer(song, "--resume").exit_code == 2
+
+
+def test_rows_of_others_are_not_trusted(record: Recorder, tmp_path: Path) -> None:
+    """A pipe does not hang, a folder and a giant are refused, and lines that are no rows of ours are made again."""
+    song, output = record("a.wav", synthesize("rock", seed=1, duration=3.0)), tmp_path / "rows.jsonl"
+    os.mkfifo(output)
+    refused(numpy_infer(song, "--output", output, "--resume"), "expected rows of genrebench infer, received a pipe")
+    output.unlink()
+    with output.open("wb") as file:
+        file.truncate(8 * 2**30)
+    refused(numpy_infer(song, "--output", output, "--resume"), "rows of genrebench infer of at most 1,024 MiB")
+    output.write_bytes(b"[" * 100_000 + b"\n" + json.dumps({"path": str(song)}).encode() + b'\n{"path": NaN}\n')
+    assert "1 recordings classified, 0 already there" in numpy_infer(song, "--output", output, "--resume").stdout
+
+
+def test_a_disk_that_fills_up_leaves_whole_rows(
+    record: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row of which a part was taken is finished, or the file is named, and the next run goes on from there."""
+    music, output = synthesize("rock", seed=1, duration=3.0), tmp_path / "rows.jsonl"
+    paths = [record(f"{number}.wav", music) for number in range(3)]
+    taken: list[int] = []
+
+    class Filling(io.FileIO):
+        """Takes ten bytes at a time, and after two hundred none."""
+
+        def write(self, content: Any, /) -> int:
+            """Take a part."""
+            if sum(taken) > 200:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            taken.append(super().write(content[:10]))
+            return taken[-1]
+
+    opened = Path.open
+
+    def filling(path: Path, mode: str = "r", **options: Any) -> Any:
+        """Open a file on a disk that fills up."""
+        return Filling(path, mode) if "a" in mode else opened(path, mode, **options)
+
+    monkeypatch.setattr(Path, "open", filling)
+    refused(numpy_infer(*paths, "--output", output), f"{output}: No space left on device")
+    taken[:] = [-10_000]
+    assert "3 recordings classified, 0 already" in numpy_infer(*paths, "--output", output, "--resume").stdout
+    assert [json.loads(line)["path"] for line in output.read_text().splitlines()] == list(map(str, paths))
 
 
 def test_a_recording_has_one_answer_alone_in_a_folder_and_in_a_batch(record: Recorder, tmp_path: Path) -> None:
