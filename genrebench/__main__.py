@@ -29,7 +29,7 @@ def main() -> Any:
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # processes expect them, too
 
     from genrebench.system.interrupts import end_at_once_when_interrupted
 

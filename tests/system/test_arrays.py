@@ -11,7 +11,7 @@ import pytest
 
 from genrebench.errors import DatasetError, ModelError
 from genrebench.system import arrays
-from genrebench.system.arrays import npz_bytes, read_arrays, read_npz, tensors_of
+from genrebench.system.arrays import npz_bytes, read_arrays, read_npz, read_tensors, tensors_of
 
 
 def npy(array: np.ndarray) -> bytes:
@@ -173,3 +173,12 @@ def test_headers_of_the_second_version_are_read(tmp_path: Path) -> None:
     np.lib.format.write_array(buffer, np.arange(3.0), version=(2, 0))
     path = archive(tmp_path / "a.npz", {"spectrogram.npy": buffer.getvalue()})
     np.testing.assert_array_equal(read_npz(path, "spectrogram"), np.arange(3.0))
+
+
+def test_a_file_of_tensors_is_read(tmp_path: Path) -> None:
+    """By a message that names it where it is none."""
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(tensors({"a": TENSOR}))
+    assert read_tensors(path, expected="weights", error=ModelError, max_bytes=1000)["a"].shape == (4,)
+    with pytest.raises(ModelError, match="expected weights of at most 10 bytes"):
+        read_tensors(path, expected="weights", error=ModelError, max_bytes=10)

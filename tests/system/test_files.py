@@ -10,7 +10,7 @@ import pytest
 
 from genrebench.errors import ConfigError
 from genrebench.system import files
-from genrebench.system.files import parse_json, read_file, read_json, read_toml, write_atomically, write_json
+from genrebench.system.files import parse_json, read_file, read_json, read_toml, sha256, write_atomically, write_json
 
 
 def test_a_failed_write_leaves_the_old_content_and_nothing_else(
@@ -52,6 +52,8 @@ def test_what_is_written_is_on_the_disk_before_it_is_seen(tmp_path: Path, monkey
 
     def note(descriptor: int) -> None:
         """Note what is put on the disk, and whether the name was given by then."""
+        if not path.exists():
+            assert os.fstat(descriptor).st_size == len(b"content")
         synced.append(("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file", path.exists()))
 
     monkeypatch.setattr(os, "fsync", note)
@@ -117,8 +119,8 @@ def test_what_is_no_file_of_its_kind_is_refused_unread(tmp_path: Path, kind: str
 
 
 def test_a_path_that_no_system_has_is_refused() -> None:
-    """A zero byte, which a document can hold."""
-    with pytest.raises(ConfigError, match="cannot be read"):
+    """A zero byte, which a document can hold; the message has it, escaped."""
+    with pytest.raises(ConfigError, match=r"^a\\x00b: expected a thing, cannot be read"):
         read_file(Path("a\0b"), expected="a thing", error=ConfigError, max_bytes=1)
 
 
@@ -186,8 +188,7 @@ def test_a_value_alone_is_json(content: bytes, value: object) -> None:
 def test_json_that_takes_more_memory_than_there_is_is_not_parsed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Lists take twenty times the memory of their text."""
-    (tmp_path / "a").write_bytes(b"[" + b"[],\n" * 1000 + b"[]]")
+    """Lists take twenty times the memory of their text, and tables more."""
 
     def none_left(size: int) -> None:
         """Have 100 kB."""
@@ -195,8 +196,11 @@ def test_json_that_takes_more_memory_than_there_is_is_not_parsed(
             raise MemoryError("0.5 MB are needed, 0.1 MB are free")
 
     monkeypatch.setattr(files, "require_memory", none_left)
-    with pytest.raises(ConfigError, match=r"expected a thing that fits into memory; 0\.5 MB are needed"):
-        read_json(tmp_path / "a", expected="a thing", error=ConfigError)
+    # Each is too much only if its brackets, commas and braces are all counted.
+    for content in (b"[" + b"[],\n" * 200 + b"[]]", b"[" + b"{},\n" * 200 + b"{}]", b"[" + b"1,\n" * 390 + b"1]"):
+        (tmp_path / "a").write_bytes(content)
+        with pytest.raises(ConfigError, match=r"expected a thing that fits into memory; 0\.5 MB are needed"):
+            read_json(tmp_path / "a", expected="a thing", error=ConfigError)
 
 
 NO_TOML = {
@@ -224,3 +228,9 @@ def test_toml_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
     """Editors on Windows put one in front."""
     (tmp_path / "a").write_bytes(b"\xef\xbb\xbfa = 'C:\\x'")
     assert read_toml(tmp_path / "a", expected="a thing", error=ConfigError) == {"a": "C:\\x"}
+
+
+def test_a_hash_is_that_of_all_pieces() -> None:
+    """The standard's own example, in three pieces."""
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert sha256([b"a", b"", b"bc"]) == expected

@@ -133,3 +133,13 @@ def test_all_is_on_disk_before_it_takes_its_place(tmp_path: Path, monkeypatch: p
     with pytest.raises(OSError, match="Input/output error") as failure:
         publish_folder(make(tmp_path / "other", model="new"), old, replaced={"model"})
     assert Path(failure.value.filename).parent == tmp_path / "other"
+
+
+def test_folders_may_be_named_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As ``results/name`` is: the exchange in one step works then, too."""
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path / "run", model="old"), make(tmp_path / "new", model="new")
+    assert folders._renameat2(b"new", b"run") in {0, *folders._CANNOT}
+    folders.exchange(Path("new"), Path("run"))
+    publish_folder(Path("new"), Path("run"), replaced={"model"})
+    assert texts(tmp_path / "run") == {"model": "new"}

@@ -145,3 +145,10 @@ def test_glorots_limit_is_that_of_the_kernels_fans() -> None:
     drawn = WeightSpec("kernel", (3, 2, 4, 16), "glorot_uniform").initial(np.random.default_rng(0))
     limit = np.sqrt(6 / (6 * 4 + 6 * 16))
     assert 0.98 * limit < np.abs(drawn).max() <= limit
+
+
+def test_zeros_and_ones_are_what_they_say() -> None:
+    """Whatever is drawn otherwise."""
+    rng = np.random.default_rng(0)
+    assert WeightSpec("bias", (3,), "zeros").initial(rng).tolist() == [0, 0, 0]
+    assert WeightSpec("gamma", (3,), "ones").initial(rng).tolist() == [1, 1, 1]

@@ -34,3 +34,14 @@ def test_batch_normalization_equals_loops_over_its_definition(shape: tuple[int, 
         expected = [gamma * (value - mean) / math.sqrt(variance + 0.3) + beta for value in values]
         np.testing.assert_allclose(y[..., channel].ravel(), expected, rtol=0, atol=1e-14)
     assert training == bool(statistics)
+
+
+def test_batch_normalization_predicts_unless_it_is_told_to_train() -> None:
+    """By its running statistics, which stay; without an epsilon a variance of 0 is none, and a small one is."""
+    layer = BatchNormalization(momentum=0.8, epsilon=0.3)
+    x, weights, _ = sample(layer, (4,))
+    forward = layer.forward(x, weights)
+    np.testing.assert_array_equal(forward.y, layer.forward(x, weights, training=False).y)
+    assert not forward.statistics
+    least = {spec.name: spec.least for spec in BatchNormalization(epsilon=0.0).weight_specs((4,))}
+    assert 0 < least["moving_variance"] <= 1e-30
