@@ -54,7 +54,9 @@ def test_what_is_printed_never_lands_in_a_file_of_the_run() -> None:
     code = (
         "import os, sys; from genrebench.__main__ import main; sys.argv[1:] = ['--version']\n"
         "try: main()\n"
-        "finally: assert os.get_inheritable(2); os.write(1, b''.join(os.readlink(f'/proc/self/fd/{n}').encode() + b' ' for n in (0, 2)))"
+        "finally:\n"
+        "    assert os.get_inheritable(2)\n"
+        "    os.write(1, b''.join(os.readlink(f'/proc/self/fd/{n}').encode() + b' ' for n in (0, 2)))"
     )
     command = ["bash", "-c", '"$0" -c "$1" <&- 2>&-', sys.executable, code]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
