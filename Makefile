@@ -9,7 +9,7 @@ SOURCES := genrebench backends experiments tests
 # A file's tests stay in one process, for what they share; tests/conftest.py has put the slow ones first.
 PYTEST := $(VENV)/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo check test coverage soak fuzz kills lint style types format clean
+.PHONY: help setup demo check test coverage soak fuzz kills mutants lint style types format clean
 
 help:
 	@echo "make demo      go the whole way on synthetic audio: preprocess, train, infer (about 2 minutes)"
@@ -19,6 +19,7 @@ help:
 	@echo "make soak      run what must hold a hundred times in a row (about half an hour)"
 	@echo "make fuzz      give every reader 10,000 damaged files (about half an hour; CASES=100 SEED=1 for others)"
 	@echo "make kills     kill training at random moments, and go on (about an hour)"
+	@echo "make mutants   change the numerics and the files room, and see whether tests notice (hours; SAMPLE=300)"
 	@echo "make lint      check format, style, docstrings and types"
 	@echo "make format    format the code"
 	@echo "make clean     remove .venv and caches"
@@ -29,8 +30,8 @@ demo: $(INSTALLED)
 	$(VENV)/bin/genrebench demo --folder genrebench-demo
 
 # One thread each, in pytest itself and in all that it starts; tests/conftest.py says why.
-check test coverage soak fuzz kills: export OMP_NUM_THREADS := 1
-check test coverage soak fuzz kills: export OPENBLAS_NUM_THREADS := 1
+check test coverage soak fuzz kills mutants: export OMP_NUM_THREADS := 1
+check test coverage soak fuzz kills mutants: export OPENBLAS_NUM_THREADS := 1
 
 check: $(INSTALLED)
 	$(PYTEST) -m "not slow and not soak"
@@ -53,6 +54,9 @@ fuzz: $(INSTALLED)
 kills: $(INSTALLED)
 	$(VENV)/bin/python experiments/reliability/kill_training.py
 	$(VENV)/bin/python experiments/reliability/kill_training.py --overwrite
+
+mutants: $(INSTALLED)
+	$(VENV)/bin/python experiments/reliability/mutants.py $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED))
 
 lint: style types
 
