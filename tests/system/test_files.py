@@ -32,6 +32,19 @@ def test_a_failed_write_leaves_the_old_content_and_nothing_else(
     assert path.read_bytes() == b"old"
 
 
+def test_an_interrupted_write_leaves_nothing_unfinished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C is no error of the disk, and passes through."""
+
+    def interrupt(descriptor: int) -> None:
+        """Be interrupted."""
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(tmp_path / "file", b"content")
+    assert not list(tmp_path.iterdir())
+
+
 def test_written_files_have_the_usual_permissions(tmp_path: Path) -> None:
     """Other users can read what a plain open() would let them read."""
     (tmp_path / "plain").touch()
