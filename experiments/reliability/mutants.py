@@ -43,7 +43,7 @@ LAYERS = "tests/network/layers"
 TESTS = {
     "genrebench.network.numerics": ["tests/network/test_numerics.py"],
     "genrebench.network.adam": ["tests/network/test_adam.py"],
-    "genrebench.network.reference": ["tests/network/test_reference.py", "tests/network/test_inputs.py"],
+    "genrebench.network.reference": [f"tests/network/test_{name}.py" for name in ("reference", "inputs", "adam")],
     "genrebench.network.sampling": ["tests/network/test_sampling.py"],
     **{
         f"genrebench.network.layers.{name}": [f"{LAYERS}/test_{name}.py", f"{LAYERS}/test_base.py"]

@@ -247,3 +247,15 @@ def test_a_hash_is_that_of_all_pieces() -> None:
     """The standard's own example, in three pieces."""
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert sha256([b"a", b"", b"bc"]) == expected
+
+
+def test_what_is_wrong_with_a_document_is_told_exactly() -> None:
+    """The first key that stands twice, the line, and the first number that is too long."""
+    for content, message in {
+        b'{"a": 1, "b": 2, "b": 3, "a": 4}': "the key 'b' stands twice",
+        b'{\n\n"a": "\xff"}': "byte 0xff in line 3 is no UTF-8",
+        b"9" * 41: "a number of 41 digits",
+    }.items():
+        with pytest.raises(ValueError, match=message):
+            parse_json(content)
+    assert parse_json(b"9" * 40) == 10**40 - 1

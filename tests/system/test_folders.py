@@ -143,3 +143,12 @@ def test_folders_may_be_named_from_here(tmp_path: Path, monkeypatch: pytest.Monk
     folders.exchange(Path("new"), Path("run"))
     publish_folder(Path("new"), Path("run"), replaced={"model"})
     assert texts(tmp_path / "run") == {"model": "new"}
+
+
+def test_an_exchange_that_fails_is_told(tmp_path: Path) -> None:
+    """By the system's own number; what was put aside by a process that ended is removed once its place is taken."""
+    assert folders._renameat2(b"/absent/a", b"/absent/b") in {errno.ENOENT, *folders._CANNOT}
+    place = make(tmp_path / "run", model="new")
+    make(tmp_path / ".run.replaced", model="old")
+    recover_folder(place)
+    assert texts(tmp_path) == {"run/model": "new"}

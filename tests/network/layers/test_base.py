@@ -152,3 +152,13 @@ def test_zeros_and_ones_are_what_they_say() -> None:
     rng = np.random.default_rng(0)
     assert WeightSpec("bias", (3,), "zeros").initial(rng).tolist() == [0, 0, 0]
     assert WeightSpec("gamma", (3,), "ones").initial(rng).tolist() == [1, 1, 1]
+
+
+def test_weights_that_mean_nothing_are_refused() -> None:
+    """Those too large, on either side, and below what their kind may be; none at all are nothing wrong."""
+    spec = WeightSpec("moving_variance", (2,), "ones", trainable=False, least=0.0)
+    spec.check_meaning("a", np.array([0.0, 1e12]))
+    WeightSpec("none", (0,), "ones", least=0.0).check_meaning("a", np.zeros(0))
+    for low, high in ((-1e-3, 1.0), (0.0, 2e12)):
+        with pytest.raises(ConfigError, match="a: expected weights from 0 to 1e\\+12, received"):
+            spec.check_meaning("a", np.array([low, high]))
