@@ -94,7 +94,7 @@ SURROUNDINGS = {
     "unknown terminal": Surroundings(environment={"TERM": None, "COLUMNS": "x", "LINES": "-1"}, terminal=True),
     "no color": Surroundings(environment={"NO_COLOR": "1", "TERM": "xterm"}, terminal=True),
     "40 columns": Surroundings(environment={"COLUMNS": "40"}),
-    "C locale": Surroundings(environment={"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}),
+    "C locale": Surroundings(environment={"LC_ALL": "C"}),
     "POSIX locale": Surroundings(environment={"LC_ALL": "POSIX", "LANG": None}),
     "unknown locale": Surroundings(environment={"LC_ALL": "xx_XX.UTF-8"}),
     "ASCII": Surroundings(environment={"PYTHONIOENCODING": "ascii"}),
