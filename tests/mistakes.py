@@ -457,6 +457,17 @@ def half_the_input_in_bfloat16(patch: Any) -> None:
 
 
 @mistake
+def certain_labels(patch: Any) -> None:
+    """Take the most probable class for the true one where probabilities are given."""
+    step = network.TorchNetwork.train_step
+    patch.setattr(
+        network.TorchNetwork,
+        "train_step",
+        lambda self, x, labels: step(self, x, labels.argmax(1) if labels.ndim == 2 else labels),
+    )
+
+
+@mistake
 def one_precision(patch: Any) -> None:
     """Do not take the word ``precision``."""
     start = network.TorchNetwork.start_training

@@ -198,15 +198,15 @@ class Trainable(Network, Protocol):
         """
         ...
 
-    def train_step(self, x: NDArray[np.float32], labels: NDArray[np.int64]) -> BatchMetrics:
+    def train_step(self, x: NDArray[np.float32], labels: NDArray[np.int64] | NDArray[np.float32]) -> BatchMetrics:
         """Do one step: forward in training mode, mean cross-entropy, backward, update.
 
         Parameters
         ----------
         x : ndarray of float32 [shape=(n, height, width, channels)]
             Inputs, standardized; the caller reuses the memory after the call.
-        labels : ndarray of int64 [shape=(n,)]
-            True classes.
+        labels : ndarray of int64 [shape=(n,)] or float32 [shape=(n, classes)]
+            True classes; or probabilities, each row with the sum 1, whose largest counts as the true class.
 
         Returns
         -------

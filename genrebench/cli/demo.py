@@ -14,7 +14,8 @@ from genrebench.cli.train import run_training
 from genrebench.errors import ConfigError
 from genrebench.model.model import Model
 from genrebench.system.files import escaped
-from genrebench.training.config import Experiment, SplitSettings, TrainingSettings
+from genrebench.training.config import Experiment, SplitSettings
+from genrebench.training.settings import TrainingSettings
 
 # Four segments of three seconds, so that the network has its usual input of 128 x 130.
 MEL = MelConfig(segments=4, track_duration=12.0)

@@ -21,6 +21,14 @@ _KEYS = {
 }
 
 
+# What the epoch is whose weights are the model.
+_KEPT = {
+    "best": "the best on the validation part",
+    "best-loss": "of the lowest loss on the validation part",
+    "last": "the last",
+}
+
+
 def _setting(option: str, text: str, **settings: Any) -> Callable[[Any], Any]:
     """Make an option that overrides the experiment file, whose default is the experiment's."""
     name = option.removeprefix("--").replace("-", "_")
@@ -103,7 +111,7 @@ def run_training(experiment: Experiment, *, overwrite: bool = False, resume: boo
     if done.status == "interrupted":
         echo("Interrupted; what was learned so far is kept.")
         echo(f"Go on with: {resume_command(experiment)}")
-    echo(f"{escaped(done.folder)}: weights of epoch {done.best.epoch}, the best on the validation part")
+    echo(f"{escaped(done.folder)}: weights of epoch {done.best.epoch}, {_KEPT[experiment.training.keep]}")
     for part, scores in done.metrics.items():
         low, high = scores["track_interval"]
         echo(

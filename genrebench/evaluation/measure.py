@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genrebench.audio.blocks import rows_of_tracks
 from genrebench.audio.recordings import Recording, dataset_recordings
 from genrebench.data.dataset import load_dataset
 from genrebench.data.lists import naming, read_track_list
@@ -16,7 +17,7 @@ from genrebench.errors import AudioError, DatasetError, ModelError
 from genrebench.evaluation.interventions import Intervention, write_changed
 from genrebench.evaluation.metrics import NOT_CALIBRATED, scores
 from genrebench.model.model import Model
-from genrebench.model.prediction import spectrogram_batches
+from genrebench.model.prediction import BATCH, spectrogram_batches
 from genrebench.system.files import StrPath, escaped
 
 
@@ -74,16 +75,29 @@ def measure_tree(model: Model, tree: StrPath, *, tracks: StrPath | None = None) 
             "name a folder of recordings, or preprocess with the model's settings",
             path=dataset.tree,
         )
+    if dataset.spectrograms.shape[1:] != model.architecture.input_shape[:2]:
+        raise DatasetError(
+            f"expected spectrograms of {model.architecture.input_shape[:2]}, the network's input, received "
+            f"{dataset.spectrograms.shape[1:]}",
+            path=dataset.tree,
+        )
     _refuse_other_genres(dataset.genres, model.genres, dataset.tree)
     rows = np.arange(len(dataset.labels))
     if tracks is not None:
         names = dict.fromkeys(dataset.tracks.tolist())
         rows = np.flatnonzero(np.isin(dataset.tracks, read_track_list(tracks, names).tracks))
     places = np.array([model.genres.index(genre) for genre in dataset.genres])
+    found: list[NDArray[np.float64]] = []
+    first: list[int] = []  # of each track, as often as it has windows
+    for of_track in (rows[each] for each in rows_of_tracks(dataset.tracks[rows])):
+        parts = (dataset.spectrograms[of_track[start : start + BATCH]] for start in range(0, len(of_track), BATCH))
+        for inputs in model.prepare(parts):
+            found.append(model.log_probabilities(inputs))
+            first += [int(of_track[0])] * len(inputs)
     return Measured(
-        _logarithm(model.predict_spectrograms(dataset.spectrograms[rows])),
-        places[dataset.labels[rows]],
-        dataset.tracks[rows],
+        np.concatenate(found),
+        places[dataset.labels[first]],
+        dataset.tracks[first],
         model.genres,
         temperatures=temperatures_of(model),
     )
@@ -199,16 +213,11 @@ def _segments(model: Model, path: Path, change: Intervention | None) -> Iterator
         )
     with tempfile.TemporaryDirectory(prefix="genrebench-") as folder:
         file = path if change is None else write_changed(path, change, model.mel.sample_rate, Path(folder))
-        for _, batch in spectrogram_batches([file], model.mel):
+        for _, batch in spectrogram_batches([file], model.mel, model.prepare):
             if isinstance(batch, AudioError):
                 raise batch
             if not isinstance(batch, list):
-                yield _logarithm(model.predict_spectrograms(batch))
-
-
-def _logarithm(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Take the logarithm; what is too small for a float is as small as can be."""
-    return np.log(np.maximum(probabilities, np.finfo(float).tiny))
+                yield model.log_probabilities(batch)
 
 
 def _refuse_other_genres(found: Sequence[str], genres: Sequence[str], where: Path) -> None:

@@ -5,8 +5,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
+from genrebench.audio.blocks import MAX_OVERLAP
 from genrebench.audio.mel import FLOOR_DB, MelConfig
-from genrebench.audio.standardize import MAX_OVERLAP, AnyStandardizer, BandStandardizer, read_standardizer
+from genrebench.audio.standardize import AnyStandardizer, BandStandardizer, read_standardizer
 from genrebench.errors import ConfigError, ModelError
 from genrebench.model.storage import MODEL_FILE, WEIGHTS_FILE
 from genrebench.network.architecture import Architecture

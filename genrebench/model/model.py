@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from genrebench.audio.blocks import standardize_recording, standardize_tracks
 from genrebench.audio.mel import MelConfig
-from genrebench.audio.standardize import AnyStandardizer, standardize_recording, standardize_tracks
+from genrebench.audio.standardize import AnyStandardizer
 from genrebench.backend.protocol import Network
 from genrebench.backend.registry import load_backend
 from genrebench.errors import AudioError, ConfigError, ModelError, shown

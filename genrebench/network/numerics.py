@@ -53,6 +53,20 @@ def cross_entropy(logits: Array, labels: NDArray[np.int64]) -> float:
     return float(-log_softmax(logits)[np.arange(len(labels)), labels].mean())
 
 
+def soft_cross_entropy(logits: Array, probabilities: Array) -> float:
+    """Compute the mean cross-entropy of predictions against probabilities [shape=(n, classes)].
+
+    Examples
+    --------
+    >>> logits = np.array([[2.0, 0.0]])
+    >>> round(soft_cross_entropy(logits, np.array([[1.0, 0.0]])), 4) == round(cross_entropy(logits, np.array([0])), 4)
+    True
+    >>> round(soft_cross_entropy(logits, np.array([[0.5, 0.5]])), 4)
+    1.1269
+    """
+    return float(-(log_softmax(logits) * probabilities).sum(axis=-1).mean())
+
+
 def cross_entropy_gradient(logits: Array, labels: NDArray[np.int64]) -> Array:
     """Compute the gradient of `cross_entropy` with respect to the logits, in their dtype.
 

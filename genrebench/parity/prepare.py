@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genrebench.audio.standardize import Standardizer, standardize_tracks
+from genrebench.audio.blocks import standardize_tracks
+from genrebench.audio.standardize import Standardizer
 from genrebench.data.dataset import Dataset, load_dataset
 from genrebench.errors import ConfigError
 from genrebench.model.model import Model

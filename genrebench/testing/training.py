@@ -10,7 +10,7 @@ from genrebench.errors import BackendError
 from genrebench.network import Architecture
 from genrebench.network.adam import Adam, AdamState
 from genrebench.network.layers import Dropout
-from genrebench.network.numerics import FORWARD_TOLERANCE
+from genrebench.network.numerics import FORWARD_TOLERANCE, soft_cross_entropy
 from genrebench.network.sampling import random_inputs
 from genrebench.testing.under_test import GENRE, BackendUnderTest, CheckFailure, compare
 
@@ -36,6 +36,7 @@ def training(under_test: BackendUnderTest) -> None:
         raise CheckFailure(f"train_step: expected {correct} of {len(x)} classified rightly, received {found}")
     compare(network.weights(), expected | {name: trace[name] for name in architecture.statistics}, UPDATE_TOLERANCE)
     _loaded_data(under_test, architecture, x.astype(np.float32), labels)
+    _probabilities(under_test, architecture, x, labels, trace[architecture.output])
     for precision in under_test.info.precisions:
         single = under_test.build_trainable(architecture, dtype="float32")
         _first_step(single, x.astype(np.float32), labels, loss, precision, PRECISIONS[precision])
@@ -71,6 +72,37 @@ def _loaded_data(
         resident.train_on(indices)
         gathered.train_step(x[indices], labels[indices])
         compare(resident.weights(), gathered.weights(), UPDATE_TOLERANCE)
+
+
+def _probabilities(
+    under_test: BackendUnderTest,
+    architecture: Architecture,
+    x: NDArray[Any],
+    labels: NDArray[np.int64],
+    logits: NDArray[Any],
+) -> None:
+    """Check a step on probabilities: certain ones are labels, others weight the classes, and no others are taken."""
+    certain = np.eye(architecture.classes, dtype=np.float32)[labels]
+    # Each mixed with the next row; exact in float32, and no row has two largest.
+    mixture = 0.75 * certain + 0.25 * np.roll(certain, 1, axis=0)
+    by_label, by_probability, mixed = (under_test.build_trainable(architecture, dtype="float64") for _ in range(3))
+    for network in (by_label, by_probability, mixed):
+        network.start_training(Adam(), seed=0)
+    by_label.train_step(x, labels)
+    by_probability.train_step(x, certain)
+    compare(by_probability.weights(), by_label.weights(), UPDATE_TOLERANCE)
+    metrics, expected = mixed.train_step(x, mixture), soft_cross_entropy(logits, mixture.astype(np.float64))
+    correct = int((logits.argmax(1) == mixture.argmax(1)).sum())
+    if metrics.correct != correct or not abs(metrics.loss - expected) <= FORWARD_TOLERANCE * expected:
+        raise CheckFailure(
+            f"train_step on probabilities: expected the loss {expected} and {correct} classified rightly, received "
+            f"{metrics}"
+        )
+    try:
+        mixed.train_step(x, 2 * mixture)
+    except BackendError:
+        return
+    raise CheckFailure("expected a BackendError for probabilities whose sum is 2, received a result")
 
 
 def training_state(under_test: BackendUnderTest) -> None:

@@ -9,12 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from genrebench.training.config import Experiment, SplitSettings, TrainingSettings, load_experiment
+    from genrebench.training.config import Experiment, SplitSettings, load_experiment
     from genrebench.training.history import EpochMetrics
     from genrebench.training.loop import TrainingRun, train
+    from genrebench.training.settings import AugmentSettings, TrainingSettings
     from genrebench.training.state import Callback, LoopState
 
 __all__ = [
+    "AugmentSettings",
     "Callback",
     "EpochMetrics",
     "Experiment",
@@ -30,7 +32,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Load a name on its first use (PEP 562)."""
     if name in __all__:
-        for module in ("config", "history", "state", "loop"):
+        for module in ("settings", "config", "history", "state", "loop"):
             values = vars(import_module(f"genrebench.training.{module}"))
             if name in values:
                 globals()[name] = values[name]

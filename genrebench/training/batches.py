@@ -1,11 +1,13 @@
 """Segments to networks, batch by batch: for training and for prediction."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genrebench.backend.protocol import BatchMetrics, DeviceResident, Network, Trainable
+from genrebench.system.prefetch import prefetch
 
 
 def train_steps(
@@ -14,7 +16,7 @@ def train_steps(
     labels: NDArray[np.int64],
     indices: NDArray[np.int64],
     batch_size: int,
-) -> Iterator[BatchMetrics]:
+) -> Generator[BatchMetrics, None, None]:
     """Train on segments, batch by batch.
 
     Parameters
@@ -36,6 +38,21 @@ def train_steps(
     else:
         for x, y in batches(inputs, labels, indices, batch_size):
             yield network.train_step(x, y)  # x: (batch, n_mels, frames, 1)
+
+
+def augmented_steps(
+    network: Trainable, batches: Iterable[tuple[NDArray[np.float32], NDArray[np.int64] | NDArray[np.float32]]]
+) -> Generator[BatchMetrics, None, None]:
+    """Train on batches that another thread makes meanwhile.
+
+    Parameters
+    ----------
+    batches : iterable of two ndarrays
+        Inputs, and labels or probabilities; see `Trainable.train_step`.
+    """
+    with closing(prefetch(batches)) as made:
+        for x, y in made:
+            yield network.train_step(x, y)
 
 
 def batches(

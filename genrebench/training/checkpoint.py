@@ -224,7 +224,7 @@ class Keeper(Callback):
         if self._last is None:
             return
         folder = self._run.current
-        sha256 = save_weights(folder / LAST_WEIGHTS_FILE, self._last.weights)
+        sha256 = save_weights(folder / LAST_WEIGHTS_FILE, self._last.last)
         self._save(folder, self._last, status, scores, last_weights={"epoch": self._last.epoch, "sha256": sha256})
         if status != "failed":
             remove_previous(folder)

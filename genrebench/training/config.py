@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 from urllib.parse import unquote_to_bytes
 
 import tomli_w
@@ -16,7 +16,6 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainSerializer,
     ValidationError,
@@ -27,6 +26,9 @@ from genrebench.data.splits import Protocol
 from genrebench.errors import ConfigError, shown
 from genrebench.system.files import StrPath, escaped, read_toml
 from genrebench.system.validation import explain
+from genrebench.training.settings import AugmentSettings, TrainingSettings
+from genrebench.training.settings import Settings as _Settings
+from genrebench.training.settings import Word as _Word
 
 # File systems allow 255; what stands beside a run's folder has a few characters more.
 _LONGEST_NAME = 240
@@ -46,11 +48,6 @@ def _folder_name(name: str) -> str:
     if len(os.fsencode(name)) > _LONGEST_NAME:
         raise ValueError(f"expected a folder name of at most {_LONGEST_NAME} bytes")
     return name
-
-
-def _lower_case(value: object) -> object:
-    """Let words be written in capitals."""
-    return value.lower() if isinstance(value, str) else value
 
 
 def _read_path(value: object) -> object:
@@ -80,14 +77,7 @@ def _written_path(path: Path) -> str:
     return str(path)
 
 
-_Word = BeforeValidator(_lower_case)
 _Path = Annotated[Path, BeforeValidator(_read_path), PlainSerializer(_written_path)]
-
-
-class _Settings(BaseModel):
-    """Settings that refuse unknown keys and never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class SplitSettings(_Settings):
@@ -139,27 +129,6 @@ class SplitSettings(_Settings):
         return self
 
 
-class TrainingSettings(_Settings):
-    """Hyperparameters.
-
-    Attributes
-    ----------
-    epochs : int
-        Passes through the training part.
-    learning_rate : float
-        Step size of Adam.
-    batch_size : int
-        Segments in one step.
-    precision : {'float32', 'bfloat16'}
-        In what layers are computed; weights, the sums of their gradients, optimizer and loss are float32.
-    """
-
-    epochs: int = Field(default=300, ge=1, le=10**6, strict=True)
-    learning_rate: float = Field(default=1e-3, gt=0, strict=True)
-    batch_size: int = Field(default=64, ge=1, le=10**6, strict=True)
-    precision: Annotated[Literal["float32", "bfloat16"], _Word] = "float32"
-
-
 class Experiment(_Settings):
     """Everything that a training run is told.
 
@@ -185,6 +154,8 @@ class Experiment(_Settings):
         Which segment trains, validates or tests.
     training : TrainingSettings
         Hyperparameters.
+    augment : AugmentSettings
+        How training segments are altered.
 
     Examples
     --------
@@ -201,6 +172,7 @@ class Experiment(_Settings):
     seed: int = Field(default=0, ge=0, lt=2**63, strict=True)
     split: SplitSettings = SplitSettings()
     training: TrainingSettings = TrainingSettings()
+    augment: AugmentSettings = AugmentSettings()
 
     @property
     def folder(self) -> Path:
@@ -354,9 +326,9 @@ def _hint(error: ValidationError) -> str:
     known = _keys()
     near = []
     for key in unknown:
-        table = key.rpartition(".")[0]
-        beside = [each for each in known if each.rpartition(".")[0] == table]
-        near += difflib.get_close_matches(key, beside, n=1, cutoff=0.8)
+        table, dot, name = key.rpartition(".")
+        beside = [last for above, _, last in (each.rpartition(".") for each in known) if above == table]
+        near += [table + dot + each for each in difflib.get_close_matches(name, beside, n=1, cutoff=0.8)]
     if not unknown:
         return ""
     return f"; did you mean {', '.join(near)}?" if near else f"; known are {', '.join(known)}"

@@ -13,6 +13,7 @@ from genrebench.backend.protocol import BatchMetrics
 from genrebench.network.architecture import Architecture
 from genrebench.network.layers import BatchNormalization
 from genrebench.network.numerics import accuracy, cross_entropy
+from genrebench.training.settings import Keep
 
 # Share of their initial values that running statistics may still hold when validation is worth reading.
 _REMAINDER = 0.05
@@ -33,7 +34,7 @@ class EpochMetrics:
     seconds : float
         Time of the epoch.
     saved : bool
-        Whether it improved validation, and its weights were saved.
+        Whether its weights were saved: by default because it improved validation.
     """
 
     epoch: int
@@ -76,16 +77,20 @@ class EpochMetrics:
             seconds=round(seconds, 3),
         )
 
-    def improves_on(self, other: "EpochMetrics | None") -> bool:
-        """Return whether validation got better: a higher accuracy, or an equal one with a lower loss.
+    def improves_on(self, other: "EpochMetrics | None", keep: Keep = "best") -> bool:
+        """Return whether the weights of this epoch are to be the model.
 
         Parameters
         ----------
         other : EpochMetrics, optional
-            The best epoch so far.
+            The epoch whose weights are the model so far.
+        keep : {'best', 'best-loss', 'last'}
+            By a higher validation accuracy, or an equal one with a lower loss; by a lower loss; or in any case.
         """
-        if other is None:
+        if other is None or keep == "last":
             return True
+        if keep == "best-loss":
+            return self.validation_loss < other.validation_loss
         return (-self.validation_accuracy, self.validation_loss) < (-other.validation_accuracy, other.validation_loss)
 
 

@@ -1,23 +1,22 @@
 """One training run: data, epochs, validation, and callbacks that log and save.
 
-`_run` reads from top to bottom: prepare, train epoch by epoch, score what was saved. The backend does single steps;
+`_run` reads from top to bottom: prepare, train epoch by epoch (`genrebench.training.epoch`), score what was saved. The
+backend does single steps;
 which segments it is given, and what is measured, is decided here, so that every backend that trains is trained alike.
 What is saved and when is decided by callbacks.
 """
 
-import math
 import os
-import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from genrebench.backend.protocol import Backend, BackendInfo, BatchMetrics, Trainable
+from genrebench.backend.protocol import Backend, BackendInfo, Network, Trainable
 from genrebench.backend.registry import load_backend
 from genrebench.errors import BackendError, ConfigError, ModelError, TrainingError
 from genrebench.model.model import Model
@@ -25,17 +24,19 @@ from genrebench.network.adam import Adam
 from genrebench.network.architecture import Architecture
 from genrebench.network.genre_cnn import genre_cnn
 from genrebench.network.load import load_architecture
+from genrebench.network.types import Weights
 from genrebench.system.environment import versions
 from genrebench.system.files import StrPath, escaped
-from genrebench.system.interrupts import interrupts_deferred, interrupts_ignored
-from genrebench.training.batches import predict, train_steps
+from genrebench.system.interrupts import interrupts_ignored
+from genrebench.training.averaging import AveragedWeights
 from genrebench.training.checkpoint import Keeper, Log, RunDirectory, reserved, where_to_go_on
 from genrebench.training.config import Experiment, load_experiment, resume_command
-from genrebench.training.health import guessing_note, split_notes, went_wrong
+from genrebench.training.epoch import train_epoch
+from genrebench.training.health import split_notes
 from genrebench.training.history import EpochMetrics
 from genrebench.training.resume import Checkpoint, origin_of
 from genrebench.training.scoring import score_saved_model
-from genrebench.training.state import Callback, LoopState, TrainingData, load_training_data
+from genrebench.training.state import Callback, LoopState, TrainingData, load_training_data, tell
 
 
 @dataclass(frozen=True)
@@ -195,9 +196,9 @@ def _run(experiment: Experiment, overwrite: bool, resume: bool, others: Sequence
         for each in callbacks:
             each.on_start(state)
         for text in (*([saved.note(origin)] if saved else ()), *split_notes(state.data)):
-            _note(state, callbacks, text)
+            tell(state, callbacks, text)
         while state.epoch < experiment.training.epochs:
-            _train_epoch(state, callbacks)
+            train_epoch(state, callbacks)
     except BaseException as stop:  # whatever it was: no half run stays, and no run stays "running"
         if not run.published:
             keeper.stop()
@@ -236,12 +237,6 @@ def _told_how_to_go_on(stop: BaseException, experiment: Experiment) -> BaseExcep
     return TrainingError(f"{stop.strerror}; what was learned before is kept; go on with {command}", path=stop.filename)
 
 
-def _note(state: LoopState, callbacks: Sequence[Callback], text: str) -> None:
-    """Tell the callbacks what the user should know."""
-    for each in callbacks:
-        each.on_note(state, text)
-
-
 def _prepare(experiment: Experiment, saved: Checkpoint | None) -> tuple[LoopState, Model, dict[str, Any]]:
     """Load backend and data, and build the network.
 
@@ -269,6 +264,13 @@ def _prepare(experiment: Experiment, saved: Checkpoint | None) -> tuple[LoopStat
     optimizer = Adam(learning_rate=experiment.training.learning_rate)
     network.start_training(optimizer, seed=experiment.seed, precision=experiment.training.precision)
     state = LoopState(experiment, data, architecture, network, np.random.default_rng([experiment.seed, 1]))
+    if experiment.training.averaging:
+
+        def build(averaged: Weights) -> Network:
+            """Build a network that is validated."""
+            return backend.build(architecture, averaged, dtype="float32", device=experiment.device)
+
+        state.average = AveragedWeights(experiment.training.averaging, weights, build)
     origin = origin_of(experiment, data, architecture, info.framework)
     record = _record(experiment, data, info, optimizer)
     threads = network.training_state().get("threads")
@@ -286,34 +288,9 @@ def _prepare(experiment: Experiment, saved: Checkpoint | None) -> tuple[LoopStat
         standardizer=data.standardizer,
         genres=data.dataset.genres,
         document=record,
+        overlap=experiment.training.overlap,
     )
     return state, model, origin
-
-
-def _train_epoch(state: LoopState, callbacks: Sequence[Callback]) -> None:
-    """Train on every segment of the training part once, then measure the validation part."""
-    settings, split = state.experiment.training, state.data.split
-    inputs, labels = state.data.inputs, state.data.dataset.labels
-    number, started = state.epoch + 1, time.perf_counter()
-    steps: list[BatchMetrics] = []
-    order = state.order.permutation(split.train)
-    for step in train_steps(state.network, inputs, labels, order, settings.batch_size):
-        _require_finite(step.loss, state)
-        steps.append(step)
-        state.steps += 1
-        for each in callbacks:
-            each.on_step(state, step)
-    logits = predict(state.network, inputs, split.validation, batch_size=settings.batch_size)
-    seconds = time.perf_counter() - started
-    epoch = EpochMetrics.measured(number, steps, logits, labels[split.validation], seconds)
-    _require_finite(epoch.validation_loss, state)
-    with interrupts_deferred():
-        state.history.append(replace(epoch, saved=epoch.improves_on(state.best)))
-        for each in callbacks:
-            each.on_epoch(state, state.history[-1])
-    note = guessing_note(state)
-    if note:
-        _note(state, callbacks, note)
 
 
 def _load_trainer(experiment: Experiment) -> tuple[BackendInfo, Backend]:
@@ -348,12 +325,6 @@ def _architecture(experiment: Experiment, data: TrainingData) -> Architecture:
     return architecture
 
 
-def _require_finite(loss: float, state: LoopState) -> None:
-    """End a run whose loss is no longer a number: it would never become one again."""
-    if not math.isfinite(loss):
-        raise went_wrong(state, state.epoch + 1, f"expected a finite loss, received {loss}")
-
-
 def _record(experiment: Experiment, data: TrainingData, info: BackendInfo, optimizer: Adam) -> dict[str, Any]:
     """Describe a run for ``model.json``."""
     tracks = data.dataset.tracks
@@ -364,6 +335,7 @@ def _record(experiment: Experiment, data: TrainingData, info: BackendInfo, optim
         "seed": experiment.seed,
         "hyperparameters": {
             **experiment.training.model_dump(),
+            **({"augment": experiment.augment.model_dump()} if experiment.augment.on else {}),
             "loss": "cross-entropy on logits",
             "adam": asdict(optimizer),
         },

@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -69,9 +69,11 @@ class Checkpoint:
     order : dict
         State of the generator that shuffles.
     weights, best : dict of str to ndarray
-        Canonical weights after the last epoch, and after the one that did best.
+        Canonical weights after the last epoch, and those that are the model, averaged if there is an average.
     training : dict of str to ndarray
         The network's training state.
+    average : dict of str to ndarray
+        Averaged weights after the last epoch; empty without averaging.
     """
 
     origin: dict[str, Any]
@@ -82,6 +84,7 @@ class Checkpoint:
     weights: Weights
     best: Weights
     training: Weights
+    average: Weights = field(default_factory=dict)
 
     @classmethod
     def of(cls, state: LoopState, best: Weights | None, origin: dict[str, Any], record: dict[str, Any]) -> "Checkpoint":
@@ -102,14 +105,20 @@ class Checkpoint:
             if value.dtype.kind == "f" and not np.isfinite(value).all():
                 raise went_wrong(state, state.epoch, f"expected finite weights and moments, found others in {name}")
         order, history = dict(state.order.bit_generator.state), tuple(state.history)
+        average = {name: value.copy() for name, value in state.average.weights.items()} if state.average else {}
         if best is None or history[-1].saved:
-            best = weights
-        return cls(origin, record, history, state.steps, order, weights, best, training)
+            best = average or weights
+        return cls(origin, record, history, state.steps, order, weights, best, training, average)
 
     @property
     def epoch(self) -> int:
         """Count the epochs that are done."""
         return len(self.history)
+
+    @property
+    def last(self) -> Weights:
+        """Pick the weights of the last epoch that are validated and saved."""
+        return self.average or self.weights
 
     @property
     def best_epoch(self) -> int:
@@ -120,7 +129,8 @@ class Checkpoint:
         """Write the checkpoint beside the one before it; an older one is removed."""
         arrays = {f"weights/{name}": value for name, value in self.weights.items()}
         arrays |= {f"training/{name}": value for name, value in self.training.items()}
-        if self.best is not self.weights:
+        arrays |= {f"average/{name}": value for name, value in self.average.items()}
+        if self.best is not self.last:
             arrays |= {f"best/{name}": value for name, value in self.best.items()}
         header = {name: getattr(self, name) for name in ("origin", "record", "steps", "order")}
         text = json.dumps({"format": 1, **header, "history": [asdict(row) for row in self.history]}, allow_nan=False)
@@ -152,7 +162,7 @@ class Checkpoint:
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError, MemoryError) as error:
             reason = explain(error) if isinstance(error, ValidationError) else error
             raise ModelError(f"expected {expected}, received a damaged file ({reason})", path=path) from error
-        weights, training, best = (_part(arrays, name) for name in ("weights", "training", "best"))
+        weights, training, best, average = (_part(arrays, name) for name in ("weights", "training", "best", "average"))
         return cls(
             header.origin,
             header.record,
@@ -160,8 +170,9 @@ class Checkpoint:
             header.steps,
             header.order,
             weights,
-            best or weights,
+            best or average or weights,
             training,
+            average,
         )
 
     def refuse_other_settings(self, experiment: Experiment) -> None:
@@ -172,7 +183,9 @@ class Checkpoint:
         ConfigError
             If there are some, or fewer epochs are asked for than are done.
         """
-        began, now = self.origin["settings"], _settings(experiment)
+        # A setting that there was not yet had its default.
+        began = _settings(Experiment(name="default")) | self.origin["settings"]
+        now = _settings(experiment)
         changed = [
             f"{key}: expected {began.get(key)}, received {now.get(key)}"
             for key in (began | now)
@@ -237,6 +250,8 @@ class Checkpoint:
         except BackendError as error:
             raise BackendError(f"{escaped(place)}: cannot go on from its checkpoint: {error}") from error
         state.order.bit_generator.state = self.order
+        if state.average:
+            state.average.weights = {name: value.copy() for name, value in self.average.items()}
         state.history, state.steps = list(self.history), self.steps
 
 

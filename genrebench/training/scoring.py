@@ -9,7 +9,7 @@ from genrebench.model.model import Model
 from genrebench.training.batches import predict
 from genrebench.training.config import Experiment
 from genrebench.training.history import EpochMetrics
-from genrebench.training.state import TrainingData
+from genrebench.training.state import PARTS, TrainingData
 
 # Relative difference of losses that another order of summation on a GPU may give.
 _SAME_LOSS = 1e-4
@@ -34,18 +34,15 @@ def score_saved_model(experiment: Experiment, data: TrainingData, best: EpochMet
         If the model on disk is not the one that was measured.
     """
     model = Model.load(experiment.folder, backend=experiment.backend, device=experiment.device)
-    labels, tracks = data.dataset.labels, data.dataset.tracks
+    held_out = {part: found for part in PARTS[1:] if len((found := data.held_out(part))[1])}
     logits = {
-        part: predict(model.network, data.inputs, indices, batch_size=experiment.training.batch_size)
-        for part in ("validation", "test")
-        if len(indices := getattr(data.split, part))
+        part: predict(model.network, inputs, rows, batch_size=experiment.training.batch_size)
+        for part, (inputs, rows, _, _) in held_out.items()
     }
-    validation = data.split.validation
-    temperatures = calibrate(logits["validation"], labels[validation], tracks[validation])
+    temperatures = calibrate(logits["validation"], *held_out["validation"][2:])
     metrics = {
-        part: scores(each, labels[indices], tracks[indices], data.dataset.genres, temperatures)
-        for part, each in logits.items()
-        if (indices := getattr(data.split, part)) is not None
+        part: scores(logits[part], labels, tracks, data.dataset.genres, temperatures)
+        for part, (_, _, labels, tracks) in held_out.items()
     }
     if best is not None:
         _refuse_another(metrics["validation"], best.validation_accuracy, best.validation_loss, experiment)

@@ -1,18 +1,22 @@
 """Where a run stands, and what may be added to it: callbacks that the loop tells what happens."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genrebench.audio.standardize import Standardizer
+from genrebench.audio.blocks import cut_windows, standardize_tracks
+from genrebench.audio.standardize import AnyStandardizer, fit_standardizer
 from genrebench.backend.protocol import BatchMetrics, Trainable
 from genrebench.data.dataset import Dataset, load_dataset
 from genrebench.data.splits import Split, leaking_tracks, split_dataset
 from genrebench.errors import ConfigError, DatasetError
 from genrebench.network.architecture import Architecture
+from genrebench.training.averaging import AveragedWeights
 from genrebench.training.config import Experiment
 from genrebench.training.history import EpochMetrics
 
@@ -29,16 +33,19 @@ class TrainingData:
         All segments; its spectrograms are standardized in place.
     split : Split
         Its parts.
-    standardizer : Standardizer
-        Statistics of the training part, already applied.
+    standardizer : AnyStandardizer
+        What was done to them; statistics are the training part's.
     leaking : int
         Number of tracks that stand on both sides of the split.
+    overlap : float
+        Share that consecutive windows of the held-out parts have in common.
     """
 
     dataset: Dataset
     split: Split
-    standardizer: Standardizer
+    standardizer: AnyStandardizer
     leaking: int
+    overlap: float = 0.0
 
     @property
     def inputs(self) -> NDArray[np.float32]:
@@ -50,6 +57,38 @@ class TrainingData:
             All segments, standardized.
         """
         return self.dataset.spectrograms[..., np.newaxis]
+
+    def held_out(self, part: str) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64], NDArray[np.str_]]:
+        """Look up what is predicted of a part.
+
+        Returns
+        -------
+        ndarray of float32 [shape=(m, n_mels, frames, 1)]
+            Inputs: all segments, or the part's windows if they overlap.
+        ndarray of int64 [shape=(n,)]
+            Which of them.
+        ndarray of int64, ndarray of str [shape=(n,)]
+            Their genres and tracks.
+        """
+        if self.overlap:
+            return self._windows[part]
+        rows = getattr(self.split, part)
+        return self.inputs, rows, self.dataset.labels[rows], self.dataset.tracks[rows]
+
+    @cached_property
+    def _windows(
+        self,
+    ) -> dict[str, tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64], NDArray[np.str_]]]:
+        """Cut the windows of the held-out parts, which overlap."""
+        found = {}
+        for part in PARTS[1:]:
+            runs = consecutive(getattr(self.split, part), self.dataset.tracks)
+            windows = [cut_windows(self.dataset.spectrograms[run], self.overlap) for run in runs]
+            counts = list(map(len, windows))
+            first = np.repeat(np.array([run[0] for run in runs], np.int64), counts)
+            inputs = np.concatenate([self.dataset.spectrograms[:0], *windows])[..., np.newaxis]
+            found[part] = inputs, np.arange(len(inputs)), self.dataset.labels[first], self.dataset.tracks[first]
+        return found
 
     def identity(self) -> dict[str, Any]:
         """Describe the data so that a change is noticed.
@@ -80,25 +119,52 @@ def load_training_data(experiment: Experiment) -> TrainingData:
     """
     dataset = load_dataset(experiment.dataset)
     split = split_dataset(dataset, seed=experiment.seed, **experiment.split.model_dump())
-    standardizer = _standardize(dataset, split)
-    return TrainingData(dataset, split, standardizer, len(leaking_tracks(dataset, split)))
+    standardizer = _standardize(dataset, split, experiment)
+    leaking = len(leaking_tracks(dataset, split))
+    return TrainingData(dataset, split, standardizer, leaking, experiment.training.overlap)
 
 
-def _standardize(dataset: Dataset, split: Split) -> Standardizer:
+def consecutive(indices: NDArray[np.int64], tracks: NDArray[np.str_]) -> list[NDArray[np.int64]]:
+    """Part segments where one does not follow the other in the same track.
+
+    Parameters
+    ----------
+    indices : ndarray of int64 [shape=(n,)]
+        Segments in ascending order.
+    tracks : ndarray of str [shape=(segments,)]
+        Track of every segment.
+
+    Examples
+    --------
+    >>> runs = consecutive(np.array([0, 1, 3, 4]), np.array(["a", "a", "a", "a", "b"]))
+    >>> [run.tolist() for run in runs]
+    [[0, 1], [3], [4]]
+    """
+    if not len(indices):
+        return []
+    follows = (np.diff(indices) == 1) & (tracks[indices[1:]] == tracks[indices[:-1]])
+    return np.split(indices, np.flatnonzero(~follows) + 1)
+
+
+def _standardize(dataset: Dataset, split: Split, experiment: Experiment) -> AnyStandardizer:
     """Standardize the spectrograms in place, if that gives numbers."""
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            standardizer = Standardizer.fit(dataset.spectrograms, split.train)
-            standardizer.apply(dataset.spectrograms, out=dataset.spectrograms)
+            settings, values = experiment.training, dataset.spectrograms
+            standardizer = fit_standardizer(settings.standardization, values, split.train, level=settings.level)
+            block = dataset.mel.segments if dataset.mel else None
+            standardize_tracks(standardizer, values, dataset.tracks, block=block, out=values)
     except DatasetError as error:
         raise DatasetError(str(error), path=dataset.tree) from error
     except ConfigError as error:
         reason = str(error)
     else:
         # Of an array with NaN, both are NaN.
-        if np.isfinite([dataset.spectrograms.min(), dataset.spectrograms.max()]).all():
+        lowest, highest = dataset.spectrograms.min(), dataset.spectrograms.max()
+        if np.isfinite([lowest, highest]).all() and lowest < highest:
             return standardizer
-        reason = f"mean {standardizer.mean:g}, deviation {standardizer.std:g}"
+        mean, deviation = standardizer.statistics(dataset.spectrograms[:1])
+        reason = f"mean {np.max(mean):g}, deviation {np.max(deviation):g}"
     raise DatasetError(
         f"expected spectrograms in dB, received values that cannot be standardized ({reason}); preprocess again",
         path=dataset.tree,
@@ -128,6 +194,8 @@ class LoopState:
         One row per finished epoch.
     steps : int
         Steps done in all epochs.
+    average : AveragedWeights, optional
+        The average of the weights, if there is to be one.
     """
 
     experiment: Experiment
@@ -137,6 +205,7 @@ class LoopState:
     order: np.random.Generator
     history: list[EpochMetrics] = field(default_factory=list)
     steps: int = 0
+    average: AveragedWeights | None = None
 
     @property
     def epoch(self) -> int:
@@ -177,3 +246,9 @@ class Callback:
         scores : dict
             Scores of the saved weights by part; empty for a run that failed.
         """
+
+
+def tell(state: LoopState, callbacks: Sequence[Callback], text: str) -> None:
+    """Tell callbacks what the user should know."""
+    for each in callbacks:
+        each.on_note(state, text)

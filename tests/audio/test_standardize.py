@@ -1,9 +1,18 @@
 """The standardizer: mean 0 and deviation 1 on the training part, the same bits everywhere."""
 
+import json
+
 import numpy as np
 import pytest
 
-from genrebench.audio.standardize import Standardizer
+from genrebench.audio.standardize import (
+    BandStandardizer,
+    Standardizer,
+    TrackBandStandardizer,
+    TrackStandardizer,
+    fit_standardizer,
+    read_standardizer,
+)
 from genrebench.errors import ConfigError, DatasetError
 
 
@@ -40,3 +49,67 @@ def test_statistics_that_cannot_standardize_are_refused() -> None:
     for document in ({"mean": 0.0, "std": 0.0}, {"mean": float("nan"), "std": 1.0}, {"mean": 0.0}, [1]):
         with pytest.raises(ConfigError, match="standardizer"):
             Standardizer.from_json(document)
+
+
+def test_each_kind_does_what_its_formula_says() -> None:
+    """In float64, for a recording whose bands differ in level and movement."""
+    rng = np.random.default_rng(1)
+    x = (rng.normal(0, 1, (4, 5, 30)) * np.arange(1, 6)[:, None] - 10 * np.arange(5)[:, None]).astype(np.float32)
+    exact = x.astype(np.float64)
+    mean, deviation = exact.mean(axis=(0, 2))[:, None], exact.std(axis=(0, 2))[:, None]
+    expected = {
+        "global": (exact - exact[:2].mean()) / exact[:2].std(),
+        "band": (exact - exact[:2].mean(axis=(0, 2))[:, None]) / exact[:2].std(axis=(0, 2))[:, None],
+        "track": (exact - exact.mean()) / exact.std(),
+        "track-band": (exact - mean) / (deviation + 0.7),
+    }
+    for kind, values in expected.items():
+        standardizer = fit_standardizer(kind, x, np.arange(2), level=0.7)  # type: ignore[arg-type]
+        assert (standardizer.kind, standardizer.by_recording) == (kind, kind.startswith("track"))
+        found = standardizer.apply(x)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, values, rtol=1e-4, atol=1e-5)
+        assert read_standardizer(json.loads(json.dumps(standardizer.to_json()))) == standardizer
+
+
+def test_the_document_of_the_global_kind_is_that_of_the_first_version() -> None:
+    """Its keys are mean and std, and so it is read by whoever read it before."""
+    assert Standardizer(-40.0, 20.0).to_json() == {"mean": -40.0, "std": 20.0}
+    assert read_standardizer({"mean": -40.0, "std": 20.0}) == Standardizer(-40.0, 20.0)
+    assert TrackBandStandardizer(0.5).to_json() == {"kind": "track-band", "level": 0.5}
+
+
+def test_what_never_changes_becomes_zero_and_not_nan() -> None:
+    """A recording of one value, also one that float32 rounds, and a band that is silent throughout."""
+    constant = np.full((3, 4, 5), -33.3, np.float32)
+    silent = np.random.default_rng(0).normal(-40, 10, (3, 4, 5)).astype(np.float32)
+    silent[:, 1] = -80
+    for standardizer in (TrackStandardizer(), TrackBandStandardizer(0.5)):
+        np.testing.assert_allclose(standardizer.apply(constant), 0, atol=1e-4)
+    for standardizer in (TrackBandStandardizer(0.5), BandStandardizer.fit(silent, np.arange(3))):
+        np.testing.assert_array_equal(standardizer.apply(silent)[:, 1], 0)
+    for kind in ("global", "band", "track", "track-band"):
+        with pytest.raises(DatasetError, match="expected spectrograms that differ"):
+            fit_standardizer(kind, np.full((2, 3, 4), -80, np.float32), np.arange(2), level=0.5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({"kind": "song"}, "expected a kind of global, band, track, track-band, received 'song'"),
+        ({"kind": ["track"]}, "expected a kind of global"),
+        ({"kind": "track", "mean": 1.0}, r"expected the keys \[\]"),
+        ({"kind": "track-band"}, r"expected the keys \['level'\]"),
+        ({"kind": "track-band", "level": 0.0}, "level: expected a positive number"),
+        ({"kind": "track-band", "level": float("nan")}, "level"),
+        ({"kind": "band", "mean": [1.0, 2.0], "std": [1.0]}, "a mean and a deviation for each band, received 2 and 1"),
+        ({"kind": "band", "mean": [], "std": []}, "a mean and a deviation for each band"),
+        ({"kind": "band", "mean": [1.0], "std": [0.0]}, "std"),
+        ({"kind": "band", "mean": "1", "std": [1.0]}, "mean"),
+    ],
+)
+def test_a_document_of_another_kind_is_refused(document: object, message: str) -> None:
+    """One line that names what is wrong."""
+    with pytest.raises(ConfigError, match=message) as refusal:
+        read_standardizer(document)
+    assert "\n" not in str(refusal.value)

@@ -1,5 +1,6 @@
 """Saved models: round trip, and folders that are incomplete or do not fit together."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,13 @@ import pytest
 from safetensors.numpy import save_file
 
 from genrebench.audio.mel import MelConfig
-from genrebench.audio.standardize import Standardizer
+from genrebench.audio.standardize import (
+    AnyStandardizer,
+    BandStandardizer,
+    Standardizer,
+    TrackBandStandardizer,
+    TrackStandardizer,
+)
 from genrebench.errors import ModelError
 from genrebench.model import model as model_module
 from genrebench.model import storage
@@ -58,6 +65,19 @@ def test_a_model_reads_back_as_it_was_saved(tmp_path: Path) -> None:
     assert all(np.array_equal(model.weights[name], expected[name]) for name in expected)
     assert model.document["created"] == "2026-01-01"
     assert model.folder == tmp_path / "m"
+
+
+@pytest.mark.parametrize(
+    "standardizer",
+    [BandStandardizer((-40.0,) * 32, (9.5,) * 32), TrackStandardizer(), TrackBandStandardizer(0.5)],
+    ids=lambda each: each.kind,
+)
+def test_every_kind_of_standardizer_reads_back_as_it_was_saved(tmp_path: Path, standardizer: AnyStandardizer) -> None:
+    """And so does the overlap of windows."""
+    model = dataclasses.replace(Model.load(save_model(tmp_path / "m")), standardizer=standardizer, overlap=0.25)
+    model.save(tmp_path / "other")
+    again = Model.load(tmp_path / "other")
+    assert (again.standardizer, again.overlap) == (standardizer, 0.25)
 
 
 def test_saving_what_was_read_changes_nothing(tmp_path: Path) -> None:
@@ -163,6 +183,18 @@ MEANINGLESS: dict[str, tuple[Callable[[Path], object], str]] = {
         edit(lambda document: document.update(mel=None, standardiser={"mean": 1e20, "std": 1.0})),
         "standardizer",
     ),
+    "mean of one band": (
+        set_key("standardiser", {"kind": "band", "mean": [-40.0] * 31 + [1.0], "std": [9.0] * 32}),
+        "standardizer: expected a mean",
+    ),
+    "other bands": (
+        set_key("standardiser", {"kind": "band", "mean": [-40.0] * 31, "std": [9.0] * 31}),
+        "standardizer: expected the network's 32 bands, received 31",
+    ),
+    "tiny level": (set_key("standardiser", {"kind": "track-band", "level": 1e-9}), "standardizer: expected a level"),
+    "unknown kind": (set_key("standardiser", {"kind": "song"}), "standardizer: expected a kind of global"),
+    "windows that never end": (set_key("overlap", 0.99), "overlap: expected a number of at most 0.9, received 0.99"),
+    "overlap as text": (set_key("overlap", "0.5"), "overlap: expected a number"),
     "negative deviation": (set_key("standardiser", {"mean": -40.0, "std": -1.0}), "std: expected a positive number"),
     "deviation as text": (set_key("standardiser", {"mean": -40.0, "std": "1"}), "standardizer: std: expected a number"),
     "huge kernel": (change_weight("conv2d/kernel", 3e38), "conv2d/kernel: expected weights from -1e.12 to 1e.12"),

@@ -49,6 +49,7 @@ SEEN = {
     "adam_placement": ("adam", "conv2d/kernel: "),
     "adam_placement_in_training": ("training", ".*: expected a relative error"),
     "half_the_input_in_bfloat16": ("training", "train_step in bfloat16: expected the loss"),
+    "certain_labels": ("training", "train_step on probabilities: expected the loss"),
     "one_precision": ("training", "TypeError: .*precision"),
     "neighbors_of_indices": ("training", ".*: expected a relative error"),
     "step_not_resumed": ("training-state", "conv2d/kernel in float32: expected the bits"),

@@ -25,6 +25,16 @@ def test_epochs_are_compared_by_accuracy_then_loss() -> None:
     assert not replace(ROW, validation_accuracy=0.4, validation_loss=0.1).improves_on(ROW)
 
 
+def test_other_rules_keep_the_lowest_loss_or_the_last_epoch() -> None:
+    """Whatever the accuracy; the first epoch is kept by each."""
+    worse = replace(ROW, validation_accuracy=0.1, validation_loss=0.9)
+    assert worse.improves_on(ROW, "best-loss")
+    assert not worse.improves_on(ROW, "best")
+    assert not replace(ROW, validation_accuracy=0.9).improves_on(ROW, "best-loss")
+    assert replace(ROW, validation_accuracy=0.1, validation_loss=9.0).improves_on(ROW, "last")
+    assert all(ROW.improves_on(None, keep) for keep in ("best", "best-loss", "last"))
+
+
 def test_an_epoch_is_the_mean_over_its_segments() -> None:
     """A batch counts by its size; validation is that of the logits."""
     steps = [BatchMetrics(4, 1.0, 2), BatchMetrics(1, 6.0, 1)]

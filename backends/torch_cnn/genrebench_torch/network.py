@@ -150,10 +150,11 @@ class TorchNetwork:
             if isinstance(module, Dropout):
                 module.generator = self._generator
 
-    def train_step(self, x: NDArray[np.float32], labels: NDArray[np.int64]) -> BatchMetrics:
+    def train_step(self, x: NDArray[np.float32], labels: NDArray[np.int64] | NDArray[np.float32]) -> BatchMetrics:
         """Do one step. See `Trainable.train_step`."""
-        check_inputs(self.architecture, x, labels=labels)
-        return self._step(self._to_torch(x), torch.from_numpy(labels).to(self._device))
+        check_inputs(self.architecture, x, labels=labels, soft=True)
+        targets = torch.from_numpy(labels).to(self._device)
+        return self._step(self._to_torch(x), targets.to(self._dtype) if targets.is_floating_point() else targets)
 
     def training_state(self) -> dict[str, NDArray[Any]]:
         """Read what resumed training needs beside the weights. See `Trainable.training_state`."""
@@ -218,7 +219,8 @@ class TorchNetwork:
             loss = F.cross_entropy(logits, targets)
             loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        correct = int((logits.detach().argmax(dim=1) == targets).sum())
+        classes = targets.argmax(dim=1) if targets.ndim == 2 else targets
+        correct = int((logits.detach().argmax(dim=1) == classes).sum())
         return BatchMetrics(size=len(targets), loss=loss.item(), correct=correct)
 
     def _exactly(self) -> AbstractContextManager[None]:

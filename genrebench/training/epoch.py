@@ -1,0 +1,80 @@
+"""One epoch: every segment of the training part once, then the validation part."""
+
+import math
+import time
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import replace
+
+import numpy as np
+
+from genrebench.backend.protocol import BatchMetrics
+from genrebench.system.interrupts import interrupts_deferred
+from genrebench.training.augment import Augmenter
+from genrebench.training.batches import augmented_steps, predict, train_steps
+from genrebench.training.health import guessing_note, went_wrong
+from genrebench.training.history import EpochMetrics
+from genrebench.training.state import Callback, LoopState, consecutive, tell
+
+
+def train_epoch(state: LoopState, callbacks: Sequence[Callback]) -> None:
+    """Train on every segment of the training part once, then measure the validation part.
+
+    Parameters
+    ----------
+    callbacks : sequence of Callback
+        What is told of steps and epoch.
+
+    Raises
+    ------
+    TrainingError
+        If a loss is no longer a number.
+    """
+    settings = state.experiment.training
+    number, started = state.epoch + 1, time.perf_counter()
+    steps: list[BatchMetrics] = []
+    with closing(_steps(state)) as made:
+        for step in made:
+            _require_finite(step.loss, state)
+            steps.append(step)
+            state.steps += 1
+            if state.average:
+                state.average.update(state.network.weights(), state.steps)
+            for each in callbacks:
+                each.on_step(state, step)
+    inputs, rows, labels, _ = state.data.held_out("validation")
+    network = state.average.network() if state.average else state.network
+    logits = predict(network, inputs, rows, batch_size=settings.batch_size)
+    epoch = EpochMetrics.measured(number, steps, logits, labels, time.perf_counter() - started)
+    _require_finite(epoch.validation_loss, state)
+    with interrupts_deferred():
+        state.history.append(replace(epoch, saved=epoch.improves_on(state.best, settings.keep)))
+        for each in callbacks:
+            each.on_epoch(state, state.history[-1])
+    note = guessing_note(state)
+    if note:
+        tell(state, callbacks, note)
+
+
+def _steps(state: LoopState) -> Generator[BatchMetrics, None, None]:
+    """Do the steps of an epoch.
+
+    Augmentation draws from a stream of the epoch's own, so that its state is that of no other and a resumed run goes on
+    with it.
+    """
+    settings, data = state.experiment.training, state.data
+    inputs, labels, split = data.inputs, data.dataset.labels, data.split
+    order = state.order.permutation(split.train)
+    augment = state.experiment.augment
+    if not augment.on:
+        return train_steps(state.network, inputs, labels, order, settings.batch_size)
+    runs = consecutive(split.train, data.dataset.tracks)
+    augmenter = Augmenter(augment, inputs, labels, runs, len(data.dataset.genres))
+    rng = np.random.default_rng([state.experiment.seed, 2, state.epoch])
+    return augmented_steps(state.network, augmenter.batches(order, settings.batch_size, rng))
+
+
+def _require_finite(loss: float, state: LoopState) -> None:
+    """End a run whose loss is no longer a number: it would never become one again."""
+    if not math.isfinite(loss):
+        raise went_wrong(state, state.epoch + 1, f"expected a finite loss, received {loss}")

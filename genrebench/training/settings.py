@@ -1,0 +1,99 @@
+"""Hyperparameters and augmentation, as an experiment file has them."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from genrebench.audio.blocks import MAX_OVERLAP
+from genrebench.audio.standardize import Kind
+
+
+def _lower_case(value: object) -> object:
+    """Let words be written in capitals."""
+    return value.lower() if isinstance(value, str) else value
+
+
+Word = BeforeValidator(_lower_case)
+Keep = Literal["best", "best-loss", "last"]
+
+
+class Settings(BaseModel):
+    """Settings that refuse unknown keys and never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class TrainingSettings(Settings):
+    """Hyperparameters.
+
+    Attributes
+    ----------
+    epochs : int
+        Passes through the training part.
+    learning_rate : float
+        Step size of Adam.
+    batch_size : int
+        Segments in one step.
+    precision : {'float32', 'bfloat16'}
+        In what layers are computed; weights, the sums of their gradients, optimizer and loss are float32.
+    standardization : {'global', 'band', 'track', 'track-band'}
+        What spectrograms are shifted and scaled by: the training part as a whole, each of its bands, each track, or
+        each band of each track.
+    level : float
+        Of ``track-band``: what is added to each band's deviation, in dB.
+    averaging : float
+        Share of the averaged weights that a step keeps; they are validated and saved. 0 is no average.
+    keep : {'best', 'best-loss', 'last'}
+        Which epoch's weights are the model: of the highest validation accuracy, the lowest loss, or the last.
+    overlap : float
+        Share that consecutive windows have in common in validation, test and inference.
+    """
+
+    epochs: int = Field(default=300, ge=1, le=10**6, strict=True)
+    learning_rate: float = Field(default=1e-3, gt=0, strict=True)
+    batch_size: int = Field(default=64, ge=1, le=10**6, strict=True)
+    precision: Annotated[Literal["float32", "bfloat16"], Word] = "float32"
+    standardization: Annotated[Kind, Word] = "global"
+    level: float = Field(default=0.5, ge=1e-3, le=80, strict=True)
+    averaging: float = Field(default=0.0, ge=0, lt=1, strict=True)
+    keep: Annotated[Keep, Word] = "best"
+    overlap: float = Field(default=0.0, ge=0, le=MAX_OVERLAP, strict=True)
+
+
+class AugmentSettings(Settings):
+    """How training segments are altered, each time anew; by default not at all.
+
+    Attributes
+    ----------
+    crops : bool
+        Whether windows begin anywhere in a track, across the borders of its segments.
+    stretch : float
+        Largest natural logarithm of the factor by which time is stretched.
+    shift : int
+        Largest number of Mel bands by which a window is moved up or down.
+    gain : float
+        Deviation, in those of the standardized inputs, of a gain that varies smoothly over the bands.
+    gain_knots : int
+        Number of bands, evenly spaced, between which that gain is interpolated.
+    frequency_mask, time_mask : int
+        Largest number of adjacent bands, and of frames, that are set to 0 (SpecAugment).
+    mixup : float
+        Parameter of the beta distribution that mixes each window, and its genre, with another.
+    smoothing : float
+        Share of the probability that is spread over all genres.
+    """
+
+    crops: bool = Field(default=False, strict=True)
+    stretch: float = Field(default=0.0, ge=0, le=0.7, strict=True)
+    shift: int = Field(default=0, ge=0, strict=True)
+    gain: float = Field(default=0.0, ge=0, le=100, strict=True)
+    gain_knots: int = Field(default=6, ge=2, strict=True)
+    frequency_mask: int = Field(default=0, ge=0, strict=True)
+    time_mask: int = Field(default=0, ge=0, strict=True)
+    mixup: float = Field(default=0.0, ge=0, le=100, strict=True)
+    smoothing: float = Field(default=0.0, ge=0, lt=1, strict=True)
+
+    @property
+    def on(self) -> bool:
+        """Return whether anything is altered."""
+        return any(getattr(self, name) for name in type(self).model_fields if name != "gain_knots")
