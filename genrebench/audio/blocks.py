@@ -129,7 +129,7 @@ def standardize_tracks(
 
 
 def rows_of_tracks(tracks: NDArray[Any]) -> Iterator[NDArray[np.intp]]:
-    """Go through recordings in the order of their names.
+    """Go through recordings in the order in which they appear.
 
     Yields
     ------
@@ -139,7 +139,9 @@ def rows_of_tracks(tracks: NDArray[Any]) -> Iterator[NDArray[np.intp]]:
     Examples
     --------
     >>> [rows.tolist() for rows in rows_of_tracks(np.array(["b", "a", "b"]))]
-    [[1], [0, 2]]
+    [[0, 2], [1]]
     """
-    _, number, counts = np.unique(tracks, return_inverse=True, return_counts=True)
-    yield from np.split(np.argsort(number, kind="stable"), np.cumsum(counts)[:-1])
+    _, first, number, counts = np.unique(tracks, return_index=True, return_inverse=True, return_counts=True)
+    rows = np.split(np.argsort(number, kind="stable"), np.cumsum(counts)[:-1])
+    for place in np.argsort(first):
+        yield rows[place]

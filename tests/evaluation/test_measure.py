@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from genrebench.audio.recordings import Recording
-from genrebench.audio.standardize import Standardizer
+from genrebench.audio.standardize import Standardizer, TrackBandStandardizer
 from genrebench.data.dataset import load_dataset
 from genrebench.errors import DatasetError, ModelError
 from genrebench.evaluation.interventions import Intervention
@@ -49,6 +49,20 @@ def test_tree_and_recordings_give_the_same(model: Model, small_dataset: Path) ->
     assert scores["track_calibration"]["temperature"] == 3.0
     for recording in recordings[:2]:
         assert scores["predictions"][recording.key][0] == model.predict(recording.path).genre
+
+
+@pytest.mark.parametrize("overlap", [0.0, 0.5])
+def test_a_tree_is_measured_as_recordings_are_by_their_own_statistics_and_in_windows(
+    model: Model, small_dataset: Path, overlap: float
+) -> None:
+    """Four segments, or seven windows, of each track."""
+    model = replace(model, standardizer=TrackBandStandardizer(0.5), overlap=overlap)
+    heard = measure_recordings(model, labeled_recordings(small_dataset, model.genres)[:2])
+    read = measure_tree(model, small_dataset)
+    count = 14 if overlap else 8
+    np.testing.assert_array_equal(heard.tracks, read.tracks[:count])
+    np.testing.assert_array_equal(heard.labels, read.labels[:count])
+    np.testing.assert_allclose(heard.log_probabilities, read.log_probabilities[:count], atol=1e-5)
 
 
 def test_only_the_tracks_of_a_list_count(model: Model, small_dataset: Path, tmp_path: Path) -> None:
