@@ -86,11 +86,11 @@ def test_what_never_changes_becomes_zero_and_not_nan() -> None:
     silent[:, 1] = -80
     for standardizer in (TrackStandardizer(), TrackBandStandardizer(0.5)):
         np.testing.assert_allclose(standardizer.apply(constant), 0, atol=1e-4)
-    for standardizer in (TrackBandStandardizer(0.5), BandStandardizer.fit(silent, np.arange(3))):
-        np.testing.assert_array_equal(standardizer.apply(silent)[:, 1], 0)
+    for other in (TrackBandStandardizer(0.5), BandStandardizer.fit(silent, np.arange(3))):
+        np.testing.assert_array_equal(other.apply(silent)[:, 1], 0)
     for kind in ("global", "band", "track", "track-band"):
         with pytest.raises(DatasetError, match="expected spectrograms that differ"):
-            fit_standardizer(kind, np.full((2, 3, 4), -80, np.float32), np.arange(2), level=0.5)  # type: ignore[arg-type]
+            fit_standardizer(kind, np.full((2, 3, 4), -80, np.float32), np.arange(2), level=0.5)
 
 
 @pytest.mark.parametrize(

@@ -187,4 +187,4 @@ def test_what_does_not_fit_the_spectrograms_is_refused(settings: dict[str, Any],
 def test_augmentation_is_off_unless_something_is_asked_for() -> None:
     """The number of knots alone does nothing."""
     assert not AugmentSettings(gain_knots=3).on
-    assert all(AugmentSettings(**{name: value}).on for name, value in (("crops", True), ("shift", 1), ("mixup", 0.1)))
+    assert all(each.on for each in (AugmentSettings(crops=True), AugmentSettings(shift=1), AugmentSettings(mixup=0.1)))

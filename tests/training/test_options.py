@@ -28,7 +28,7 @@ from tests.training.test_resume import At, interrupt, outcome
 backend = pytest.importorskip("genrebench_torch.backend")
 network = pytest.importorskip("genrebench_torch.network")
 
-AUGMENTED = {
+AUGMENTED: dict[str, Any] = {
     "augment.crops": True,
     "augment.stretch": 0.1,
     "augment.shift": 1,
@@ -81,7 +81,7 @@ def test_a_run_with_every_option_goes_on_to_the_bits_of_one_that_was_not_stopped
 def test_each_augmentation_changes_the_run_and_a_seed_repeats_it(tiny: Experiment) -> None:
     """The same settings give the same weights; each setting gives others."""
     runs = {
-        name: train(tiny.override({"name": name.replace(".", "-"), "training.epochs": 1} | settings))
+        name: train(tiny.override({"name": name.replace(".", "-"), "training.epochs": 1, **settings}))
         for name, settings in (
             ("off", {}),
             ("again", {"augment.crops": True}),
