@@ -25,7 +25,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_originals(root / "dataset", tracks=4)
     done = run("preprocess", "--dataset", root / "dataset", "--jobs", 1, *SETTINGS)
     assert done.exit_code == 0, done.output
-    options = ("--results", root / "results", "--name", "small", "--epochs", 40, "--batch-size", 6, "--device", "CPU")
+    options = ("--results", root / "results", "--name", "small", "--epochs", 40, "--batch-size", 4, "--device", "CPU")
     done = run("train", "--backend", "torch", "--dataset", root / "dataset", *options)
     assert done.exit_code == 0, done.output
     (root / "train.out").write_text(done.stdout)
