@@ -14,7 +14,7 @@ PYTEST := $(VENV)/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile --
 help:
 	@echo "make demo      go the whole way on synthetic audio: preprocess, train, infer (about 2 minutes)"
 	@echo "make check     run the quick tests (under a minute)"
-	@echo "make test      run all tests (under 5 minutes on two cores)"
+	@echo "make test      run all tests (six minutes on two cores)"
 	@echo "make coverage  run all tests, and print how much of the code they reach"
 	@echo "make soak      run what must hold a hundred times in a row (about half an hour)"
 	@echo "make fuzz      give every reader 10,000 damaged files (about half an hour; CASES=100 SEED=1 for others)"
