@@ -5,6 +5,7 @@ part; those of ``track`` and ``track-band`` on the recording itself, so that how
 """
 
 import dataclasses
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -21,13 +22,14 @@ Kind = Literal["global", "band", "track", "track-band"]
 _ROUNDING = 1e-6
 
 
-class AnyStandardizer(Checked):
+class AnyStandardizer(Checked, ABC):
     """What the kinds share: a shift and a scale, from a recording or not."""
 
     subject: ClassVar[str] = "standardizer"
     kind: ClassVar[Kind]
     by_recording: ClassVar[bool] = False
 
+    @abstractmethod
     def statistics(self, around: NDArray[np.float32]) -> tuple[ArrayLike, ArrayLike]:
         """Compute shift and scale, a number or one per band [shape=(n_mels, 1)].
 
@@ -36,7 +38,6 @@ class AnyStandardizer(Checked):
         around : ndarray of float32 [shape=(segments, n_mels, frames)]
             The recording, or its block.
         """
-        raise NotImplementedError
 
     def check_meaning(self, lowest: float, highest: float, narrowest: float, widest: float) -> None:
         """Refuse what gives no numbers.

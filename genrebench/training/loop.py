@@ -1,9 +1,8 @@
 """One training run: data, epochs, validation, and callbacks that log and save.
 
 `_run` reads from top to bottom: prepare, train epoch by epoch (`genrebench.training.epoch`), score what was saved. The
-backend does single steps;
-which segments it is given, and what is measured, is decided here, so that every backend that trains is trained alike.
-What is saved and when is decided by callbacks.
+backend does single steps; which segments it is given, and what is measured, is decided there and here, so that every
+backend that trains is trained alike. What is saved and when is decided by callbacks.
 """
 
 import os
@@ -98,7 +97,8 @@ def train(
     seed : int, optional
         Seed of split, initial weights, order of the batches and dropout.
     split : {'track', 'segment'}, optional
-        Whether a track's segments stay together; if not, accuracy is inflated.
+        Whether a track's segments stay together; if not, accuracy is inflated. Splits that need files of yours, by
+        artist or by lists, are settings of an `Experiment`.
     validation, test : float, optional
         Shares of the data that do not train.
     epochs : int, optional
