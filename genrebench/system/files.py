@@ -1,6 +1,7 @@
 """Files that are whole or absent, and the one way in which files are read: no file is trusted."""
 
 import codecs
+import errno
 import hashlib
 import json
 import math
@@ -18,6 +19,8 @@ from genrebench.errors import escaped as escaped  # of use wherever files are
 from genrebench.system.memory import require_memory
 
 StrPath = str | os.PathLike[str]
+# What a system or file system answers that cannot do what it is asked for.
+CANNOT = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP})
 
 # The largest document of ours, a parity report of a deep network, is some 10 MB.
 MAX_JSON_BYTES = 64 * 2**20
@@ -69,7 +72,7 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
                 os.fsync(file.fileno())
         unfinished.replace(path)
         if durable:
-            sync_folder(path.parent)
+            sync(path.parent)
     except OSError as error:
         with suppress(OSError):  # a disk that went away takes the rest along
             unfinished.unlink(missing_ok=True)
@@ -79,12 +82,21 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
         raise
 
 
-def sync_folder(folder: Path) -> None:
-    """Put the names of a folder's files on the disk; without effect where systems offer no such thing."""
-    with suppress(PermissionError):  # Windows opens no folders, and others only what may be listed
-        descriptor = os.open(folder, os.O_RDONLY)
+def unfinished_files(folder: Path) -> list[Path]:
+    """List what `write_atomically` left in a folder whose process was killed."""
+    return list(folder.glob(".[0-9]*-????????.part"))
+
+
+def sync(path: Path) -> None:
+    """Have a file, or a folder's list of names, on disk; a system that cannot do that does it in its own time."""
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+    with suppress(PermissionError):  # somebody's file, which is on disk already; a folder on Windows
+        descriptor = os.open(path, flags)
         try:
             os.fsync(descriptor)
+        except OSError as error:
+            if error.errno not in CANNOT:
+                raise OSError(error.errno, error.strerror, str(path)) from error
         finally:
             os.close(descriptor)
 

@@ -4,7 +4,6 @@ A folder is built beside the place where it is to lie, synced to disk, and excha
 the file system.
 """
 
-import contextlib
 import ctypes
 import errno
 import os
@@ -13,10 +12,10 @@ import sys
 from collections.abc import Collection
 from pathlib import Path
 
+from genrebench.system.files import CANNOT, sync
+
 # From Linux's fcntl.h and fs.h: paths relative to the working folder; exchange the two.
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
-# What a system or file system answers that cannot exchange.
-_CANNOT = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP})
 
 
 def publish_folder(new: Path, place: Path, *, replaced: Collection[str]) -> None:
@@ -61,7 +60,7 @@ def exchange(first: Path, second: Path) -> None:
     """
     sys.audit("os.rename", str(first), str(second), -1, -1)  # which it is, though Python does not see it
     number = _renameat2(os.fsencode(first), os.fsencode(second))
-    if number in _CANNOT:
+    if number in CANNOT:
         old = _aside(second)
         second.rename(old)
         first.rename(second)
@@ -109,17 +108,3 @@ def sync_tree(folder: Path) -> None:
         elif path.is_file() and not path.is_symlink():
             sync(path)
     sync(folder)
-
-
-def sync(path: Path) -> None:
-    """Have a file, or a folder's list of names, on disk; a system that cannot do that does it in its own time."""
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
-    with contextlib.suppress(PermissionError):  # somebody's file, which is on disk already; a folder on Windows
-        descriptor = os.open(path, flags)
-        try:
-            os.fsync(descriptor)
-        except OSError as error:
-            if error.errno not in _CANNOT:
-                raise OSError(error.errno, error.strerror, str(path)) from error
-        finally:
-            os.close(descriptor)

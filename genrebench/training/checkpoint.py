@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 from genrebench.errors import ConfigError, TrainingError
 from genrebench.model.model import Model
 from genrebench.model.storage import LAST_WEIGHTS_FILE, MODEL_FILE, WEIGHTS_FILE, save_weights
-from genrebench.system.files import escaped, write_atomically
+from genrebench.system.files import escaped, unfinished_files, write_atomically
 from genrebench.system.folders import publish_folder, recover_folder
 from genrebench.training.config import EXPERIMENT_FILE, Experiment, unpublished
 from genrebench.training.history import EpochMetrics, log_csv, training_curves
@@ -93,18 +93,14 @@ class RunDirectory:
     def go_on(self) -> None:
         """Go on in the run's own folder."""
         self._own = _identity(self._place)
-        for path in self._unfinished():
+        for path in unfinished_files(self._place):
             path.unlink(missing_ok=True)
 
     def publish(self) -> None:
         """Put what was written so far in its place; an earlier run is replaced as a whole, other files stay."""
         if not self.published:
-            replaced = {*RUN_FILES, *CHECKPOINT_FILES, *(path.name for path in self._unfinished())}
+            replaced = {*RUN_FILES, *CHECKPOINT_FILES, *(path.name for path in unfinished_files(self._place))}
             publish_folder(self.current, self._place, replaced=replaced)
-
-    def _unfinished(self) -> list[Path]:
-        """List what a process left of files of a run that it was writing when it was killed."""
-        return list(self._place.glob(".[0-9]*-????????.part"))
 
     def discard(self) -> None:
         """Remove what was written and never published."""

@@ -10,7 +10,16 @@ import pytest
 
 from genrebench.errors import ConfigError
 from genrebench.system import files
-from genrebench.system.files import parse_json, read_file, read_json, read_toml, sha256, write_atomically, write_json
+from genrebench.system.files import (
+    parse_json,
+    read_file,
+    read_json,
+    read_toml,
+    sha256,
+    unfinished_files,
+    write_atomically,
+    write_json,
+)
 
 
 def test_a_failed_write_leaves_the_old_content_and_nothing_else(
@@ -259,3 +268,20 @@ def test_what_is_wrong_with_a_document_is_told_exactly() -> None:
         with pytest.raises(ValueError, match=message):
             parse_json(content)
     assert parse_json(b"9" * 40) == 10**40 - 1
+
+
+def test_what_a_killed_process_left_of_a_file_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the name that an unfinished file has, and nothing else."""
+    seen: list[list[Path]] = []
+    replace = Path.replace
+
+    def note(path: Path, target: Path) -> Path:
+        """Look beside the file just before it takes its place."""
+        seen.append(unfinished_files(tmp_path))
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", note)
+    (tmp_path / "mine.part").touch()
+    write_atomically(tmp_path / "a", b"content")
+    assert [len(each) for each in seen] == [1]
+    assert unfinished_files(tmp_path) == []

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from genrebench.system import folders
+from genrebench.system.files import CANNOT
 from genrebench.system.folders import publish_folder, recover_folder
 from tests.death import dying
 
@@ -139,7 +140,7 @@ def test_folders_may_be_named_from_here(tmp_path: Path, monkeypatch: pytest.Monk
     """As ``results/name`` is: the exchange in one step works then, too."""
     monkeypatch.chdir(tmp_path)
     make(tmp_path / "run", model="old"), make(tmp_path / "new", model="new")
-    assert folders._renameat2(b"new", b"run") in {0, *folders._CANNOT}
+    assert folders._renameat2(b"new", b"run") in {0, *CANNOT}
     folders.exchange(Path("new"), Path("run"))
     publish_folder(Path("new"), Path("run"), replaced={"model"})
     assert texts(tmp_path / "run") == {"model": "new"}
@@ -147,7 +148,7 @@ def test_folders_may_be_named_from_here(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_an_exchange_that_fails_is_told(tmp_path: Path) -> None:
     """By the system's own number; what was put aside by a process that ended is removed once its place is taken."""
-    assert folders._renameat2(b"/absent/a", b"/absent/b") in {errno.ENOENT, *folders._CANNOT}
+    assert folders._renameat2(b"/absent/a", b"/absent/b") in {errno.ENOENT, *CANNOT}
     place = make(tmp_path / "run", model="new")
     make(tmp_path / ".run.replaced", model="old")
     recover_folder(place)
