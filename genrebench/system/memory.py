@@ -55,11 +55,9 @@ def peak_memory_bytes() -> int | None:
     int or None
         Largest resident size in bytes; None where the system does not tell.
     """
-    try:  # Linux; getrusage() there counts what the parent had when it started this process, too
-        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
-    except (OSError, StopIteration):
-        pass
+    found = _linux_says("self/status", "VmHWM:")  # getrusage() counts what the parent had when it started this, too
+    if found is not None:
+        return found
     try:
         import resource
     except ImportError:
@@ -76,7 +74,8 @@ def available_memory() -> int | None:
     int or None
         Bytes; None where the system does not tell.
     """
-    found = [_machine_leaves(), _container_leaves(), _limit_leaves()]
+    machine = _linux_says("meminfo", "MemAvailable:")  # what could be given away without swapping
+    found = [machine, _container_leaves(), _limit_leaves()]
     return min((each for each in found if each is not None), default=None)
 
 
@@ -100,11 +99,11 @@ def require_memory(size: int) -> None:
         raise MemoryError(f"{size / _GIB:,.1f} GiB are needed, {available / _GIB:,.1f} GiB are free")
 
 
-def _machine_leaves() -> int | None:
-    """Read what Linux could give away without swapping."""
+def _linux_says(file: str, name: str) -> int | None:
+    """Read a size in a file of /proc, in bytes; None where there is none."""
     try:
-        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
-        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+        lines = (Path("/proc") / file).read_text(encoding="utf-8").splitlines()
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(name))
     except (OSError, StopIteration):
         return None
 

@@ -26,9 +26,7 @@ from genrebench.data.splits import Protocol
 from genrebench.errors import ConfigError, shown
 from genrebench.system.files import StrPath, escaped, read_toml
 from genrebench.system.validation import explain
-from genrebench.training.settings import AugmentSettings, TrainingSettings
-from genrebench.training.settings import Settings as _Settings
-from genrebench.training.settings import Word as _Word
+from genrebench.training.settings import AugmentSettings, Settings, TrainingSettings, Word
 
 # File systems allow 255; what stands beside a run's folder has a few characters more.
 _LONGEST_NAME = 240
@@ -80,7 +78,7 @@ def _written_path(path: Path) -> str:
 _Path = Annotated[Path, BeforeValidator(_read_path), PlainSerializer(_written_path)]
 
 
-class SplitSettings(_Settings):
+class SplitSettings(Settings):
     """Which segment trains, validates or tests.
 
     Attributes
@@ -101,7 +99,7 @@ class SplitSettings(_Settings):
         Table of tracks and artists.
     """
 
-    protocol: Annotated[Protocol, _Word] = "track"
+    protocol: Annotated[Protocol, Word] = "track"
     validation: float = Field(default=0.15, gt=0, lt=1)
     test: float = Field(default=0.05, ge=0, lt=1)
     folds: int | None = Field(default=None, ge=2, strict=True)
@@ -129,7 +127,7 @@ class SplitSettings(_Settings):
         return self
 
 
-class Experiment(_Settings):
+class Experiment(Settings):
     """Everything that a training run is told.
 
     Paths are relative to the working folder; a leading ``~`` stands for the home folder.
@@ -165,7 +163,7 @@ class Experiment(_Settings):
 
     name: Annotated[str, AfterValidator(_folder_name)]
     backend: str = "torch"
-    device: Annotated[str, _Word] = "auto"
+    device: Annotated[str, Word] = "auto"
     dataset: _Path = Path("dataset")
     architecture: _Path | None = None
     results: _Path = Path("results")

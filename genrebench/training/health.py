@@ -4,6 +4,7 @@ import numpy as np
 
 from genrebench.data.splits import remarks
 from genrebench.errors import TrainingError
+from genrebench.training.history import last_saved
 from genrebench.training.state import PARTS, LoopState, TrainingData
 
 # Epochs in a row that are no better than guessing before it is told.
@@ -15,8 +16,8 @@ _LEARNED = 0.98
 def went_wrong(state: LoopState, epoch: int, what: str) -> TrainingError:
     """Say at which epoch numbers are no longer finite, what is kept, and what to try."""
     rate = state.experiment.training.learning_rate
-    saved = [row.epoch for row in state.history if row.saved and row.epoch < epoch]
-    kept = f"the model of epoch {saved[-1]} is kept" if saved else "there is no model yet"
+    saved = last_saved(row for row in state.history if row.epoch < epoch)
+    kept = f"the model of epoch {saved.epoch} is kept" if saved else "there is no model yet"
     return TrainingError(f"epoch {epoch}: {what}; {kept}; train anew with a --learning-rate below {rate:g}")
 
 

@@ -3,7 +3,7 @@
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 
 import numpy as np
@@ -94,6 +94,11 @@ class EpochMetrics:
         return (-self.validation_accuracy, self.validation_loss) < (-other.validation_accuracy, other.validation_loss)
 
 
+def last_saved(history: Iterable[EpochMetrics]) -> EpochMetrics | None:
+    """Find the epoch whose weights are the model; None before the first."""
+    return max((row for row in history if row.saved), key=lambda row: row.epoch, default=None)
+
+
 def log_csv(history: Sequence[EpochMetrics]) -> bytes:
     """Write the epochs as a table, one row per epoch."""
     table = io.StringIO()
@@ -132,7 +137,8 @@ def training_curves(history: Sequence[EpochMetrics], *, title: str) -> bytes:
     from matplotlib.figure import Figure  # without pyplot: no window system, no global state
 
     numbers = [row.epoch for row in history]
-    best = max((row for row in history if row.saved), key=lambda row: row.epoch)
+    best = last_saved(history)
+    assert best is not None
     figure = Figure(figsize=(10, 4), dpi=120, layout="constrained")
     panels = figure.subplots(1, 2)
     for axes, quantity in zip(panels, ("loss", "accuracy"), strict=True):

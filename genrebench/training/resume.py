@@ -26,7 +26,7 @@ from genrebench.system.files import escaped, parse_json, read_file, write_atomic
 from genrebench.system.validation import explain
 from genrebench.training.config import Experiment
 from genrebench.training.health import went_wrong
-from genrebench.training.history import EpochMetrics
+from genrebench.training.history import EpochMetrics, last_saved
 from genrebench.training.state import LoopState, TrainingData
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
@@ -123,7 +123,9 @@ class Checkpoint:
     @property
     def best_epoch(self) -> int:
         """Find the epoch of the best weights."""
-        return next(row.epoch for row in reversed(self.history) if row.saved)
+        best = last_saved(self.history)
+        assert best is not None
+        return best.epoch
 
     def write(self, folder: Path) -> None:
         """Write the checkpoint beside the one before it; an older one is removed."""
@@ -210,7 +212,7 @@ class Checkpoint:
         DatasetError, ConfigError
             If one of them is another.
         """
-        began, now = self.origin["data"], data.identity()
+        began, now = self.origin["data"], data.identity
         remedy = "restore it, or train anew under another --name"
         for what in now:
             if began.get(what) != now[what]:
@@ -312,7 +314,7 @@ def origin_of(experiment: Experiment, data: TrainingData, architecture: Architec
     """Describe what a run depends on, in plain JSON types."""
     return {
         "settings": _settings(experiment),
-        "data": data.identity(),
+        "data": data.identity,
         "architecture": architecture.fingerprint(),
         "software": {
             **versions(("genrebench", framework, "numpy", "librosa", "soundfile", "soxr")),
@@ -325,6 +327,5 @@ def _settings(experiment: Experiment) -> dict[str, Any]:
     """List the settings that may not change, by dotted key."""
     found: dict[str, Any] = {}
     for key, value in experiment.model_dump(mode="json").items():
-        inner = value if isinstance(value, dict) else None
-        found |= {f"{key}.{name}": each for name, each in inner.items()} if inner is not None else {key: value}
+        found |= {f"{key}.{name}": each for name, each in value.items()} if isinstance(value, dict) else {key: value}
     return {key: value for key, value in found.items() if key not in _FREE}

@@ -18,7 +18,7 @@ from genrebench.errors import ConfigError, DatasetError
 from genrebench.network.architecture import Architecture
 from genrebench.training.averaging import AveragedWeights
 from genrebench.training.config import Experiment
-from genrebench.training.history import EpochMetrics
+from genrebench.training.history import EpochMetrics, last_saved
 
 PARTS = ("train", "validation", "test")
 
@@ -90,8 +90,9 @@ class TrainingData:
             found[part] = inputs, np.arange(len(inputs)), self.dataset.labels[first], self.dataset.tracks[first]
         return found
 
+    @cached_property
     def identity(self) -> dict[str, Any]:
-        """Describe the data so that a change is noticed.
+        """Describe the data, once they are standardized, so that a change is noticed.
 
         Returns
         -------
@@ -215,7 +216,7 @@ class LoopState:
     @property
     def best(self) -> EpochMetrics | None:
         """Look up the epoch whose weights are saved; None before the first."""
-        return next((row for row in reversed(self.history) if row.saved), None)
+        return last_saved(self.history)
 
 
 class Callback:
