@@ -14,22 +14,11 @@ import tempfile
 import time
 from pathlib import Path
 
-import soundfile
-
-from genrebench.audio.synthesis.render import GENRES, synthesize
+from genrebench.audio.synthesis.render import write_recordings
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = "--sample-rate 8000 --n-fft 512 --hop-length 256 --n-mels 32 --segments 4 --track-duration 2".split()
 COMMAND = [sys.executable, "-m", "genrebench"]
-
-
-def make_dataset(folder: Path) -> None:
-    """Write some recordings of two seconds."""
-    for genre in GENRES[:4]:
-        (folder / "genres_original" / genre).mkdir(parents=True)
-        for track in range(25):
-            samples = synthesize(genre, seed=track, duration=2.0, sample_rate=8000)
-            soundfile.write(folder / "genres_original" / genre / f"{track}.wav", samples, 8000)
 
 
 def run(arguments: list[str], *, kill_after: float | None = None) -> tuple[bool, float]:
@@ -57,56 +46,42 @@ def run(arguments: list[str], *, kill_after: float | None = None) -> tuple[bool,
     return False, time.perf_counter() - began
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    """Read every file of a folder but the manifest, which has the times of the recordings."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+def contents(output: Path) -> dict[str, bytes]:
+    """Read a file, or every file of a folder; the manifest beside it has the times of the recordings."""
+    paths = output.rglob("*") if output.is_dir() else [output]
+    return {str(path.relative_to(output)): path.read_bytes() for path in paths if path.is_file()}
 
 
-def killed(arguments: list[str], kills: int, longest: float, rng: random.Random) -> int:
-    """Kill a command until it has been killed so often, starting again after it came to its end."""
-    count = 0
-    while count < kills:
-        count += run(arguments, kill_after=rng.uniform(0.05, longest))[0]
-    return count
+def compare(words: list[str], output: Path, alone: Path, kills: int, rng: random.Random) -> None:
+    """Kill a command that ends in its output so often, each time some times in a row, and compare what it finishes."""
+    _, seconds = run([*words, str(alone)])
+    expected, same, total = contents(alone), 0, 0
+    while total < kills:
+        shutil.rmtree(output, ignore_errors=True)
+        for left in output.parent.glob(f"{output.name}*"):
+            left.unlink()
+        batch = total + min(rng.randint(1, 6), kills - total)
+        while total < batch:  # a run that came to its end is repeated
+            total += run([*words, str(output)], kill_after=rng.uniform(0.05, 1.2 * seconds))[0]
+        run([*words, str(output)])
+        if contents(output) != expected or output.with_name(f".{output.name}.partial").exists():
+            raise SystemExit(f"{words[0]}: another outcome after {total} kills, in {output}")
+        same += 1
+        print(f"{words[0]}: {total} of {kills} kills", file=sys.stderr)
+    print(f"{words[0]}: {total} kills, {same} finished runs, each bit for bit as the one that was not killed")
 
 
 def main(kills: int, folder: Path) -> None:
     """Kill and compare."""
-    rng = random.Random(0)
-    dataset, whole = folder / "dataset", folder / "whole"
-    make_dataset(dataset)
-    words = ["preprocess", "--dataset", str(dataset), "--jobs", "2", *SETTINGS]
-    _, seconds = run([*words, "--output", str(whole)])
-    expected, same, total = contents(whole), 0, 0
-    while total < kills:
-        tree = folder / "tree"
-        shutil.rmtree(tree, ignore_errors=True)
-        tree.with_name("tree.manifest.json").unlink(missing_ok=True)
-        batch = min(rng.randint(1, 6), kills - total)
-        total += killed([*words, "--output", str(tree)], batch, 1.2 * seconds, rng)
-        run([*words, "--output", str(tree)])
-        same += contents(tree) == expected
-        if contents(tree) != expected or tree.with_name(".tree.partial").exists():
-            raise SystemExit(f"preprocess: another tree after {total} kills, in {tree}")
-        print(f"preprocess: {total} of {kills} kills", file=sys.stderr)
-    print(f"preprocess: {total} kills, {same} of {same} finished runs bit for bit as the one that was not killed")
-
-    recordings = sorted(map(str, (dataset / "genres_original").rglob("*.wav")))[:24]
+    rng, dataset = random.Random(0), folder / "dataset"
+    recordings = write_recordings(
+        dataset / "genres_original", tracks_per_genre=10, duration=2.0, seed=0, sample_rate=8000
+    )
+    words = ["preprocess", "--dataset", str(dataset), "--jobs", "2", *SETTINGS, "--output"]
+    compare(words, folder / "tree", folder / "whole", kills, rng)
     model = str(ROOT / "results" / "gtzan_mini")
-    words = ["infer", *recordings, "--model", model, "--backend", "numpy", "--resume", "--output"]
-    _, seconds = run([*words, str(folder / "whole.jsonl")])
-    rows, same, total = (folder / "whole.jsonl").read_bytes(), 0, 0
-    while total < kills:
-        output = folder / "rows.jsonl"
-        output.unlink(missing_ok=True)
-        batch = min(rng.randint(1, 6), kills - total)
-        total += killed([*words, str(output)], batch, 1.2 * seconds, rng)
-        run([*words, str(output)])
-        same += 1
-        if output.read_bytes() != rows:
-            raise SystemExit(f"infer: other rows after {total} kills, in {output}")
-        print(f"infer --resume: {total} of {kills} kills", file=sys.stderr)
-    print(f"infer --resume: {total} kills, {same} of {same} finished runs bit for bit as the one that was not killed")
+    words = ["infer", *map(str, recordings[:24]), "--model", model, "--backend", "numpy", "--resume", "--output"]
+    compare(words, folder / "rows.jsonl", folder / "whole.jsonl", kills, rng)
 
 
 if __name__ == "__main__":

@@ -66,11 +66,9 @@ BASES = {
 }
 # Where the work would begin that is not about values.
 ENDS = (
-    *(
-        "genrebench.backend.worker.start_process",
-        "genrebench.bench.run.run_bench",
-        "genrebench.cli.demo.write_recordings",
-    ),
+    "genrebench.backend.worker.start_process",
+    "genrebench.bench.run.run_bench",
+    "genrebench.cli.demo.write_recordings",
 )
 
 
