@@ -28,9 +28,10 @@ from genrebench.system.environment import versions
 from genrebench.system.files import StrPath, escaped
 from genrebench.system.interrupts import interrupts_ignored
 from genrebench.training.averaging import AveragedWeights
-from genrebench.training.checkpoint import Keeper, Log, RunDirectory, reserved, where_to_go_on
+from genrebench.training.checkpoint import Keeper, Log
 from genrebench.training.config import Experiment, load_experiment, resume_command
 from genrebench.training.epoch import train_epoch
+from genrebench.training.folder import RunDirectory, reserved, where_to_go_on
 from genrebench.training.health import split_notes
 from genrebench.training.history import EpochMetrics
 from genrebench.training.resume import Checkpoint, origin_of

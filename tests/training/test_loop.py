@@ -25,7 +25,7 @@ from genrebench.training import Callback, EpochMetrics, Experiment, LoopState, t
 from genrebench.training import batches as batching
 from genrebench.training import loop as training
 from genrebench.training.batches import batches, predict
-from genrebench.training.checkpoint import RUN_FILES
+from genrebench.training.folder import RUN_FILES
 from genrebench.training.state import load_training_data
 from tests.conftest import SMALL, write_originals
 

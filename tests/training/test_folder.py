@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from genrebench.errors import ConfigError
-from genrebench.training.checkpoint import RUN_FILES, RunDirectory, reserved
+from genrebench.training.folder import RUN_FILES, RunDirectory, reserved
 
 HOLD = """
 import sys
 from pathlib import Path
-from genrebench.training.checkpoint import reserved
+from genrebench.training.folder import reserved
 with reserved(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
