@@ -37,12 +37,10 @@ from genrebench.system.process import (
     THREAD_VARIABLES,
     TIMEOUT,
     ProcessResult,
-    adopt_orphans,
-    descendants,
-    end_with_parent,
-    kill,
     start_process,
+    to_its_end,
 )
+from genrebench.system.relatives import adopt_orphans, descendants, end_with_parent, kill
 from genrebench.system.temporary import temporary_folder
 
 _MAX_ARRAYS = 100_000
@@ -77,39 +75,6 @@ class JobResult:
     arrays: Arrays
     value: Any
     report: dict[str, Any]
-
-
-def run_job(
-    function: str,
-    *,
-    arrays: Mapping[str, NDArray[Any]] | None = None,
-    options: Mapping[str, Any] | None = None,
-    name: str | None = None,
-    python: str | Path | None = None,
-    threads: int | None = None,
-    timeout: float = TIMEOUT,
-    max_reply: float = MAX_REPLY,
-    on_event: Callable[[dict[str, Any]], None] | None = None,
-) -> JobResult:
-    """Run a function in a process of its own, to its end.
-
-    Raises
-    ------
-    WorkerError
-        If the worker cannot be started, fails, crashes, takes too long, or writes what cannot be read.
-    """
-    with start_job(
-        function,
-        arrays=arrays,
-        options=options,
-        name=name,
-        python=python,
-        threads=threads,
-        timeout=timeout,
-        max_reply=max_reply,
-        on_event=on_event,
-    ) as wait:
-        return wait()
 
 
 @contextmanager
@@ -170,6 +135,10 @@ def start_job(
                 f"{command[0]}: expected a Python interpreter, cannot be started ({error.strerror})"
             ) from error
         yield lambda: _read_result(where, folder, wait(), limit)
+
+
+# Takes what `start_job` takes, and returns the `JobResult`, or raises a `WorkerError`.
+run_job = to_its_end(start_job)
 
 
 def _event(where: str, line: str) -> Any:

@@ -11,7 +11,8 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from genrebench.errors import DatasetError
 from genrebench.system.interrupts import interrupts_deferred
-from genrebench.system.process import end_with_parent, safe_path
+from genrebench.system.process import safe_path
+from genrebench.system.relatives import end_with_parent
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from genrebench.errors import GenrebenchError, ModelError
 from genrebench.reading.limits import MIB, WORKER_BYTES, WORKER_SECONDS
 from genrebench.system.files import write_json
-from genrebench.system.process import end_with_parent, run_process
+from genrebench.system.process import run_process
+from genrebench.system.relatives import end_with_parent
 from genrebench.system.temporary import temporary_folder
 
 _HDF5, _ZIP = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"

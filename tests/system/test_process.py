@@ -154,7 +154,7 @@ def test_a_process_ends_with_its_context(witness: Witness) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_process_that_cares_ends_with_its_parent(witness: Witness, number: signal.Signals, hang: str) -> None:
     """With all it started, even in a computation that never lets another thread run."""
-    child = "from genrebench.system.process import end_with_parent; end_with_parent()\n"
+    child = "from genrebench.system.relatives import end_with_parent; end_with_parent()\n"
     child += HANG.replace("signal.pause()\n", f"{hang}\n")
     code = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
