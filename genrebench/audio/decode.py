@@ -1,7 +1,7 @@
 """From a file to mono samples at one sample rate, as a stream: memory does not grow with the recording's length."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,12 @@ _SLACK_SECONDS = 0.01
 
 
 def cut_segments(
-    path: StrPath, *, sample_rate: int, samples: int, notes: list[str] | None = None
+    path: StrPath,
+    *,
+    sample_rate: int,
+    samples: int,
+    notes: list[str] | None = None,
+    on_block: Callable[[NDArray[np.float32], int], None] | None = None,
 ) -> Iterator[NDArray[np.float32]]:
     """Cut a recording into segments, and leave out those that are silent.
 
@@ -42,6 +47,8 @@ def cut_segments(
         Samples per second that it is resampled to.
     notes : list of str, optional
         Takes remarks on what is wrong with the recording although it can be heard.
+    on_block : callable, optional
+        As of `decode`.
 
     Yields
     ------
@@ -55,7 +62,7 @@ def cut_segments(
     """
     pending = np.empty(0, dtype=np.float32)
     count = sounding = 0
-    for block in decode(path, sample_rate, notes):
+    for block in decode(path, sample_rate, notes, on_block):
         pending = np.concatenate([pending, block])
         while len(pending) >= samples:
             count += 1
@@ -90,7 +97,12 @@ def _spread(samples: NDArray[np.float32]) -> float:
     return float(ordered[-1 - outermost] - ordered[outermost])
 
 
-def decode(path: StrPath, sample_rate: int, notes: list[str] | None = None) -> Iterator[NDArray[np.float32]]:
+def decode(
+    path: StrPath,
+    sample_rate: int,
+    notes: list[str] | None = None,
+    on_block: Callable[[NDArray[np.float32], int], None] | None = None,
+) -> Iterator[NDArray[np.float32]]:
     """Decode a recording to mono, the mean of its channels, block by block.
 
     Parameters
@@ -101,6 +113,8 @@ def decode(path: StrPath, sample_rate: int, notes: list[str] | None = None) -> I
         Samples per second that it is resampled to.
     notes : list of str, optional
         Takes remarks on what is wrong with the recording although it can be heard.
+    on_block : callable, optional
+        Called with consecutive samples and their sample rate before they are resampled.
 
     Yields
     ------
@@ -118,6 +132,8 @@ def decode(path: StrPath, sample_rate: int, notes: list[str] | None = None) -> I
     notes = [] if notes is None else notes
     try:
         for rate, block in _mono(read_blocks(path, notes), path, notes):
+            if on_block is not None:
+                on_block(block, rate)
             if rate != before:
                 if resampler is not None:
                     yield _rest(resampler)

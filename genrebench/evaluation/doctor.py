@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,12 @@ import soundfile
 from natsort import natsorted
 from numpy.typing import NDArray
 
-from genrebench.audio.decode import SAMPLE_RATES, decode
-from genrebench.audio.mel import MelConfig, segment_spectrograms
+from genrebench.audio.decode import SAMPLE_RATES, cut_segments
+from genrebench.audio.mel import MelConfig, mel_spectrogram
 from genrebench.audio.recordings import Recording
 from genrebench.data.dataset import Dataset
 from genrebench.data.duplicates import Duplicate, Fingerprint, dataset_duplicates, find_duplicates, fingerprint
-from genrebench.errors import AudioError
+from genrebench.errors import AudioError, escaped
 
 # Samples in a row at the recording's own maximum that a limiter or a converter leaves, and no music does.
 _CLIPPED_RUN = 4
@@ -75,7 +74,7 @@ class Examined:
     Attributes
     ----------
     seconds, peak, rate : float
-        Duration, largest sample, and sample rate; 0 for one that cannot be read.
+        Duration, largest sample, and sample rate, as far as it can be read.
     format : str
         Container and coding.
     sha256 : str
@@ -104,25 +103,32 @@ def _examine(recording: Recording) -> Examined:
     """Listen to one recording."""
     kind, rate = _header(recording.path)
     notes: list[str] = []
-    digest, measured = "", _Levels()
+    digest, measured = "", _Levels(rate)
+    segments: list[NDArray[np.float32]] = []
     try:
         with recording.path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        for block in decode(recording.path, rate, notes):
-            measured.add(block, rate)
-        segments = list(islice(segment_spectrograms(recording.path, _MEL), _COMPARED))
+        for samples in cut_segments(
+            recording.path,
+            sample_rate=_MEL.sample_rate,
+            samples=_MEL.segment_samples,
+            notes=notes,
+            on_block=measured.add,
+        ):
+            if len(segments) < _COMPARED:
+                segments.append(mel_spectrogram(samples, _MEL))
     except (AudioError, OSError) as error:
-        reason = str(error).removeprefix(f"{recording.path}: ")
+        reason = str(error).removeprefix(f"{escaped(recording.path)}: ")
         silent = "silence" in reason
         finding = Finding("silent" if silent else "unreadable", (recording.key,), reason)
-        return Examined(measured.samples / rate, measured.peak, rate, kind, digest, None, (finding,))
+        return Examined(measured.seconds, measured.peak, measured.rate, kind, digest, None, (finding,))
     findings = [Finding(name, (recording.key,), detail) for name, detail in measured.faults()]
     findings += [Finding("damaged", (recording.key,), note) for note in notes]
     hops = _MEL.segment_samples / _MEL.hop_length
     return Examined(
-        measured.samples / rate,
+        measured.seconds,
         measured.peak,
-        rate,
+        measured.rate,
         kind,
         digest,
         fingerprint(np.stack(segments), hops),
@@ -221,15 +227,16 @@ def overlaps(findings: Sequence[Finding], side_of: Mapping[str, str]) -> list[Fi
 class _Levels:
     """Peak, clipping, offset and silence of a recording, block by block."""
 
-    def __init__(self) -> None:
-        """Have heard nothing."""
-        self.samples, self.peak = 0, 0.0
+    def __init__(self, rate: int) -> None:
+        """Have heard nothing of a recording whose header says a rate."""
+        self.rate, self.samples, self.peak = rate, 0, 0.0
         self._sum, self._loud = 0.0, Counter[float]()
         self._quiet, self._blocks = 0, 0
         self._tail = np.empty(0, np.float32)
 
     def add(self, block: NDArray[np.float32], rate: float) -> None:
         """Listen to some more samples."""
+        self.rate = rate
         self.samples += len(block)
         self.peak = max(self.peak, float(np.abs(block).max(initial=0.0)))
         self._sum += float(block.sum(dtype=np.float64))
@@ -245,6 +252,11 @@ class _Levels:
         self._quiet += int((levels < _SILENT_LEVEL).sum())
         self._blocks += len(levels)
         self._tail = samples[whole:]
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that were heard."""
+        return self.samples / self.rate
 
     def faults(self) -> Iterator[tuple[str, str]]:
         """Name what is wrong."""
