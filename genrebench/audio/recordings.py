@@ -6,13 +6,12 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 from natsort import natsorted
 
 from genrebench.errors import AudioError, DatasetError, escaped
-from genrebench.system.files import StrPath
+from genrebench.system.files import StrPath, sha256
 
 # What libsndfile and FFmpeg decode, videos included; a folder's other files are not recordings.
 EXTENSIONS = frozenset(
@@ -192,7 +191,8 @@ def dataset_recordings(dataset: Path, notes: list[str] | None = None) -> list[Re
         files = [path for path in _files(folder, problems, root) if not path.name.startswith(".")]
         found = [path for path in files if is_recording(path) and not _is_no_file(path)]
         recordings += [_recording(folder, path) for path in found]
-        rest = [path for path in files if path not in set(found) and path.name.lower() not in _SYSTEM_FILES]
+        taken = set(found)
+        rest = [path for path in files if path not in taken and path.name.lower() not in _SYSTEM_FILES]
         kinds = Counter(path.suffix.lower() or "no extension" for path in rest)
         if not found:
             only = f", only {_counted(kinds)}" if kinds else ""
@@ -212,7 +212,7 @@ def _recording(folder: Path, path: Path) -> Recording:
     inside = path.relative_to(folder)
     track = " - ".join([*inside.parts[:-1], inside.stem])
     if len(os.fsencode(track)) > _LONGEST_TRACK:
-        digest = sha256(os.fsencode(track)).hexdigest()[:10]
+        digest = sha256([os.fsencode(track)])[:10]
         while len(os.fsencode(track)) > _LONGEST_TRACK - len(digest) - 1:
             track = track[:-1]
         track = f"{track}~{digest}"
