@@ -178,8 +178,7 @@ def _mel_settings(manifest: Manifest, tree: Path, shape: tuple[int, ...], tracks
             path=tree,
         )
     found = dict(zip(*np.unique(tracks, return_counts=True), strict=True))
-    gone = set(manifest.gone)
-    listed = {track: entry.segments for track, entry in manifest.tracks.items() if track not in gone}
+    listed = {track: entry.segments for track, entry in manifest.listed.items()}
     if found != listed:
         track = min(track for track in found.keys() | listed.keys() if found.get(track) != listed.get(track))
         raise DatasetError(
@@ -199,7 +198,7 @@ def _notes(manifest: Manifest | None, tree: Path, genres: tuple[str, ...]) -> It
             f"beside the tree, or {again}"
         )
         return
-    tracks = {key: entry for key, entry in manifest.tracks.items() if key not in set(manifest.gone)}
+    tracks = manifest.listed
     if not manifest.complete:
         yield (
             f"preprocessing did not come to its end: {len(tracks)} of {manifest.recordings} recordings in "

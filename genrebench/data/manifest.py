@@ -8,32 +8,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from genrebench.audio.mel import MelConfig
 from genrebench.errors import ConfigError, DatasetError
 from genrebench.system.environment import versions
 from genrebench.system.files import escaped, read_json, write_json
-from genrebench.system.validation import explain
+from genrebench.system.validation import Text, explain
 
 MANIFEST_FORMAT: Final = 1
 # Enough for some million tracks.
 _MAX_BYTES = 2**30
 
 
-def _text(value: Any) -> str:
-    """Accept any text: pydantic's own refuses file names that are not UTF-8."""
-    if not isinstance(value, str):
-        raise ValueError("expected text")
-    return value
-
-
 def _mel_config(value: Any) -> Any:
     """Read settings, in which nothing may be left to defaults."""
     return MelConfig.from_json(value) if isinstance(value, Mapping) else value
-
-
-_Text = Annotated[str, PlainValidator(_text)]
 
 
 class Track(BaseModel):
@@ -59,13 +49,13 @@ class Track(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True)
 
-    source: _Text
+    source: Text
     size: int
     modified_ns: int
     segments: int = Field(gt=0)
     decoding: int = 1
     digest: str = ""
-    notes: Annotated[tuple[_Text, ...], Field(strict=False)] = ()
+    notes: Annotated[tuple[Text, ...], Field(strict=False)] = ()
 
 
 class Manifest(BaseModel):
@@ -102,12 +92,12 @@ class Manifest(BaseModel):
     fingerprint: str
     shape: tuple[int, int]
     versions: dict[str, str]
-    tracks: dict[_Text, Track] = {}
-    failures: dict[_Text, _Text] = {}
-    originals: _Text = ""
+    tracks: dict[Text, Track] = {}
+    failures: dict[Text, Text] = {}
+    originals: Text = ""
     recordings: int = 0
     complete: bool = True
-    gone: list[_Text] = []
+    gone: list[Text] = []
 
     @classmethod
     def begin(cls, config: MelConfig) -> "Manifest":
@@ -121,6 +111,12 @@ class Manifest(BaseModel):
             tracks={},
             failures={},
         )
+
+    @property
+    def listed(self) -> dict[str, Track]:
+        """Look up the tracks whose recording is there."""
+        gone = set(self.gone)
+        return {key: track for key, track in self.tracks.items() if key not in gone}
 
     def changed_settings(self, config: MelConfig) -> list[str]:
         """List how the settings differ from others, such as ``n_mels 64 instead of 128``."""

@@ -1,7 +1,6 @@
 """Where the segment files of a spectrogram tree are: written as whole tracks, hashed, removed."""
 
 import os
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from genrebench.audio.recordings import SPECTROGRAMS, originals
 from genrebench.errors import DatasetError
 from genrebench.system.arrays import npz_bytes
+from genrebench.system.files import sha256
 
 # Segments in a row that somebody may have removed from a track.
 _GAP = 64
@@ -41,26 +41,21 @@ def segment_path(tree: Path, key: str, index: int) -> Path:
 
 def write_track(spectrograms: list[NDArray[np.float32]], tree: Path, key: str, staging: Path) -> str:
     """Write all segments of a track, then put them in their places at once; return their digest."""
-    staged, digest = [], sha256()
-    for index, spectrogram in enumerate(spectrograms):
-        staged.append(staging / f"{os.getpid()}-{index}.part")
-        content = npz_bytes("spectrogram", spectrogram)
-        staged[-1].write_bytes(content)
-        digest.update(content)
+    contents = [npz_bytes("spectrogram", spectrogram) for spectrogram in spectrograms]
+    staged = [staging / f"{os.getpid()}-{index}.part" for index in range(len(contents))]
+    for path, content in zip(staged, contents, strict=True):
+        path.write_bytes(content)
     for index, path in enumerate(staged):
         path.replace(segment_path(tree, key, index))
-    return digest.hexdigest()
+    return sha256(contents)
 
 
 def track_digest(tree: Path, key: str, segments: int) -> str | None:
     """Hash the segment files of a track; None if one is missing or cannot be read."""
-    digest = sha256()
     try:
-        for index in range(segments):
-            digest.update(segment_path(tree, key, index).read_bytes())
+        return sha256(segment_path(tree, key, index).read_bytes() for index in range(segments))
     except OSError:
         return None
-    return digest.hexdigest()
 
 
 def remove_segments(tree: Path, key: str, start: int = 0) -> None:
