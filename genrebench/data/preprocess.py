@@ -4,20 +4,15 @@ The tree holds nothing but genre folders with segment files, since other people'
 to know about it stands beside it in a manifest: settings, versions, every track and every failure.
 """
 
-import contextlib
 import errno
 import functools
 import gc
 import os
-import shutil
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock, Timeout
 from natsort import natsorted
 from numpy.typing import NDArray
 
@@ -26,13 +21,13 @@ from genrebench.audio.drift import library_drift
 from genrebench.audio.mel import DEFAULT, MelConfig, mel_spectrogram, segment_spectrograms
 from genrebench.audio.recordings import Recording, dataset_recordings, originals
 from genrebench.data.executor import Executor, LocalProcesses
-from genrebench.data.manifest import Manifest, Track, manifest_path, read_manifest, write_manifest
+from genrebench.data.manifest import Manifest, Track, manifest_path
+from genrebench.data.saving import manifest_to_continue, saving
 from genrebench.data.tree import checked_tree, default_tree, remove_segments, track_digest, write_track
-from genrebench.errors import AudioError, DatasetError
+from genrebench.errors import AudioError
 from genrebench.system.files import StrPath, escaped
 from genrebench.system.memory import keep_freed_memory
 
-_SECONDS_BETWEEN_MANIFESTS = 2.0
 # What is wrong with one name only; whatever else keeps a file from being written concerns every recording.
 _WRONG_NAME = frozenset({errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL})
 # How often a recording is read that changes meanwhile.
@@ -47,8 +42,6 @@ class TrackResult:
     ----------
     recording : Recording
         The recording.
-    segments : int
-        Number of spectrograms written.
     reason : str, optional
         Why it failed; None if it did not.
     track : Track, optional
@@ -58,7 +51,6 @@ class TrackResult:
     """
 
     recording: Recording
-    segments: int
     reason: str | None = None
     track: Track | None = None
     drift: str | None = None
@@ -164,14 +156,14 @@ def preprocess(
     notes: list[str] = []
     recordings = dataset_recordings(dataset, notes)
     tree = checked_tree(Path(output) if output else default_tree(dataset), dataset)
-    manifest = _manifest_to_continue(tree, config)
+    manifest = manifest_to_continue(tree, config)
     report = PreprocessReport(tree, manifest_path(tree), notes=notes)
     seen, failures = _without_namesakes(recordings)
     todo = _still_to_do(seen, manifest, tree, report)
     manifest.failures = failures
     manifest.originals = os.path.relpath(originals(dataset), tree.parent)
     manifest.recordings, manifest.complete = len(seen), False
-    with _saving(manifest, tree, {recording.genre for recording in recordings}) as (staging, save):
+    with saving(manifest, tree, {recording.genre for recording in recordings}) as (staging, save):
         if prune:
             for key in manifest.gone:
                 del manifest.tracks[key]
@@ -211,8 +203,8 @@ def _still_to_do(
     todo = []
     for key, recording in seen.items():
         entry = manifest.tracks.get(key)
-        same = entry is not None and entry.decoding == DECODING and _state(recording.path)[:2] == _state_of(entry)
-        if entry is not None and same and entry.source == recording.source:
+        state = recording.source, DECODING, *_state(recording.path)[:2]
+        if entry is not None and (entry.source, entry.decoding, entry.size, entry.modified_ns) == state:
             if track_digest(tree, key, entry.segments) == entry.digest:
                 continue
             report.repaired += 1
@@ -226,11 +218,6 @@ def _still_to_do(
         del manifest.tracks[key]
     manifest.gone = [key for key in gone if key in whole]
     return todo
-
-
-def _state_of(entry: Track) -> tuple[int, int]:
-    """Describe the file that a track was made from."""
-    return entry.size, entry.modified_ns
 
 
 def _state(path: Path) -> tuple[int, ...]:
@@ -253,100 +240,6 @@ def _without_namesakes(recordings: list[Recording]) -> tuple[dict[str, Recording
     return seen, failures
 
 
-def _manifest_to_continue(tree: Path, config: MelConfig) -> Manifest:
-    """Read the manifest that a run goes on with, or begin one; other, or unknown, settings are refused."""
-    remedy = f"choose another --output, or remove {escaped(tree)} and its manifest first"
-    manifest = read_manifest(tree)
-    if manifest is None:
-        if tree.exists() and any(tree.iterdir()):
-            raise DatasetError(
-                "expected a new folder, received one that holds other things, and no manifest beside it; "
-                "choose another --output",
-                path=tree,
-            )
-        return Manifest.begin(config)
-    if manifest.fingerprint != config.fingerprint():
-        there = ", ".join(manifest.changed_settings(config)) or "another version's spectrograms"
-        raise DatasetError(f"expected spectrograms of the same settings, found {there}; {remedy}", path=tree)
-    return manifest
-
-
-@contextmanager
-def _saving(manifest: Manifest, tree: Path, genres: set[str]) -> Iterator[tuple[Path, Callable[[], None]]]:
-    """Keep the manifest on disk up to date, whatever happens, and offer a folder for unfinished files.
-
-    Parameters
-    ----------
-    genres : set of str
-        Its genre folders, which are created, and removed again if they stay empty.
-
-    Yields
-    ------
-    Path
-        Folder for unfinished files, on the tree's file system but outside the tree.
-    callable
-        To be called after a change; it writes the manifest every few seconds.
-    """
-    staging = tree.with_name(f".{tree.name}.partial")
-    try:
-        staging.mkdir(parents=True, exist_ok=True)
-        # The system gives the lock back when its process ends, however that happens.
-        lock = FileLock(staging / "lock", blocking=False).acquire()
-    except Timeout as error:
-        raise DatasetError("another genrebench preprocess writes it now; wait for its end", path=tree) from error
-    except OSError as error:
-        raise DatasetError(
-            f"expected a place to write the spectrograms to ({error.strerror}); choose another --output", path=tree
-        ) from error
-    last = time.monotonic()
-
-    def save() -> None:
-        """Write the manifest if it was not written just now."""
-        nonlocal last
-        if time.monotonic() - last > _SECONDS_BETWEEN_MANIFESTS:
-            write_manifest(tree, manifest)
-            last = time.monotonic()
-
-    try:
-        for folder in (tree, *(tree / genre for genre in genres)):
-            folder.mkdir(parents=True, exist_ok=True)
-        write_manifest(tree, manifest)
-        yield staging, save
-        _finish(manifest, tree)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            _finish(manifest, tree)
-        raise _cannot_write(error, tree) from error
-    except BaseException:
-        _finish(manifest, tree)
-        raise
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-        lock.lock.release()
-
-
-def _finish(manifest: Manifest, tree: Path) -> None:
-    """Remove what stayed empty, and write the manifest, in order."""
-    folders = [path for path in tree.iterdir() if path.is_dir()] if tree.is_dir() else []
-    for folder in (*folders, tree):
-        if folder.is_dir() and not any(folder.iterdir()):  # would be a genre to other people's loaders
-            folder.rmdir()
-    if tree.exists():
-        manifest.tracks = dict(natsorted(manifest.tracks.items()))
-        write_manifest(tree, manifest)
-    else:  # settings of a run that made nothing must not bind the next one
-        manifest_path(tree).unlink(missing_ok=True)
-
-
-def _cannot_write(error: OSError, tree: Path) -> DatasetError:
-    """Say which file could not be written, and what to do."""
-    return DatasetError(
-        f"cannot be written ({error.strerror}); what is done is kept: make room, or choose another --output, and run "
-        "it again",
-        path=error.filename or tree,
-    )
-
-
 def _prepare_process() -> None:
     """Set up a process that was started for this work.
 
@@ -363,7 +256,7 @@ def _process_track(recording: Recording, tree: Path, staging: Path, config: MelC
     key = recording.key
     try:
         track, spectrograms = _heard(recording, config)
-        digest = write_track(spectrograms, tree, key, staging)
+        track = track.model_copy(update={"digest": write_track(spectrograms, tree, key, staging)})
     except AudioError as error:
         reason = str(error)
     except OSError as error:
@@ -372,10 +265,9 @@ def _process_track(recording: Recording, tree: Path, staging: Path, config: MelC
         reason = f"{escaped(error.filename or recording.path)}: {error.strerror}"
     else:
         remove_segments(tree, key, len(spectrograms))
-        track = track.model_copy(update={"digest": digest})
-        return TrackResult(recording, len(spectrograms), track=track, drift=library_drift())
+        return TrackResult(recording, track=track, drift=library_drift())
     remove_segments(tree, key)
-    return TrackResult(recording, 0, reason)
+    return TrackResult(recording, reason)
 
 
 def _heard(recording: Recording, config: MelConfig) -> tuple[Track, list[NDArray[np.float32]]]:
@@ -391,7 +283,6 @@ def _heard(recording: Recording, config: MelConfig) -> tuple[Track, list[NDArray
                 modified_ns=before[1],
                 segments=len(spectrograms),
                 decoding=DECODING,
-                digest="",
                 notes=tuple(notes),
             )
             return track, spectrograms

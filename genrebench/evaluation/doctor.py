@@ -234,7 +234,7 @@ class _Levels:
         self._quiet, self._blocks = 0, 0
         self._tail = np.empty(0, np.float32)
 
-    def add(self, block: NDArray[np.float32], rate: float) -> None:
+    def add(self, block: NDArray[np.float32], rate: int) -> None:
         """Listen to some more samples."""
         self.rate = rate
         self.samples += len(block)
@@ -245,7 +245,7 @@ class _Levels:
         lengths = np.diff(edges)
         for place in np.flatnonzero(lengths >= _CLIPPED_RUN):
             self._loud[round(float(abs(block[edges[place]])), 3)] += int(lengths[place])
-        size = max(1, int(rate / 10))
+        size = max(1, rate // 10)
         samples = np.concatenate([self._tail, block])
         whole = len(samples) // size * size
         levels = np.sqrt(np.square(samples[:whole].reshape(-1, size), dtype=np.float64).mean(axis=1))
