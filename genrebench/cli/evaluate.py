@@ -9,7 +9,7 @@ import click
 
 from genrebench.cli.options import COUNT, PATH, check_output, examples, typed_command
 from genrebench.errors import ConfigError, GenrebenchError
-from genrebench.training.config import Experiment, default, load_experiment
+from genrebench.training.config import EXPERIMENT_FILE, Experiment, default, load_experiment
 
 if TYPE_CHECKING:
     from genrebench.evaluation.measure import Measured
@@ -168,7 +168,6 @@ def _overlap(model: "Model", measured: "Measured") -> list[str]:
 def _score_own_parts(folder: Path, chosen: Mapping[str, Any]) -> dict[str, Any]:
     """Measure the parts of a run's own split again; they must give what it logged."""
     from genrebench.data.splits import remarks
-    from genrebench.training.config import EXPERIMENT_FILE
     from genrebench.training.scoring import score_saved_model
     from genrebench.training.state import load_training_data
 
@@ -235,9 +234,9 @@ def _train_all(experiment: Experiment, seeds: int, *, console: Any) -> dict[str,
             runs[one.name] = _trained(one, console)
     summary = summarize(runs)
     if len(folds) > 1:
-        names = list(runs)
-        places = [range(start, start + len(folds)) for start in range(0, len(names), len(folds))]
-        summary["pooled"] = [pool_folds([runs[names[place]] for place in each]) for each in places]
+        each = list(runs.values())
+        starts = range(0, len(each), len(folds))
+        summary["pooled"] = [pool_folds(each[start : start + len(folds)]) for start in starts]
     single = len(runs) == 1
     parts = {part if single else f"{name} {part}": scores for name, run in runs.items() for part, scores in run.items()}
     return {
@@ -258,14 +257,14 @@ def _trained(experiment: Experiment, console: Any) -> dict[str, Any]:
     from genrebench.system.interrupts import interrupted_status
 
     try:
-        same = load_experiment(experiment.folder / "experiment.toml", {}) == experiment
+        same = load_experiment(experiment.folder / EXPERIMENT_FILE, {}) == experiment
         document = read_document(experiment.folder) if same else {}
     except GenrebenchError:
         document = {}
     if document.get("status") == "finished" and isinstance(document.get("metrics"), dict):
         echo("is there and finished", to=console)
         return dict(document["metrics"])
-    run = run_training(experiment, resume=bool(document))
+    run = run_training(experiment, resume=bool(document), console=console)
     if run.status != "finished":
         raise click.exceptions.Exit(interrupted_status())
     return run.metrics

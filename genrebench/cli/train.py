@@ -10,6 +10,8 @@ from genrebench.cli.options import PATH, Word, examples
 from genrebench.training.config import Experiment, default, load_experiment, resume_command
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from genrebench.training import TrainingRun
 
 # Keys of an experiment file, where they are not the options' names.
@@ -89,7 +91,9 @@ def train(*, file: Path | None, overwrite: bool, resume: bool, **options: Any) -
         raise click.exceptions.Exit(interrupted_status())
 
 
-def run_training(experiment: Experiment, *, overwrite: bool = False, resume: bool = False) -> "TrainingRun":
+def run_training(
+    experiment: Experiment, *, overwrite: bool = False, resume: bool = False, console: "Console | None" = None
+) -> "TrainingRun":
     """Train, show a bar and a line per epoch, and report the outcome.
 
     Parameters
@@ -98,6 +102,8 @@ def run_training(experiment: Experiment, *, overwrite: bool = False, resume: boo
         Whether a run of the same name may be replaced.
     resume : bool
         Whether to go on with it.
+    console : Console, optional
+        Where the lines are printed; by default standard output.
     """
     from genrebench.cli.output import echo
     from genrebench.cli.progress import EpochLines, display
@@ -106,17 +112,19 @@ def run_training(experiment: Experiment, *, overwrite: bool = False, resume: boo
     from genrebench.training import train as run
 
     keep_freed_memory()
-    with display("loading", "batches") as bar:
+    with display("loading", "batches", console=console) as bar:
         done = run(experiment, overwrite=overwrite, resume=resume, callbacks=[EpochLines(bar)])
     if done.status == "interrupted":
-        echo("Interrupted; what was learned so far is kept.")
-        echo(f"Go on with: {resume_command(experiment)}")
-    echo(f"{escaped(done.folder)}: weights of epoch {done.best.epoch}, {_KEPT[experiment.training.keep]}")
+        echo("Interrupted; what was learned so far is kept.", to=console)
+        echo(f"Go on with: {resume_command(experiment)}", to=console)
+    kept = f"weights of epoch {done.best.epoch}, {_KEPT[experiment.training.keep]}"
+    echo(f"{escaped(done.folder)}: {kept}", to=console)
     for part, scores in done.metrics.items():
         low, high = scores["track_interval"]
         echo(
             f"{part}: {scores['segment_accuracy']:.1%} of {scores['segments']} segments, "
             f"{scores['track_accuracy']:.1%} of {scores['tracks']} tracks (95 % interval {low:.1%} to {high:.1%})"
-            + (", leaky" if experiment.split.protocol == "segment" else "")
+            + (", leaky" if experiment.split.protocol == "segment" else ""),
+            to=console,
         )
     return done

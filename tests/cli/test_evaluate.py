@@ -97,6 +97,14 @@ def test_the_leaky_protocol_is_called_so(trained: Path, tmp_path: Path) -> None:
     assert any(line.startswith("validation: ") and line.endswith(", leaky") for line in done.stdout.splitlines())
 
 
+def test_json_of_what_is_trained_stands_alone(trained: Path, tmp_path: Path) -> None:
+    """The lines of the runs go to standard error."""
+    options = ("--protocol", "track", "--dataset", trained / "dataset", "--epochs", 1, "--results", tmp_path)
+    done = run("evaluate", *options, "--name", "e", "--device", "cpu", "--json")
+    assert document(done)["runs"]["names"] == ["e-run"]
+    assert "epoch 1/1" in done.stderr
+
+
 def test_options_that_do_not_go_together_are_refused(trained: Path, tmp_path: Path) -> None:
     """In one line that says what to leave out."""
     model = ("--model", trained / "results" / "small")
