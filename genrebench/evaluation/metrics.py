@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genrebench.audio.blocks import rows_of_tracks
 from genrebench.evaluation.calibration import calibration, fit_temperature
 from genrebench.evaluation.significance import wilson_interval
 from genrebench.network.numerics import accuracy, aggregate_segments, cross_entropy, log_softmax
@@ -35,10 +36,11 @@ def aggregate_tracks(
     ndarray of float64 [shape=(tracks, classes)]
         Log-probabilities.
     """
-    names, first = np.unique(tracks, return_index=True)
+    rows = {str(tracks[each[0]]): each for each in rows_of_tracks(tracks)}
+    names = sorted(rows)
     log_probabilities = log_softmax(logits)
-    aggregated = np.array([aggregate_segments(log_probabilities[tracks == name]) for name in names])
-    return [str(name) for name in names], first, aggregated
+    aggregated = np.array([aggregate_segments(log_probabilities[rows[name]]) for name in names])
+    return names, np.array([rows[name][0] for name in names]), aggregated
 
 
 def calibrate(logits: NDArray[Any], labels: NDArray[np.int64], tracks: NDArray[np.str_]) -> dict[str, float]:
