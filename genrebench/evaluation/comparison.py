@@ -13,8 +13,6 @@ from genrebench.system.files import StrPath, escaped, read_json
 
 EVALUATION_FILE = "evaluation.json"
 _PARTS = ("test", "validation")
-# Of these every run has its own.
-_NO_SETTINGS = frozenset({"created"})
 
 
 def read_evaluation(path: StrPath) -> dict[str, Any]:
@@ -38,12 +36,10 @@ def read_evaluation(path: StrPath) -> dict[str, Any]:
     path = Path(path)
     if path.is_dir() and (path / MODEL_FILE).exists():
         document = read_document(path)
-        parts = document.get("metrics")
+        parts, data = document.get("metrics"), document.get("data")
         keys = ("backend", "seed", "hyperparameters", "versions")
         settings = {key: document[key] for key in keys if key in document}
-        settings["split"] = (
-            (document.get("data") or {}).get("split") if isinstance(document.get("data"), dict) else None
-        )
+        settings["split"] = data.get("split") if isinstance(data, dict) else None
     else:
         file = path / EVALUATION_FILE if path.is_dir() else path
         document = read_json(file, expected="a run, or what genrebench evaluate wrote", error=ModelError)
@@ -135,4 +131,4 @@ def _different(first: Mapping[str, str], second: Mapping[str, str]) -> list[list
     if not first or not second:
         return []
     keys = [key for key in dict.fromkeys((*first, *second)) if first.get(key) != second.get(key)]
-    return [[key, first.get(key, ""), second.get(key, "")] for key in keys if key not in _NO_SETTINGS]
+    return [[key, first.get(key, ""), second.get(key, "")] for key in keys]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrebench.audio.blocks import rows_of_tracks
-from genrebench.audio.recordings import Recording, dataset_recordings
+from genrebench.audio.recordings import SPECTROGRAMS, Recording, dataset_recordings
 from genrebench.data.dataset import load_dataset
 from genrebench.data.lists import naming, read_track_list
 from genrebench.errors import AudioError, DatasetError, ModelError
@@ -182,7 +182,7 @@ def labeled_recordings(
 def is_tree(path: StrPath) -> bool:
     """Return whether a folder is a spectrogram tree, or holds one."""
     path = Path(path)
-    return (path / "genres_mel_npz").is_dir() or next(path.glob("*/*.npz"), None) is not None
+    return (path / SPECTROGRAMS).is_dir() or next(path.glob("*/*.npz"), None) is not None
 
 
 def temperatures_of(model: Model) -> dict[str, float]:

@@ -14,6 +14,11 @@ def percent(share: float) -> Cell:
     return Cell(f"{100 * share:.1f} %", numeric=True)
 
 
+def _interval(bounds: Sequence[float]) -> Cell:
+    """Format two shares from 0 to 1."""
+    return Cell("{:.1f} to {:.1f} %".format(*(100 * bound for bound in bounds)), numeric=True)
+
+
 def part_rows(parts: Mapping[str, Mapping[str, Any]]) -> Table:
     """Tabulate what the parts are scored with, one row each."""
     rows = [
@@ -21,7 +26,7 @@ def part_rows(parts: Mapping[str, Mapping[str, Any]]) -> Table:
             name,
             Cell(str(part["tracks"]), numeric=True),
             percent(part["track_accuracy"]),
-            Cell("{:.1f} to {:.1f} %".format(*(100 * bound for bound in part["track_interval"])), numeric=True),
+            _interval(part["track_interval"]),
             percent(part["track_macro_f1"]),
             percent(part["segment_accuracy"]),
             percent(part["segment_macro_f1"]),
@@ -76,9 +81,8 @@ def runs_table(runs: Mapping[str, Any]) -> Table:
     rows: list[tuple[str | Cell, ...]] = []
     for number, name in enumerate(runs["names"]):
         rows.append((name, *(percent(each["values"][number]) for each in runs["figures"].values())))
-    rows.append(("mean", *(percent(each["mean"]) for each in runs["figures"].values())))
-    if len(runs["names"]) > 1:
-        rows.append(("deviation", *(percent(each["deviation"]) for each in runs["figures"].values())))
+    summary = ("mean", "deviation") if len(runs["names"]) > 1 else ("mean",)
+    rows += [(name, *(percent(each[name]) for each in runs["figures"].values())) for name in summary]
     return Table(("run", *runs["figures"]), rows)
 
 
@@ -151,7 +155,7 @@ def comparison_document(comparison: Mapping[str, Any], most: int = 20) -> Docume
     """
     first, second = comparison["names"]
     rows = [
-        (name, percent(each["accuracy"]), Cell("{:.1f} to {:.1f} %".format(*(100 * x for x in each["interval"]))))
+        (name, percent(each["accuracy"]), _interval(each["interval"]))
         for name, each in zip(comparison["names"], comparison["scores"], strict=True)
     ]
     test = comparison["mcnemar"]

@@ -1,6 +1,7 @@
 """Figures over several runs: seeds, folds, and changed recordings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,12 @@ from genrebench.evaluation.measure import Measured
 from genrebench.evaluation.metrics import aggregate_tracks
 from genrebench.evaluation.significance import mcnemar, spread, wilson_interval
 
-_FIGURES = {
-    "by track": "track_accuracy",
-    "macro-F1": "track_macro_f1",
-    "by segment": "segment_accuracy",
-    "ECE": ("track_calibration", "ece"),
+# Where scores have each figure.
+_FIGURES: dict[str, Callable[[Mapping[str, Any]], float]] = {
+    "by track": itemgetter("track_accuracy"),
+    "macro-F1": itemgetter("track_macro_f1"),
+    "by segment": itemgetter("segment_accuracy"),
+    "ECE": lambda scores: scores["track_calibration"]["ece"],
 }
 
 
@@ -33,10 +35,8 @@ def summarize(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     figures = {}
     for part in ("test", "validation"):
         if all(part in run for run in runs.values()):
-            for name, key in _FIGURES.items():
-                first, *rest = (key,) if isinstance(key, str) else key
-                values = [run[part][first] for run in runs.values()]
-                figures[f"{part} {name}"] = spread([each[rest[0]] if rest else each for each in values])
+            for name, figure in _FIGURES.items():
+                figures[f"{part} {name}"] = spread([figure(run[part]) for run in runs.values()])
     return {"names": list(runs), "figures": figures}
 
 
