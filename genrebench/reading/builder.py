@@ -110,10 +110,7 @@ class Builder:
         arguments: dict[str, Any],
     ) -> list[Tensor]:
         """Walk from layer to layer."""
-        named = [(_name_of(layer, number), layer) for number, layer in enumerate(layers)]
-        if len({name for name, _ in named}) < len(named):
-            raise ConfigError("expected every layer to have a name of its own, received one twice")
-        self.graph.models[path] = [(name, fields_of(layer)[0]) for name, layer in named]
+        named = list(self._named(layers, path).items())
         has_input = self.graph.models[path][0][1] == "InputLayer"
         if given is None:
             name = named[0][0] if has_input else f"{named[0][0]}_input"
@@ -131,6 +128,14 @@ class Builder:
             current = self._use((*path, name), layer, Arguments(list(current)), current, trainable, arguments)
         return current
 
+    def _named(self, layers: list[Any], path: tuple[str, ...]) -> dict[str, Any]:
+        """Find the documents of a network's layers by name, and note what they are."""
+        documents = {_name_of(layer, number): layer for number, layer in enumerate(layers)}
+        if len(documents) < len(layers):
+            raise ConfigError("expected every layer to have a name of its own, received one twice")
+        self.graph.models[path] = [(name, fields_of(layer)[0]) for name, layer in documents.items()]
+        return documents
+
     def _input(self, path: tuple[str, ...], config: Mapping[str, Any]) -> list[Tensor]:
         """Make an input of the whole model."""
         layer = self._layer(path, "InputLayer", InputLayer.read(config, self._version), True)
@@ -147,10 +152,7 @@ class Builder:
         arguments: dict[str, Any],
     ) -> list[Tensor]:
         """Walk through the calls, each after those that it reads."""
-        documents = {_name_of(layer, number): layer for number, layer in enumerate(layers)}
-        if len(documents) < len(layers):
-            raise ConfigError("expected every layer to have a name of its own, received one twice")
-        self.graph.models[path] = [(name, fields_of(layer)[0]) for name, layer in documents.items()]
+        documents = self._named(layers, path)
         sources = read_references(config.get("input_layers"))
         targets = read_references(config.get("output_layers"))
         if given is not None and len(given) != len(sources):

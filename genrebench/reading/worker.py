@@ -6,7 +6,6 @@ genrebench.reading.worker FOLDER``, which limits its own memory and time before 
 """
 
 import contextlib
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -19,7 +18,8 @@ from numpy.typing import NDArray
 
 from genrebench.errors import GenrebenchError, ModelError
 from genrebench.reading.limits import MIB, WORKER_BYTES, WORKER_SECONDS
-from genrebench.system.files import write_json
+from genrebench.system.arrays import read_arrays
+from genrebench.system.files import read_json, write_json
 from genrebench.system.process import run_process
 from genrebench.system.relatives import end_with_parent
 from genrebench.system.temporary import temporary_folder
@@ -73,7 +73,7 @@ def _ask(path: Path, wanted: Sequence[tuple[str, Sequence[int]]] | None) -> tupl
     memory = WORKER_BYTES + 3 * min(max(size, sum(8 * int(np.prod(shape)) for _, shape in wanted or ())), 2**32)
     with temporary_folder("reading") as folder:
         request = {"path": os.fsdecode(path.absolute()), "wanted": wanted, "memory": memory}
-        write_json(folder / "request.json", request)
+        write_json(folder / "request.json", request, durable=False)
         done = run_process(
             [sys.executable, "-m", "genrebench.reading.worker", folder],
             timeout=WORKER_SECONDS + memory / _BYTES_PER_SECOND,
@@ -82,17 +82,16 @@ def _ask(path: Path, wanted: Sequence[tuple[str, Sequence[int]]] | None) -> tupl
             environment={"HDF5_PLUGIN_PATH": "::", "HDF5_USE_FILE_LOCKING": "FALSE"},
         )
         try:
-            answer = json.loads((folder / "answer.json").read_bytes())
-        except (OSError, ValueError) as error:
+            answer = read_json(folder / "answer.json", expected="an answer", error=ModelError)
+        except ModelError as error:
             failure = f"the HDF5 library gave up: {done.failure}"
             raise ModelError(f"expected a Keras model, the file is damaged ({failure})", path=path) from error
         if "error" in answer:
             raise ModelError(answer["error"], path=path)
-        arrays = []
+        found = {}
         if wanted:
-            with np.load(folder / "arrays.npz", allow_pickle=False) as file:
-                arrays = [file[str(index)] for index in range(len(wanted))]
-        return answer, arrays
+            found = read_arrays(folder / "arrays.npz", expected="the weights", error=ModelError, max_bytes=memory)
+        return answer, [found[str(index)] for index in range(len(found))]
 
 
 def _limit(memory: int) -> None:
@@ -149,7 +148,7 @@ def main(folder: Path) -> int:
         Exit status: 0, or 1 with the error in the answer.
     """
     end_with_parent()
-    request = json.loads((folder / "request.json").read_bytes())
+    request = read_json(folder / "request.json", expected="a request", error=ModelError)
     _limit(request["memory"])
     try:
         answer = _answer(folder, request)
@@ -162,7 +161,7 @@ def main(folder: Path) -> int:
     except Exception as error:  # HDF5 says of a damaged file what it likes
         message = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         answer = {"error": f"expected a Keras model, the file is damaged ({message})"}
-    (folder / "answer.json").write_text(json.dumps(answer), encoding="utf-8", errors="surrogateescape")
+    write_json(folder / "answer.json", answer, durable=False)
     return int("error" in answer)
 
 

@@ -1,5 +1,6 @@
 """Convolutions."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, ClassVar
 
@@ -16,7 +17,7 @@ from genrebench.system.validation import from_list
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Convolution(_Window):
+class _Convolution(_Window, ABC):
     """What convolutions share."""
 
     kernel_size: Sizes
@@ -40,15 +41,18 @@ class _Convolution(_Window):
             raise ConfigError(f"expected padding to be valid or same, received causal in {cls.rank} dimensions")
         return given
 
+    @abstractmethod
     def channels(self, channels: int) -> int:
         """Count the output's channels."""
-        raise NotImplementedError
+
+    def length(self, axis: int, length: int | None) -> int | None:
+        """Compute the length of the output along an axis."""
+        return count(length, self.kernel_size[axis], self.strides[axis], self.padding, self.dilation_rate[axis])
 
     def output_shape(self, shape: Shape) -> Shape:
         """See `Kind.output_shape`."""
         lengths, channels = split(shape, self.rank, self.data_format)
-        steps = zip(lengths, self.kernel_size, self.strides, self.dilation_rate, strict=True)
-        places = [count(length, size, stride, self.padding, step) for length, size, stride, step in steps]
+        places = [self.length(axis, length) for axis, length in enumerate(lengths)]
         return join(places, self.channels(channels), self.data_format)
 
     def traps(self, shapes: Sequence[Shape]) -> Iterator[Trap]:
@@ -190,12 +194,11 @@ class _ConvTranspose(_Convolution):
 
     sized: ClassVar[tuple[str, ...]] = ("kernel_size", "strides", "dilation_rate", "output_padding")
 
-    def output_shape(self, shape: Shape) -> Shape:
-        """See `Kind.output_shape`."""
-        lengths, _ = split(shape, self.rank, self.data_format)
-        return join([self._length(axis, length) for axis, length in enumerate(lengths)], self.filters, self.data_format)
+    def channels(self, channels: int) -> int:
+        """See `_Convolution.channels`."""
+        return self.filters
 
-    def _length(self, axis: int, length: int | None) -> int | None:
+    def length(self, axis: int, length: int | None) -> int | None:
         """Compute the length of the output along an axis, as Keras' ``deconv_output_length`` does."""
         if length is None:
             return None
