@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from genrebench.cli.options import COUNT, PATH, examples
+from genrebench.cli.options import COUNT, PATH, examples, list_options
 from genrebench.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,9 +28,7 @@ if TYPE_CHECKING:
 )
 @click.argument("dataset", type=PATH)
 @click.option("--model", type=PATH, help="Run whose split is looked at.")
-@click.option("--train-list", type=PATH, help="File with a training track per line, of a split that is looked at.")
-@click.option("--validation-list", type=PATH, help="The same for validation.")
-@click.option("--test-list", type=PATH, help="The same for the test.")
+@list_options("of a split that is looked at")
 @click.option("--jobs", type=COUNT, help="Number of processes.  [default: one per core]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(*, dataset: Path, model: Path | None, jobs: int | None, as_json: bool, **lists: Path | None) -> None:

@@ -7,21 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from genrebench.cli.options import COUNT, PATH, check_output, examples, typed_command
+from genrebench.cli.options import COUNT, PATH, check_output, examples, list_options, typed_command
+from genrebench.cli.settings import KEYS, setting
 from genrebench.errors import ConfigError, GenrebenchError
 from genrebench.training.config import EXPERIMENT_FILE, Experiment, default, load_experiment
 
 if TYPE_CHECKING:
     from genrebench.evaluation.measure import Measured
     from genrebench.model.model import Model
-
-_LISTS = ("train_list", "validation_list", "test_list")
-_SETTINGS = {
-    "protocol": "split.protocol",
-    **{name: f"split.{name}" for name in ("validation", "test", "folds", "artists", *_LISTS)},
-    **{name: f"training.{name}" for name in ("epochs", "batch_size")},
-    **{name: name for name in ("dataset", "results", "backend", "device", "name")},
-}
 
 
 @click.command(
@@ -45,20 +38,18 @@ _SETTINGS = {
 @click.option("--intervene", metavar="NAME=VALUE,...", help="gain, highpass, lowpass, mp3, noise, resample, pitch.")
 @click.option("--protocol", help="track, artist, lists, or segment (leaky: inflates accuracy).")
 @click.option("--seeds", type=COUNT, default=1, show_default=True, help="Number of runs, with seeds from the first on.")
-@click.option("--validation", type=float, help=f"Share that validates.  [default: {default('split.validation')}]")
-@click.option("--test", type=float, help=f"Share that tests.  [default: {default('split.test')}]")
+@setting("--validation", "Share that validates.", type=float)
+@setting("--test", "Share that tests.", type=float)
 @click.option("--folds", type=int, help="Test each track once, in so many runs.")
-@click.option("--train-list", type=PATH, help="File with a training track per line, for lists.")
-@click.option("--validation-list", type=PATH, help="The same for validation.")
-@click.option("--test-list", type=PATH, help="The same for the test.")
+@list_options("for lists")
 @click.option("--artists", type=PATH, help="CSV of tracks and artists.")
 @click.option("--experiment", "file", type=PATH, help="Experiment file in TOML, for what is trained.")
-@click.option("--epochs", type=int, help=f"Passes through the training part.  [default: {default('training.epochs')}]")
-@click.option("--batch-size", type=int, help=f"Segments in a step.  [default: {default('training.batch_size')}]")
+@setting("--epochs", "Passes through the training part.", type=int)
+@setting("--batch-size", "Segments in a step.", type=int)
 @click.option("--name", help="Name of the runs.  [default: the file's name, or run-DATE-TIME]")
-@click.option("--results", type=PATH, help=f"Folder of all runs.  [default: {default('results')}]")
-@click.option("--backend", help=f"Framework.  [default: {default('backend')}]")
-@click.option("--device", help=f"auto, or a device of the backend.  [default: {default('device')}]")
+@setting("--results", "Folder of all runs.", type=PATH)
+@setting("--backend", "Framework.")
+@setting("--device", "auto, or a device of the backend.")
 @click.option("--output", type=PATH, help="Folder for evaluation.json, evaluation.md and pictures.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
@@ -95,7 +86,7 @@ def evaluate(
             raise ConfigError(
                 "expected --model NAME to score, or --protocol or --experiment to train, received neither"
             )
-        experiment = load_experiment(file, {_SETTINGS[name]: value for name, value in options.items()})
+        experiment = load_experiment(file, {KEYS.get(name, name): value for name, value in options.items()})
         check_output(experiment.folder)
         evaluation = _train_all(experiment, seeds, console=Console(stderr=as_json))
         output = output or experiment.folder

@@ -74,6 +74,28 @@ def worker_limits(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def list_options(purpose: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command the options for lists of a split's parts: ``train_list``, ``validation_list``, ``test_list``.
+
+    Parameters
+    ----------
+    purpose : str
+        What the lists are for, for the help text.
+    """
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        """Add the options, the last one first."""
+        for option, text in (
+            ("--test-list", "The same for the test."),
+            ("--validation-list", "The same for validation."),
+            ("--train-list", f"File with a training track per line, {purpose}."),
+        ):
+            command = click.option(option, type=PATH, help=text)(command)
+        return command
+
+    return add
+
+
 def typed_command(context: click.Context, *, without: Collection[str]) -> str:
     """Write down a command as it was typed, for the report that it makes.
 

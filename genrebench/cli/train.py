@@ -1,12 +1,12 @@
 """``genrebench train``: a training run, with a line per epoch."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from genrebench.cli.options import PATH, Word, examples
+from genrebench.cli.options import PATH, Word, examples, list_options
+from genrebench.cli.settings import KEYS, setting
 from genrebench.training.config import Experiment, default, load_experiment, resume_command
 
 if TYPE_CHECKING:
@@ -14,27 +14,12 @@ if TYPE_CHECKING:
 
     from genrebench.training import TrainingRun
 
-# Keys of an experiment file, where they are not the options' names.
-_KEYS = {
-    "split": "split.protocol",
-    **{name: f"split.{name}" for name in ("validation", "test", "folds", "fold", "artists")},
-    **{name: f"split.{name}" for name in ("train_list", "validation_list", "test_list")},
-    **{name: f"training.{name}" for name in ("epochs", "learning_rate", "batch_size", "precision")},
-}
-
-
 # What the epoch is whose weights are the model.
 _KEPT = {
     "best": "the best on the validation part",
     "best-loss": "of the lowest loss on the validation part",
     "last": "the last",
 }
-
-
-def _setting(option: str, text: str, **settings: Any) -> Callable[[Any], Any]:
-    """Make an option that overrides the experiment file, whose default is the experiment's."""
-    name = option.removeprefix("--").replace("-", "_")
-    return click.option(option, help=f"{text}  [default: {default(_KEYS.get(name, name))}]", **settings)
 
 
 @click.command(
@@ -50,27 +35,25 @@ def _setting(option: str, text: str, **settings: Any) -> Callable[[Any], Any]:
         "genrebench train --name gtzan --resume",
     ),
 )
-@_setting("--backend", "Framework that trains; genrebench backends lists them.")
+@setting("--backend", "Framework that trains; genrebench backends lists them.")
 @click.option("--experiment", "file", type=PATH, help="Experiment file in TOML.")
-@_setting("--dataset", "Folder with genres_mel_npz/, or such a tree.", type=PATH)
+@setting("--dataset", "Folder with genres_mel_npz/, or such a tree.", type=PATH)
 @click.option("--architecture", type=PATH, help="Network in JSON, or a model.json.  [default: the genre network]")
 @click.option("--name", help="Folder of the run in RESULTS.  [default: the file's name, or run-DATE-TIME]")
-@_setting("--results", "Folder of all runs.", type=PATH)
-@_setting("--epochs", "Passes through the training part.", type=int)
-@_setting("--learning-rate", "Step size of Adam.", type=float)
-@_setting("--batch-size", "Segments in a step.", type=int)
-@_setting("--precision", "float32, or bfloat16 where the processor has it.")
-@_setting("--split", "track, artist, lists, or segment (leaky: inflates accuracy).")
-@_setting("--validation", "Share of the tracks that chooses the saved weights.", type=float)
-@_setting("--test", "Share that is measured once, at the end.", type=float)
+@setting("--results", "Folder of all runs.", type=PATH)
+@setting("--epochs", "Passes through the training part.", type=int)
+@setting("--learning-rate", "Step size of Adam.", type=float)
+@setting("--batch-size", "Segments in a step.", type=int)
+@setting("--precision", "float32, or bfloat16 where the processor has it.")
+@setting("--split", "track, artist, lists, or segment (leaky: inflates accuracy).")
+@setting("--validation", "Share of the tracks that chooses the saved weights.", type=float)
+@setting("--test", "Share that is measured once, at the end.", type=float)
 @click.option("--folds", type=int, help="Number of test parts instead of a share, for track and artist.")
 @click.option("--fold", type=int, help="Which of the folds is tested, from 1.")
-@click.option("--train-list", type=PATH, help="File with a training track per line, for lists.")
-@click.option("--validation-list", type=PATH, help="The same for validation.")
-@click.option("--test-list", type=PATH, help="The same for the test.")
+@list_options("for lists")
 @click.option("--artists", type=PATH, help="CSV of tracks and artists: for artist, and for the proof of the others.")
-@_setting("--seed", "Seed of everything random.", type=int)
-@_setting("--device", "auto, or a device of the backend.", type=Word())
+@setting("--seed", "Seed of everything random.", type=int)
+@setting("--device", "auto, or a device of the backend.", type=Word())
 @click.option("--overwrite", is_flag=True, help="Replace a run of the same name.")
 @click.option("--resume", is_flag=True, help="Go on with a run of that name, with its settings.")
 def train(*, file: Path | None, overwrite: bool, resume: bool, **options: Any) -> None:
@@ -85,7 +68,7 @@ def train(*, file: Path | None, overwrite: bool, resume: bool, **options: Any) -
     """
     from genrebench.system.interrupts import interrupted_status
 
-    settings = {_KEYS.get(name, name): value for name, value in options.items()}
+    settings = {KEYS.get(name, name): value for name, value in options.items()}
     experiment = load_experiment(file, settings, resume=resume)
     if run_training(experiment, overwrite=overwrite, resume=resume).status == "interrupted":
         raise click.exceptions.Exit(interrupted_status())
