@@ -255,7 +255,7 @@ class _Levels:
 
     @property
     def seconds(self) -> float:
-        """Seconds that were heard."""
+        """Count the seconds that were heard."""
         return self.samples / self.rate
 
     def faults(self) -> Iterator[tuple[str, str]]:

@@ -7,10 +7,12 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from genrebench.audio.recordings import Recording
 from genrebench.audio.synthesis.render import synthesize
 from genrebench.data.dataset import Dataset
 from genrebench.evaluation.doctor import REMEDIES, diagnose_recordings, diagnose_tree, examine_recording, overlaps
 from genrebench.evaluation.measure import labeled_recordings
+from tests.audio.zoo import SECONDS, encoded
 
 RATE = 22050
 
@@ -48,6 +50,15 @@ def test_healthy_recordings_have_no_findings(healthy: Path) -> None:
     assert diagnosis["genres"]["rock"] == {
         "tracks": 3, "unreadable": 0, "seconds": [6.0, 6.0, 6.0], "formats": {"WAV PCM_16 22050 Hz": 3}
     }  # fmt: skip
+
+
+def test_what_only_ffmpeg_reads_is_heard_at_its_own_rate(tmp_path: Path) -> None:
+    """Not at that of the spectrograms."""
+    path = tmp_path / "rock.m4a"
+    path.write_bytes(encoded("m4a", 44100))
+    _, examined = examine_recording(Recording("rock", "rock", path, "rock/rock.m4a"))
+    assert examined.rate == 44100
+    assert examined.seconds == pytest.approx(SECONDS, abs=0.1)
 
 
 def test_each_fault_is_named(healthy: Path) -> None:
