@@ -1,6 +1,6 @@
 """A saved model on labeled data: a spectrogram tree, or folders of recordings, changed or not."""
 
-import tempfile
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from genrebench.evaluation.metrics import NOT_CALIBRATED, scores
 from genrebench.model.model import Model
 from genrebench.model.prediction import BATCH, spectrogram_batches
 from genrebench.system.files import StrPath, escaped
+from genrebench.system.temporary import temporary_folder
 
 
 @dataclass(frozen=True)
@@ -211,8 +212,11 @@ def _segments(model: Model, path: Path, change: Intervention | None) -> Iterator
             "such trees can be evaluated",
             path=model.folder or "model",
         )
-    with tempfile.TemporaryDirectory(prefix="genrebench-") as folder:
-        file = path if change is None else write_changed(path, change, model.mel.sample_rate, Path(folder))
+    with contextlib.ExitStack() as stack:
+        file = path
+        if change is not None:
+            folder = stack.enter_context(temporary_folder("evaluate"))
+            file = write_changed(path, change, model.mel.sample_rate, folder)
         for _, batch in spectrogram_batches([file], model.mel, model.prepare):
             if isinstance(batch, AudioError):
                 raise batch

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from genrebench.data.splits import remarks
+from genrebench.data.splits import PARTS, remarks
 from genrebench.errors import TrainingError
 from genrebench.training.history import last_saved
-from genrebench.training.state import PARTS, LoopState, TrainingData
+from genrebench.training.state import LoopState, TrainingData
 
 # Epochs in a row that are no better than guessing before it is told.
 PATIENCE = 10

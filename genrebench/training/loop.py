@@ -17,6 +17,7 @@ import numpy as np
 
 from genrebench.backend.protocol import Backend, BackendInfo, Network, Trainable
 from genrebench.backend.registry import load_backend
+from genrebench.data.splits import PARTS
 from genrebench.errors import BackendError, ConfigError, ModelError, TrainingError
 from genrebench.model.model import Model
 from genrebench.network.adam import Adam
@@ -341,7 +342,7 @@ def _record(experiment: Experiment, data: TrainingData, info: BackendInfo, optim
             "adam": asdict(optimizer),
         },
         "data": {
-            "segments": {part: len(getattr(data.split, part)) for part in ("train", "validation", "test")},
+            "segments": {part: len(getattr(data.split, part)) for part in PARTS},
             "tracks": len(set(tracks.tolist())),
             "split": experiment.split.model_dump(mode="json", exclude_none=True),
             "proof": data.split.proof,

@@ -3,13 +3,14 @@
 import math
 from typing import Any
 
+from genrebench.data.splits import PARTS
 from genrebench.errors import TrainingError
 from genrebench.evaluation.metrics import calibrate, scores
 from genrebench.model.model import Model
 from genrebench.training.batches import predict
 from genrebench.training.config import Experiment
 from genrebench.training.history import EpochMetrics
-from genrebench.training.state import PARTS, TrainingData
+from genrebench.training.state import TrainingData
 
 # Relative difference of losses that another order of summation on a GPU may give.
 _SAME_LOSS = 1e-4

@@ -13,14 +13,12 @@ from genrebench.audio.blocks import cut_windows, standardize_tracks
 from genrebench.audio.standardize import AnyStandardizer, fit_standardizer
 from genrebench.backend.protocol import BatchMetrics, Trainable
 from genrebench.data.dataset import Dataset, load_dataset
-from genrebench.data.splits import Split, leaking_tracks, split_dataset
+from genrebench.data.splits import PARTS, Split, leaking_tracks, split_dataset
 from genrebench.errors import ConfigError, DatasetError
 from genrebench.network.architecture import Architecture
 from genrebench.training.averaging import AveragedWeights
 from genrebench.training.config import Experiment
 from genrebench.training.history import EpochMetrics, last_saved
-
-PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
