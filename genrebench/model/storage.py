@@ -69,7 +69,8 @@ def read_weights(path: Path, architecture: Architecture, *, sha256: str | None) 
             "restore the folder or train again",
             path=path,
         )
-    return weights
+    # A safetensors file is read in any order.
+    return {name: weights[name] for name in architecture.weight_specs()}
 
 
 def save_model(folder: Path, weights: Weights, document: dict[str, Any]) -> None:

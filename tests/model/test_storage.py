@@ -80,6 +80,12 @@ def test_every_kind_of_standardizer_reads_back_as_it_was_saved(tmp_path: Path, s
     assert (again.standardizer, again.overlap) == (standardizer, 0.25)
 
 
+def test_weights_are_in_the_order_of_the_layers(tmp_path: Path) -> None:
+    """Whatever the order in which a file is read."""
+    names = list(NETWORK.weight_specs())
+    assert [list(Model.load(save_model(tmp_path)).weights) for _ in range(5)] == [names] * 5
+
+
 def test_saving_what_was_read_changes_nothing(tmp_path: Path) -> None:
     """The recorded run, byte by byte: weights, hashes, metrics and the order of the keys."""
     Model.load(RECORDED).save(tmp_path / "copy")
