@@ -1,9 +1,10 @@
-"""The model that was trained last, where none is named."""
+"""The model that is taken where none is named: the newest run, or else the one that comes with the library."""
 
 import contextlib
 from pathlib import Path
 
 from genrebench.errors import ModelError
+from genrebench.model.description import BUILTIN
 from genrebench.model.model import Model
 from genrebench.model.storage import MODEL_FILE, read_document
 from genrebench.system.files import StrPath
@@ -12,10 +13,10 @@ from genrebench.system.files import StrPath
 def newest_model(results: StrPath) -> Path:
     """Find the newest run in a folder that can take recordings; broken ones do not count.
 
-    Raises
-    ------
-    ModelError
-        If there is none.
+    Returns
+    -------
+    Path
+        Its folder; `BUILTIN` if there is none.
     """
     created = {}
     for path in Path(results).glob(f"*/{MODEL_FILE}"):
@@ -25,4 +26,4 @@ def newest_model(results: StrPath) -> Path:
         with contextlib.suppress(ModelError):
             if Model.load(folder).mel is not None:
                 return folder
-    raise ModelError("expected a trained model, found none; run genrebench train, or give --model", path=results)
+    return Path(BUILTIN)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from genrebench.model.calibration import Calibration
 from genrebench.model.model import Model
 from genrebench.model.storage import LAST_WEIGHTS_FILE, save_weights
 from genrebench.system.files import write_atomically
@@ -149,10 +150,15 @@ class Keeper(Callback):
             **more,
             "metrics": scores,
         }
-        if "validation" in scores:
-            parts = {part: scores["validation"][f"{part}_calibration"] for part in ("segment", "track")}
-            document["calibration"] = {f"{part}_temperature": each["temperature"] for part, each in parts.items()}
-        dataclasses.replace(self._model, weights=last.best, document=document).save(folder)
+        model = dataclasses.replace(self._model, weights=last.best, document=document)
+        if measured := scores.get("validation"):
+            calibration = Calibration(
+                segment_temperature=measured["segment_calibration"]["temperature"],
+                track_temperature=measured["track_calibration"]["temperature"],
+                uncertain_below=measured["certain_tracks"]["threshold"],
+            )
+            model = dataclasses.replace(model, calibration=calibration)
+        model.save(folder)
 
 
 class _Beside:

@@ -2,9 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
-from genrebench.errors import ModelError
 from genrebench.model.newest import newest_model
 from tests.model.test_storage import edit, save_model
 
@@ -21,5 +18,9 @@ def test_the_newest_model_is_the_one_trained_last(tmp_path: Path) -> None:
     deaf = save_model(tmp_path / "g", created="2026-03-01")
     edit(lambda document: document.update(mel=None, mel_fingerprint=None))(deaf)
     assert newest_model(tmp_path) == tmp_path / "a"
-    with pytest.raises(ModelError, match="expected a trained model, found none"):
-        newest_model(tmp_path / "nowhere")
+
+
+def test_where_nothing_was_trained_it_is_the_one_that_comes_with_the_library(tmp_path: Path) -> None:
+    """Nowhere, and where nothing can be used."""
+    (save_model(tmp_path / "d") / "model.json").write_text("{")
+    assert newest_model(tmp_path) == newest_model(tmp_path / "nowhere") == Path("builtin")

@@ -370,6 +370,7 @@ def test_temperatures_are_kept_in_the_model(experiment: Experiment) -> None:
     """Those that were fitted on the validation part, which the test part uses, too."""
     run = train(experiment)
     kept = Model.load(run.folder).document["calibration"]
+    assert Model.load(run.folder).calibration.to_json() == kept
     for part in ("validation", "test"):
         for what in ("segment", "track"):
             assert run.metrics[part][f"{what}_calibration"]["temperature"] == kept[f"{what}_temperature"] > 0
