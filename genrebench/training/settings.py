@@ -65,8 +65,9 @@ class AugmentSettings(Settings):
 
     Attributes
     ----------
-    crops : bool
-        Whether windows begin anywhere in a track, across the borders of its segments.
+    crops : int
+        Windows of each track in an epoch, which begin anywhere in it, across the borders of its segments; not more than
+        it has segments. 0 takes every segment as it is.
     stretch : float
         Largest natural logarithm of the factor by which time is stretched.
     shift : int
@@ -83,7 +84,7 @@ class AugmentSettings(Settings):
         Share of the probability that is spread over all genres.
     """
 
-    crops: bool = Field(default=False, strict=True)
+    crops: int = Field(default=0, ge=0, strict=True)
     stretch: float = Field(default=0.0, ge=0, le=0.7, strict=True)
     shift: int = Field(default=0, ge=0, strict=True)
     gain: float = Field(default=0.0, ge=0, le=100, strict=True)

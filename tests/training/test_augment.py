@@ -41,7 +41,7 @@ def test_crops_are_pieces_of_the_track_from_anywhere_in_it() -> None:
     """Every beginning occurs, about equally often, and no held-out segment is ever seen."""
     seen = np.zeros((3, 17), int)
     for seed in range(200):
-        for x, y in batches(seed=seed, crops=True):
+        for x, y in batches(seed=seed, crops=1):
             assert (x.shape[1:], x.dtype, y.dtype) == ((BANDS, FRAMES, 1), np.float32, np.int64)
             for window, label in zip(x[..., 0], y, strict=True):
                 track = joined(RUNS[label])
@@ -54,7 +54,7 @@ def test_crops_are_pieces_of_the_track_from_anywhere_in_it() -> None:
 
 def test_a_seed_repeats_an_epoch() -> None:
     """The same bits; and other ones with another seed."""
-    options: dict[str, Any] = {"crops": True, "stretch": 0.2, "shift": 1, "gain": 0.5, "frequency_mask": 2}
+    options: dict[str, Any] = {"crops": 1, "stretch": 0.2, "shift": 1, "gain": 0.5, "frequency_mask": 2}
     options |= {"time_mask": 2, "mixup": 0.4, "smoothing": 0.1}
     first, again, other = (batches(seed=seed, **options) for seed in (1, 1, 2))
     for (x, y), (x2, y2), (x3, _) in zip(first, again, other, strict=True):
@@ -93,7 +93,7 @@ def test_stretched_windows_are_evenly_spaced_and_stay_in_their_part() -> None:
     np.testing.assert_allclose(np.diff(found[1]), 1.5)
     assert found[1, 0] == 3.25
     assert (found[2].min(), found[2].max()) == (0.0, 4.0)
-    for crops in (False, True):
+    for crops in (0, 1):
         for x, _ in batches(stretch=0.7, crops=crops):
             assert np.isfinite(x).all()
             assert np.abs(x).max() <= np.abs(INPUTS).max()
@@ -187,4 +187,4 @@ def test_what_does_not_fit_the_spectrograms_is_refused(settings: dict[str, Any],
 def test_augmentation_is_off_unless_something_is_asked_for() -> None:
     """The number of knots alone does nothing."""
     assert not AugmentSettings(gain_knots=3).on
-    assert all(each.on for each in (AugmentSettings(crops=True), AugmentSettings(shift=1), AugmentSettings(mixup=0.1)))
+    assert all(each.on for each in (AugmentSettings(crops=1), AugmentSettings(shift=1), AugmentSettings(mixup=0.1)))

@@ -74,7 +74,7 @@ def test_every_experiment_of_the_project_is_valid(path: Path) -> None:
         ("[training]\naveraging = 1.0", r"training\.averaging: expected a number below 1, received 1.0"),
         ("[training]\nkeep = 'first'", r"training\.keep: .*'last', received 'first'"),
         ("[training]\noverlap = 1.0", r"training\.overlap: expected a number of at most 0.9, received 1.0"),
-        ("[augment]\ncrops = 1", r"augment\.crops: expected true or false, received 1"),
+        ("[augment]\ncrops = true", r"augment\.crops: expected a whole number, received True"),
         ("[augment]\nmixup = -0.1", r"augment\.mixup: expected a number of at least 0, received -0.1"),
         ("[augment]\nsmooth = 0.1", r"augment\.smooth: unknown key"),
         ("[augment]\nsmoothing = 1", r"augment\.smoothing: expected a number below 1, received 1"),
