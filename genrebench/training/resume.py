@@ -27,6 +27,7 @@ from genrebench.system.validation import explain
 from genrebench.training.config import Experiment
 from genrebench.training.health import went_wrong
 from genrebench.training.history import EpochMetrics, last_saved
+from genrebench.training.settings import PLAIN
 from genrebench.training.state import LoopState, TrainingData
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
@@ -185,8 +186,8 @@ class Checkpoint:
         ConfigError
             If there are some, or fewer epochs are asked for than are done.
         """
-        # A setting that there was not yet had its default.
-        began = _settings(Experiment(name="default")) | self.origin["settings"]
+        # A setting that there was not yet changed nothing.
+        began = _settings(Experiment(name="default").override(PLAIN)) | self.origin["settings"]
         now = _settings(experiment)
         changed = [
             f"{key}: expected {began.get(key)}, received {now.get(key)}"

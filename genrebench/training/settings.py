@@ -1,6 +1,6 @@
 """Hyperparameters and augmentation, as an experiment file has them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -15,6 +15,17 @@ def _lower_case(value: object) -> object:
 
 Word = BeforeValidator(_lower_case)
 Keep = Literal["best", "best-loss", "last"]
+
+
+# Every option off. What a run of before there were options did, and so what their absence from it means; plain scripts
+# train like that.
+PLAIN: dict[str, Any] = {
+    "training.standardization": "global",
+    "training.averaging": 0.0,
+    "augment.crops": 0,
+    "augment.gain": 0.0,
+    "augment.mixup": 0.0,
+}
 
 
 class Settings(BaseModel):
@@ -53,15 +64,15 @@ class TrainingSettings(Settings):
     learning_rate: float = Field(default=1e-3, gt=0, strict=True)
     batch_size: int = Field(default=64, ge=1, le=10**6, strict=True)
     precision: Annotated[Literal["float32", "bfloat16"], Word] = "float32"
-    standardization: Annotated[Kind, Word] = "global"
+    standardization: Annotated[Kind, Word] = "track-band"
     level: float = Field(default=0.5, ge=1e-3, le=80, strict=True)
-    averaging: float = Field(default=0.0, ge=0, lt=1, strict=True)
+    averaging: float = Field(default=0.999, ge=0, lt=1, strict=True)
     keep: Annotated[Keep, Word] = "best"
     overlap: float = Field(default=0.0, ge=0, le=MAX_OVERLAP, strict=True)
 
 
 class AugmentSettings(Settings):
-    """How training segments are altered, each time anew; by default not at all.
+    """How training segments are altered, each time anew.
 
     Attributes
     ----------
@@ -84,14 +95,14 @@ class AugmentSettings(Settings):
         Share of the probability that is spread over all genres.
     """
 
-    crops: int = Field(default=0, ge=0, strict=True)
+    crops: int = Field(default=3, ge=0, strict=True)
     stretch: float = Field(default=0.0, ge=0, le=0.7, strict=True)
     shift: int = Field(default=0, ge=0, strict=True)
-    gain: float = Field(default=0.0, ge=0, le=100, strict=True)
+    gain: float = Field(default=0.5, ge=0, le=100, strict=True)
     gain_knots: int = Field(default=6, ge=2, strict=True)
     frequency_mask: int = Field(default=0, ge=0, strict=True)
     time_mask: int = Field(default=0, ge=0, strict=True)
-    mixup: float = Field(default=0.0, ge=0, le=100, strict=True)
+    mixup: float = Field(default=0.4, ge=0, le=100, strict=True)
     smoothing: float = Field(default=0.0, ge=0, lt=1, strict=True)
 
     @property

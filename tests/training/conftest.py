@@ -8,6 +8,7 @@ from genrebench.network.architecture import Architecture
 from genrebench.network.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 from genrebench.system.files import write_json
 from genrebench.training import Experiment, SplitSettings, TrainingSettings
+from genrebench.training.settings import PLAIN
 
 # Everything that has a state of its own: running statistics, dropout, moments.
 TINY = Architecture(
@@ -25,7 +26,7 @@ TINY = Architecture(
 
 @pytest.fixture
 def experiment(small_dataset: Path, tmp_path: Path) -> Experiment:
-    """Describe a short training on the small dataset.
+    """Describe a short training on the small dataset, without options.
 
     Returns
     -------
@@ -39,7 +40,7 @@ def experiment(small_dataset: Path, tmp_path: Path) -> Experiment:
         results=tmp_path,
         split=SplitSettings(validation=0.25, test=0.25),
         training=TrainingSettings(epochs=4, batch_size=5),
-    )
+    ).override(PLAIN)
 
 
 @pytest.fixture

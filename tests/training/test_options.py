@@ -197,8 +197,8 @@ def test_data_on_a_device_are_used_only_if_nothing_is_altered(
     assert set(calls) == {"train_step"}
 
 
-def test_a_run_of_a_version_without_a_setting_goes_on_with_its_default(tiny: Experiment) -> None:
-    """Other values than the default are refused."""
+def test_a_run_of_a_version_without_a_setting_goes_on_without_it(tiny: Experiment) -> None:
+    """It is refused, be it the default."""
     saved = newest_checkpoint(train(tiny, epochs=1).folder)
     assert saved is not None
     settings = {key: value for key, value in saved.origin["settings"].items() if not key.startswith("augment")}
