@@ -58,7 +58,7 @@ class GraphPass:
         dict of str to ndarray
             With respect to all trainable weights, by canonical name.
         """
-        given = {self._values[name]: cotangents[name] for name in cotangents}
+        given = [(self._values[name], cotangent) for name, cotangent in cotangents.items()]
         with _THREADS.limit(limits=1, user_api="blas"):
             found = gradients(given, {**self._inputs, **{f"/{name}": value for name, value in self._weights.items()}})
         return {name: found[name] for name in self._inputs}, {name: found[f"/{name}"] for name in self._weights}
