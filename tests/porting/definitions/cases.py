@@ -84,7 +84,7 @@ class Case:
         return {
             f"{each.name}/{weight.name}": np.abs(rng.normal(size=weight.shape)) + 0.5
             if "variance" in weight.name
-            else rng.normal(size=weight.shape) * 0.6
+            else (np.array(3.0) if weight.name == "count" else rng.normal(size=weight.shape) * 0.6)
             for each in graph.layers.values()
             for weight in each.weights
         }
@@ -98,13 +98,16 @@ LSTM = layer("LSTM", "inner", units=3, return_sequences=True)
 LAST = layer("GRU", "inner", units=3, reset_after=True, recurrent_dropout=0.3, dropout=0.2)
 ACTIVATIONS = """linear relu relu6 sigmoid tanh softmax log_softmax softplus softsign selu elu exponential hard_sigmoid
 silu gelu mish leaky_relu hard_silu log_sigmoid celu hard_tanh""".split()
+# Whose constants TensorFlow rounds to float32.
+SHORTCUTS = ("gelu", "leaky_relu")
 RESIZED = "bilinear bicubic area lanczos3 lanczos5 gaussian mitchellcubic".split()
+SINGLE = {"dtype": "float32"}
 FIRST = {"data_format": "channels_first"}
 
 CASES = [
     Case("Dense", {"units": 5, "activation": "tanh"}, [(7, 3)]),
     Case("Dense", {"units": 5, "use_bias": False}, [(4,)]),
-    *(Case("Activation", {"activation": name}, [(4, 5)]) for name in ACTIVATIONS),
+    *(Case("Activation", {"activation": name}, [(4, 5)], exact=name not in SHORTCUTS) for name in ACTIVATIONS),
     Case("ReLU", {}, [(4, 5)]),
     Case("ReLU", {"max_value": 1.5, "negative_slope": 0.2, "threshold": 0.5}, [(4, 9)]),
     Case("ReLU", {"max_value": 6.0, "negative_slope": 0.1}, [(4, 9)]),
@@ -145,7 +148,8 @@ CASES = [
     Case("DepthwiseConv1D", {"kernel_size": 3, "depth_multiplier": 2}, [(9, 4)]),
     Case("DepthwiseConv2D", {"kernel_size": [3, 2], "depth_multiplier": 2, "padding": "same"}, [(7, 6, 3)]),
     Case("DepthwiseConv2D", {"kernel_size": 3, "strides": 2, "padding": "same"}, [(8, 6, 3)]),
-    Case("SeparableConv1D", {"filters": 5, "kernel_size": 3, "padding": "causal"}, [(9, 4)]),
+    Case("SeparableConv1D", {"filters": 5, "kernel_size": 3, "padding": "causal"}, [(9, 4)], keras=False),
+    Case("SeparableConv1D", {"filters": 5, "kernel_size": 4, "padding": "same", "strides": 2}, [(9, 4)]),
     Case("SeparableConv2D", {"filters": 5, "kernel_size": 3, "depth_multiplier": 2, "activation": "relu"}, [(6, 7, 4)]),
     Case("Conv1DTranspose", {"filters": 4, "kernel_size": 3, "strides": 2, "padding": "same"}, [(5, 2)]),
     Case("Conv2DTranspose", {"filters": 5, "kernel_size": [4, 3], "strides": [3, 2], "padding": "same"}, [(4, 5, 2)]),
@@ -158,10 +162,10 @@ CASES = [
     Case("MaxPooling1D", {"pool_size": 2}, [(9, 4)]),
     Case("MaxPooling2D", {"pool_size": [3, 2], "strides": [2, 1], "padding": "same"}, [(8, 5, 4)]),
     Case("MaxPooling2D", {"pool_size": 2, **FIRST}, [(4, 5, 6)], keras=False),
-    Case("MaxPooling3D", {"pool_size": 2}, [(4, 5, 6, 2)]),
+    Case("MaxPooling3D", {"pool_size": 2, **SINGLE}, [(4, 5, 6, 2)], exact=False),
     Case("AveragePooling1D", {"pool_size": 3, "strides": 2, "padding": "same"}, [(8, 4)]),
     Case("AveragePooling2D", {"pool_size": 3, "strides": [1, 2], "padding": "same"}, [(6, 8, 3)]),
-    Case("AveragePooling3D", {"pool_size": 2}, [(4, 5, 6, 1)]),
+    Case("AveragePooling3D", {"pool_size": 2, "padding": "same", **SINGLE}, [(4, 5, 6, 1)], exact=False),
     Case("GlobalAveragePooling1D", {}, [(8, 4)], masked=(0,)),
     Case("GlobalAveragePooling1D", {"keepdims": True}, [(8, 4)]),
     Case("GlobalAveragePooling2D", {"keepdims": True}, [(3, 5, 4)]),
@@ -193,14 +197,19 @@ CASES = [
     Case("GroupNormalization", {"groups": -1, "axis": 1}, [(4, 5)]),
     Case("UnitNormalization", {"axis": [-1]}, [(6, 4)]),
     Case("RMSNormalization", {"axis": -1}, [(6, 4)]),
+    Case("RMSNormalization", {}, [(8, 4)], masked=(0,)),
+    Case("Activation", {"activation": "tanh"}, [(8, 4)], masked=(0,)),
     Case("Normalization", {"axis": [-1]}, [(6, 4)]),
+    Case("Normalization", {"axis": [-1]}, [(8, 4)], masked=(0,)),
     Case("Normalization", {"axis": [-1], "mean": [1.0, 2.0], "variance": [4.0, 0.25], "invert": True}, [(6, 2)]),
     Case("Normalization", {"axis": None, "mean": 3.0, "variance": 4.0}, [(6, 2)]),
     Case("Normalization", {"axis": [-1], "mean": [[0.5]], "variance": [[2.0]]}, [(6, 1)], keras=False),
-    Case("Rescaling", {"scale": 1 / 255, "offset": [0.1, 0.2]}, [(6, 2)]),
+    Case("Rescaling", {"scale": 1 / 255, "offset": [0.1, 0.2]}, [(6, 2)], exact=False),
+    Case("Rescaling", {"scale": [0.5, 2.0], "offset": -1.0}, [(6, 2)]),
     Case("Resizing", {"height": 9, "width": 4, "interpolation": "nearest"}, [(6, 5, 2)]),
-    *(Case("Resizing", {"height": 9, "width": 4, "interpolation": name}, [(6, 5, 2)], exact=False) for name in RESIZED),
-    Case("Resizing", {"height": 3, "width": 4, "antialias": True}, [(7, 9, 2)], exact=False),
+    *(Case("Resizing", {"height": 9, "width": 4, "interpolation": name, **SINGLE}, [(6, 5, 2)], exact=False,
+           keras=name not in ("gaussian", "mitchellcubic")) for name in RESIZED),
+    Case("Resizing", {"height": 3, "width": 4, "antialias": True, **SINGLE}, [(7, 9, 2)], exact=False),
     Case("Resizing", {"height": 3, "width": 4, "crop_to_aspect_ratio": True}, [(7, 6, 2)], exact=False),
     Case("Resizing", {"height": 3, "width": 4, "pad_to_aspect_ratio": True, "fill_value": 0.5}, [(7, 6, 2)],
          exact=False),
@@ -229,6 +238,7 @@ CASES = [
                   "activation": "relu"}, [(5, 3)], states=[(4,), (4,)], outputs=3),
     Case("LSTM", {"units": 4, "go_backwards": True, "return_sequences": True, "zero_output_for_mask": True}, [(8, 3)],
          masked=(0,)),
+    Case("LSTM", {"units": 4}, [(8, 3)], masked=(0,), states=[(4,), (4,)]),
     Case("GRU", {"units": 4, "reset_after": True, "dropout": 0.3}, [(8, 3)], masked=(0,)),
     Case("GRU", {"units": 4, "reset_after": False, "recurrent_dropout": 0.3}, [(5, 3)]),
     Case("GRU", {"units": 4, "reset_after": True, "use_bias": False, "return_sequences": True}, [(5, 3)]),
@@ -243,13 +253,14 @@ CASES = [
     Case("TimeDistributed", {"layer": layer("Dense", "inner", units=2, activation="relu")}, [(4, 3)]),
     Case("TimeDistributed", {"layer": layer("BatchNormalization", "inner")}, [(4, 3, 2)]),
     Case("TimeDistributed", {"layer": layer("Dropout", "inner", rate=0.4)}, [(4, 3)]),
-    Case("MultiHeadAttention", {"num_heads": 3, "key_dim": 5, "value_dim": 4}, [(6, 8), (4, 7)]),
-    Case("MultiHeadAttention", {"num_heads": 2, "key_dim": 3, "output_shape": [5], "use_bias": False},
+    Case("MultiHeadAttention", {"num_heads": 3, "key_dim": 5, "value_dim": 3}, [(6, 8), (4, 7)], exact=False),
+    Case("MultiHeadAttention", {"num_heads": 3, "key_dim": 4, "value_dim": 3}, [(6, 8), (4, 7)]),
+    Case("MultiHeadAttention", {"num_heads": 2, "key_dim": 4, "output_shape": [5], "use_bias": False},
          [(6, 8), (4, 7), (4, 2)]),
-    Case("MultiHeadAttention", {"num_heads": 2, "key_dim": 3, "dropout": 0.3}, [(8, 4)] * 2, masked=(0, 1)),
-    Case("MultiHeadAttention", {"num_heads": 2, "key_dim": 3}, [(8, 4), (8, 4)], masked=(0, 1)),
-    Case("MultiHeadAttention", {"num_heads": 2, "key_dim": 3}, [(6, 4)] * 2, arguments={"use_causal_mask": True}),
-    Case("MultiHeadAttention", {"num_heads": 2, "key_dim": 3}, [(6, 4)] * 2,
+    Case("MultiHeadAttention", {"num_heads": 2, "key_dim": 4, "dropout": 0.3}, [(8, 4)] * 2, masked=(0, 1)),
+    Case("MultiHeadAttention", {"num_heads": 2, "key_dim": 4}, [(8, 4), (8, 4)], masked=(0, 1)),
+    Case("MultiHeadAttention", {"num_heads": 2, "key_dim": 4}, [(6, 4)] * 2, arguments={"use_causal_mask": True}),
+    Case("MultiHeadAttention", {"num_heads": 2, "key_dim": 4}, [(6, 4)] * 2,
          arguments={"return_attention_scores": True}, outputs=2),
     Case("Attention", {"use_scale": True, "dropout": 0.3}, [(6, 8), (4, 8)]),
     Case("Attention", {}, [(8, 4), (8, 4)], masked=(0, 1)),
