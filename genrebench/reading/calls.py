@@ -13,7 +13,7 @@ from genrebench.reading.nodes import Arguments
 
 # Names under which an input may be given, in the order in which inputs stand.
 _INPUT_NAMES = ("inputs", "input", "x", "x1", "query", "value", "key", "sequence", "sequences", "y", "x2")
-_OF_TENSORS: dict[str, type[merging._Merging]] = {"add": merging.Add, "subtract": merging.Subtract, "multiply": merging.Multiply}
+_OF_TENSORS: dict[str, type[Kind]] = {"add": merging.Add, "subtract": merging.Subtract, "multiply": merging.Multiply}
 
 
 def bind(kind: Kind, values: Sequence[Any], named: dict[str, Any]) -> tuple[list[Tensor], dict[str, Any]]:
@@ -83,7 +83,7 @@ def operation(operator: str, config: Mapping[str, Any], given: Arguments) -> tup
     if operator == "cast" and len(tensors) == 1 and "float" in str(config.get("dtype")):
         return Identity(), tensors
     if operator in _OF_TENSORS and len(operands) == len(tensors) == 2:
-        return _OF_TENSORS[operator](keeps_mask=False), tensors
+        return _OF_TENSORS[operator](), tensors
     if len(operands) != 2 or len(tensors) != 1 or len(numbers) != 1 or operator in ("any", "cast"):
         raise ConfigError(f"expected {operator} of tensors and numbers alone, received {operands!r:.80}")
     if operator == "not_equal":

@@ -19,42 +19,40 @@ def _aligned(given: Given) -> list[Value]:
     return [each.reshape(each.shape[0], *(1,) * (rank - each.ndim), *each.shape[1:]) for each in given.inputs]
 
 
-def _either(kind: kinds._Merging, given: Given) -> Mask:
+def _either(given: Given) -> Mask:
     """Keep a step that any input has; without a mask if one input is without (``Merge.compute_mask``)."""
-    if not kind.keeps_mask:
-        return None
     masks = [each for each in given.masks if each is not None]
     return np.logical_or.reduce(masks) if masks and len(masks) == len(given.inputs) else None
 
 
-def _merged(kind: kinds._Merging, given: Given, operator: Callable[[Value, Value], Value]) -> Made:
+def _merged(given: Given, operator: Callable[[Value, Value], Value]) -> Made:
     """Merge one input after the other."""
-    return Made((reduce(operator, _aligned(given)),), (_either(kind, given),))
+    return Made((reduce(operator, _aligned(given)),), (_either(given),))
 
 
 @defines(kinds.Add)
-def _add(kind: kinds.Add, given: Given) -> Made:
+def _add(_: kinds.Add, given: Given) -> Made:
     """Add up."""
-    return _merged(kind, given, add)
+    return _merged(given, add)
 
 
 @defines(kinds.Subtract)
-def _subtract(kind: kinds.Subtract, given: Given) -> Made:
+def _subtract(_: kinds.Subtract, given: Given) -> Made:
     """Subtract the second from the first."""
-    return _merged(kind, given, lambda a, b: a - b)
+    return _merged(given, lambda a, b: a - b)
 
 
 @defines(kinds.Multiply)
-def _multiply(kind: kinds.Multiply, given: Given) -> Made:
+def _multiply(_: kinds.Multiply, given: Given) -> Made:
     """Multiply."""
-    return _merged(kind, given, mul)
+    return _merged(given, mul)
 
 
 @defines(kinds.Average)
-def _average(kind: kinds.Average, given: Given) -> Made:
+def _average(_: kinds.Average, given: Given) -> Made:
     """Average."""
     total = reduce(add, _aligned(given))
-    return Made((total / float(len(given.inputs)),), (_either(kind, given),))
+    return Made((total / float(len(given.inputs)),), (_either(given),))
 
 
 def _picked(given: Given, operator: Callable[[Value, Value], Value]) -> Made:

@@ -15,21 +15,8 @@ from genrebench.reading.version import KerasVersion
 class _Merging(Kind):
     """Elementwise; of inputs of unequal rank the smaller get axes of 1 behind the batch."""
 
-    # Layers hand masks on; operators between tensors, as in ``x + y``, lose them.
-    keeps_mask: Flag = True
-
     inputs: ClassVar[tuple[int, int]] = (2, 1000)
     masks: ClassVar[Masks] = "pass"
-
-    @classmethod
-    def explicit(cls, config: dict[str, object], version: KerasVersion) -> dict[str, object]:
-        """See `Kind.explicit`."""
-        return {**config, "keeps_mask": True}
-
-    @property
-    def hands_mask_on(self) -> bool:
-        """See `Kind.hands_mask_on`."""
-        return self.keeps_mask
 
     def output_shapes(self, shapes: Sequence[Shape], arguments: Mapping[str, object]) -> tuple[Shape, ...]:
         """See `Kind.output_shapes`."""
@@ -150,6 +137,8 @@ class Arithmetic(Kind, is_layer=False):
     operator: Annotated[Literal["add", "subtract", "multiply", "divide"], Field(description="an operator")]
     number: Number
     reverse: Flag = False
+
+    masks: ClassVar[Masks] = "pass"
 
 
 @dataclass(frozen=True, kw_only=True)
