@@ -2,8 +2,8 @@
 
     python experiments/porting/read_models.py FOLDER
 
-The folder is what `make_models.py` has written, in a folder for each version. The status is 1 if there is a file of which
-something is not understood, or whose outputs have other shapes than Keras gave them.
+The folder is what `make_models.py` has written, in a folder for each version. The status is 1 if there is a file of
+which something is not understood, or whose outputs have other shapes than Keras gave them.
 """
 
 import argparse
