@@ -20,6 +20,9 @@ _ALIASES = {
     "LeakyReLU": "leaky_relu",
     "lrelu": "leaky_relu",
     "relu_6": "relu6",
+    # What TensorFlow calls its own functions.
+    "softmax_v2": "softmax",
+    "log_softmax_v2": "log_softmax",
 }
 _LAYERS = {"ReLU", "LeakyReLU", "ELU", "Softmax", "Activation"}
 

@@ -49,7 +49,7 @@ _NOT_YET = frozenset(
     """ConvLSTM1D ConvLSTM2D ConvLSTM3D RNN StackedRNNCells LSTMCell GRUCell SimpleRNNCell LocallyConnected1D
     LocallyConnected2D EinsumDense GroupQueryAttention GroupedQueryAttention Discretization CategoryEncoding
     MelSpectrogram STFTSpectrogram RandomCrop Pipeline Solarization Equalization AutoContrast SpectralNormalization
-    MaxoutDense Highway SReLU ParametricSoftplus Deconvolution2D AdaptiveAveragePooling1D
+    MaxoutDense Highway SReLU ParametricSoftplus AdaptiveAveragePooling1D
     AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D
     ReversibleEmbedding DenseFeatures RandomFourierFeatures""".split()
 )
