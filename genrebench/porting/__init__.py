@@ -1,0 +1,1 @@
+"""Other people's networks moved to PyTorch: definitions in NumPy, source, proof."""
