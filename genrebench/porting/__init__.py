@@ -1,1 +1,1 @@
-"""Other people's networks moved to PyTorch: definitions in NumPy, source, proof."""
+"""Other people's Keras networks: what each layer computes, their PyTorch source, and the proof that both agree."""
