@@ -23,6 +23,8 @@ from genrebench_torch.weights import Located
 
 Arrays = dict[str, NDArray[Any]]
 _RECORD = "_record"
+# Where SELU ends: what alpha dropout puts in the place of what it drops.
+_LOWEST = -1.6732632423543772 * 1.0507009873554805
 
 
 def answer(arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, Any]:
@@ -147,20 +149,17 @@ class _Job:
         ends = [seen[_key(by_name[name])].permute(*by_name[name]["axes"]) for name in cotangents]
         weights = {name: each for name, each in network.named_parameters() if each.requires_grad}
         starts = {name: each for name, each in zip(self._table["inputs"], inputs, strict=True) if each.requires_grad}
-        pairs = [
-            (end, torch.from_numpy(each.copy()).to(self._dtype))
-            for end, each in zip(ends, cotangents.values(), strict=True)
-            if end.requires_grad
-        ]
+        given = [torch.from_numpy(each.copy()).to(self._dtype) for each in cotangents.values()]
+        pairs = [pair for pair in zip(ends, given, strict=True) if pair[0].requires_grad]
         wanted = [*weights.values(), *starts.values()]
         if not pairs or not wanted:
             return {}
-        found = torch.autograd.grad(*zip(*pairs, strict=True), wanted, allow_unused=True)  # type: ignore[misc]
-        whole = [torch.zeros_like(each) if grad is None else grad for each, grad in zip(wanted, found, strict=True)]
-        named = zip(
-            (*(f"gradients/{name}" for name in weights), *(f"input_gradients/{name}" for name in starts)), whole
+        found = torch.autograd.grad(
+            [end for end, _ in pairs], wanted, grad_outputs=[each for _, each in pairs], allow_unused=True
         )
-        results = {name: each.numpy().copy() for name, each in named}
+        whole = [torch.zeros_like(each) if grad is None else grad for each, grad in zip(wanted, found, strict=True)]
+        names = [*(f"gradients/{name}" for name in weights), *(f"input_gradients/{name}" for name in starts)]
+        results = {name: each.numpy().copy() for name, each in zip(names, whole, strict=True)}
         if takes_step:
             for weight, gradient in zip(weights.values(), whole, strict=False):
                 weight.grad = gradient
@@ -215,25 +214,24 @@ class _Job:
                 del network.get_submodule(name).forward
 
 
-def _with_draws(module: Any, queue: list[Tensor | None]) -> Callable[[Tensor], Tensor]:
+def _with_draws(module: nn.Module, queue: list[Tensor | None]) -> Callable[[Tensor], Tensor]:
     """Make what a random module does, given what it draws at each call."""
-    waiting = list(queue)
+    waiting, name = list(queue), type(module).__name__
+    rate = float(getattr(module, "p", 0.0))
 
     def forward(x: Tensor) -> Tensor:
         """Multiply or add what was drawn."""
         draw = waiting.pop(0)
-        if draw is None or not (module.training or module.__class__.__name__.startswith("Always")):
+        if draw is None or not (module.training or name.startswith("Always")):
             return x
-        name = module.__class__.__name__
         if name == "GaussianNoise":
             return x + draw
         if name == "GaussianDropout":
             return x * draw
         if name == "AlphaDropout":
-            low = -1.6732632423543772 * 1.0507009873554805
-            a = ((1 - module.p) * (1 + module.p * low**2)) ** -0.5
-            return a * (x * draw + low * (1 - draw)) - a * low * module.p
-        return x * (draw / (1 - module.p))
+            a = ((1 - rate) * (1 + rate * _LOWEST**2)) ** -0.5
+            return a * (x * draw + _LOWEST * (1 - draw)) - a * _LOWEST * rate
+        return x * (draw / (1 - rate))
 
     return forward
 
@@ -254,8 +252,7 @@ def _look_into(tree: ast.Module, calls: list[dict[str, Any]]) -> None:
     forward = next(node for node in network.body if isinstance(node, ast.FunctionDef) and node.name == "forward")
     by_line: defaultdict[int, list[ast.stmt]] = defaultdict(list)
     for call in calls:
-        statement = f"{_RECORD}({_key(call)!r}, {call['variable']})"
-        by_line[call["line"]] += ast.parse(statement).body
+        by_line[call["line"]] += ast.parse(f"{_RECORD}({_key(call)!r}, {call['variable']})").body
     body = by_line.pop(forward.lineno, [])
     for statement in forward.body:
         body += [statement, *by_line.pop(statement.lineno, [])]

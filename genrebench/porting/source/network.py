@@ -78,23 +78,19 @@ def write_source(model: KerasModel) -> Emitted:
     check_source(text)
     signature = text.split("\n").index(written.signature[0], text[: text.index("class Network(")].count("\n")) + 1
     begin = signature + text.split("\n")[signature:].index(written.lines[0]) + 1
-    calls = tuple(
-        EmittedCall(
-            tensor_name(each.tensor),
-            written.variables[each.value],
-            begin + place if (place := written.places[each.value]) >= 0 else signature,
-            each.axes,
-            each.is_mask,
-        )
-        for each in scope.records
-        if each.value in written.variables
-    )
+    calls = []
+    for each in scope.records:
+        if each.value in written.variables:
+            offset = written.places[each.value]
+            line = begin + offset if offset >= 0 else signature
+            variable = written.variables[each.value]
+            calls.append(EmittedCall(tensor_name(each.tensor), variable, line, each.axes, each.is_mask))
     state: dict[str, Array] = {}
     for weight, place in scope.places.items():
         state |= place.to_torch(model.weights[weight])
     outputs = tuple(tensor_name(each) for each in graph.outputs)
     inputs = tuple(graph.inputs)
-    return Emitted(text, state | scope.constants, scope.places, calls, tuple(scope.random), inputs, outputs)
+    return Emitted(text, state | scope.constants, scope.places, tuple(calls), tuple(scope.random), inputs, outputs)
 
 
 def write_graph(graph: Graph, parts: set[str]) -> Scope:

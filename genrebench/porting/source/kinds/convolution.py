@@ -28,7 +28,7 @@ def sides_of(site: Site, sizes: Sequence[int], strides: Sequence[int], dilation:
     """Compute what ``same`` or ``causal`` pads; None if it is not the same for all inputs that the layer gets."""
     kind: Any = site.kind
     if kind.padding == "valid":
-        return ((0, 0),) * kind.rank
+        return tuple((0, 0) for _ in sizes)
     if kind.padding == "causal":
         return (((sizes[0] - 1) * dilation[0], 0),)
     found = set()
