@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from genrebench.errors import ConfigError
 from genrebench.network.types import Array
@@ -10,13 +10,14 @@ from genrebench.porting.source import kinds as kinds
 from genrebench.porting.source.allowed import check_source
 from genrebench.porting.source.emitted import Emitted, EmittedCall
 from genrebench.porting.source.names import shown_name
-from genrebench.porting.source.parts import PARTS
+from genrebench.porting.source.parts import NEEDS, PARTS
 from genrebench.porting.source.scope import Scope, Written
 from genrebench.porting.source.site import Site
 from genrebench.porting.source.table import WRITERS
 from genrebench.reading.graph import Call, Graph, Tensor
 from genrebench.reading.keras_file import KerasModel
-from genrebench.reading.kinds.core import InputLayer
+from genrebench.reading.kinds.core import Embedding, Identity, InputLayer
+from genrebench.reading.kinds.merging import NotEqual
 
 _LOAD = '''
 def load(path: str | Path = "weights.safetensors") -> Network:
@@ -71,6 +72,7 @@ def write_source(model: KerasModel) -> Emitted:
     written = scope.write([f"@{scope.take(each, 'keras')}@" for each in graph.outputs])
     name = shown_name(model.path.name)
     saved = f"Keras {shown_name(model.version.text)}" if model.version.text else "an old Keras"
+    scope.parts.update(*(NEEDS.get(part, ()) for part in scope.parts))
     body = "".join(f"\n{text}" for part, text in PARTS.items() if part in scope.parts)
     lines = _class(f"The network of {name}, which {saved} saved.", scope, written)
     code = f"{body}\n\n" + "\n".join(lines) + f"\n\n{_LOAD}"
@@ -80,7 +82,7 @@ def write_source(model: KerasModel) -> Emitted:
     begin = signature + text.split("\n")[signature:].index(written.lines[0]) + 1
     calls = []
     for each in scope.records:
-        if each.value in written.variables:
+        if each.value in written.variables and each.tensor.call in graph.calls:
             offset = written.places[each.value]
             line = begin + offset if offset >= 0 else signature
             variable = written.variables[each.value]
@@ -102,10 +104,13 @@ def write_graph(graph: Graph, parts: set[str]) -> Scope:
         by_layer[call.layer.name].append(call)
     for name in graph.inputs:
         call = graph.calls[name]
-        hint = "x" if len(graph.inputs) == 1 else scope.attribute(name)
-        value = scope.value(hint)
+        value = scope.value("inputs" if len(graph.inputs) == 1 else scope.attribute(name))
         scope.parameters.append(value)
         scope.enter(Tensor(name), (call.output_shapes or ())[0], value, "keras")
+        if takes_numbers(call, calls):
+            number = scope.value("inputs" if len(graph.inputs) == 1 else scope.attribute(name))
+            scope.add(number, f"@{value}@.to(next(self.parameters()).dtype)", "whole numbers become floats")
+            scope.replace(Tensor(name), number)
     for call in calls:
         if isinstance(call.layer.kind, InputLayer):
             continue
@@ -113,10 +118,18 @@ def write_graph(graph: Graph, parts: set[str]) -> Scope:
         if site.kind.name not in WRITERS:
             raise ConfigError(f"expected a layer that can be written, `{call.name:.80}` is {site.kind.name}")
         WRITERS[site.kind.name](site)
-        output = Tensor(call.name)
-        if site.kind.hands_mask_on and output not in scope.masks and (mask := site.mask()):
-            scope.masks[output] = int(mask.strip("@"))
+        if site.kind.masks == "pass" and Tensor(call.name) not in scope.masks and (mask := site.mask()):
+            site.give_mask(mask)
     return scope
+
+
+def takes_numbers(call: Call, calls: Sequence[Call]) -> bool:
+    """Tell whether whole numbers go into layers that compute with floats."""
+    kind = call.layer.kind
+    if not isinstance(kind, InputLayer) or not kind.dtype.startswith(("int", "uint", "bool")):
+        return False
+    readers = [each for each in calls if Tensor(call.name) in each.inputs]
+    return any(not isinstance(each.layer.kind, Embedding | NotEqual | Identity) for each in readers)
 
 
 def reading_order(graph: Graph) -> list[Call]:
@@ -180,8 +193,9 @@ def _head(name: str, code: str) -> str:
         '"""',
         "",
         "import json",
-        *(["import math"] if "math." in code else []),
+        *(["from collections.abc import Callable"] if "Callable" in code else []),
         "from pathlib import Path",
+        *(["from typing import Any"] if " Any" in code else []),
         "",
         *imports,
         "from torch import Tensor, nn",

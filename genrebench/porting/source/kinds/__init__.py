@@ -2,11 +2,14 @@
 
 from genrebench.porting.source.kinds import (
     activation,
+    attention,
     convolution,
     core,
+    imaging,
     merging,
     normalization,
     pooling,
+    recurrent,
 )
 
-_FAMILIES = (activation, convolution, core, merging, normalization, pooling)
+_FAMILIES = (activation, attention, convolution, core, imaging, merging, normalization, pooling, recurrent)
