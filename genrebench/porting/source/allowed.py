@@ -13,9 +13,9 @@ _NODES = frozenset(
     BoolOp And Or Compare Eq NotEq Lt LtE Gt GtE Is IsNot In NotIn""".split()
 )
 _IMPORTS = frozenset({"json", "math", "torch", "torch.nn.functional"})
-_IMPORTED_FROM = {"collections.abc": {"Callable"}, "pathlib": {"Path"}, "typing": {"Any"}, "torch": {"Tensor", "nn"}}
+_IMPORTED_FROM = {"collections.abc": {"Callable"}, "pathlib": {"Path"}, "torch": {"Tensor", "nn"}}
 _BUILTINS = frozenset(
-    """self super int float str bool bytearray dict list tuple len range zip enumerate reversed max min sum Exception
+    """self super int float str bool bytearray dict list tuple len range zip enumerate reversed next max min sum Exception
     ValueError""".split()
 )
 # Beyond the first underscore nothing of Python's own is needed but these.

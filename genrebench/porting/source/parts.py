@@ -38,7 +38,8 @@ class MaskedBatchNorm(nn.BatchNorm1d):
         mean, variance = self.running_mean, self.running_var
         if self.training:
             dims = tuple(range(x.ndim - 1))
-            there = mask.reshape(*mask.shape, *[1] * (x.ndim - mask.ndim)).expand_as(x)
+            there = mask.reshape(*mask.shape, *[1] * (x.ndim - mask.ndim))
+            there = there.expand_as(x).to(x.dtype)
             count = there.sum(dim=dims) + 1e-7
             mean = (x * there).sum(dim=dims) / count
             variance = ((x - mean) * there).square().sum(dim=dims) / count
@@ -273,7 +274,7 @@ class Recurrent(nn.Module):
     of the step before, or zero.
     """
 
-    gates, states = 1, 1
+    gates, states, biases = 1, 1, 1
 
     def __init__(
         self,
@@ -292,6 +293,8 @@ class Recurrent(nn.Module):
         self.weight_ih = nn.Parameter(torch.zeros(width, features))
         self.weight_hh = nn.Parameter(torch.zeros(width, units))
         self.bias = nn.Parameter(torch.zeros(width)) if bias else None
+        if self.biases == 2:
+            self.bias_hh = nn.Parameter(torch.zeros(width)) if bias else None
 
     def share(self, x: Tensor) -> Tensor:
         """Compute what inputs add to the gates."""
@@ -299,7 +302,8 @@ class Recurrent(nn.Module):
 
     def product(self, h: Tensor, first: int = 0, end: int | None = None) -> Tensor:
         """Multiply a state by the recurrent weights of some gates."""
-        return h @ self.weight_hh.unflatten(0, (self.gates, -1))[first:end].flatten(0, 1).T
+        weight = self.weight_hh.unflatten(0, (self.gates, -1))[first:end]
+        return h @ weight.flatten(0, 1).T
 
     def forward(
         self,
@@ -359,7 +363,8 @@ class DroppingRecurrent(Recurrent):
         if not self.training:
             return super().product(h, first, end)
         weight = self.weight_hh.unflatten(0, (self.gates, -1))[first:end]
-        return torch.einsum("nu,ngu,gvu->ngv", h, self.kept[:, first:end], weight).flatten(1)
+        kept = self.kept[:, first:end]
+        return torch.einsum("nu,ngu,gvu->ngv", h, kept, weight).flatten(1)
 ''',
     "SimpleRNN": '''
 class SimpleRNN(Recurrent):
@@ -401,13 +406,7 @@ class GRU(Recurrent):
 class ResetAfterGRU(Recurrent):
     """Gated recurrent unit, gates z, r, h; the reset comes after the product."""
 
-    gates = 3
-
-    def __init__(self, *arguments: Any, bias: bool = True, **settings: Any) -> None:
-        """Make the weights, a second bias among them."""
-        super().__init__(*arguments, bias=bias, **settings)
-        size = self.gates * self.units
-        self.bias_hh = nn.Parameter(torch.zeros(size)) if bias else None
+    gates, biases = 3, 2
 
     def step(self, x: Tensor, states: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Make one step."""
@@ -459,13 +458,7 @@ class DroppingGRU(DroppingRecurrent):
 class DroppingResetAfterGRU(DroppingRecurrent):
     """Gated recurrent unit, gates z, r, h; the reset comes after the product."""
 
-    gates = 3
-
-    def __init__(self, *arguments: Any, bias: bool = True, **settings: Any) -> None:
-        """Make the weights, a second bias among them."""
-        super().__init__(*arguments, bias=bias, **settings)
-        size = self.gates * self.units
-        self.bias_hh = nn.Parameter(torch.zeros(size)) if bias else None
+    gates, biases = 3, 2
 
     def step(self, x: Tensor, states: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Make one step."""
@@ -560,7 +553,9 @@ def causal(query: Tensor, value: Tensor) -> Tensor:
 class Attention(nn.Module):
     """Attention by dot products, which Keras does not divide by anything."""
 
-    def __init__(self, scale: tuple[int, ...] | None = None, dropout: float = 0.0) -> None:
+    def __init__(
+        self, scale: tuple[int, ...] | None = None, dropout: float = 0.0
+    ) -> None:
         """Make the scale, if there is one, of this shape."""
         super().__init__()
         self.scale = None if scale is None else nn.Parameter(torch.ones(scale))
@@ -593,7 +588,9 @@ class Attention(nn.Module):
 class ConcatAttention(Attention):
     """Attention by the sum of query and key."""
 
-    def __init__(self, scale: tuple[int, ...] | None = None, dropout: float = 0.0) -> None:
+    def __init__(
+        self, scale: tuple[int, ...] | None = None, dropout: float = 0.0
+    ) -> None:
         """Make the scale, if there is one, of this shape, and the weight of all."""
         super().__init__(scale, dropout)
         self.weight = nn.Parameter(torch.ones(()))
@@ -625,6 +622,6 @@ NEEDS = {
     "ScoringMultiHeadAttention": ("MultiHeadAttention",),
     "ConcatAttention": ("Attention",),
     "AdditiveAttention": ("Attention",),
-    **{name: ("Recurrent",) for name in ("SimpleRNN", "LSTM", "GRU", "ResetAfterGRU")},
+    **dict.fromkeys(("SimpleRNN", "LSTM", "GRU", "ResetAfterGRU"), ("Recurrent",)),
     **{f"Dropping{name}": ("Recurrent", "DroppingRecurrent") for name in ("SimpleRNN", "LSTM", "GRU", "ResetAfterGRU")},
 }

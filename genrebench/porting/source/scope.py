@@ -122,6 +122,11 @@ class Scope:
         """Let whoever reads a tensor read another value."""
         self._forms[tensor] = {"keras": value}
 
+    def forget(self, call: str) -> None:
+        """Forget which values are outputs of a call, which is written anew."""
+        self.records = [each for each in self.records if each.tensor.call != call]
+        self.masks = {tensor: value for tensor, value in self.masks.items() if tensor.call != call}
+
     def enter_mask(self, tensor: Tensor, value: int) -> None:
         """Note which value is the mask of an output."""
         self.masks[tensor] = value
@@ -189,7 +194,7 @@ class Scope:
                 hint = self._hints[value]
                 # A variable is free when what it held is not read any more.
                 held = {each for each, until in holders.items() if until > index}
-                name = identifier(hint, held | taken, VARIABLE_LENGTH)
+                name = identifier(hint.lower(), held | taken, VARIABLE_LENGTH)
             variables[value] = name
             holders[name] = end
 

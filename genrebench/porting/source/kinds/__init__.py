@@ -10,6 +10,7 @@ from genrebench.porting.source.kinds import (
     normalization,
     pooling,
     recurrent,
+    wrappers,
 )
 
-_FAMILIES = (activation, attention, convolution, core, imaging, merging, normalization, pooling, recurrent)
+_FAMILIES = (activation, attention, convolution, core, imaging, merging, normalization, pooling, recurrent, wrappers)

@@ -18,41 +18,59 @@ from genrebench.reading.kinds.base import axis_of, known
 
 @writes("BatchNormalization")
 def write_batch_norm(site: Site) -> None:
-    """Write batch normalization, of PyTorch where that is Keras'."""
+    """Write batch normalization, its channels behind the batch."""
+    assert isinstance(site.kind, kinds.BatchNormalization)
+    rank = len(site.shapes[0])
+    axes_ = sorted(axis_of(axis, rank) for axis in site.kind.axis)
+    # Keras 3 leaves out the steps that a mask takes away, earlier versions did not.
+    is_masking = _is_trained(site) and site.kind.running_variance == "biased" and axes_ == [rank - 1]
+    mask = site.mask() if is_masking else None
+    if mask:
+        site.give(f"{batch_norm_module(site, 'MaskedBatchNorm')}({site.take()}, {mask})")
+    elif len(axes_) > 1 or rank > 4:
+        normalize_flat(site, batch_norm_module(site, dims=1), axes_)
+    elif axes_[0] in (0, rank - 1):
+        order: Order = "torch" if axes_[0] == rank - 1 and rank > 1 else "keras"
+        site.give(f"{batch_norm_module(site)}({site.take(order)})", order)
+    else:
+        x = site.step(f"{batch_norm_module(site)}({site.take()}.movedim({axes_[0] + 1}, 1))")
+        site.give(f"{x}.movedim(1, {axes_[0] + 1})")
+
+
+def _is_trained(site: Site) -> bool:
+    """Tell whether batch statistics are ever used."""
+    return site.is_trained and site.call.arguments.get("training") is not False
+
+
+def batch_norm_module(site: Site, name: str = "", *, dims: int = 0) -> str:
+    """Make the module: PyTorch's own where its running variance is Keras'.
+
+    Parameters
+    ----------
+    name : str
+        A local module to make instead.
+    dims : int
+        How many dimensions besides batch and channels it is to normalize, if not those of the input.
+    """
     assert isinstance(site.kind, kinds.BatchNormalization)
     kind, shape = site.kind, site.shapes[0]
-    rank = len(shape)
-    axes_ = sorted(axis_of(axis, rank) for axis in kind.axis)
-    lengths = tuple(known(shape, axis) for axis in axes_)
+    lengths = tuple(known(shape, axis) for axis in sorted(axis_of(axis, len(shape)) for axis in kind.axis))
     channels = math.prod(lengths)
-    is_unbiased = kind.running_variance == "unbiased" or (kind.running_variance == "unbiased_images" and rank == 3)
-    is_fixed = not site.is_trained or site.call.arguments.get("training") is False
-    mask = None if is_fixed or is_unbiased or axes_ != [rank - 1] else site.mask()
-    is_inner = len(axes_) == 1 and rank > 1
-    name = f"BatchNorm{min(rank - 1, 3) if is_inner else 1}d"
-    if mask:
-        name = site.part("MaskedBatchNorm")
-    elif is_fixed:
-        name = site.part(f"Frozen{name}")
+    is_image = kind.running_variance == "unbiased_images" and len(shape) == 3
+    own = f"BatchNorm{dims or max(1, len(shape) - 1)}d"
+    if name:
+        site.part(name)
+    elif not _is_trained(site):
+        name = site.part(f"Frozen{own}")
     else:
-        name = f"nn.{name}" if is_unbiased else site.part(name)
+        name = f"nn.{own}" if kind.running_variance == "unbiased" or is_image else site.part(own)
     text = f"{name}({channels}, eps={kind.epsilon!r}, momentum={float(f'{1 - kind.momentum:.12g}')!r}"
     weights, constants, more = affine(kind, channels)
     text += "" if weights else ", affine=False"
-    weights = {**weights, "moving_mean": ("running_mean", SAME), "moving_variance": ("running_var", SAME)}
-    if len(axes_) > 1:
-        weights = {weight: (str(its_name), reshaped(lengths, (channels,))) for weight, (its_name, _) in weights.items()}
-    module = site.module(f"{text})", weights, constants=constants, more=more)
-    if mask:
-        site.give(f"{module}({site.take()}, {mask})")
-    elif len(axes_) > 1 or rank > 4:
-        normalize_flat(site, module, axes_)
-    elif axes_[0] in (0, rank - 1):
-        order: Order = "torch" if axes_[0] == rank - 1 and rank > 1 else "keras"
-        site.give(f"{module}({site.take(order)})", order)
-    else:
-        x = site.step(f"{module}({site.take()}.movedim({axes_[0] + 1}, 1))")
-        site.give(f"{x}.movedim(1, {axes_[0] + 1})")
+    layout = reshaped(lengths, (channels,))
+    trained = {weight: (str(place[0]), layout) for weight, place in weights.items()}
+    found = {**trained, "moving_mean": ("running_mean", layout), "moving_variance": ("running_var", layout)}
+    return site.module(f"{text})", found, constants=constants, more=more)
 
 
 def normalize_flat(site: Site, module: str, axes_: Sequence[int]) -> None:
