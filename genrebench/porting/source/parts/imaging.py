@@ -63,7 +63,7 @@ def interpolation(
 ''',
     "center_crop": '''
 def center_crop(x: Tensor, height: int, width: int) -> Tensor:
-    """Cut out the middle of (n, channels, rows, columns), enlarged if that is smaller."""
+    """Cut out the middle of (n, channels, rows, columns), enlarged if it is small."""
     top, left = x.shape[2] - height, x.shape[3] - width
     if top >= 0 and left >= 0:
         top, left = top // 2, left // 2
