@@ -7,13 +7,16 @@ import click
 
 from genrebench.cli.options import PATH, Word, examples, list_options
 from genrebench.cli.settings import KEYS, setting
-from genrebench.training.config import Experiment, default, load_experiment, resume_command
+from genrebench.training.commands import resume_command
+from genrebench.training.config import Experiment, default, load_experiment
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from genrebench.training import TrainingRun
 
+# So many recordings are named at the end.
+_CONFUSED = 3
 # What the epoch is whose weights are the model.
 _KEPT = {
     "best": "the best on the validation part",
@@ -110,4 +113,20 @@ def run_training(
             + (", leaky" if experiment.split.protocol == "segment" else ""),
             to=console,
         )
+    _name_confused(done, console)
     return done
+
+
+def _name_confused(done: "TrainingRun", console: "Console | None") -> None:
+    """Name the recordings that the model is most surely wrong about, and where they can be looked at."""
+    from genrebench.cli.output import echo
+    from genrebench.evaluation.confusions import most_confused
+    from genrebench.system.files import escaped
+    from genrebench.training.folder import REPORT_FILE
+
+    if found := most_confused(done.metrics, _CONFUSED):
+        echo("Most surely wrong:", to=console)
+    for each in found:
+        words = f"{escaped(each.track)} ({each.part}) taken for {escaped(each.taken_for)}"
+        echo(f"  {words}, {100 * each.probability:.1f} %", to=console)
+    echo(f"Curves, confusions and spectrograms: {escaped(done.folder / REPORT_FILE)}", to=console)

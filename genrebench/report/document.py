@@ -145,11 +145,14 @@ class Figure:
         An SVG element or a PNG, as `genrebench.report.figures` makes them; it is trusted.
     alt : str
         What is to be seen, for those who cannot see it.
+    caption : str
+        What stands below the picture.
     """
 
     image: str | bytes
     alt: str
     id: str = ""
+    caption: str = ""
 
 
 @dataclass(frozen=True)

@@ -25,16 +25,18 @@ from genrebench.network.architecture import Architecture
 from genrebench.network.genre_cnn import genre_cnn
 from genrebench.network.load import load_architecture
 from genrebench.network.types import Weights
-from genrebench.system.environment import versions
+from genrebench.system.environment import processor, versions
 from genrebench.system.files import StrPath, escaped
 from genrebench.system.interrupts import interrupts_ignored
 from genrebench.training.averaging import AveragedWeights
 from genrebench.training.checkpoint import Keeper, Log
-from genrebench.training.config import Experiment, load_experiment, resume_command
+from genrebench.training.commands import resume_command
+from genrebench.training.config import Experiment, load_experiment
 from genrebench.training.epoch import train_epoch
 from genrebench.training.folder import RunDirectory, reserved, where_to_go_on
 from genrebench.training.health import split_notes
 from genrebench.training.history import EpochMetrics
+from genrebench.training.results import Results
 from genrebench.training.resume import Checkpoint, origin_of
 from genrebench.training.scoring import score_saved_model
 from genrebench.training.state import Callback, LoopState, TrainingData, load_training_data, tell
@@ -191,7 +193,7 @@ def _run(experiment: Experiment, overwrite: bool, resume: bool, others: Sequence
         )
     state, model, origin = _prepare(experiment, saved)
     keeper = Keeper(run, model, origin, saved)
-    callbacks = (Log(run), keeper, *others)
+    callbacks = (Log(run), keeper, Results(run), *others)
     status = "finished"
     try:
         run.go_on() if saved else run.begin()
@@ -349,5 +351,6 @@ def _record(experiment: Experiment, data: TrainingData, info: BackendInfo, optim
             "tracks_on_both_sides": data.leaking,
             **({} if data.leaking else {"validation_tracks": held_out["validation"], "test_tracks": held_out["test"]}),
         },
-        "versions": versions(("genrebench", info.framework, "numpy", "librosa", "soundfile", "soxr")),
+        "versions": versions(("genrebench", info.framework, "numpy", "librosa", "soundfile", "soxr"))
+        | {"processor": processor()},
     }

@@ -87,6 +87,12 @@ def test_numbers_stay_whole_and_long_words_break() -> None:
     assert f'<td class="l">{"word " * 10}</td>' in html
 
 
+def test_a_picture_may_have_words_below_it() -> None:
+    """Which are text."""
+    html = page(Document("", [Figure("<svg></svg>", "a", caption="<b>")]))
+    assert '<svg role="img" aria-label="a"></svg><figcaption>&lt;b&gt;</figcaption></figure>' in html
+
+
 def test_pictures_lie_in_the_page() -> None:
     """SVG as it is, PNG as data; both say what they show."""
     html = page(Document("", [Figure('<svg viewBox="0 0 1 1"></svg>', 'a "curve"', "f"), Figure(b"\x89PNG", "bars")]))
