@@ -37,6 +37,20 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Code:
+    """Lines that are shown as they are.
+
+    Attributes
+    ----------
+    language : str
+        Such as ``console``.
+    """
+
+    text: str
+    language: str = ""
+
+
+@dataclass(frozen=True)
 class Item:
     """An item of a list, with facts below it."""
 
@@ -174,7 +188,7 @@ class Fold:
     id: str = ""
 
 
-Block = Heading | Text | Items | Table | Figure | Fold
+Block = Heading | Text | Code | Items | Table | Figure | Fold
 
 
 @dataclass(frozen=True)

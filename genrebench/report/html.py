@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from html import escape
 
-from genrebench.report.document import Block, Cell, Document, Figure, Heading, Items, Style, Table, Text
+from genrebench.report.document import Block, Cell, Code, Document, Figure, Heading, Items, Style, Table, Text
 from genrebench.system.files import escaped
 
 _STYLE = """
@@ -33,6 +33,7 @@ p.good span, p.bad span, p.warn span { color: var(--text); }
 details { margin: .6rem 0; } summary { cursor: pointer; } figure { display: inline-block; vertical-align: top;
   margin: .4rem .4rem .4rem 0; padding: .5rem; border: 1px solid var(--line); max-width: 100%; box-sizing: border-box; }
 figure svg, figure img { display: block; max-width: 100%; height: auto; fill: var(--text); } img { background: #fff; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; padding: .5rem .75rem; background: var(--head); }
 figcaption { padding-top: .4rem; font-size: .87rem; contain: inline-size; }
 @media (max-width: 40rem) { body { padding: .5rem .75rem 3rem; } table { font-size: .8rem; }
   td, th { padding: .25rem .4rem; }
@@ -67,6 +68,9 @@ def _block(block: Block) -> str:
         return f"<h{block.level}>{_text(block.text)}</h{block.level}>"
     if isinstance(block, Text):
         return f"<p{_id(block.id)}{_class(block.style)}><span>{_text(block.text)}</span></p>"
+    if isinstance(block, Code):
+        lines = map(escaped, block.text.split("\n"))
+        return f"<pre>{escape(chr(10).join(lines))}</pre>"
     if isinstance(block, Items):
         return _items(block)
     if isinstance(block, Table):

@@ -17,6 +17,7 @@ from genrebench.training.resume import CHECKPOINT_FILE, CHECKPOINT_FILES, Checkp
 LOG_FILE = "log.csv"
 CURVES_FILE = "curves.png"
 REPORT_FILE = "report.html"
+CARD_FILE = "README.md"
 RUN_FILES = (
     EXPERIMENT_FILE,
     LOG_FILE,

@@ -14,7 +14,7 @@ from genrebench.errors import ConfigError, DatasetError
 from genrebench.evaluation.confusions import Confusion, most_confused
 from genrebench.evaluation.figures import confusion_figure, reliability_figure, spectrogram_figure
 from genrebench.evaluation.pages import genre_rows, part_rows
-from genrebench.report.document import Block, Cell, Document, Figure, Heading, Table, Text
+from genrebench.report.document import Block, Cell, Code, Document, Figure, Heading, Table, Text
 from genrebench.report.figures import svg
 from genrebench.report.html import page
 from genrebench.system.arrays import read_npz
@@ -226,11 +226,13 @@ def _how(run: Run) -> Iterator[Block]:
     """Say how the run was made, and with what."""
     document = run.document
     yield Heading("How it was made")
+    if run.experiment:
+        yield Code(train_command(run.experiment))
     rows = [("begun", document.created), ("seed", str(document.seed))]
     if run.history:
         rows.append(("time of all epochs", f"{sum(row.seconds for row in run.history):.0f} s"))
     if run.experiment:
-        rows[:0] = [("command", train_command(run.experiment)), ("to go on", resume_command(run.experiment))]
+        rows.append(("to go on", resume_command(run.experiment)))
         rows += [(key, str(value)) for key, value in changed_settings(run.experiment).items()]
     yield Table(("what", "value"), rows, "made")
     yield Table(("environment", "version"), list(document.versions.items()), "environment")

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from genrebench.system.files import write_atomically
+from genrebench.training.card import write_card
 from genrebench.training.curves import training_curves
 from genrebench.training.folder import CURVES_FILE, RunDirectory
 from genrebench.training.report import write_report
@@ -12,7 +13,7 @@ from genrebench.training.state import Callback, LoopState
 
 
 class Results(Callback):
-    """Writes curves and report at the end of a run, once its model is saved.
+    """Writes curves, report and card at the end of a run, once its model is saved.
 
     Parameters
     ----------
@@ -30,9 +31,10 @@ class Results(Callback):
 
 
 def write_results(run: Run) -> list[Path]:
-    """Write all that is made from a run, and return the files."""
+    """Write all that is made from a run, and return the files; a card that somebody wrote stays."""
     files = []
     if run.history:
         files.append(run.folder / CURVES_FILE)
         write_atomically(files[0], training_curves(run.history, title=run.name, facts=run.facts))
-    return [*files, write_report(run)]
+    card = write_card(run)
+    return [*files, write_report(run), *([card] if card else [])]

@@ -1,6 +1,5 @@
 """Runs as they lie in their folders: read without trust, for reports, cards and lists."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from genrebench.errors import GenrebenchError, ModelError
+from genrebench.evaluation.significance import wilson_interval
 from genrebench.model.description import model_folder
 from genrebench.model.storage import MODEL_FILE, read_document
 from genrebench.system.files import StrPath
@@ -129,6 +129,18 @@ class Run:
         names = sorted(found, key=lambda part: (part != "test", part))
         return {part: found[part] for part in names if all(key in found[part] for key in _FIGURES)}
 
+    def accuracy(self, part: str) -> float | None:
+        """Look up the accuracy by track of a part, from 0 to 1; None if it was not measured."""
+        value = self.document.metrics.get(part, {}).get("track_accuracy")
+        return float(value) if isinstance(value, int | float) else None
+
+    def interval(self, part: str) -> tuple[float, float] | None:
+        """Look up its 95 % interval; of a run of an earlier version it is computed."""
+        accuracy, tracks = self.accuracy(part), self.document.metrics.get(part, {}).get("tracks")
+        if accuracy is None or not isinstance(tracks, int) or tracks < 1 or not 0 <= accuracy <= 1:
+            return None
+        return wilson_interval(round(accuracy * tracks), tracks)
+
     @property
     def data(self) -> str:
         """Name the data."""
@@ -141,9 +153,9 @@ class Run:
         on = f" on {self.data}" if self.data else ""
         start = f"{document.backend}{on}, {document.data.tracks} tracks in {len(document.genres)} genres"
         results = [
-            f"{part} {100 * scores['track_accuracy']:.1f} % of {scores['tracks']} tracks"
+            f"{part} {100 * accuracy:.1f} % of {scores.get('tracks')} tracks"
             for part, scores in sorted(document.metrics.items())
-            if "track_accuracy" in scores
+            if (accuracy := self.accuracy(part)) is not None
         ]
         return "; ".join([start, *([", ".join(results)] if results else [document.status])])
 
@@ -200,9 +212,3 @@ def list_runs(results: StrPath) -> tuple[list[Run], dict[str, str]]:
             except ModelError as error:
                 problems[str(path.parent)] = str(error)
     return sorted(runs, key=lambda run: (run.document.created, run.name), reverse=True), problems
-
-
-def accuracy_of(scores: Mapping[str, Any] | None) -> float | None:
-    """Look up the accuracy by track of a part; None if it was not measured."""
-    value = scores.get("track_accuracy") if scores else None
-    return float(value) if isinstance(value, int | float) else None

@@ -10,7 +10,7 @@ import pytest
 
 from genrebench.audio.mel import MelConfig
 from genrebench.errors import ModelError
-from genrebench.report.document import Document, Figure, Heading, Table, Text
+from genrebench.report.document import Code, Document, Figure, Heading, Table, Text
 from genrebench.report.html import page
 from genrebench.system.arrays import npz_bytes
 from genrebench.training import Experiment
@@ -33,7 +33,7 @@ def words(made: Document) -> str:
     """Put together all text of a document."""
     found = []
     for block in made.blocks:
-        if isinstance(block, Text | Heading):
+        if isinstance(block, Text | Heading | Code):
             found.append(block.text)
         elif isinstance(block, Table):
             found += [block.caption, *(cell.text for row in block.cells for cell in row)]
