@@ -48,6 +48,7 @@ _KEPT = {
 @setting("--learning-rate", "Step size of Adam.", type=float)
 @setting("--batch-size", "Segments in a step.", type=int)
 @setting("--precision", "float32, or bfloat16 where the processor has it.")
+@setting("--patience", "Epochs without a better one after which training ends; 0 is never.", type=int)
 @setting("--split", "track, artist, lists, or segment (leaky: inflates accuracy).")
 @setting("--validation", "Share of the tracks that chooses the saved weights.", type=float)
 @setting("--test", "Share that is measured once, at the end.", type=float)
@@ -57,6 +58,7 @@ _KEPT = {
 @click.option("--artists", type=PATH, help="CSV of tracks and artists: for artist, and for the proof of the others.")
 @setting("--seed", "Seed of everything random.", type=int)
 @setting("--device", "auto, or a device of the backend.", type=Word())
+@click.option("--logger", "loggers", multiple=True, help="tensorboard or mlflow, beside log.csv; repeat for both.")
 @click.option("--overwrite", is_flag=True, help="Replace a run of the same name.")
 @click.option("--resume", is_flag=True, help="Go on with a run of that name, with its settings.")
 def train(*, file: Path | None, overwrite: bool, resume: bool, **options: Any) -> None:
@@ -71,6 +73,7 @@ def train(*, file: Path | None, overwrite: bool, resume: bool, **options: Any) -
     """
     from genrebench.system.interrupts import interrupted_status
 
+    options["loggers"] = list(options["loggers"]) or None
     settings = {KEYS.get(name, name): value for name, value in options.items()}
     experiment = load_experiment(file, settings, resume=resume)
     if run_training(experiment, overwrite=overwrite, resume=resume).status == "interrupted":

@@ -35,12 +35,18 @@ def train_command(experiment: Experiment) -> str:
 
 def changed_settings(experiment: Experiment) -> dict[str, Any]:
     """List the settings that are not default, by dotted key, without the name."""
-    usual, told = (_flat(each.to_document()) for each in (Experiment(name=experiment.name), experiment))
+    usual, told = (flat(each.to_document()) for each in (Experiment(name=experiment.name), experiment))
     return {key: value for key, value in told.items() if value != usual.get(key)}
 
 
-def _flat(document: dict[str, Any]) -> dict[str, Any]:
-    """List settings by dotted key."""
+def flat(document: dict[str, Any]) -> dict[str, Any]:
+    """List what an experiment says by dotted key.
+
+    Examples
+    --------
+    >>> flat({"seed": 0, "training": {"epochs": 5}})
+    {'seed': 0, 'training.epochs': 5}
+    """
     found: dict[str, Any] = {}
     for key, value in document.items():
         found |= {f"{key}.{name}": each for name, each in value.items()} if isinstance(value, dict) else {key: value}

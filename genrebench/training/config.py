@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import unquote_to_bytes
 
 import tomli_w
@@ -153,6 +153,8 @@ class Experiment(Settings):
         Hyperparameters.
     augment : AugmentSettings
         How training segments are altered.
+    loggers : tuple of {'tensorboard', 'mlflow'}
+        What is told of the run beside its own log.
 
     Examples
     --------
@@ -170,6 +172,7 @@ class Experiment(Settings):
     split: SplitSettings = SplitSettings()
     training: TrainingSettings = TrainingSettings()
     augment: AugmentSettings = AugmentSettings()
+    loggers: tuple[Literal["tensorboard", "mlflow"], ...] = ()
 
     @property
     def folder(self) -> Path:

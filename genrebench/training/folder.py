@@ -18,6 +18,7 @@ LOG_FILE = "log.csv"
 CURVES_FILE = "curves.png"
 REPORT_FILE = "report.html"
 CARD_FILE = "README.md"
+TENSORBOARD_FOLDER = "tensorboard"
 RUN_FILES = (
     EXPERIMENT_FILE,
     LOG_FILE,
@@ -104,7 +105,12 @@ class RunDirectory:
     def publish(self) -> None:
         """Put what was written so far in its place; an earlier run is replaced as a whole, other files stay."""
         if not self.published:
-            replaced = {*RUN_FILES, *CHECKPOINT_FILES, *(path.name for path in unfinished_files(self._place))}
+            replaced = {
+                *RUN_FILES,
+                *CHECKPOINT_FILES,
+                TENSORBOARD_FOLDER,
+                *(path.name for path in unfinished_files(self._place)),
+            }
             publish_folder(self.current, self._place, replaced=replaced)
 
     def discard(self) -> None:

@@ -34,12 +34,13 @@ from genrebench.training.commands import resume_command
 from genrebench.training.config import Experiment, load_experiment
 from genrebench.training.epoch import train_epoch
 from genrebench.training.folder import RunDirectory, reserved, where_to_go_on
-from genrebench.training.health import split_notes
+from genrebench.training.health import out_of_patience, patience_note, split_notes
 from genrebench.training.history import EpochMetrics
 from genrebench.training.results import Results
 from genrebench.training.resume import Checkpoint, origin_of
 from genrebench.training.scoring import score_saved_model
 from genrebench.training.state import Callback, LoopState, TrainingData, load_training_data, tell
+from genrebench.training.trackers import load_trackers
 
 
 @dataclass(frozen=True)
@@ -191,9 +192,11 @@ def _run(experiment: Experiment, overwrite: bool, resume: bool, others: Sequence
             f"{escaped(experiment.folder)}: holds a run; choose another --name, or add --overwrite, or --resume to go "
             "on with it"
         )
+    callbacks: tuple[Callback, ...] = ()
+    trackers = load_trackers(experiment, run, lambda text: tell(state, callbacks, text))
     state, model, origin = _prepare(experiment, saved)
     keeper = Keeper(run, model, origin, saved)
-    callbacks = (Log(run), keeper, Results(run), *others)
+    callbacks = (Log(run), keeper, Results(run), *trackers, *others)
     status = "finished"
     try:
         run.go_on() if saved else run.begin()
@@ -201,8 +204,10 @@ def _run(experiment: Experiment, overwrite: bool, resume: bool, others: Sequence
             each.on_start(state)
         for text in (*([saved.note(origin)] if saved else ()), *split_notes(state.data)):
             tell(state, callbacks, text)
-        while state.epoch < experiment.training.epochs:
+        while state.epoch < experiment.training.epochs and not out_of_patience(state):
             train_epoch(state, callbacks)
+        if state.epoch < experiment.training.epochs:
+            tell(state, callbacks, patience_note(state))
     except BaseException as stop:  # whatever it was: no half run stays, and no run stays "running"
         if not run.published:
             keeper.stop()

@@ -9,11 +9,11 @@ from genrebench.training.commands import changed_settings, resume_command, train
 def test_a_command_names_what_is_not_default() -> None:
     """Options where there are some, ``--set`` for the rest, quoted where a shell needs it."""
     experiment = Experiment(name="a b", dataset=Path("my music"), device="cpu").override(
-        {"split.protocol": "artist", "split.artists": "a.csv", "training.learning_rate": 0.01, "augment.crops": True}
+        {"split.protocol": "artist", "split.artists": "a.csv", "training.learning_rate": 0.01, "augment.crops": 2}
     )
     assert train_command(experiment) == (
         "genrebench train --name 'a b' --device cpu --dataset 'my music' --set split.protocol=artist "
-        """--set 'split.artists="a.csv"' --set training.learning_rate=0.01 --set augment.crops=true"""
+        """--set 'split.artists="a.csv"' --set training.learning_rate=0.01 --set augment.crops=2"""
     )
     assert train_command(Experiment(name="x")) == "genrebench train --name x"
     assert changed_settings(Experiment(name="x")) == {}
