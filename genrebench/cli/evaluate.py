@@ -115,11 +115,11 @@ def _score(path: Path, options: Mapping[str, Any], tracks: Path | None, interven
     from genrebench.evaluation.measure import is_tree, labeled_recordings, measure_tree
     from genrebench.model.model import Model
     from genrebench.system.memory import keep_freed_memory
+    from genrebench.training.runs import find_run
 
     keep_freed_memory()
     changes = read_interventions(intervene) if intervene else ()
-    inside = Path(options["results"] or default("results")) / path
-    folder = inside if not path.exists() and inside.exists() else path
+    folder = find_run(path, Path(options["results"] or default("results")))
     chosen = {name: options[name] for name in ("backend", "device") if options[name] is not None}
     model = Model.load(folder, **chosen)
     data = options["dataset"]
@@ -264,17 +264,20 @@ def _trained(experiment: Experiment, console: Any) -> dict[str, Any]:
 def _write(folder: Path, evaluation: Mapping[str, Any]) -> list[str]:
     """Write all forms of an evaluation, made before any of its files is written."""
     from genrebench.evaluation.comparison import EVALUATION_FILE
-    from genrebench.evaluation.pages import confusion_picture, evaluation_document, reliability_picture
+    from genrebench.evaluation.figures import confusion_figure, reliability_figure
+    from genrebench.evaluation.pages import evaluation_document
+    from genrebench.report.figures import png
     from genrebench.report.markdown import markdown
     from genrebench.system.files import write_atomically, write_json
 
     shown = dict(list(evaluation["parts"].items())[:6])
     files = {
         "evaluation.md": markdown(evaluation_document(evaluation)).encode(),
-        "reliability.png": reliability_picture(shown, evaluation["name"]),
+        "reliability.png": png(reliability_figure(shown, evaluation["name"])),
     }
     for part, scores in shown.items():
-        files[f"confusion-{part.replace(' ', '-')}.png"] = confusion_picture(scores, f"{evaluation['name']}, {part}")
+        figure = confusion_figure(scores, f"{evaluation['name']}, {part}")
+        files[f"confusion-{part.replace(' ', '-')}.png"] = png(figure)
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / EVALUATION_FILE, evaluation)
     for name, content in files.items():

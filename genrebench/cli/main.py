@@ -19,6 +19,8 @@ COMMANDS = {
     "train": "Train the network and save it.",
     "infer": "Print the genre of recordings.",
     "evaluate": "Say what a model, or a protocol, is worth.",
+    "runs": "List the runs in results/.",
+    "report": "Make the report of a run again, as one page.",
     "compare": "Say whether one run is better than another.",
     "doctor": "Say what is wrong with a dataset.",
     "summary": "Print the network's layer table.",

@@ -12,7 +12,7 @@ KEYS = {
     **dict.fromkeys(("split", "protocol"), "split.protocol"),
     **{name: f"split.{name}" for name in ("validation", "test", "folds", "fold", "artists")},
     **{name: f"split.{name}" for name in ("train_list", "validation_list", "test_list")},
-    **{name: f"training.{name}" for name in ("epochs", "learning_rate", "batch_size", "precision")},
+    **{name: f"training.{name}" for name in ("epochs", "learning_rate", "batch_size", "precision", "patience")},
 }
 
 

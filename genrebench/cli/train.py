@@ -7,13 +7,16 @@ import click
 
 from genrebench.cli.options import PATH, Word, examples, list_options
 from genrebench.cli.settings import KEYS, setting
-from genrebench.training.config import Experiment, default, load_experiment, resume_command
+from genrebench.training.commands import resume_command
+from genrebench.training.config import Experiment, default, load_experiment
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from genrebench.training import TrainingRun
 
+# So many recordings are named at the end.
+_CONFUSED = 3
 # What the epoch is whose weights are the model.
 _KEPT = {
     "best": "the best on the validation part",
@@ -45,6 +48,7 @@ _KEPT = {
 @setting("--learning-rate", "Step size of Adam.", type=float)
 @setting("--batch-size", "Segments in a step.", type=int)
 @setting("--precision", "float32, or bfloat16 where the processor has it.")
+@setting("--patience", "Epochs without a better one after which training ends; 0 is never.", type=int)
 @setting("--split", "track, artist, lists, or segment (leaky: inflates accuracy).")
 @setting("--validation", "Share of the tracks that chooses the saved weights.", type=float)
 @setting("--test", "Share that is measured once, at the end.", type=float)
@@ -54,6 +58,7 @@ _KEPT = {
 @click.option("--artists", type=PATH, help="CSV of tracks and artists: for artist, and for the proof of the others.")
 @setting("--seed", "Seed of everything random.", type=int)
 @setting("--device", "auto, or a device of the backend.", type=Word())
+@click.option("--logger", "loggers", multiple=True, help="tensorboard or mlflow, beside log.csv; repeat for both.")
 @click.option("--overwrite", is_flag=True, help="Replace a run of the same name.")
 @click.option("--resume", is_flag=True, help="Go on with a run of that name, with its settings.")
 def train(*, file: Path | None, overwrite: bool, resume: bool, **options: Any) -> None:
@@ -68,6 +73,7 @@ def train(*, file: Path | None, overwrite: bool, resume: bool, **options: Any) -
     """
     from genrebench.system.interrupts import interrupted_status
 
+    options["loggers"] = list(options["loggers"]) or None
     settings = {KEYS.get(name, name): value for name, value in options.items()}
     experiment = load_experiment(file, settings, resume=resume)
     if run_training(experiment, overwrite=overwrite, resume=resume).status == "interrupted":
@@ -110,4 +116,20 @@ def run_training(
             + (", leaky" if experiment.split.protocol == "segment" else ""),
             to=console,
         )
+    _name_confused(done, console)
     return done
+
+
+def _name_confused(done: "TrainingRun", console: "Console | None") -> None:
+    """Name the recordings that the model is most surely wrong about, and where they can be looked at."""
+    from genrebench.cli.output import echo
+    from genrebench.evaluation.confusions import most_confused
+    from genrebench.system.files import escaped
+    from genrebench.training.folder import REPORT_FILE
+
+    if found := most_confused(done.metrics, _CONFUSED):
+        echo("Most surely wrong:", to=console)
+    for each in found:
+        words = f"{escaped(each.track)} ({each.part}) taken for {escaped(each.taken_for)}"
+        echo(f"  {words}, {100 * each.probability:.1f} %", to=console)
+    echo(f"Curves, confusions and spectrograms: {escaped(done.folder / REPORT_FILE)}", to=console)

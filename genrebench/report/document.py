@@ -37,6 +37,20 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Code:
+    """Lines that are shown as they are.
+
+    Attributes
+    ----------
+    language : str
+        Such as ``console``.
+    """
+
+    text: str
+    language: str = ""
+
+
+@dataclass(frozen=True)
 class Item:
     """An item of a list, with facts below it."""
 
@@ -145,11 +159,14 @@ class Figure:
         An SVG element or a PNG, as `genrebench.report.figures` makes them; it is trusted.
     alt : str
         What is to be seen, for those who cannot see it.
+    caption : str
+        What stands below the picture.
     """
 
     image: str | bytes
     alt: str
     id: str = ""
+    caption: str = ""
 
 
 @dataclass(frozen=True)
@@ -171,7 +188,7 @@ class Fold:
     id: str = ""
 
 
-Block = Heading | Text | Items | Table | Figure | Fold
+Block = Heading | Text | Code | Items | Table | Figure | Fold
 
 
 @dataclass(frozen=True)

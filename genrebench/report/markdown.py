@@ -2,7 +2,7 @@
 
 import re
 
-from genrebench.report.document import Block, Column, Document, Figure, Heading, Items, Table, Text
+from genrebench.report.document import Block, Code, Column, Document, Figure, Heading, Items, Table, Text
 from genrebench.system.files import escaped
 
 # A column is padded up to this width, so that tables can be read as they stand.
@@ -21,6 +21,8 @@ def _block(block: Block) -> str:
         return f"{'#' * block.level} {plain(block.text)}"
     if isinstance(block, Text):
         return _paragraph(block.text)
+    if isinstance(block, Code):
+        return _code(block)
     if isinstance(block, Items):
         return _items(block)
     if isinstance(block, Table):
@@ -43,6 +45,13 @@ def _paragraph(text: str) -> str:
     """Return text that begins no heading, list, quotation or fence."""
     text = re.sub(r"^[#>+=-]", r"\\\g<0>", plain(text))
     return re.sub(r"^(\d+)([.)])(?=\s|$)", r"\1\\\2", text)
+
+
+def _code(block: Code) -> str:
+    """Return lines between fences that none of them ends."""
+    lines = [escaped(line) for line in block.text.split("\n")]
+    fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", block.text))])
+    return "\n".join([fence + block.language, *lines, fence])
 
 
 def _items(block: Items) -> str:

@@ -12,14 +12,14 @@ from genrebench.model.model import Model
 from genrebench.model.storage import LAST_WEIGHTS_FILE, save_weights
 from genrebench.system.files import write_atomically
 from genrebench.training.config import EXPERIMENT_FILE
-from genrebench.training.folder import CURVES_FILE, LOG_FILE, RunDirectory
-from genrebench.training.history import EpochMetrics, log_csv, training_curves
+from genrebench.training.folder import LOG_FILE, RunDirectory
+from genrebench.training.history import EpochMetrics, log_csv
 from genrebench.training.resume import Checkpoint, remove_previous
 from genrebench.training.state import Callback, LoopState
 
 
 class Log(Callback):
-    """Keeps the table of epochs, and draws its curves at the end.
+    """Keeps the table of epochs.
 
     Parameters
     ----------
@@ -42,9 +42,8 @@ class Log(Callback):
         write_atomically(self._run.current / LOG_FILE, log_csv(state.history), durable=False)
 
     def on_end(self, state: LoopState, status: str, scores: dict[str, Any]) -> None:
-        """Draw the curves."""
+        """Have the table on disk."""
         write_atomically(self._run.current / LOG_FILE, log_csv(state.history))
-        write_atomically(self._run.current / CURVES_FILE, training_curves(state.history, title=self._run.path.name))
 
 
 class Keeper(Callback):

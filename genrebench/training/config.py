@@ -3,12 +3,11 @@
 import copy
 import difflib
 import os
-import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import unquote_to_bytes
 
 import tomli_w
@@ -154,6 +153,8 @@ class Experiment(Settings):
         Hyperparameters.
     augment : AugmentSettings
         How training segments are altered.
+    loggers : tuple of {'tensorboard', 'mlflow'}
+        What is told of the run beside its own log.
 
     Examples
     --------
@@ -171,6 +172,7 @@ class Experiment(Settings):
     split: SplitSettings = SplitSettings()
     training: TrainingSettings = TrainingSettings()
     augment: AugmentSettings = AugmentSettings()
+    loggers: tuple[Literal["tensorboard", "mlflow"], ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -191,7 +193,7 @@ class Experiment(Settings):
         str
             TOML with every key that has a value.
         """
-        return tomli_w.dumps(self._document())
+        return tomli_w.dumps(self.to_document())
 
     def override(self, settings: Mapping[str, Any]) -> "Experiment":
         """Change some settings.
@@ -211,10 +213,16 @@ class Experiment(Settings):
         ConfigError
             If a key is unknown or a value is wrong.
         """
-        return _experiment(self._document(), settings, "the options")
+        return _experiment(self.to_document(), settings, "the options")
 
-    def _document(self) -> dict[str, Any]:
-        """Describe the settings in types that TOML has."""
+    def to_document(self) -> dict[str, Any]:
+        """Describe the settings in types that TOML has.
+
+        Returns
+        -------
+        dict
+            Every key that has a value, tables within.
+        """
         return self.model_dump(mode="json", exclude_none=True)
 
 
@@ -277,14 +285,6 @@ def unpublished(folder: Path) -> Path:
     """Name the folder in which a run lies before it has weights to save."""
     place = folder.resolve()
     return place.with_name(f".{place.name}.partial")
-
-
-def resume_command(experiment: Experiment) -> str:
-    """Write down how to go on with a run."""
-    words = ["genrebench", "train", "--name", experiment.name]
-    if experiment.results != default("results"):
-        words += ["--results", str(experiment.results)]
-    return shlex.join([*words, "--resume"])
 
 
 def default(key: str) -> Any:

@@ -36,8 +36,8 @@ _PREVIOUS, _NEXT = "checkpoint_previous.safetensors", "checkpoint_next.safetenso
 CHECKPOINT_FILES = (_NEXT, CHECKPOINT_FILE, _PREVIOUS)
 # Of the genre network's size 7.6 MB; what claims more than this is no checkpoint.
 MAX_CHECKPOINT_BYTES = 2 * 2**30
-# Settings that may change: how far to go, and where things lie, since what lies there is compared.
-_FREE = frozenset({"training.epochs", "name", "results", "dataset", "architecture"})
+# Settings that may change: how far to go, who is told, and where things lie, since what lies there is compared.
+_FREE = frozenset({"training.epochs", "training.patience", "name", "results", "dataset", "architecture", "loggers"})
 
 
 class _Header(BaseModel):

@@ -1,8 +1,8 @@
 """Hyperparameters and augmentation, as an experiment file has them."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from genrebench.audio.blocks import MAX_OVERLAP
 from genrebench.audio.standardize import Kind
@@ -56,6 +56,9 @@ class TrainingSettings(Settings):
         Share of the averaged weights that a step keeps; they are validated and saved. 0 is no average.
     keep : {'best', 'best-loss', 'last'}
         Which epoch's weights are the model: of the highest validation accuracy, the lowest loss, or the last.
+    patience : int
+        Epochs in a row without a better one after which training ends, counted from when validation is worth reading;
+        0 is never.
     overlap : float
         Share that consecutive windows have in common in validation, test and inference.
     """
@@ -68,7 +71,15 @@ class TrainingSettings(Settings):
     level: float = Field(default=0.5, ge=1e-3, le=80, strict=True)
     averaging: float = Field(default=0.999, ge=0, lt=1, strict=True)
     keep: Annotated[Keep, Word] = "best"
+    patience: int = Field(default=0, ge=0, strict=True)
     overlap: float = Field(default=0.0, ge=0, le=MAX_OVERLAP, strict=True)
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        """Refuse patience where every epoch is kept."""
+        if self.patience and self.keep == "last":
+            raise ValueError("expected keep to be 'best' or 'best-loss' with patience")
+        return self
 
 
 class AugmentSettings(Settings):

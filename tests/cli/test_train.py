@@ -41,8 +41,17 @@ def test_a_run_prints_what_it_trains_on_each_epoch_and_its_scores(trained: Path)
     assert lines[0] == "3 genres, 48 segments of 32 x 16: 24 train, 12 validate, 12 test (split by track)"
     assert [line[:11] for line in lines[1:41]] == [f"epoch {i:>2}/40" for i in range(1, 41)]
     assert all(len(line) <= 80 for line in lines[1:41])
-    assert re.match(r"validation: \d+\.\d% of 12 segments, \d+\.\d% of 3 tracks", lines[-2])
-    assert re.match(r"test: \d+\.\d% of 12 segments, \d+\.\d% of 3 tracks", lines[-1])
+    scores = lines[42:]
+    assert re.match(r"validation: \d+\.\d% of 12 segments, \d+\.\d% of 3 tracks", scores[0])
+    assert re.match(r"test: \d+\.\d% of 12 segments, \d+\.\d% of 3 tracks", scores[1])
+    parts = json.loads((trained / "results" / "small" / "model.json").read_text())["metrics"]
+    wrong = sum(
+        answer[0] != track.split("/")[0] for each in parts.values() for track, answer in each["predictions"].items()
+    )
+    named = [line for line in scores[2:-1] if line.startswith("  ")]
+    assert len(named) == min(3, wrong)
+    assert all(re.fullmatch(r"  \w+/\S+ \((validation|test)\) taken for \w+, \d+\.\d %", line) for line in named)
+    assert scores[-1] == f"Curves, confusions and spectrograms: {trained / 'results' / 'small' / 'report.html'}"
 
 
 def test_a_run_on_few_data_says_what_its_validation_is_worth(trained: Path) -> None:

@@ -6,8 +6,10 @@ import pytest
 
 from genrebench.network.architecture import Architecture
 from genrebench.network.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
-from genrebench.system.files import write_json
-from genrebench.training import Experiment, SplitSettings, TrainingSettings
+from genrebench.system.files import write_atomically, write_json
+from genrebench.training import Experiment, SplitSettings, TrainingSettings, results
+from genrebench.training.folder import CURVES_FILE, REPORT_FILE
+from genrebench.training.runs import Run
 from genrebench.training.settings import PLAIN
 
 # Everything that has a state of its own: running statistics, dropout, moments.
@@ -22,6 +24,19 @@ TINY = Architecture(
         Dense(3),
     ),
 )
+
+
+@pytest.fixture(autouse=True)
+def drawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare runs their pictures and pages, which take longer than the training; tests of these are marked with it."""
+    if not request.node.get_closest_marker("drawn"):
+
+        def write_nothing(run: Run) -> None:
+            """Write files of the same names."""
+            for name in (CURVES_FILE, REPORT_FILE):
+                write_atomically(run.folder / name, b"")
+
+        monkeypatch.setattr(results, "write_results", write_nothing)
 
 
 @pytest.fixture
