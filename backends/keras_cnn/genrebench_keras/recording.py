@@ -36,7 +36,7 @@ class Recorder:
     Attributes
     ----------
     draws : dict of str to ndarray
-        By layer, what its random part draws; a random layer without any does nothing at random.
+        By call, what its random part draws; a random layer without any does nothing at random.
     """
 
     draws: Mapping[str, NDArray[Any]] = field(default_factory=dict)
@@ -49,7 +49,8 @@ class Recorder:
 
         def call(*given: Any, **named: Any) -> Any:
             """Call the layer, and keep what went in and out."""
-            outer, self._current = self._current, name
+            number = len(self.seen.get(name, ())) + 1
+            outer, self._current = self._current, name if number == 1 else f"{name}:{number}"
             try:
                 result = inner(*given, **named)
             finally:

@@ -4,7 +4,7 @@ The file has been accepted by the reader before; Keras opens it with ``safe_mode
 with. Its config is then built again in float64, which gives the same layers in other numbers.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -23,20 +23,21 @@ def answer(arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, A
     Parameters
     ----------
     arrays : dict of str to ndarray
-        ``weights/<canonical name>``, ``inputs/<call>``, ``draws/<layer>``, ``cotangents/<tensor>``.
+        ``stored/<canonical name>``, the weights as they were read from the file; for each trial, behind
+        ``trials/<trial>/``, ``weights/<canonical name>``, ``inputs/<call>``, ``draws/<call>``, ``cotangents/<tensor>``.
     options : dict
         ``path`` of the file; ``layers``, the names of weights by the layer's name, in Keras' order; ``calls``, each
-        with ``name``, ``layer`` and ``inputs``, in order; ``inputs``, the calls that are given something; ``modes``,
-        some of ``evaluation`` and ``training``.
+        with ``name``, ``layer`` and ``inputs``, in order; ``inputs``, the calls that are given something; ``trials``;
+        ``modes``, some of ``evaluation`` and ``training``.
 
     Returns
     -------
     dict of str to ndarray
-        By mode, ``outputs/<tensor>``, ``gradients/<canonical name>``, ``inputs/<call>`` (gradients to inputs) and, in
+        By trial and mode, ``outputs/<tensor>``, ``gradients/<canonical name>``, ``inputs/<call>`` (gradients to inputs) and, in
         training, ``statistics/<canonical name>``.
     dict
         ``refused``, why Keras does not open the file, empty if it does; ``versions``; ``absent``, layers that the model
-        in Keras does not have; ``loaded``, whether its weights are those given.
+        in Keras does not have; ``differing``, weights that it reads differently from the file.
     """
     load_engine("tensorflow")
     import keras
@@ -51,15 +52,16 @@ def answer(arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, A
     from genrebench_keras.model_run import ModelRun
 
     run = ModelRun(model, options)
-    weights = _part(arrays, "weights")
     value |= {"absent": run.absent, "differing": run.differing(stored, _part(arrays, "stored"))}
     found: Arrays = {}
-    for mode in options["modes"]:
-        run.assign(weights)
-        draws = _part(arrays, "draws") if mode == "training" else {}
-        inputs, cotangents = _part(arrays, "inputs"), _part(arrays, "cotangents")
-        done = run.run(inputs, cotangents, draws=draws, training=mode == "training")
-        found |= {f"{mode}/{name}": each for name, each in done.items()}
+    for trial in options["trials"]:
+        given = _part(arrays, f"trials/{trial}")
+        for mode in options["modes"]:
+            run.assign(_part(given, "weights"))
+            draws = _part(given, "draws") if mode == "training" else {}
+            inputs, cotangents = _part(given, "inputs"), _part(given, "cotangents")
+            done = run.run(inputs, cotangents, draws=draws, training=mode == "training")
+            found |= {f"{trial}/{mode}/{name}": each for name, each in done.items()}
     return found, value
 
 
@@ -87,7 +89,7 @@ def _in_float64(value: Any) -> Any:
         if isinstance(dtype := changed.get("dtype"), str) and "float" in dtype:
             changed["dtype"] = "float64"
         return changed
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+    if isinstance(value, list | tuple):
         return type(value)(_in_float64(each) for each in value)
     return value
 
