@@ -47,6 +47,7 @@ def run_graph(
     inputs: Mapping[str, Value],
     *,
     training: bool = False,
+    trainable: bool = True,
     draws: Mapping[str, Array] | None = None,
 ) -> Pass:
     """Run every call of a graph, in order.
@@ -57,6 +58,8 @@ def run_graph(
         By canonical name.
     inputs : mapping of str to Value
         By the names of the calls of InputLayer.
+    trainable : bool, optional
+        False for a network that stands in a layer that is not trained.
     draws : mapping of str to ndarray, optional
         What random layers have drawn, by the names of their calls; with ``/`` and a word behind for layers that draw
         several times.
@@ -77,6 +80,7 @@ def run_graph(
             masks=tuple(done.masks.get(each) for each in call.inputs),
             arguments={name: _resolved(value, done.values) for name, value in call.arguments.items()},
             training=training,
+            trainable=trainable,
             draws=draws_of(call, draws or {}),
         )
         done.add(call, made_by(call, given))
@@ -90,7 +94,7 @@ def made_by(call: Call, given: Given) -> Made:
         raise ConfigError(f"expected known layers alone, received `{call.layer.name}` ({call.layer.class_name})")
     fixed = call.arguments.get("training")
     training = fixed if isinstance(fixed, bool) and "training" in kind.arguments else given.training
-    return compute(kind, given.inside("", training=training, trainable=call.layer.trainable))
+    return compute(kind, given.inside("", training=training, trainable=given.trainable and call.layer.trainable))
 
 
 def weights_of(call: Call, weights: Mapping[str, Value], statistics: Mapping[str, Array]) -> dict[str, Value]:

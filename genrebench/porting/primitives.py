@@ -127,6 +127,12 @@ def take(x: Value, indices: Array, *, axis: int = 0) -> Value:
     return noted(np.take(x.data, indices, axis=axis), (x, pull))
 
 
+def repeat(x: Value, count: int, *, axis: int) -> Value:
+    """Repeat every element along an axis (`numpy.repeat`)."""
+    apart = (*x.shape[: axis + 1], count, *x.shape[axis + 1 :])
+    return made(np.repeat(x.data, count, axis=axis), (x, lambda g: g.reshape(apart).sum(axis=axis + 1)))
+
+
 def concatenate(values: Sequence[Value], axis: int) -> Value:
     """Put one behind the other along an axis."""
     ends = np.cumsum([value.shape[axis] for value in values])

@@ -2,12 +2,18 @@
 
 from genrebench.porting.definitions import (
     activation,
+    attention,
     convolution,
     core,
+    imaging,
     merging,
     normalization,
     pooling,
+    recurrent,
+    wrappers,
 )
 from genrebench.porting.definitions.base import DEFINITIONS as DEFINITIONS
 
-_FAMILIES = (activation, convolution, core, merging, normalization, pooling)
+_FAMILIES = (
+    activation, attention, convolution, core, imaging, merging, normalization, pooling, recurrent, wrappers,
+)  # fmt: skip

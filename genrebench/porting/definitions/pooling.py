@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from genrebench.porting.definitions.base import Given, back, defines, last
+from genrebench.porting.definitions.base import Given, back, defines, kept, last
 from genrebench.porting.definitions.convolution import bordered
 from genrebench.porting.primitives import first_largest, largest, windows
 from genrebench.porting.tape import Value
@@ -13,8 +13,7 @@ def _seen(kind: kinds._Pooling, x: Value, fill: float) -> Value:
     """Look through windows; their positions come in one axis behind the channels."""
     ones = (1,) * kind.rank
     x = bordered(x, kind.pool_size, kind.strides, ones, kind.padding, fill=fill)
-    seen = windows(x, kind.pool_size, kind.strides, ones)
-    seen = seen.moved(-1, kind.rank + 1)
+    seen = windows(x, kind.pool_size, kind.strides, ones).moved(-1, kind.rank + 1)
     return seen.reshape(*seen.shape[: kind.rank + 2], -1)
 
 
@@ -40,7 +39,17 @@ def _shaped(kind: kinds._Global, y: Value) -> Value:
     return back(y.reshape(y.shape[0], *(1,) * kind.rank, y.shape[1]), kind.data_format)
 
 
-@defines(kinds.GlobalAveragePooling1D, kinds.GlobalAveragePooling2D, kinds.GlobalAveragePooling3D)
+@defines(kinds.GlobalAveragePooling1D)
+def _average_over_time(kind: kinds.GlobalAveragePooling1D, given: Given) -> Value:
+    """Average over time; over the steps that a mask keeps (keras/src/layers/pooling/global_average_pooling1d.py)."""
+    x, mask = last(given.x, kind.data_format), given.mask
+    if mask is None:
+        return _shaped(kind, x.mean(1))
+    there = kept(mask, x)
+    return _shaped(kind, (x * there).sum(1) / there.sum(axis=1))
+
+
+@defines(kinds.GlobalAveragePooling2D, kinds.GlobalAveragePooling3D)
 def _global_average(kind: kinds._Global, given: Given) -> Value:
     """Average each channel."""
     x = last(given.x, kind.data_format)
