@@ -108,7 +108,7 @@ def asked_twin(
             arrays |= {f"{trial.name}/targets/{name}": value for name, value in targets.items()}
         options.append({"path": str(network), "table": emitted.table(), "tasks": tasks, "loss": loss, "steps": STEPS})
     jobs = {trial.name: each for trial, each in zip(trials, options, strict=True)}
-    with start_job("genrebench_torch.ported:answers", arrays=arrays, options={"jobs": jobs}, name=TWIN, **limits) as wait:
+    with start_job("genrebench_torch.trials:answers", arrays=arrays, options={"jobs": jobs}, name=TWIN, **limits) as wait:
         yield lambda: _answered(wait, lambda result: _twin(result, emitted))
 
 

@@ -36,13 +36,18 @@ class Isolated:
         By tensor.
     statistics : dict of str to StatisticCase
         By canonical name.
+    accepts_single : bool
+        Whether layers that TensorFlow computes in float32 may be that far off.
     """
 
     cases: dict[str, CallCase]
     statistics: dict[str, StatisticCase]
+    accepts_single: bool = False
 
     @classmethod
-    def of(cls, graph: Graph, trial: Trial, run: Run, right: Run, *, training: bool) -> "Isolated":
+    def of(
+        cls, graph: Graph, trial: Trial, run: Run, right: Run, *, training: bool, accepts_single: bool = False
+    ) -> "Isolated":
         """Run every call by its definition on what one side gave it; what lacks an input is left out."""
         cases: dict[str, CallCase] = {}
         statistics: dict[str, StatisticCase] = {}
@@ -57,11 +62,13 @@ class Isolated:
                 cases[case.tensor] = case
             if training and isinstance(call.layer.kind, BatchNormalization) and call.layer.trainable:
                 statistics |= _statistics(call, trial, run, right)
-        return cls(cases, statistics)
+        return cls(cases, statistics, accepts_single)
 
     @property
     def singles(self) -> set[str]:
         """Name the outputs that a side computed in float32, as TensorFlow does in a few kinds of layers."""
+        if not self.accepts_single:
+            return set()
         return {
             tensor
             for tensor, case in self.cases.items()
@@ -75,13 +82,13 @@ class Isolated:
         return FLOAT32_TOLERANCE if self.singles else 0.0
 
     @property
-    def tolerances(self) -> float:
+    def tolerance(self) -> float:
         """Give the tolerance of outputs as they were computed."""
         return max(FORWARD_TOLERANCE, self.loosened)
 
-    def rows(self, mode: str, *, accepts_single: bool) -> Iterator[Row]:
+    def rows(self, mode: str) -> Iterator[Row]:
         """Compare every call with its definition."""
-        singles = self.singles if accepts_single else set()
+        singles = self.singles
         for tensor, case in self.cases.items():
             row = compare(
                 tensor,

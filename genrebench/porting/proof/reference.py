@@ -54,9 +54,9 @@ def compute_reference(
         for mode in MODES:
             run = runs[trial.name, mode] = run_of(graph, trial.weights, trial, mode)
             other = run_of(graph, moved, trial, mode)
-            pairs = ((name, value, {**other.gradients, **other.slopes}[name]) for name, value in
-                     {**run.gradients, **run.slopes}.items())  # fmt: skip
-            tolerances[trial.name, mode] = {name: _tolerance(value, near) for name, value, near in pairs}
+            near = {**other.gradients, **other.slopes}
+            both = {**run.gradients, **run.slopes}
+            tolerances[trial.name, mode] = {name: _tolerance(value, near[name]) for name, value in both.items()}
     short, control = {}, {}
     if loss:
         first = trials[0]
