@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 from genrebench.backend.worker import run_job
 from genrebench.errors import BackendError, WorkerError
 from genrebench.network.types import Array
-from genrebench.parity.report import SCHEMA_VERSION, Report, Stage
+from genrebench.parity.report import SCHEMA_VERSION, Finding, Report, Stage
 from genrebench.parity.run import without_cases
 from genrebench.porting.losses import LOSSES, targets_for
 from genrebench.porting.passes import name_of
@@ -138,7 +139,7 @@ def _loaded(emitted: Emitted, folder: Path, limits: Mapping[str, Any]) -> dict[s
 
 
 def _report(
-    proof: Proof, stages: tuple[Stage, ...], findings: tuple[Any, ...], seconds: float, command: str, seed: int
+    proof: Proof, stages: tuple[Stage, ...], findings: tuple[Finding, ...], seconds: float, command: str, seed: int
 ) -> Report:
     """Put the report together."""
     model, sample = proof.model, proof.trials[0].sample
@@ -172,10 +173,8 @@ def _report(
     )  # fmt: skip
 
 
-def _plain(finding: Any) -> Any:
+def _plain(finding: Finding) -> Finding:
     """Drop what the ledger needed."""
-    from dataclasses import replace
-
     return replace(finding, row=finding.row and replace(finding.row, case=None))
 
 
