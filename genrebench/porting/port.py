@@ -4,10 +4,11 @@ import glob
 import os
 import shlex
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from safetensors.numpy import save
 
@@ -28,6 +29,7 @@ from genrebench.system.temporary import temporary_folder
 
 ARCHITECTURE, README = "architecture.json", "README.md"
 REPORTS = ("parity.json", "parity.md", "parity.html")
+BACKENDS = ("torch", "keras")
 FILES = (NETWORK, WEIGHTS, ARCHITECTURE, README, *REPORTS)
 
 
@@ -170,6 +172,31 @@ def port(
     return Ported(Path(folder), report)
 
 
+def prove_file(model: KerasModel, backends: Collection[str], **options: Any) -> Report:
+    """Prove a model without keeping what is written for it.
+
+    Parameters
+    ----------
+    backends : collection of str
+        ``torch`` for the module that is written, ``keras`` for Keras itself.
+    **options : object
+        As `genrebench.porting.proof.run.prove` takes them.
+
+    Raises
+    ------
+    ConfigError
+        If a backend is none of these.
+    ModelError
+        If something in the file cannot be ported.
+    """
+    if strange := [name for name in backends if name not in BACKENDS]:
+        raise ConfigError(f"--backend {strange[0]}: expected {' or '.join(BACKENDS)} for the network of a Keras file")
+    emitted = emit(model)
+    with temporary_folder("port") as work:
+        write_network(work, emitted)
+        return prove(model, emitted, work, twin="torch" in backends, keras="keras" in backends, **options)
+
+
 def check_place(place: Path, *, overwrite: bool) -> None:
     """Refuse to overwrite what is not to be overwritten, before anything is computed.
 
@@ -245,5 +272,3 @@ def _beside(place: Path) -> Iterator[Path]:
         shutil.rmtree(new, ignore_errors=True)
         for each in missing:
             each.rmdir()
-
-

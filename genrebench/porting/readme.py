@@ -111,5 +111,3 @@ def _files(report: Report | None) -> Iterator[tuple[str, str]]:
     yield "architecture.json", "every layer of the Keras model with all its settings"
     if report is not None:
         yield "parity.json, parity.md, parity.html", "the proof: every layer, gradient and step"
-
-

@@ -127,5 +127,7 @@ def _variables(layers: Mapping[str, Any], names: Mapping[str, list[str]]) -> Ite
     for layer, variable_names in names.items():
         variables = getattr(layers.get(layer), "weights", [])
         if layer in layers and len(variables) != len(variable_names):
-            raise BackendError(f"{layer}: expected weights {variable_names}, Keras has {[each.path for each in variables]}")
+            raise BackendError(
+                f"{layer}: expected weights {variable_names}, Keras has {[each.path for each in variables]}"
+            )
         yield from ((f"{layer}/{name}", each) for name, each in zip(variable_names, variables, strict=False))

@@ -79,7 +79,9 @@ class Recorder:
                 return tf.fill(tuple(shape), tf.cast(mean, dtype or "float64"))
             return tf.cast(self._draw(tuple(shape)), dtype or "float64")
 
-        def uniform(shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Any = None) -> Tensor:  # noqa: ARG001
+        def uniform(
+            shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Any = None
+        ) -> Tensor:  # noqa: ARG001
             """Give what is above every rate where it is to be kept, below where not."""
             keep = self._draw(tuple(shape)) if self._current in self.draws else np.ones(tuple(shape))
             return tf.cast(keep * (maxval - minval) + minval, dtype or "float64")

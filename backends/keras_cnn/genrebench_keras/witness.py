@@ -97,7 +97,9 @@ def _in_float64(value: Any) -> Any:
 def _reason(error: Exception) -> str:
     """Say in one line why Keras does not open a file: what it ends with says most."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = next((line for line in reversed(lines) if line.startswith("Exception encountered")), lines[-1] if lines else "")
+    told = next(
+        (line for line in reversed(lines) if line.startswith("Exception encountered")), lines[-1] if lines else ""
+    )
     told = told.removeprefix("Exception encountered:").strip()
     short = told if len(told) <= _MAX_REASON else f"{told[:_MAX_REASON]}..."
     return f"{type(error).__name__}: {short}"

@@ -13,6 +13,7 @@ from genrebench.porting.passes import name_of
 from genrebench.porting.proof.subject import DRAWN, STORED, Trial, arrays_of
 from genrebench.porting.source import Emitted
 from genrebench.reading.keras_file import KerasModel
+from genrebench.reading.kinds.core import InputLayer
 
 TWIN, KERAS = "network.py", "keras"
 EVALUATION, TRAINING = "evaluation", "training"
@@ -108,7 +109,9 @@ def asked_twin(
             arrays |= {f"{trial.name}/targets/{name}": value for name, value in targets.items()}
         options.append({"path": str(network), "table": emitted.table(), "tasks": tasks, "loss": loss, "steps": STEPS})
     jobs = {trial.name: each for trial, each in zip(trials, options, strict=True)}
-    with start_job("genrebench_torch.trials:answers", arrays=arrays, options={"jobs": jobs}, name=TWIN, **limits) as wait:
+    with start_job(
+        "genrebench_torch.trials:answers", arrays=arrays, options={"jobs": jobs}, name=TWIN, **limits
+    ) as wait:
         yield lambda: _answered(wait, lambda result: _twin(result, emitted))
 
 
@@ -138,7 +141,9 @@ def _twin(result: JobResult, emitted: Emitted) -> Answer:
         if trial == STORED:
             adam = {each: emitted.canonical(part(arrays, "adam", each)) for each in ("weights", "m", "v")}
             steps = {"losses": arrays["steps/losses"]} if "steps/losses" in arrays else {}
-            steps |= {f"weights/{name}": each for name, each in emitted.canonical(part(arrays, "steps/weights")).items()}
+            steps |= {
+                f"weights/{name}": each for name, each in emitted.canonical(part(arrays, "steps/weights")).items()
+            }
     return Answer(runs, adam, steps, same_bits, report=result.report)
 
 
@@ -152,7 +157,11 @@ def asked_keras(model: KerasModel, trials: Sequence[Trial], **limits: Any) -> It
         arrays |= {f"trials/{trial.name}/{name}": value for name, value in arrays_of(trial).items()}
     options = {
         "path": str(model.path.absolute()),
-        "layers": {layer.name: [weight.name for weight in layer.weights] for layer in graph.layers.values()},
+        "layers": {
+            layer.name: [weight.name for weight in layer.weights]
+            for layer in graph.layers.values()
+            if not isinstance(layer.kind, InputLayer)
+        },
         "calls": [
             {"name": call.name, "layer": call.layer.name, "inputs": [name_of(each) for each in call.inputs]}
             for call in graph.calls.values()

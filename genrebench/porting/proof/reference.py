@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from genrebench.network.adam import Adam, AdamState, adam_step
-from genrebench.network.numerics import GRADIENT_TOLERANCE, perturb_by_ulp
+from genrebench.network.numerics import perturb_by_ulp, relative_error
 from genrebench.network.types import Array
 from genrebench.parity.context import CONTROL_FACTOR
 from genrebench.porting.losses import loss_and_gradient
@@ -30,8 +30,10 @@ class Reference:
     answer : Answer
         Passes of all trials, and the short run.
     tolerances : dict of (str, str) to dict
-        By trial and mode, the largest relative error of each gradient: the gate, or, where the terms of a gradient
-        cancel and leave fewer digits, a multiple of what one ulp in each weight does.
+        By trial and mode, the relative error of each gradient that is allowed beside the gate, where the terms of a
+        gradient cancel and leave fewer digits: a multiple of what one ulp in each weight does.
+    effects : dict of (str, str) to float
+        By trial and mode, how much that changes an output at most.
     control : dict of str to ndarray
         The short run from weights one ulp away.
     dead : list of str
@@ -40,6 +42,7 @@ class Reference:
 
     answer: Answer
     tolerances: dict[tuple[str, str], dict[str, float]]
+    effects: dict[tuple[str, str], float]
     control: dict[str, Array]
     dead: dict[str, str] = field(default_factory=dict)
 
@@ -48,12 +51,14 @@ def compute_reference(
     graph: Graph, trials: Sequence[Trial], loss: Mapping[str, Any] | None, targets: Mapping[str, Array], steps: int
 ) -> Reference:
     """Run a network by the definitions, in all trials and both modes."""
-    runs, tolerances = {}, {}
+    runs, tolerances, effects = {}, {}, {}
     for trial in trials:
         moved = perturb_by_ulp(trial.weights)
         for mode in MODES:
             run = runs[trial.name, mode] = run_of(graph, trial.weights, trial, mode)
             other = run_of(graph, moved, trial, mode)
+            changes = (relative_error(other.outputs[name], value) for name, value in run.outputs.items())
+            effects[trial.name, mode] = max(changes)
             near = {**other.gradients, **other.slopes}
             both = {**run.gradients, **run.slopes}
             tolerances[trial.name, mode] = {name: _tolerance(value, near[name]) for name, value in both.items()}
@@ -62,7 +67,7 @@ def compute_reference(
         first = trials[0]
         short = train(graph, first.weights, first, loss, targets, steps)
         control = train(graph, perturb_by_ulp(first.weights), first, loss, targets, steps)
-    return Reference(Answer(runs, steps=short), tolerances, control, _dead(graph, runs))
+    return Reference(Answer(runs, steps=short), tolerances, effects, control, _dead(graph, runs))
 
 
 def run_of(graph: Graph, weights: Mapping[str, Array], trial: Trial, mode: str) -> Run:
@@ -78,7 +83,7 @@ def run_of(graph: Graph, weights: Mapping[str, Array], trial: Trial, mode: str) 
 def _tolerance(gradient: Array, near: Array) -> float:
     """Choose the tolerance of a gradient, given the one with weights one ulp away."""
     norm = float(np.linalg.norm(gradient)) or 1.0
-    return max(GRADIENT_TOLERANCE, CONTROL_FACTOR * float(np.linalg.norm(near - gradient)) / norm)
+    return CONTROL_FACTOR * float(np.linalg.norm(near - gradient)) / norm
 
 
 def train(

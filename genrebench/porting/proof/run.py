@@ -39,6 +39,7 @@ def prove(
     emitted: Emitted,
     folder: Path,
     *,
+    twin: bool = True,
     keras: bool = True,
     batch: int = 3,
     seed: int = 0,
@@ -57,6 +58,8 @@ def prove(
         What was written for it.
     folder : Path
         Where ``network.py`` and ``weights.safetensors`` lie: these very files are run.
+    twin : bool
+        Whether the file that was written is run.
     keras : bool
         Whether Keras is asked, too; if it refuses the file, the report says so and why.
     batch : int
@@ -89,14 +92,17 @@ def prove(
     targets = _targets(model, trials[0], loss, seed) if loss else {}
     answers: dict[str, Answer] = {}
     with ExitStack() as stack:
-        waits = {TWIN: stack.enter_context(asked_twin(emitted, folder / NETWORK, trials, targets, loss, **limits))}
+        waits = {}
+        if twin:
+            asked = asked_twin(emitted, folder / NETWORK, trials, targets, loss, **limits)
+            waits[TWIN] = stack.enter_context(asked)
         if keras:
             waits[KERAS] = stack.enter_context(asked_keras(model, trials, **limits))
         with np.errstate(all="ignore"):
             reference = compute_reference(model.graph, trials, loss, targets, STEPS)
         _require_finite(reference)
         answers |= {name: wait() for name, wait in waits.items()}
-    loaded = _loaded(emitted, folder, limits)
+    loaded = _loaded(emitted, folder, limits) if twin else {}
     proof = Proof(model, trials, reference, answers, loaded)
     stages = []
     with np.errstate(all="ignore"):
@@ -120,7 +126,9 @@ def _require_finite(reference: Reference) -> None:
     for (trial, mode), run in reference.answer.runs.items():
         for name, value in {**run.outputs, **run.gradients}.items():
             if not np.isfinite(value).all():
-                raise BackendError(f"expected finite numbers from the definitions, received none for {name}, {mode}, {trial}")
+                raise BackendError(
+                    f"expected finite numbers from the definitions, received none for {name}, {mode}, {trial}"
+                )
 
 
 def _loaded(emitted: Emitted, folder: Path, limits: Mapping[str, Any]) -> dict[str, Array]:
@@ -147,7 +155,8 @@ def _report(
     notes += [note + "." for each in proof.answers.values() for note in each.notes]
     shapes = ", ".join(f"{name} {' x '.join(map(str, value.shape))}" for name, value in sample.inputs.items())
     layers = [
-        {"name": each["name"], "kind": each["class"], "settings": each["settings"]} for each in describe(model)["layers"]
+        {"name": each["name"], "kind": each["class"], "settings": each["settings"]}
+        for each in describe(model)["layers"]
     ]
     losses = _loss_errors(proof)
     control = _errors(proof.reference.control.get("losses"), proof.reference.answer.steps.get("losses"))
@@ -188,7 +197,9 @@ def _errors(losses: Array | None, right: Array | None) -> list[float | None]:
     """List relative errors by step."""
     if losses is None or right is None:
         return []
-    return [abs(float(one) - float(two)) / max(abs(float(two)), 1e-300) for one, two in zip(losses, right, strict=False)]
+    return [
+        abs(float(one) - float(two)) / max(abs(float(two)), 1e-300) for one, two in zip(losses, right, strict=False)
+    ]
 
 
 __all__ = ["STORED", "prove"]

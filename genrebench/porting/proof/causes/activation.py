@@ -84,7 +84,9 @@ def _leaky_slope(case: CallCase) -> Predictions:
         else:
             return
         below = before < 0
-        estimates = [float(f"{fitted(case.received[below], before[below]):.6g}")] if below.sum() >= FITTED_VALUES else []
+        estimates = (
+            [float(f"{fitted(case.received[below], before[below]):.6g}")] if below.sum() >= FITTED_VALUES else []
+        )
         for slope in dict.fromkeys((*_SLOPES, *estimates)):
             if not math.isclose(slope, right):
                 text = f"slope {slope:g} below zero, expected {right:g}"

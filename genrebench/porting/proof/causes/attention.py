@@ -56,7 +56,9 @@ def _inputs(case: CallCase) -> Predictions:
             if f"{one}/{each}" in case.own and case.own[f"{one}/{each}"].shape == case.own[f"{two}/{each}"].shape:
                 own |= {f"{one}/{each}": case.own[f"{two}/{each}"], f"{two}/{each}": case.own[f"{one}/{each}"]}
         if own:
-            yield Prediction(f"projections of {one} and {two} exchanged", case.run(own=own), projections=f"{one}, {two}")
+            yield Prediction(
+                f"projections of {one} and {two} exchanged", case.run(own=own), projections=f"{one}, {two}"
+            )
 
 
 def _heads(case: CallCase) -> Predictions:
@@ -112,7 +114,9 @@ def _mask(case: CallCase) -> Predictions:
             yield Prediction("masked steps count as zeros, expected not at all", zeroed, mask="zeroed input")
 
 
-MASK_ENTRIES: tuple[Entry[Any], ...] = (Entry("ignored-mask", "a mask that is ignored, or used otherwise", _MASK, _mask),)
+MASK_ENTRIES: tuple[Entry[Any], ...] = (
+    Entry("ignored-mask", "a mask that is ignored, or used otherwise", _MASK, _mask),
+)
 _ATTENTIONS = ("MultiHeadAttention", "Attention", "AdditiveAttention")
 ATTENTION_ENTRIES: tuple[Entry[Any], ...] = (
     Entry("attention-scale", "scale of attention's scores", f"{_HEADS}; {_DOT}", _scale, _ATTENTIONS),

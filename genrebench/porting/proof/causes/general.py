@@ -78,7 +78,9 @@ def _random(case: CallCase) -> Predictions:
         yield Prediction("draws nothing in training", case.run(draws={}), random="none")
         rate = getattr(case.kind, "rate", None)
         if rate and not case.training:
-            yield Prediction("drops values in evaluation: eval() forgotten", case.run(training=True), random="evaluation")
+            yield Prediction(
+                "drops values in evaluation: eval() forgotten", case.run(training=True), random="evaluation"
+            )
         if rate and case.training:
             yield Prediction("does not scale what it keeps", case.expected * (1 - rate), random="not scaled")
 

@@ -60,6 +60,7 @@ def _axis(case: CallCase) -> Predictions:
     if case.kind.name == "LayerNormalization":
         axes += [tuple(range(1, rank))]
     for axis in axes:
+
         def change(kind: Any, axis: Any = axis) -> Any:
             """Change the axes."""
             return with_settings(kind, axis=axis if isinstance(kind.axis, tuple) else axis[0])

@@ -121,7 +121,9 @@ def _last_step(case: CallCase) -> Predictions:
     if merged:
         half = case.kind.layer.units
         yield Prediction(
-            "the halves are exchanged", np.concatenate([case.expected[:, half:], case.expected[:, :half]], -1), halves=1.0
+            "the halves are exchanged",
+            np.concatenate([case.expected[:, half:], case.expected[:, :half]], -1),
+            halves=1.0,
         )
 
 
@@ -171,7 +173,9 @@ def _names() -> Iterator[str]:
 
 RECURRENT_KINDS = tuple(_names())
 RECURRENT_ENTRIES: tuple[Entry[Any], ...] = (
-    Entry("recurrent-bias", "biases of a recurrent layer", f"{_LSTM}; {_TORCH.format('GRU')}", _biases, RECURRENT_KINDS),
+    Entry(
+        "recurrent-bias", "biases of a recurrent layer", f"{_LSTM}; {_TORCH.format('GRU')}", _biases, RECURRENT_KINDS
+    ),
     Entry("reset-after", "side of the product on which a GRU resets", _GRU, _reset_after, RECURRENT_KINDS),
     Entry("bidirectional-last", "last step in the place of the final state", _LSTM, _last_step, ("Bidirectional",)),
     Entry("gate-order", "order of the gates", f"{_LSTM}; {_TORCH.format('GRU')}", _gate_order, RECURRENT_KINDS),

@@ -33,7 +33,9 @@ def _order(case: CallCase) -> Predictions:
             continue
         moved = case.x.transpose(0, *axes)
         said = "channels first" if axes[0] == case.x.ndim - 1 and list(axes[1:]) == sorted(axes[1:]) else str(axes)
-        yield Prediction(f"takes its values in the order {said}, expected channels last", moved.reshape(shape), order=said)
+        yield Prediction(
+            f"takes its values in the order {said}, expected channels last", moved.reshape(shape), order=said
+        )
         if len(shape) > 2:
             target = (shape[0], shape[-1], *shape[1:-1])
             value = np.moveaxis(moved.reshape(target), 1, -1)

@@ -50,7 +50,11 @@ def _other_pads(case: CallCase) -> Iterator[tuple[str, str, Pads]]:
     half = [((each - 1) * step + 1) // 2 for each, step in zip(size, dilation, strict=True)]
     yield "symmetric", f"padded alike on both sides by {half}", [(each, each) for each in half]
     yield "start", "the odd row or column is padded at the beginning", [(after, before) for before, after in right]
-    yield "floor", "padded alike on both sides by the smaller amount, then cut", [(before, before) for before, _ in right]
+    yield (
+        "floor",
+        "padded alike on both sides by the smaller amount, then cut",
+        [(before, before) for before, _ in right],
+    )
     if any(before != after for before, after in right):
         larger = [(max(each), max(each)) for each in right]
         yield "larger", "padded alike on both sides by the larger amount", larger
