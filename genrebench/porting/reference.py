@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -10,29 +10,15 @@ from threadpoolctl import ThreadpoolController
 from genrebench.errors import BackendError
 from genrebench.network.types import Array
 from genrebench.porting import definitions as definitions
+from genrebench.porting.activity import Activity, measure
 from genrebench.porting.definitions.base import Given
-from genrebench.porting.passes import Pass, draws_of, made_by, name_of, run_graph
+from genrebench.porting.passes import Pass, draws_of, made_by, name_of, run_graph, tensors_of
 from genrebench.porting.tape import Value, gradients
 from genrebench.reading.graph import Call, Graph, Tensor
 from genrebench.reading.kinds.core import InputLayer
 
 # As in `genrebench.network.reference`: sums that do not depend on the number of cores, and no threads that wait.
 _THREADS = ThreadpoolController()
-
-
-class Activity(NamedTuple):
-    """How alive an output is.
-
-    Attributes
-    ----------
-    zeros : float
-        Share of its values that are 0.
-    varies : bool
-        Whether its samples differ.
-    """
-
-    zeros: float
-    varies: bool
 
 
 @dataclass(frozen=True)
@@ -52,6 +38,7 @@ class GraphPass:
     outputs: dict[str, Array]
     masks: dict[str, Array]
     statistics: dict[str, Array]
+    _graph: Graph = field(repr=False)
     _values: dict[str, Value] = field(repr=False)
     _inputs: dict[str, Value] = field(repr=False)
     _weights: dict[str, Value] = field(repr=False)
@@ -71,7 +58,7 @@ class GraphPass:
         dict of str to ndarray
             With respect to all trainable weights, by canonical name.
         """
-        given = {self._values[name]: cotangents[name] for name in cotangents}
+        given = [(self._values[name], cotangent) for name, cotangent in cotangents.items()]
         with _THREADS.limit(limits=1, user_api="blas"):
             found = gradients(given, {**self._inputs, **{f"/{name}": value for name, value in self._weights.items()}})
         return {name: found[name] for name in self._inputs}, {name: found[f"/{name}"] for name in self._weights}
@@ -79,9 +66,9 @@ class GraphPass:
     def activity(self) -> dict[str, Activity]:
         """Measure, for each output, how alive it is: of a dead one nothing can be proved."""
         return {
-            name: Activity(float((value == 0).mean()), bool((value != value[:1]).any()))
-            for name, value in self.outputs.items()
-            if value.size
+            name_of(tensor): measure(call.layer.kind, self.outputs[name_of(tensor)])
+            for call in self._graph.calls.values()
+            for tensor in tensors_of(call)
         }
 
 
@@ -136,6 +123,7 @@ class GraphReference:
             done = run_graph(self.graph, weights, values, training=training, draws=draws)
         return GraphPass(
             **_by_name(done),
+            _graph=self.graph,
             _values={name_of(tensor): value for tensor, value in done.values.items()},
             _inputs={name: value for name, value in values.items() if value.is_tracked},
             _weights={name: value for name, value in weights.items() if value.is_tracked},

@@ -7,7 +7,7 @@ The functions are in `genrebench.porting.primitives`.
 """
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ class Value:
     --------
     >>> x = Value(np.array([1.0, 2.0]), is_tracked=True)
     >>> y = (x * x).sum()
-    >>> gradients({y: np.array(1.0)}, {"x": x})
+    >>> gradients([(y, np.array(1.0))], {"x": x})
     {'x': array([2., 4.])}
     """
 
@@ -156,13 +156,13 @@ def as_value(value: Value | Number) -> Value:
     return value if isinstance(value, Value) else Value(np.asarray(value))
 
 
-def gradients(cotangents: Mapping[Value, Array], wanted: Mapping[str, Value]) -> dict[str, Array]:
+def gradients(cotangents: Sequence[tuple[Value, Array]], wanted: Mapping[str, Value]) -> dict[str, Array]:
     """Compute vector-Jacobian products.
 
     Parameters
     ----------
-    cotangents : mapping of Value to ndarray
-        Results, and by which to multiply them.
+    cotangents : sequence of (Value, ndarray)
+        Results, and by what to multiply them; of a result that comes twice the products are added.
     wanted : mapping of str to Value
         Tracked values.
 
@@ -180,17 +180,17 @@ def gradients(cotangents: Mapping[Value, Array], wanted: Mapping[str, Value]) ->
     Examples
     --------
     >>> x = Value(np.array([1.0, 2.0]), is_tracked=True)
-    >>> gradients({x * 3.0: np.array([1.0, 10.0])}, {"x": x})
+    >>> gradients([(x * 3.0, np.array([1.0, 10.0]))], {"x": x})
     {'x': array([ 3., 30.])}
     """
     totals: dict[Value, Array] = {}
-    for value, cotangent in cotangents.items():
+    for value, cotangent in cotangents:
         if cotangent.shape != value.shape:
             raise BackendError(f"expected a cotangent of shape {value.shape}, received {cotangent.shape}")
-        totals[value] = np.array(cotangent, np.float64)
+        totals[value] = np.asarray(cotangent + totals.get(value, np.zeros(value.shape)))
     kept = set(wanted.values())
     # Everything is younger than what it was made from.
-    for value in sorted(_ancestors(cotangents), key=lambda each: each.order, reverse=True):
+    for value in sorted(_ancestors(totals), key=lambda each: each.order, reverse=True):
         if (gradient := totals.get(value)) is None:
             continue
         for source, pull in value.sources:
@@ -202,7 +202,7 @@ def gradients(cotangents: Mapping[Value, Array], wanted: Mapping[str, Value]) ->
     return {name: totals.get(value, np.zeros(value.shape)) for name, value in wanted.items()}
 
 
-def _ancestors(values: Mapping[Value, Any]) -> set[Value]:
+def _ancestors(values: Iterable[Value]) -> set[Value]:
     """Collect values, and all that they were made from."""
     found, pending = set(values), list(values)
     while pending:

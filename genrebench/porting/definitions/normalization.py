@@ -1,7 +1,7 @@
 """Normalizations."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -123,18 +123,19 @@ def _unit_normalization(kind: kinds.UnitNormalization, given: Given) -> Value:
 @defines(kinds.Normalization)
 def _normalization(kind: kinds.Normalization, given: Given) -> Value:
     """Compute ``(x - mean) / max(sqrt(variance), 1e-7)``, or the inverse of it (preprocessing/normalization.py)."""
-    x = given.x
-    mean, variance = (_constant(kind, given, name) for name in ("mean", "variance"))
-    deviation = np.maximum(np.sqrt(variance), EPSILON)
-    return x * deviation + mean if kind.invert else (x - mean) / deviation
+    mean, deviation = constants(kind, {name: value.data for name, value in given.weights.items()}, given.x.shape)
+    return given.x * deviation + mean if kind.invert else (given.x - mean) / deviation
 
 
-def _constant(kind: kinds.Normalization, given: Given, name: str) -> Array:
-    """Find the mean or the variance, as a weight or as a setting, and spread it over its axes."""
-    x = given.x
-    if name in given.weights:
-        return along(given.weights[name], kind.axis, x.ndim).data
-    said = np.asarray(getattr(kind, name), np.float64)
-    lengths = [length if axis not in _other_axes(x, kind.axis) else 1 for axis, length in enumerate(x.shape)]
-    own = [length for axis, length in enumerate(lengths) if axis not in _other_axes(x, kind.axis)]
-    return np.broadcast_to(said.reshape(()) if said.size == 1 else said, own).reshape(lengths)
+def constants(kind: kinds.Normalization, weights: Mapping[str, Array], shape: Sequence[int]) -> tuple[Array, Array]:
+    """Find mean and deviation, as weights or as settings, with axes of 1 where they are shared."""
+    kept_axes = {axis % len(shape) for axis in kind.axis}
+    lengths = [length if axis in kept_axes else 1 for axis, length in enumerate(shape)]
+    found = []
+    for name in ("mean", "variance"):
+        value = np.asarray(weights[name] if name in weights else getattr(kind, name), np.float64)
+        # Keras 2 wrote a single number as a matrix; of several axes only the last may be given.
+        value = value.reshape(()) if value.size == 1 else value
+        own = np.broadcast_to(value, [length for axis, length in enumerate(shape) if axis in kept_axes])
+        found.append(own.reshape(lengths))
+    return found[0], np.maximum(np.sqrt(found[1]), EPSILON)

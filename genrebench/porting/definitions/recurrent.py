@@ -59,7 +59,7 @@ def _ran(kind: kinds._Recurrent, given: Given, step: Step) -> Made:
     At a step that is masked the states stand still, and the output is the one before, 0 if there is none, or always 0
     with ``zero_output_for_mask``.
     """
-    x, mask = given.x, given.mask
+    x, mask = given.x, _used_mask(kind, given)
     bias = given.weights.get("bias")
     shares = _products(x, given.weights["kernel"], given.draw("dropout"), kind.dropout)
     if bias is not None:
@@ -79,8 +79,14 @@ def _ran(kind: kinds._Recurrent, given: Given, step: Step) -> Made:
             states = tuple(where(there, new, old) for new, old in zip(after, states, strict=True))
         outputs.append(output)
     result = stack(outputs, 1) if kind.return_sequences else output
-    masks: tuple[Mask, ...] = (mask if kind.return_sequences else None,)
+    masks: tuple[Mask, ...] = (given.mask if kind.return_sequences else None,)
     return Made((result, *states), masks) if kind.return_state else Made((result,), masks)
+
+
+def _used_mask(kind: kinds._Recurrent, given: Given) -> Mask:
+    """Find the mask to compute with, of which Keras 3 sees nothing where there is an initial state."""
+    is_forgotten = given.arguments.get("initial_state") and not kind.mask_with_state and "mask" not in given.arguments
+    return None if is_forgotten else given.mask
 
 
 @defines(kinds.SimpleRNN)
