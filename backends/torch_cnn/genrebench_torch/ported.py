@@ -134,7 +134,8 @@ class _Job:
         """Bring what was seen into Keras' order of axes."""
         results = {}
         for call in self._table["calls"]:
-            tensor = seen[_key(call)].detach().permute(*call["axes"])
+            tensor = seen[_key(call)].detach()
+            tensor = tensor.permute(*call["axes"]) if call["axes"] else tensor
             results[f"{'masks' if call['is_mask'] else 'outputs'}/{call['name']}"] = tensor.numpy().copy()
         return results
 
@@ -203,16 +204,29 @@ class _Job:
         queues: defaultdict[str, list[Tensor | None]] = defaultdict(list)
         for call in self._table["random"]:
             draw = draws.get(call["name"])
-            tensor = None if draw is None else torch.from_numpy(draw.copy()).to(self._dtype).permute(*call["axes"])
-            queues[call["module"]].append(tensor)
+            queues[call["module"]] += [None] if draw is None else _forms(torch.from_numpy(draw.copy()), call)
+        dtype = self._dtype
         for name, queue in queues.items():
             module: Any = network.get_submodule(name)
-            module.forward = _with_draws(module, queue)
+            module.forward = _with_draws(module, [None if each is None else each.to(dtype) for each in queue])
         try:
             yield
         finally:
             for name in queues:
                 del network.get_submodule(name).forward
+
+
+def _forms(draw: Tensor, call: Mapping[str, Any]) -> list[Tensor]:
+    """Bring a draw into the form in which a module takes it, one for each time that it is called."""
+    found = [draw]
+    for step in call["steps"]:
+        if step == "fold":
+            found = [each.flatten(0, 1) for each in found]
+        elif step == "loop":
+            found = [part for each in found for part in each.unbind(1)]
+        elif step == "sequence":
+            found = [each.unsqueeze(1) if each.ndim == 2 else each for each in found]
+    return [each.permute(*call["axes"]) for each in found] if call["axes"] else found
 
 
 def _with_draws(module: nn.Module, queue: list[Tensor | None]) -> Callable[[Tensor], Tensor]:
@@ -222,7 +236,7 @@ def _with_draws(module: nn.Module, queue: list[Tensor | None]) -> Callable[[Tens
 
     def forward(x: Tensor) -> Tensor:
         """Multiply or add what was drawn."""
-        draw = waiting.pop(0)
+        draw = waiting.pop(0) if waiting else None
         if draw is None or not (module.training or name.startswith("Always")):
             return x
         if name == "GaussianNoise":

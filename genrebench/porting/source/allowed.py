@@ -10,12 +10,12 @@ _NODES = frozenset(
     """Module Import ImportFrom alias ClassDef FunctionDef arguments arg Expr Constant Assign AnnAssign AugAssign Return
     If IfExp For Pass Name Load Store Attribute Call keyword Tuple List Starred Subscript Slice Dict ListComp
     GeneratorExp comprehension BinOp Add Sub Mult Div FloorDiv Mod Pow MatMult BitAnd BitOr UnaryOp USub Not Invert
-    BoolOp And Or Compare Eq NotEq Lt LtE Gt GtE Is IsNot""".split()
+    BoolOp And Or Compare Eq NotEq Lt LtE Gt GtE Is IsNot In NotIn""".split()
 )
 _IMPORTS = frozenset({"json", "math", "torch", "torch.nn.functional"})
-_IMPORTED_FROM = {"pathlib": {"Path"}, "torch": {"Tensor", "nn"}}
+_IMPORTED_FROM = {"collections.abc": {"Callable"}, "pathlib": {"Path"}, "torch": {"Tensor", "nn"}}
 _BUILTINS = frozenset(
-    """self super int float str bool bytearray dict list tuple len range zip enumerate reversed max min sum Exception
+    """self super int float str bool bytearray dict list tuple len range zip enumerate reversed next max min sum Exception
     ValueError""".split()
 )
 # Beyond the first underscore nothing of Python's own is needed but these.

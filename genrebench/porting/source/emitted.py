@@ -44,12 +44,17 @@ class RandomCall:
     module : str
         The module that draws.
     axes : tuple of int
-        The order, batch included, that brings a draw from Keras' axes to those of the module's input.
+        The order, batch included, that brings a draw from Keras' axes to those of the module's input; empty if they
+        are the same.
+    steps : tuple of str
+        What is done before: ``fold`` makes one axis of batch and time, ``loop`` takes one step of time at each call,
+        ``sequence`` gives a draw that holds for all steps an axis for them.
     """
 
     name: str
     module: str
-    axes: tuple[int, ...]
+    axes: tuple[int, ...] = ()
+    steps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,5 +102,5 @@ class Emitted:
     def table(self) -> dict[str, Any]:
         """List in plain JSON types what a worker needs in order to look inside."""
         calls = [vars(each) | {"axes": list(each.axes)} for each in self.calls]
-        random = [vars(each) | {"axes": list(each.axes)} for each in self.random]
+        random = [vars(each) | {"axes": list(each.axes), "steps": list(each.steps)} for each in self.random]
         return {"calls": calls, "random": random, "inputs": list(self.inputs), "outputs": list(self.outputs)}

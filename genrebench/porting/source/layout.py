@@ -7,7 +7,7 @@ _PAIRS = {"(": ")", "[": "]", "{": "}"}
 
 
 def wrap(line: str, indent: int, *, hugging: str = "") -> list[str]:
-    """Break a line of source, if it is too long.
+    r"""Break a line of source, if it is too long.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def wrap(line: str, indent: int, *, hugging: str = "") -> list[str]:
     --------
     >>> wrap("x = torch.cat((first, second), dim=1)", 4)
     ['    x = torch.cat((first, second), dim=1)']
-    >>> print("\\n".join(wrap(f"x = function({'a' * 60}, {'b' * 20})", 0)))
+    >>> print("\n".join(wrap(f"x = function({'a' * 60}, {'b' * 20})", 0)))
     x = function(
         aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa, bbbbbbbbbbbbbbbbbbbb
     )
@@ -47,6 +47,14 @@ def wrap(line: str, indent: int, *, hugging: str = "") -> list[str]:
         return [head, f"{space}    {inner}", tail]
     items = [broken for item in _items(inner) for broken in wrap(f"{item},", indent + 4, hugging=",")]
     return [head, *items, tail]
+
+
+def commented(text: str, comment: str, indent: int) -> list[str]:
+    """Write a statement with a comment: behind it if there is room, else before it."""
+    space = " " * indent
+    if comment and indent + len(text) + len(comment) + 4 <= WIDTH:
+        return [f"{space}{text}  # {comment}"]
+    return [*([f"{space}# {comment}"] if comment else []), *wrap(text, indent)]
 
 
 def _opening(line: str, end: int) -> int:

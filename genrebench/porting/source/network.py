@@ -1,7 +1,6 @@
 """The whole file: calls in an order that reads well, a class, and what loads it."""
 
 import re
-from collections import defaultdict
 from collections.abc import Iterator
 
 from genrebench.errors import ConfigError
@@ -9,14 +8,12 @@ from genrebench.network.types import Array
 from genrebench.porting.source import kinds as kinds
 from genrebench.porting.source.allowed import check_source
 from genrebench.porting.source.emitted import Emitted, EmittedCall
+from genrebench.porting.source.graphs import tensor_name, write_class, write_graph
 from genrebench.porting.source.names import shown_name
-from genrebench.porting.source.parts import PARTS
+from genrebench.porting.source.parts import NEEDS, PARTS
 from genrebench.porting.source.scope import Scope, Written
-from genrebench.porting.source.site import Site
-from genrebench.porting.source.table import WRITERS
-from genrebench.reading.graph import Call, Graph, Tensor
+from genrebench.reading.graph import Graph
 from genrebench.reading.keras_file import KerasModel
-from genrebench.reading.kinds.core import InputLayer
 
 _LOAD = '''
 def load(path: str | Path = "weights.safetensors") -> Network:
@@ -68,103 +65,46 @@ def write_source(model: KerasModel) -> Emitted:
         raise ConfigError(f"expected a model without problems, received {model.problems[0]}")
     graph = model.graph
     scope = write_graph(graph, set())
-    written = scope.write([f"@{scope.take(each, 'keras')}@" for each in graph.outputs])
     name = shown_name(model.path.name)
     saved = f"Keras {shown_name(model.version.text)}" if model.version.text else "an old Keras"
-    body = "".join(f"\n{text}" for part, text in PARTS.items() if part in scope.parts)
-    lines = _class(f"The network of {name}, which {saved} saved.", scope, written)
-    code = f"{body}\n\n" + "\n".join(lines) + f"\n\n{_LOAD}"
-    text = _head(name, code) + code
-    check_source(text)
-    signature = text.split("\n").index(written.signature[0], text[: text.index("class Network(")].count("\n")) + 1
-    begin = signature + text.split("\n")[signature:].index(written.lines[0]) + 1
-    calls = []
-    for each in scope.records:
-        if each.value in written.variables:
-            offset = written.places[each.value]
-            line = begin + offset if offset >= 0 else signature
-            variable = written.variables[each.value]
-            calls.append(EmittedCall(tensor_name(each.tensor), variable, line, each.axes, each.is_mask))
+    lines, written = write_class("Network", f"The network of {name}, which {saved} saved.", scope, graph)
+    scope.parts.update(*(NEEDS.get(part, ()) for part in scope.parts))
+    blocks = [text.strip("\n") for part, text in PARTS.items() if part in scope.parts]
+    blocks += ["\n".join(each) for each in scope.classes]
+    before = "".join(f"{block}\n\n\n" for block in blocks)
+    code = before + "\n".join(lines) + f"\n\n{_LOAD}"
+    head = _head(name, code)
+    check_source(head + code)
+    signature = (head + before).count("\n") + lines.index(written.signature[0]) + 1
+    begin = signature + len(written.signature) + 1
     state: dict[str, Array] = {}
     for weight, place in scope.places.items():
         state |= place.to_torch(model.weights[weight])
-    outputs = tuple(tensor_name(each) for each in graph.outputs)
-    inputs = tuple(graph.inputs)
-    return Emitted(text, state | scope.constants, scope.places, tuple(calls), tuple(scope.random), inputs, outputs)
+    return Emitted(
+        head + code,
+        state | scope.constants,
+        scope.places,
+        tuple(_calls(scope, written, graph, signature, begin)),
+        tuple(scope.random),
+        tuple(graph.inputs),
+        tuple(tensor_name(each) for each in graph.outputs),
+    )
 
 
-def write_graph(graph: Graph, parts: set[str]) -> Scope:
-    """Write the calls of a graph into a class."""
-    scope = Scope(parts)
-    calls = reading_order(graph)
-    by_layer: defaultdict[str, list[Call]] = defaultdict(list)
-    for call in calls:
-        by_layer[call.layer.name].append(call)
-    for name in graph.inputs:
-        call = graph.calls[name]
-        hint = "x" if len(graph.inputs) == 1 else scope.attribute(name)
-        value = scope.value(hint)
-        scope.parameters.append(value)
-        scope.enter(Tensor(name), (call.output_shapes or ())[0], value, "keras")
-    for call in calls:
-        if isinstance(call.layer.kind, InputLayer):
-            continue
-        site = Site(scope, call, by_layer[call.layer.name])
-        if site.kind.name not in WRITERS:
-            raise ConfigError(f"expected a layer that can be written, `{call.name:.80}` is {site.kind.name}")
-        WRITERS[site.kind.name](site)
-        output = Tensor(call.name)
-        if site.kind.hands_mask_on and output not in scope.masks and (mask := site.mask()):
-            scope.masks[output] = int(mask.strip("@"))
-    return scope
+def _calls(scope: Scope, written: Written, graph: Graph, signature: int, begin: int) -> Iterator[EmittedCall]:
+    """Find the line of every output that a variable holds.
 
-
-def reading_order(graph: Graph) -> list[Call]:
-    """Order the calls that the outputs depend on branch by branch, each after those that it reads."""
-    found: dict[str, Call] = {}
-    stack = [(each.call, False) for each in reversed(graph.outputs)]
-    while stack:
-        name, is_ready = stack.pop()
-        if name in found:
-            continue
-        call = graph.calls[name]
-        if is_ready:
-            found[name] = call
-            continue
-        stack.append((name, True))
-        stack += [(each.call, False) for each in reversed(list(_read_by(call))) if each.call not in found]
-    return list(found.values())
-
-
-def _read_by(call: Call) -> Iterator[Tensor]:
-    """List the tensors that a call reads."""
-    yield from call.inputs
-    for value in call.arguments.values():
-        for each in value if isinstance(value, tuple) and not isinstance(value, Tensor) else (value,):
-            if isinstance(each, Tensor):
-                yield each
-
-
-def tensor_name(tensor: Tensor) -> str:
-    """Name an output of a call."""
-    return f"{tensor.call}#{tensor.output}" if tensor.output else tensor.call
-
-
-def _class(summary: str, scope: Scope, written: Written) -> list[str]:
-    """Write the class."""
-    return [
-        "class Network(nn.Module):",
-        f'    """{summary}"""',
-        "",
-        "    def __init__(self) -> None:",
-        '        """Make the layers; their weights are loaded later."""',
-        "        super().__init__()",
-        *scope.lines,
-        "",
-        *written.signature,
-        '        """Compute what Keras computes."""',
-        *written.lines,
-    ]
+    Parameters
+    ----------
+    signature, begin : int
+        Lines of the file in which ``forward`` and its statements begin.
+    """
+    for each in scope.records:
+        if each.value in written.variables and each.tensor.call in graph.calls:
+            offset = written.places[each.value]
+            line = begin + offset if offset >= 0 else signature
+            variable = written.variables[each.value]
+            yield EmittedCall(tensor_name(each.tensor), variable, line, each.axes, each.is_mask)
 
 
 def _head(name: str, code: str) -> str:
@@ -180,11 +120,13 @@ def _head(name: str, code: str) -> str:
         '"""',
         "",
         "import json",
-        *(["import math"] if "math." in code else []),
+        *(["from collections.abc import Callable"] if "Callable" in code else []),
         "from pathlib import Path",
         "",
         *imports,
         "from torch import Tensor, nn",
+        "",
+        "",
         "",
     ]
     return "\n".join(lines)

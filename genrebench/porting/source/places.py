@@ -39,14 +39,18 @@ class WeightPlace:
     names: tuple[str, ...]
     layout: Layout
 
+    def within(self, module: str) -> "WeightPlace":
+        """Give the place in a module that holds the one of these tensors."""
+        return WeightPlace(tuple(f"{module}.{name}" for name in self.names), self.layout)
+
     def to_torch(self, weight: Array) -> dict[str, Array]:
         """Bring a weight into PyTorch's layout."""
         arrays = self.layout.split(weight)
-        return {name: np.ascontiguousarray(array) for name, array in zip(self.names, arrays, strict=True)}
+        return {name: np.array(array, order="C") for name, array in zip(self.names, arrays, strict=True)}
 
     def to_keras(self, state: Mapping[str, Array]) -> Array:
         """Bring tensors, or what has their layout, such as gradients, back into Keras' layout."""
-        return np.ascontiguousarray(self.layout.join([state[name] for name in self.names]))
+        return np.array(self.layout.join([state[name] for name in self.names]), order="C")
 
 
 def axes(*order: int) -> Layout:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from genrebench.network.types import Array
 from genrebench.porting.source.emitted import RandomCall
-from genrebench.porting.source.layout import WIDTH, wrap
+from genrebench.porting.source.layout import commented, wrap
 from genrebench.porting.source.names import RESERVED, VARIABLE_LENGTH, identifier
 from genrebench.porting.source.places import WeightPlace
 from genrebench.reading.graph import Tensor
@@ -22,12 +22,16 @@ _VALUE = re.compile(r"@(\d+)@")
 
 @dataclass
 class Statement:
-    """One line of ``forward``, in which ``@3@`` stands for value 3."""
+    """One line of ``forward``, in which ``@3@`` stands for value 3: a pattern of targets, and an expression."""
 
-    targets: tuple[int | None, ...]
+    pattern: str
     text: str
     comment: str = ""
     notes: list[str] = field(default_factory=list)
+
+    def targets(self) -> list[int]:
+        """List the values that it sets."""
+        return [int(found) for found in _VALUE.findall(self.pattern)]
 
     def reads(self) -> set[int]:
         """List the values that it reads."""
@@ -76,9 +80,13 @@ class Scope:
         self.random: list[RandomCall] = []
         self._statements: list[Statement] = []
         self._hints: list[str] = []
+        # Values that are never called x.
+        self._named: set[int] = set()
         self._forms: dict[Tensor, dict[Order, int]] = {}
         self._shapes: dict[Tensor, Shape] = {}
         self._notes: list[str] = []
+        # Lines of the classes that this one needs.
+        self.classes: list[list[str]] = []
 
     def attribute(self, layer: str) -> str:
         """Name the module of a layer."""
@@ -86,18 +94,22 @@ class Scope:
             self.attributes[layer] = identifier(layer, set(self.attributes.values()) | self.parts)
         return self.attributes[layer]
 
-    def value(self, hint: str) -> int:
-        """Make a value, for which a variable is found later."""
+    def value(self, hint: str, *, is_named: bool = False) -> int:
+        """Make a value, for which a variable is found later: one of its own if it is always to have a name."""
         self._hints.append(hint)
-        return len(self._hints) - 1
+        value = len(self._hints) - 1
+        if is_named:
+            self._named.add(value)
+        return value
 
     def note(self, text: str) -> None:
         """Put a comment before the next statement."""
         self._notes.append(text)
 
-    def add(self, targets: Sequence[int | None], text: str, comment: str = "") -> None:
-        """Add a statement."""
-        self._statements.append(Statement(tuple(targets), text, comment, self._notes))
+    def add(self, target: int | str, text: str, comment: str = "") -> None:
+        """Add a statement that sets a value, or several by a pattern."""
+        pattern = target if isinstance(target, str) else f"@{target}@"
+        self._statements.append(Statement(pattern, text, comment, self._notes))
         self._notes = []
 
     def enter(self, tensor: Tensor, shape: Shape, value: int, order: Order) -> None:
@@ -105,6 +117,24 @@ class Scope:
         self._forms[tensor] = {order: value}
         self._shapes[tensor] = shape
         self.records.append(Record(tensor, value, back_axes(len(shape), order)))
+
+    def replace(self, tensor: Tensor, value: int) -> None:
+        """Let whoever reads a tensor read another value."""
+        self._forms[tensor] = {"keras": value}
+
+    def forget(self, call: str) -> None:
+        """Forget which values are outputs of a call, which is written anew."""
+        self.records = [each for each in self.records if each.tensor.call != call]
+        self.masks = {tensor: value for tensor, value in self.masks.items() if tensor.call != call}
+
+    def enter_mask(self, tensor: Tensor, value: int) -> None:
+        """Note which value is the mask of an output."""
+        self.masks[tensor] = value
+        self.records.append(Record(tensor, value, (), True))
+
+    def shape(self, tensor: Tensor) -> Shape:
+        """Give the shape of a tensor."""
+        return self._shapes[tensor]
 
     def order(self, tensor: Tensor) -> Order:
         """Tell in which order a tensor was last seen."""
@@ -120,27 +150,24 @@ class Scope:
             axes = back_axes(rank, "torch") if order == "keras" else (0, rank, *range(1, rank))
             forms[order] = self.value(self._hints[source])
             what = "channels last, as in Keras" if order == "keras" else "channels first"
-            self.add([forms[order]], f"@{source}@.permute({', '.join(map(str, axes))})", what)
+            self.add(forms[order], f"@{source}@.permute({', '.join(map(str, axes))})", what)
         return forms[order]
 
     def write(self, outputs: Sequence[str]) -> Written:
         """Find a variable for every value, and write the lines."""
         values = ", ".join(outputs)
-        statements = [*self._statements, Statement((), values)]
+        statements = _needed([*self._statements, Statement("", values)])
         variables = self._variables(statements)
         lines: list[str] = []
         places = dict.fromkeys(self.parameters, -1)
 
         def named(text: str) -> str:
             """Put variables in the place of values."""
-            return _VALUE.sub(lambda found: variables[int(found[1])], text)
+            return _VALUE.sub(lambda found: variables.get(int(found[1]), "_"), text)
 
         for statement in statements[:-1]:
-            targets = ", ".join("_" if each is None else variables.get(each, "_") for each in statement.targets)
-            written, place = _written(f"{targets} = {named(statement.text)}", statement)
-            for each in statement.targets:
-                if each is not None:
-                    places[each] = len(lines) + place
+            written, place = _written(f"{named(statement.pattern)} = {named(statement.text)}", statement)
+            places |= dict.fromkeys(statement.targets(), len(lines) + place)
             lines += written
         lines += wrap(f"return {named(values)}", INDENT)
         given = ", ".join(f"{variables[each]}: Tensor" for each in self.parameters)
@@ -162,11 +189,12 @@ class Scope:
             """Choose the variable of one value."""
             end = last.get(value, index)
             name = "x"
-            if end > index + 1 or holders["x"] > index or (index < 0 and len(self.parameters) > 1):
+            is_alone = index >= 0 or len(self.parameters) == 1
+            if end > index + 1 or holders["x"] > index or value in self._named or not is_alone:
                 hint = self._hints[value]
                 # A variable is free when what it held is not read any more.
                 held = {each for each, until in holders.items() if until > index}
-                name = identifier(hint, held | taken, VARIABLE_LENGTH)
+                name = identifier(hint.lower(), held | taken, VARIABLE_LENGTH)
             variables[value] = name
             holders[name] = end
 
@@ -174,10 +202,21 @@ class Scope:
             assign(value, -1)
             holders[variables[value]] = max(holders[variables[value]], 0)
         for index, statement in enumerate(statements):
-            for target in statement.targets:
-                if target is not None and target in last:
+            for target in statement.targets():
+                if target in last:
                     assign(target, index)
         return variables
+
+
+def _needed(statements: Sequence[Statement]) -> list[Statement]:
+    """Leave out statements of whose values none is read, such as masks that nobody asks for."""
+    read: set[int] = set()
+    kept: list[Statement] = []
+    for statement in reversed(statements):
+        if not statement.pattern or read & set(statement.targets()):
+            kept.append(statement)
+            read |= statement.reads()
+    return kept[::-1]
 
 
 def back_axes(rank: int, order: Order) -> tuple[int, ...]:
@@ -188,8 +227,6 @@ def back_axes(rank: int, order: Order) -> tuple[int, ...]:
 def _written(text: str, statement: Statement) -> tuple[list[str], int]:
     """Write a statement with its comments; tell which of the lines is its first."""
     notes = [f"{' ' * INDENT}# {note}" for note in statement.notes]
-    if statement.comment:
-        if INDENT + len(text) + len(statement.comment) + 4 <= WIDTH:
-            return [*notes, f"{' ' * INDENT}{text}  # {statement.comment}"], len(notes)
-        notes.append(f"{' ' * INDENT}# {statement.comment}")
-    return [*notes, *wrap(text, INDENT)], len(notes)
+    lines = commented(text, statement.comment, INDENT)
+    first = sum(line.lstrip().startswith("#") for line in lines)
+    return [*notes, *lines], len(notes) + first

@@ -6,7 +6,7 @@ from typing import Any
 from genrebench.errors import ConfigError
 from genrebench.network.types import Array
 from genrebench.porting.source.emitted import RandomCall
-from genrebench.porting.source.layout import wrap
+from genrebench.porting.source.layout import commented, wrap
 from genrebench.porting.source.places import Layout, WeightPlace
 from genrebench.porting.source.scope import INDENT, Order, Scope
 from genrebench.reading.graph import Call, Tensor
@@ -57,14 +57,15 @@ class Site:
         """Read an input, its axes in an order."""
         return f"@{self.scope.take(self.call.inputs[index], order)}@"
 
-    def mask(self, index: int = 0) -> str | None:
-        """Read the mask that comes with an input, if one does."""
-        given = self.call.arguments.get("mask")
-        if isinstance(given, tuple):
+    def mask(self, index: int = 0, name: str = "mask") -> str | None:
+        """Read the mask that comes with an input, or the one that the layer is called with by a name."""
+        given = self.call.arguments.get(name)
+        if isinstance(given, tuple) and not isinstance(given, Tensor):
             given = given[index] if index < len(given) else None
-        if isinstance(given, Tensor) and (index == 0 or isinstance(self.call.arguments["mask"], tuple)):
+            return f"@{self.scope.take(given, 'keras')}@" if isinstance(given, Tensor) else None
+        if isinstance(given, Tensor):
             return f"@{self.scope.take(given, 'keras')}@"
-        value = self.scope.masks.get(self.call.inputs[index])
+        value = self.scope.masks.get(self.call.inputs[index]) if index < len(self.call.inputs) else None
         return None if value is None else f"@{value}@"
 
     def module(
@@ -75,6 +76,7 @@ class Site:
         constants: Mapping[str, Array] | None = None,
         more: Sequence[str] = (),
         suffix: str = "",
+        freezes: bool = True,
     ) -> str:
         """Make the layer's module, unless an earlier call did.
 
@@ -90,6 +92,8 @@ class Site:
             Further lines, in which ``{}`` stands for the module.
         suffix : str
             Told apart from other modules of the layer by this.
+        freezes : bool
+            Whether what is not trained is to be frozen.
 
         Returns
         -------
@@ -107,9 +111,10 @@ class Site:
             return module
         lines = wrap(f"{module} = {text}", INDENT)
         for line in more:
-            lines += wrap(line.replace("{}", module), INDENT)
-        if not self.is_trained and weights:
-            lines.append(f"{' ' * INDENT}{module}.requires_grad_(False)  # frozen in Keras")
+            code, _, comment = line.replace("{}", module).partition("  # ")
+            lines += commented(code, comment, INDENT)
+        if not self.is_trained and weights and freezes:
+            lines += commented(f"{module}.requires_grad_(False)", "frozen in Keras", INDENT)
         self.scope.lines += lines
         for weight, (names, layout) in (weights or {}).items():
             names = (names,) if isinstance(names, str) else names
@@ -119,28 +124,36 @@ class Site:
             self.scope.constants[f"{name}.{each}"] = value
         return module
 
-    def step(self, text: str, comment: str = "", hint: str = "") -> str:
-        """Add a statement whose value the call goes on with."""
-        value = self.scope.value(hint or self.name)
-        self.scope.add([value], text, comment)
+    def step(self, text: str, comment: str = "", *, name: str = "") -> str:
+        """Add a statement whose value the call goes on with; a value that is given a name has it in any case."""
+        value = self.scope.value(name or self.name, is_named=bool(name))
+        self.scope.add(value, text, comment)
         return f"@{value}@"
+
+    def steps(self, pattern: str, text: str, *names: str, comment: str = "") -> list[str]:
+        """Add a statement that sets several values, each ``{}`` in the pattern one of them, with names."""
+        values = [self.scope.value(name or self.name, is_named=bool(name)) for name in names]
+        marks = [f"@{value}@" for value in values]
+        self.scope.add(pattern.format(*marks), text, comment)
+        return marks
 
     def note(self, text: str) -> None:
         """Put a comment before the next statement."""
         self.scope.note(text)
 
-    def give(self, text: str, order: Order = "keras", *, comment: str = "") -> None:
-        """Add the statement that makes the only output, with its shape, if that is new, as a comment."""
-        shape = self.after[0]
-        value = self.scope.value(self.name)
-        shown = shape_comment(shape, order)
+    def give(self, text: str, order: Order = "keras", *, comment: str = "", output: int = 0) -> None:
+        """Add the statement that makes an output, with its shape, if that is new, as a comment."""
+        name = self.name if not output else f"{self.name}_{output}"
+        value = self.scope.value(name)
+        shown = shape_comment(self.after[output], order)
         if self.shapes and shown == shape_comment(self.shapes[0], order):
             shown = ""
-        self.scope.add([value], text, f"{shown} {comment}".strip())
-        self.enter(value, order)
+        self.scope.add(value, text, f"{shown} {comment}".strip())
+        self.enter(value, order, output)
 
-    def enter(self, value: int, order: Order = "keras", output: int = 0) -> None:
+    def enter(self, value: int | str, order: Order = "keras", output: int = 0) -> None:
         """Say which value an output is."""
+        value = int(value.strip("@")) if isinstance(value, str) else value
         self.scope.enter(Tensor(self.call.name, output), self.after[output], value, order)
 
     def pass_on(self, index: int = 0) -> None:
@@ -149,16 +162,29 @@ class Site:
         order = self.scope.order(tensor)
         self.enter(self.scope.take(tensor, order), order)
 
-    def draws(self, module: str, order: Order) -> str:
-        """Note that a module draws at random in training, from an input in a given order."""
+    def draws(self, module: str, order: Order = "keras", *, key: str = "", steps: tuple[str, ...] = ()) -> str:
+        """Note that a module draws at random in training, from an input in a given order.
+
+        Parameters
+        ----------
+        module : str
+            The module, as ``forward`` names it.
+        order : {'keras', 'torch'}
+            How its input lies.
+        key : str
+            Which of the draws of this call, if it draws several times.
+        steps : tuple of str
+            What brings a draw into the module's form first; see `RandomCall`.
+        """
         rank = len(self.shapes[0])
-        axes = (0, rank, *range(1, rank)) if order == "torch" and rank > 1 else tuple(range(rank + 1))
-        self.scope.random.append(RandomCall(self.call.name, module.removeprefix("self."), axes))
+        axes = (0, rank, *range(1, rank)) if order == "torch" and rank > 1 else ()
+        name = f"{self.call.name}/{key}" if key else self.call.name
+        self.scope.random.append(RandomCall(name, module.removeprefix("self."), axes, steps))
         return module
 
-    def give_mask(self, value: int) -> None:
-        """Say which value the mask of the output is."""
-        self.scope.masks[Tensor(self.call.name)] = value
+    def give_mask(self, mask: str, output: int = 0) -> None:
+        """Say which value the mask of an output is."""
+        self.scope.enter_mask(Tensor(self.call.name, output), int(mask.strip("@")))
 
 
 def shape_comment(shape: Shape, order: Order) -> str:

@@ -2,11 +2,15 @@
 
 from genrebench.porting.source.kinds import (
     activation,
+    attention,
     convolution,
     core,
+    imaging,
     merging,
     normalization,
     pooling,
+    recurrent,
+    wrappers,
 )
 
-_FAMILIES = (activation, convolution, core, merging, normalization, pooling)
+_FAMILIES = (activation, attention, convolution, core, imaging, merging, normalization, pooling, recurrent, wrappers)

@@ -30,13 +30,15 @@ def write_pooling(site: Site) -> None:
         return
     module = site.module(f"{text})")
     if sides is None:
-        sizes = f"{tuple(kind.pool_size)}, {tuple(kind.strides)}"
-        if is_average:
-            ones = site.step(f"{site.part('pad_same')}(torch.ones_like({x}), {sizes})", hint="ones")
-            site.give(f"{module}({site.part('pad_same')}({x}, {sizes})) / {module}({ones})", order)
+        same = f"{site.part('pad_same')}({{}}, {tuple(kind.pool_size)}, {tuple(kind.strides)}{{}})"
+        if not is_average:
+            x = site.step(same.format(x, ", value=-torch.inf"))
+            site.give(f"{module}({x})", order)
             return
-        x = site.step(f"{site.part('pad_same')}({x}, {sizes}, value=-torch.inf)")
-        site.give(f"{module}({x})", order)
+        ones = site.step(same.format(f"torch.ones_like({x})", ""), name="ones")
+        counts = site.step(f"{module}({ones})", "what is padded does not count", name="counts")
+        x = site.step(same.format(x, ""))
+        site.give(f"{module}({x}) / {counts}", order)
     elif is_average:
         numbers = ", ".join(str(each) for both in reversed(sides) for each in both)
         site.give(f"{site.part('average_same')}({module}, {x}, ({numbers}))", order)
@@ -45,19 +47,33 @@ def write_pooling(site: Site) -> None:
         site.give(f"{module}({x})", order)
 
 
-@writes("GlobalAveragePooling2D", "GlobalAveragePooling3D")
-def write_global_average(site: Site) -> None:
-    """Write the mean of each channel."""
-    write_global(site, "mean")
-
-
-def write_global(site: Site, function: str) -> None:
-    """Write a function over everything but batch and channels."""
-    kind: Any = site.kind
-    is_first = kind.data_format == "channels_first" or site.order() == "torch"
-    x = site.take("torch" if kind.data_format != "channels_first" and is_first else "keras")
-    axes = range(2, kind.rank + 2) if is_first else range(1, kind.rank + 1)
-    dim = repr(tuple(axes)) if kind.rank > 1 else str(axes[0])
+@writes("GlobalAveragePooling1D")
+def write_average_over_time(site: Site) -> None:
+    """Write the mean over time, or over the steps that a mask keeps."""
+    assert isinstance(site.kind, kinds.GlobalAveragePooling1D)
+    mask = site.mask()
+    if mask is None:
+        write_global(site)
+        return
+    kind = site.kind
+    x = site.take()
+    axis, spread = (1, -1) if kind.data_format == "channels_last" else (2, 1)
+    there = site.step(f"{mask}.unsqueeze({spread})", name=f"{site.name}_mask")
     kept = ", keepdim=True" if kind.keepdims else ""
-    order = "torch" if kind.data_format != "channels_first" and is_first and kind.keepdims else "keras"
-    site.give(f"{x}.{function}(dim={dim}{kept})", "torch" if order == "torch" else "keras")
+    site.note("Keras' mean over the steps that are there")
+    site.give(f"({x} * {there}).sum(dim={axis}{kept}) / {there}.sum(dim={axis}{kept})")
+
+
+@writes(
+    "GlobalAveragePooling2D", "GlobalAveragePooling3D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D"
+)  # fmt: skip
+def write_global(site: Site) -> None:
+    """Write the mean, or the largest value, of each channel."""
+    kind: Any = site.kind
+    is_first = kind.data_format == "channels_first"
+    order = "keras" if is_first else site.order()
+    axes = tuple(range(2, kind.rank + 2) if is_first or order == "torch" else range(1, kind.rank + 1))
+    function = "mean" if "Average" in kind.name else "amax"
+    dim = repr(axes) if len(axes) > 1 else str(axes[0])
+    kept = ", keepdim=True" if kind.keepdims else ""
+    site.give(f"{site.take(order)}.{function}(dim={dim}{kept})", order if kind.keepdims else "keras")
