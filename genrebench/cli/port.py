@@ -41,7 +41,8 @@ def port(ctx: click.Context, /, **options: Any) -> None:
 
     from genrebench.cli.output import echo_err
     from genrebench.parity.document import show_report, stage_line
-    from genrebench.porting.port import FILES, check_place, port as write_port, read_keras
+    from genrebench.porting.port import FILES, check_place, read_keras
+    from genrebench.porting.port import port as write_port
 
     output: Path = options["output"]
     check_output(output)

@@ -1,4 +1,4 @@
-"""Losses as Keras computes them, from what a network ends in: the value and the gradient, and targets to try them on."""
+"""Losses as Keras computes them, from what a network ends in: value, gradient, and targets to try them on."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -43,7 +43,7 @@ def loss_and_gradient(loss: Settings, output: Array, target: Array) -> tuple[flo
     y = Value(output, is_tracked=True)
     value = LOSSES[loss["name"]](y, target, loss)
     mean = value.sum() * (1 / value.data.size)
-    return float(mean.data), gradients({mean: np.array(1.0)}, {"": y})[""]
+    return float(mean.data), gradients([(mean, np.array(1.0))], {"": y})[""]
 
 
 def targets_for(loss: Settings, output: Array, rng: np.random.Generator) -> Array:
@@ -83,7 +83,8 @@ def _signs(target: Array) -> Array:
 
 def _log_softmax(x: Value) -> Value:
     """Compute logarithms of a softmax over the last axis."""
-    shifted = x - x.data.max(axis=-1, keepdims=True)
+    largest: Array = x.data.max(axis=-1, keepdims=True)
+    shifted = x - largest
     return shifted - op.log(op.exp(shifted).sum(-1, keepdims=True))
 
 
@@ -91,7 +92,7 @@ def _binary(y: Value, target: Array, settings: Settings) -> Value:
     """Compute binary cross-entropy."""
     t = _smoothed(target, settings, 0.5)
     if settings.get("from_logits"):
-        return _mean(op.softplus(y) - t * y)
+        return _mean(op.softplus(y) - y * t)
     p = op.clip(y, _EPSILON, 1 - _EPSILON)
     return -_mean(op.log(p) * t + op.log(1 - p) * (1 - t))
 
@@ -115,7 +116,7 @@ def _sparse(y: Value, target: Array, settings: Settings) -> Value:
 def _divergence(y: Value, target: Array, settings: Settings) -> Value:  # noqa: ARG001 - one form for all
     """Compute the Kullback-Leibler divergence."""
     t = target.clip(_EPSILON, 1)
-    return ((np.log(t) - op.log(op.clip(y, _EPSILON, 1.0))) * t).sum(-1)
+    return (-(op.log(op.clip(y, _EPSILON, 1.0)) - np.log(t)) * t).sum(-1)
 
 
 def _logarithmic(y: Value, target: Array, settings: Settings) -> Value:  # noqa: ARG001 - one form for all
@@ -139,7 +140,7 @@ def _huber(y: Value, target: Array, settings: Settings) -> Value:
 def _cosine(y: Value, target: Array, settings: Settings) -> Value:  # noqa: ARG001 - one form for all
     """Compute minus the cosine of the angle."""
     length = (op.maximum((y * y).sum(-1, keepdims=True), _EPSILON**2)) ** 0.5
-    other = target / np.sqrt(np.maximum((target**2).sum(-1, keepdims=True), _EPSILON**2))
+    other: Array = target / np.sqrt(np.maximum((target**2).sum(-1, keepdims=True), _EPSILON**2))
     return -((y / length) * other).sum(-1)
 
 

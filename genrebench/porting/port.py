@@ -167,7 +167,7 @@ def port(
                 model, emitted, work, keras=keras, seed=seed, threads=threads, timeout=timeout,
                 command=command, on_stage=on_stage,
             )  # fmt: skip
-        _write_texts(work, model, emitted, report)
+        _write_texts(work, model, report)
         _publish(work, place, overwrite=overwrite)
     return Ported(Path(folder), report)
 
@@ -236,11 +236,11 @@ def write_network(folder: Path, emitted: Emitted) -> None:
     (folder / WEIGHTS).write_bytes(save(emitted.state))
 
 
-def _write_texts(folder: Path, model: KerasModel, emitted: Emitted, report: Report | None) -> None:
+def _write_texts(folder: Path, model: KerasModel, report: Report | None) -> None:
     """Write everything else."""
     write_json(folder / ARCHITECTURE, {**describe(model), "file": model.path.name}, durable=False)
     again = shlex.join(["genrebench", "parity", "--keras", escaped(model.path.name)])
-    (folder / README).write_text(readme(model, emitted, report, again), encoding="utf-8")
+    (folder / README).write_text(readme(model, report, again), encoding="utf-8")
     if report is not None:
         save_report(folder / REPORTS[0], report)
         (folder / REPORTS[1]).write_text(markdown(parity_document(report)), encoding="utf-8")

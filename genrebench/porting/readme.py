@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from genrebench.parity.report import Report
-from genrebench.porting.source import Emitted
 from genrebench.reading.inspection import sentence
 from genrebench.reading.keras_file import KerasModel
 from genrebench.reading.kinds.base import Shape
@@ -25,15 +24,13 @@ _AGAIN = """
 """
 
 
-def readme(model: KerasModel, emitted: Emitted, report: Report | None, command: str) -> str:
+def readme(model: KerasModel, report: Report | None, command: str) -> str:
     """Write a README.
 
     Parameters
     ----------
     model : KerasModel
         The model.
-    emitted : Emitted
-        What was written for it.
     report : Report or None
         The proof; None if there is none.
     command : str

@@ -56,7 +56,7 @@ class Recorder:
             finally:
                 self._current = outer
             tensors = [each for each in tf.nest.flatten((given, named)) if tf.is_tensor(each)]
-            self.seen.setdefault(name, []).append((tensors, [each for each in tf.nest.flatten(result)]))
+            self.seen.setdefault(name, []).append((tensors, list(tf.nest.flatten(result))))
             return result
 
         layer.call = call
@@ -66,22 +66,20 @@ class Recorder:
         """Give Keras' random functions the draws that were decided on."""
         random = keras.src.backend.random
 
-        def dropout(inputs: Tensor, rate: float, noise_shape: Any = None, seed: Any = None) -> Tensor:  # noqa: ARG001
+        def dropout(inputs: Tensor, rate: float, noise_shape: Any = None, **_: Any) -> Tensor:
             """Keep what is to be kept, scaled."""
             if self._current not in self.draws:
                 return inputs
             keep = tf.cast(self._draw(noise_shape or tuple(inputs.shape)), inputs.dtype)
             return inputs * keep / (1 - rate)
 
-        def normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None) -> Tensor:  # noqa: ARG001
+        def normal(shape: Any, mean: float = 0.0, dtype: Any = None, **_: Any) -> Tensor:
             """Give the noise that was drawn."""
             if self._current not in self.draws:
                 return tf.fill(tuple(shape), tf.cast(mean, dtype or "float64"))
             return tf.cast(self._draw(tuple(shape)), dtype or "float64")
 
-        def uniform(
-            shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Any = None
-        ) -> Tensor:  # noqa: ARG001
+        def uniform(shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, **_: Any) -> Tensor:
             """Give what is above every rate where it is to be kept, below where not."""
             keep = self._draw(tuple(shape)) if self._current in self.draws else np.ones(tuple(shape))
             return tf.cast(keep * (maxval - minval) + minval, dtype or "float64")

@@ -7,7 +7,6 @@ with. Its config is then built again in float64, which gives the same layers in 
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from genrebench_keras.engines import load_engine
@@ -33,8 +32,8 @@ def answer(arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, A
     Returns
     -------
     dict of str to ndarray
-        By trial and mode, ``outputs/<tensor>``, ``gradients/<canonical name>``, ``inputs/<call>`` (gradients to inputs) and, in
-        training, ``statistics/<canonical name>``.
+        By trial and mode, ``outputs/<tensor>``, ``gradients/<canonical name>``, ``inputs/<call>`` (gradients to
+        inputs) and, in training, ``statistics/<canonical name>``.
     dict
         ``refused``, why Keras does not open the file, empty if it does; ``versions``; ``absent``, layers that the model
         in Keras does not have; ``differing``, weights that it reads differently from the file.

@@ -126,9 +126,12 @@ def _run(
     with _hooked(network, calls, found):
         outputs = list(_tensors(network(*given)))
     found |= {f"outputs/{number}": _numpy(each) for number, each in enumerate(outputs)}
-    pairs = [(each, torch.from_numpy(cotangents[str(number)].copy()).reshape(each.shape))
-             for number, each in enumerate(outputs)
-             if str(number) in cotangents and cotangents[str(number)].size == each.numel() and each.requires_grad]  # fmt: skip
+    known = {number: cotangents[str(number)] for number in range(len(outputs)) if str(number) in cotangents}
+    pairs = [
+        (outputs[number], torch.from_numpy(each.copy()).reshape(outputs[number].shape))
+        for number, each in known.items()
+        if each.size == outputs[number].numel() and outputs[number].requires_grad
+    ]
     weights = {name: each for name, each in network.named_parameters() if each.requires_grad}
     starts = {str(number): each for number, each in enumerate(given) if each.requires_grad}
     wanted = [*weights.values(), *starts.values()]

@@ -78,7 +78,7 @@ def family(name: str) -> str:
 
 
 def layouts(array: Array, shape: Sequence[int]) -> Iterator[Array]:
-    """List the ways in which an array may be one of a shape in Keras' order of axes: as it is, channels first, others."""
+    """List the ways to read an array as one of a shape in Keras' order of axes: as it is, channels first, others."""
     seen = set()
     orders = [tuple(range(array.ndim))]
     if array.ndim > 2:

@@ -1,4 +1,4 @@
-"""What a port shows of itself, held against the definitions: each tensor that is seen, and what was not seen before it."""
+"""What a port shows of itself, held against the definitions: each tensor that is seen, and what was not before it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -176,7 +176,7 @@ def look_at(
 
 
 def explain_seen(seen: Seen) -> Iterator[tuple[Entry[Any], Case]]:
-    """List the hypotheses for what is seen: about its own call, then about those before it of which nothing was seen."""
+    """List the hypotheses for what is seen: about its own call, then about those before it that were not seen."""
     for case in (seen.case, *seen.chain):
         for entry in call_entries(case):
             yield (entry, case) if case is seen.case else (_finished(entry, case, seen), seen.case)
@@ -190,7 +190,8 @@ def _finished(entry: Entry[Any], case: CallCase, seen: Seen) -> Entry[Any]:
         """Carry each prediction on to what is seen."""
         for each in entry.predict(replace(case, received=case.expected)):
             value = seen.rest.finish(case.call.name, each.value)
-            yield Prediction(f"`{_said(case)}`: {each.explanation}", value, layer=_said(case), **each.parameters)
+            parameters = {**each.parameters, "at": _said(case)}
+            yield Prediction(f"`{_said(case)}`: {each.explanation}", value, **parameters)
 
     return replace(entry, predict=predict)
 

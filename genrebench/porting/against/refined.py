@@ -1,4 +1,4 @@
-"""The graph in smaller steps, since a port has an activation, or what stands between two modules, as steps of its own."""
+"""The graph in smaller steps: a port has activations, or what stands between two modules, as steps of their own."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace

@@ -75,10 +75,10 @@ def compare_port(
     looks = {}
     with np.errstate(all="ignore"):
         for mode in MODES:
-            looks[mode] = _look(graph, model, port, trial, done, f"{layout}/{mode}", right[mode], mode)
+            looks[mode] = _look(graph, port, trial, done, f"{layout}/{mode}", right[mode], mode)
         stages = [structure(looks[EVALUATION], port, done, layout)]
         stages += [forward(looks[mode], port, mode) for mode in MODES]
-        stages.append(gradients(model, trial, right, port, done, layout, looks[EVALUATION]))
+        stages.append(gradients(model, trial, port, done, layout, looks[EVALUATION]))
         for stage in stages:
             on_stage(stage)
         findings = _findings(port, stages)
@@ -125,12 +125,11 @@ def _chosen_layout(model: KerasModel, done: JobResult, right: GraphPass) -> str:
         fits = [relative_error(one.reshape(two.shape), two) for one, two in pairs if one.size == two.size]
         return (max(fits) if len(fits) == len(names) else float("inf"), able.index(layout))
 
-    return min(able, key=distance)
+    best: str = min(able, key=distance)
+    return best
 
 
-def _look(
-    graph: Graph, model: KerasModel, port: Port, trial: Trial, done: JobResult, path: str, right: GraphPass, mode: str
-) -> Look:
+def _look(graph: Graph, port: Port, trial: Trial, done: JobResult, path: str, right: GraphPass, mode: str) -> Look:
     """Match modules with layers, and hold what is seen against the definitions."""
     layout = path.partition("/")[0]
     records = []
@@ -191,11 +190,14 @@ def _verdict(port: Port, report: Report, look: Look) -> str:
 
 
 def _report(
-    model: KerasModel, port: Port, trial: Trial, stages: Sequence[Stage], findings: tuple[Finding, ...], done: JobResult,
-    command: str, seconds: float,
+    model: KerasModel, port: Port, trial: Trial, stages: Sequence[Stage], findings: tuple[Finding, ...],
+    done: JobResult, command: str, seconds: float,
 ) -> Report:  # fmt: skip
     """Put the report together."""
-    layers = [{"name": each["name"], "kind": each["class"]} for each in describe(model)["layers"]]
+    shown = {row.tensor for stage in stages for each in stage.comparisons for row in each.rows if stage.id != "structure"}
+    layers = [
+        {"name": each["name"], "kind": each["class"]} for each in describe(model)["layers"] if each["name"] in shown
+    ]
     shapes = ", ".join(f"{name} {' x '.join(map(str, value.shape))}" for name, value in trial.sample.inputs.items())
     return Report(
         schema=SCHEMA_VERSION,

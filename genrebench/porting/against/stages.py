@@ -23,6 +23,9 @@ from genrebench.porting.reference import GraphPass, GraphReference
 from genrebench.reading.graph import Graph
 from genrebench.reading.keras_file import KerasModel
 
+# Here there is no measure of what rounding does.
+_GRADIENT_TOLERANCE = 100 * GRADIENT_TOLERANCE
+
 
 @dataclass(frozen=True)
 class Look:
@@ -51,7 +54,7 @@ class Look:
 
 def structure(look: Look, port: Port, done: JobResult, layout: str) -> Stage:
     """State which module is which layer, and whether the file of weights fits."""
-    rows = []
+    rows: list[Row] = []
     by_call = {each.call.removesuffix(LINEAR): each for each in look.matches}
     for call in look.graph.calls.values():
         name = call.name.removesuffix(LINEAR)
@@ -116,7 +119,6 @@ def _ends(look: Look) -> list[Row]:
 def gradients(
     model: KerasModel,
     trial: Trial,
-    right: Mapping[str, GraphPass],
     port: Port,
     done: JobResult,
     layout: str,
@@ -142,16 +144,14 @@ def gradients(
                     continue
                 value = received[found[0]].transpose(found[1])
                 floor = 1e-3 * max(norms[key] for key in norms if key.startswith(f"{layer.name}/"))
-                rows.append(compare(name, value, gradients[name], quantity="gradient", tolerance=GRADIENT_TOLERANCE * 100,
+                rows.append(compare(name, value, gradients[name], quantity="gradient", tolerance=_GRADIENT_TOLERANCE,
                                     floor=floor, mode=mode))  # fmt: skip
-    criterion = (
-        f"of every weight that the port holds, given random cotangents, relative L2 <= {GRADIENT_TOLERANCE * 100:g}"
-    )
+    criterion = f"of every weight that the port holds, given random cotangents, relative L2 <= {_GRADIENT_TOLERANCE:g}"
     if not rows:
         why = "no weight of the model is found in the port as it is"
-        return Stage("gradients", "Gradients", criterion, "float64", GRADIENT_TOLERANCE, (), why)
+        return Stage("gradients", "Gradients", criterion, "float64", _GRADIENT_TOLERANCE, (), why)
     comparison = Comparison(port.label, REFERENCE, tuple(rows))
-    return Stage("gradients", "Gradients", criterion, "float64", GRADIENT_TOLERANCE, (comparison,))
+    return Stage("gradients", "Gradients", criterion, "float64", _GRADIENT_TOLERANCE, (comparison,))
 
 
 def _place(weight: Array, states: Mapping[str, Array], module: str) -> tuple[str, tuple[int, ...]] | None:

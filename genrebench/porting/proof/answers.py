@@ -91,8 +91,8 @@ def part(arrays: Mapping[str, Array], *path: str) -> Arrays:
 
 @contextmanager
 def asked_twin(
-    emitted: Emitted, network: Path, trials: Sequence[Trial], targets: Mapping[str, Array], loss: Mapping[str, Any] | None,
-    **limits: Any,
+    emitted: Emitted, network: Path, trials: Sequence[Trial], targets: Mapping[str, Array],
+    loss: Mapping[str, Any] | None, **limits: Any,
 ) -> Iterator[Callable[[], Answer]]:  # fmt: skip
     """Have PyTorch run the file that was written; the function that is given waits for its answer."""
     arrays: Arrays = {}

@@ -153,5 +153,8 @@ def changed(kind: Any, change: Callable[[Any], Kind | None]) -> Kind | None:
         if isinstance(inner, Kind) and (other := changed(inner, change)) is not None:
             found[name] = other
     if found:
-        return with_settings(kind, **found)
-    return None if isinstance(getattr(kind, "layer", None), Kind) else change(kind)
+        whole: Kind = with_settings(kind, **found)
+        return whole
+    is_wrapper = isinstance(getattr(kind, "layer", None), Kind)
+    result: Kind | None = None if is_wrapper else change(kind)
+    return result

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from genrebench.parity.ledger.base import Entry, explain
 from genrebench.parity.ledger.base import Case as Case
+from genrebench.parity.ledger.base import Entry, explain
 from genrebench.parity.ledger.entries import entries_for
 from genrebench.parity.report import Comparison, Finding, Row, Stage, smallest_tolerance
 from genrebench.porting.proof.case import CallCase

@@ -172,7 +172,7 @@ def _report(
         architecture={"layers": layers},
         hashes={"weights": sha256(value.tobytes() for value in model.weights.values()),
                 "inputs": sha256(value.tobytes() for value in sample.inputs.values())},
-        environment={**versions(("genrebench", "numpy")), "processor": processor(), "cores": os.cpu_count(), "flags": {}},
+        environment={**versions(("genrebench", "numpy")), "processor": processor(), "cores": os.cpu_count()},
         workers={name: each.report for name, each in proof.answers.items()},
         stages=tuple(map(without_cases, stages)),
         findings=tuple(_plain(each) for each in findings),

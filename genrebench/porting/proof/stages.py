@@ -21,7 +21,8 @@ from genrebench.porting.proof.subject import SAID, STORED, Trial
 from genrebench.reading.keras_file import KerasModel
 
 LOSS_TOLERANCE = 1e-9
-# A bias before a normalization has a gradient of 0 but for rounding: errors are relative to that of the layer, this much.
+_BITS = {True: "the same", False: "other"}
+# A bias before a normalization has a gradient of 0 but for rounding; its error is relative to this much of the layer's.
 _CANCELED = 1e-3
 # An update is a small difference of weights, whose last digit it cannot be more exact than.
 _UPDATE_FLOOR = 1e-5
@@ -96,7 +97,14 @@ def alive(proof: Proof) -> Stage:
         note = f"{reason} with the file's weights and with drawn ones, which proves nothing about it" if reason else ""
         rows.append(state(name, "structure", shape, holds=not reason, note=note))
     criterion = "no layer's output is 0 or always the same, no weight's gradient is 0, with one of two sets of weights"
-    return Stage("alive", "Every layer alive", criterion, "float64", 0.0, (Comparison(next(iter(proof.answers)), REFERENCE, tuple(rows)),))
+    return Stage(
+        "alive",
+        "Every layer alive",
+        criterion,
+        "float64",
+        0.0,
+        (Comparison(next(iter(proof.answers)), REFERENCE, tuple(rows)),),
+    )
 
 
 def structure(proof: Proof) -> Stage:
@@ -112,8 +120,7 @@ def structure(proof: Proof) -> Stage:
             rows.append(state(tensor, "structure", shape, holds=not note, note=note))
         if name == TWIN:
             rows += [
-                state("", "structure", (), holds=same, note="the file as it is gives the same bits as the one looked into"
-                      if same else f"the file as it is gives other bits than the one looked into ({key})")
+                state("", "structure", (), holds=same, note=f"the file as it is gives {_BITS[same]} bits ({key})")
                 for key, same in answer.same_bits.items()
             ]  # fmt: skip
         comparisons.append(Comparison(name, REFERENCE, tuple(rows), answer.error))
@@ -267,7 +274,7 @@ def adam(proof: Proof) -> Stage:
             value, expected = received[quantity], right[quantity]
             case = None if value is None else AdamCase(value, expected, quantity, weight, gradient, zeros, zeros, 0)
             floor = _UPDATE_FLOOR * float(np.linalg.norm(weight)) if quantity == "update" else 0.0
-            rows.append(compare(name, value, expected, quantity=quantity, tolerance=GRADIENT_TOLERANCE,  # type: ignore[arg-type]
+            rows.append(compare(name, value, expected, quantity=quantity, tolerance=GRADIENT_TOLERANCE,
                                 floor=floor, case=case))  # fmt: skip
     comparison = Comparison(TWIN, REFERENCE, tuple(rows), answer.error)
     return Stage("adam", title, criterion, "float64", GRADIENT_TOLERANCE, (comparison,))
@@ -282,7 +289,13 @@ def steps(proof: Proof) -> Stage:
     )
     name = (proof.model.loss or {}).get("name")
     if answer is None or not right:
-        why = f"{TWIN} was not asked" if answer is None else "the file names no loss that is known" if not name else f"the loss {name} has no definition"
+        why = (
+            f"{TWIN} was not asked"
+            if answer is None
+            else "the file names no loss that is known"
+            if not name
+            else f"the loss {name} has no definition"
+        )
         return Stage("steps", "Short run", criterion, "float64", LOSS_TOLERANCE, (), why)
     rows = []
     for number, expected in enumerate(right["losses"], 1):

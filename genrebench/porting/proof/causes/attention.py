@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from genrebench.network.types import Array
 from genrebench.parity.ledger.base import FITTED_VALUES, Entry, Prediction, Predictions
 from genrebench.porting.proof.case import CallCase, with_settings
 
@@ -30,7 +31,7 @@ def _scale(case: CallCase) -> Predictions:
             if math.isclose(scale, right):
                 continue
             names = [each for each in ("query/kernel", "query/bias") if each in case.own]
-            own = {each: case.own[each] * (scale / right) for each in names}
+            own: dict[str, Array] = {each: case.own[each] * (scale / right) for each in names}
             yield Prediction(f"scores times {name}, expected {said}", case.run(own=own), scale=name)
     elif case.kind.name == "Attention":
         size = case.x.shape[-1]
@@ -51,7 +52,7 @@ def _inputs(case: CallCase) -> Predictions:
     if rest:
         yield Prediction("key and value exchanged", case.run(inputs=(query, rest[0], value)), order="key, value")
     for one, two in (("query", "key"), ("key", "value"), ("query", "value")):
-        own = {}
+        own: dict[str, Array] = {}
         for each in ("kernel", "bias"):
             if f"{one}/{each}" in case.own and case.own[f"{one}/{each}"].shape == case.own[f"{two}/{each}"].shape:
                 own |= {f"{one}/{each}": case.own[f"{two}/{each}"], f"{two}/{each}": case.own[f"{one}/{each}"]}

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from genrebench.network.types import Array
 from genrebench.parity.ledger.base import FLOAT32_ENTRY, Case, Entry, Prediction, Predictions
 from genrebench.porting.proof.case import CallCase
 
@@ -48,6 +49,7 @@ def _initial(case: CallCase) -> Predictions:
 
 def _input_order(case: CallCase) -> Predictions:
     """Predict an input whose axes were mixed up."""
+    mixed: Array
     if case.x.ndim == 4:
         turned = case.x.transpose(0, 2, 1, 3)
         text = "reads its input with height and width exchanged"
@@ -57,7 +59,7 @@ def _input_order(case: CallCase) -> Predictions:
             mixed = case.x.reshape(count, channels, height, width).transpose(0, 2, 3, 1)
             text = "reads channels last as channels first"
             yield Prediction(text, case.run(inputs=(mixed, *case.inputs[1:])), layout="channels-first")
-            mixed = case.x.transpose(0, 3, 1, 2).reshape(case.x.shape)
+            mixed = np.reshape(case.x.transpose(0, 3, 1, 2), case.x.shape)
             text = "reads channels first as channels last"
             yield Prediction(text, case.run(inputs=(mixed, *case.inputs[1:])), layout="channels-last")
     if case.x.ndim == 3:

@@ -71,7 +71,7 @@ def _axis(case: CallCase) -> Predictions:
 
 def _unbiased(case: CallCase) -> Predictions:
     """Predict the variance divided by n - 1."""
-    axes = [axis for axis in (case.kind.axis if isinstance(case.kind.axis, tuple) else (case.kind.axis,))]
+    axes = case.kind.axis if isinstance(case.kind.axis, tuple) else (case.kind.axis,)
     kept = {axis % case.x.ndim for axis in axes}
     over = kept if case.kind.name == "LayerNormalization" else set(range(case.x.ndim)) - kept
     count = int(np.prod([case.x.shape[axis] for axis in over]))

@@ -1,6 +1,7 @@
 """Hypotheses about recurrent layers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import permutations
 from typing import Any
 
@@ -16,6 +17,15 @@ _TORCH = "https://docs.pytorch.org/docs/stable/generated/torch.nn.{}.html"
 _LSTM, _GRU = (f"{_KERAS}; {_TORCH.format(name)}" for name in ("LSTM", "GRU"))
 _GATES = {"LSTM": "ifco", "GRU": "zrh"}
 _WEIGHTS = ("kernel", "recurrent_kernel", "bias")
+_TWO_BIASES = {
+    "summed": ("both biases are added up before the reset", [[1.0, 1.0], [0.0, 0.0]]),
+    "input": ("the recurrent bias is left out", [[1.0, 0.0], [0.0, 0.0]]),
+    "recurrent": ("the input's bias is left out", [[0.0, 0.0], [0.0, 1.0]]),
+    "exchanged": ("the two biases are exchanged", [[0.0, 1.0], [1.0, 0.0]]),
+    "doubled": ("the sum of both biases is added twice", [[1.0, 1.0], [1.0, 1.0]]),
+    "input twice": ("the input's bias stands in both places", [[1.0, 0.0], [1.0, 0.0]]),
+    "doubled each": ("each of the two biases is added twice", [[2.0, 0.0], [0.0, 2.0]]),
+}
 
 
 def _cells(case: CallCase) -> list[tuple[str, Any]]:
@@ -23,19 +33,13 @@ def _cells(case: CallCase) -> list[tuple[str, Any]]:
     return [(prefix, kind) for prefix, kind in case.parts() if isinstance(kind, _Recurrent)]
 
 
-def _reweighted(case: CallCase, change: Callable[[str, Array, Any], Array | None]) -> dict[str, Array]:
-    """Change the weights of all cells of a call; a weight for which None is given stays."""
-    found = {}
-    for prefix, kind in _cells(case):
-        for name in _WEIGHTS:
-            value = case.own.get(f"{prefix}{name}")
-            other = None if value is None else change(name, value, kind)
-            if other is not None:
-                found[f"{prefix}{name}"] = other
-    return found
+def _reweighted(case: CallCase, names: Sequence[str], change: Callable[[Array], Array]) -> dict[str, Array]:
+    """Change some weights of all cells of a call."""
+    keys = [f"{prefix}{name}" for prefix, _ in _cells(case) for name in names]
+    return {key: change(case.own[key]) for key in keys if key in case.own}
 
 
-def _reordered(value: Array, order: tuple[int, ...]) -> Array:
+def _reordered(order: tuple[int, ...], value: Array) -> Array:
     """Take the gates of a weight in another order."""
     parts = np.split(value, len(order), axis=-1)
     return np.concatenate([parts[each] for each in order], axis=-1)
@@ -50,9 +54,7 @@ def _gate_order(case: CallCase) -> Predictions:
             continue
         said = ", ".join(gates[each] for each in order)
         for which in (_WEIGHTS, ("bias",), ("kernel",), ("recurrent_kernel",)):
-            own = _reweighted(
-                case, lambda key, value, _, which=which, order=order: _reordered(value, order) if key in which else None
-            )
+            own = _reweighted(case, which, partial(_reordered, order))
             if own:
                 where = "" if len(which) > 1 else f" of the {which[0]}"
                 text = f"gates{where} taken as {said}, expected {', '.join(gates)}"
@@ -62,25 +64,16 @@ def _gate_order(case: CallCase) -> Predictions:
 def _biases(case: CallCase) -> Predictions:
     """Predict a bias that is added twice, or not; of two biases, one, or both added up."""
     cells = _cells(case)
-    double = _reweighted(case, lambda key, value, _: 2 * value if key == "bias" and value.ndim == 1 else None)
-    if double:
+    bias = ("bias",)
+    has_two = any(isinstance(kind, GRU) and kind.reset_after and kind.use_bias for _, kind in cells)
+    if (double := _reweighted(case, bias, lambda value: 2 * value)) and not has_two:
         yield Prediction("the bias is added twice, once in each of PyTorch's two", case.run(own=double), bias="doubled")
-    none = _reweighted(case, lambda key, value, _: np.zeros_like(value) if key == "bias" else None)
-    if none:
+    if none := _reweighted(case, bias, np.zeros_like):
         yield Prediction("no bias is added", case.run(own=none), bias="none")
-    if any(isinstance(kind, GRU) and kind.reset_after and kind.use_bias for _, kind in cells):
-        choices: dict[str, tuple[str, Callable[[Array], tuple[Array, Array]]]] = {
-            "summed": ("both biases are added up before the reset", lambda b: (b[0] + b[1], 0 * b[1])),
-            "input": ("the recurrent bias is left out", lambda b: (b[0], 0 * b[1])),
-            "recurrent": ("the input's bias is left out", lambda b: (0 * b[0], b[1])),
-            "exchanged": ("the two biases are exchanged", lambda b: (b[1], b[0])),
-            "doubled": ("the sum of both biases is added twice", lambda b: (b[0] + b[1], b[0] + b[1])),
-            "input twice": ("the input's bias stands in both places", lambda b: (b[0], b[0])),
-            "flat": ("the biases are laid out otherwise", lambda b: tuple(b.T.reshape(b.shape))),  # type: ignore[dict-item, return-value]
-        }
-        for name, (text, make) in choices.items():
-            own = _reweighted(case, lambda key, value, _, make=make: np.stack(make(value)) if key == "bias" else None)
-            yield Prediction(text, case.run(own=own), bias=name)
+    for name, (text, mix) in _TWO_BIASES.items() if has_two else ():
+        # The rows of the bias, each a mixture of both.
+        own = _reweighted(case, bias, partial(np.matmul, np.array(mix)))
+        yield Prediction(text, case.run(own=own), bias=name)
 
 
 def _reset_after(case: CallCase) -> Predictions:
@@ -100,7 +93,7 @@ def _reset_after(case: CallCase) -> Predictions:
         "in the recurrent bias": lambda bias: bias[0] if bias.ndim == 2 else np.stack([0 * bias, bias]),
     }
     for place, make in places.items():
-        own = _reweighted(case, lambda key, value, _, make=make: make(value) if key == "bias" else None)
+        own = _reweighted(case, ("bias",), make)
         yield Prediction(f"reset {text}", case.run(kind=kind, own=own), reset_after=str(not after), place=place)
 
 
@@ -155,13 +148,12 @@ def _state(case: CallCase) -> Predictions:
 def _square(case: CallCase) -> Predictions:
     """Predict kernels whose axes are exchanged, where they are square."""
 
-    def turned(key: str, value: Array, kind: Any) -> Array | None:
+    def turned(value: Array) -> Array:
         """Transpose each gate of the recurrent kernel."""
-        if key != "recurrent_kernel":
-            return None
-        return np.concatenate([each.T for each in np.split(value, kind.gates, axis=-1)], axis=-1)
+        gates = value.shape[1] // value.shape[0]
+        return np.concatenate([each.T for each in np.split(value, gates, axis=-1)], axis=-1)
 
-    if own := _reweighted(case, turned):
+    if own := _reweighted(case, ("recurrent_kernel",), turned):
         yield Prediction("the recurrent kernel is transposed", case.run(own=own), kernel="recurrent_kernel")
 
 

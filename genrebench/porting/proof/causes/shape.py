@@ -17,6 +17,7 @@ _FLATTEN = (
 _RESIZE = "https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html"
 _MERGE = "https://keras.io/api/layers/merging_layers/"
 _PAD = "https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html"
+_EMBEDDING = "https://docs.pytorch.org/docs/stable/generated/torch.nn.Embedding.html"
 _SCALE = "https://keras.io/api/layers/preprocessing_layers/"
 
 
@@ -178,6 +179,7 @@ def _rounding(case: CallCase) -> Predictions:
 
 _BORDERS = tuple(f"{name}{rank}D" for name in ("ZeroPadding", "Cropping") for rank in (1, 2, 3))
 _MERGERS = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot")
+_SCALERS = ("Rescaling", "Normalization", "Arithmetic")
 SHAPE_ENTRIES: tuple[Entry[Any], ...] = (
     Entry("flatten-order", "order in which values are flattened", _FLATTEN, _order, ("Flatten",)),
     Entry("reshape-order", "order in which values are reshaped", _FLATTEN, _order, ("Reshape",)),
@@ -185,8 +187,8 @@ SHAPE_ENTRIES: tuple[Entry[Any], ...] = (
     Entry("resize-rounding", "places between which is interpolated", _RESIZE, _resize, ("Resizing", "UpSampling2D")),
     Entry("padding-order", "sides of a border", _PAD, _border, _BORDERS),
     Entry("merge", "order or way of merging", _MERGE, _merge, _MERGERS),
-    Entry("preprocessing", "scaling of the input", _SCALE, _preprocessing, ("Rescaling", "Normalization", "Arithmetic")),
-    Entry("embedding-row", "rows of an embedding", "https://docs.pytorch.org/docs/stable/generated/torch.nn.Embedding.html",
+    Entry("preprocessing", "scaling of the input", _SCALE, _preprocessing, _SCALERS),
+    Entry("embedding-row", "rows of an embedding", _EMBEDDING,
           _embedding, ("Embedding",)),
 )  # fmt: skip
 SKIPPED: Entry[Any] = Entry("skipped", "a layer that is missing", "https://keras.io/api/layers/", _rounding)
