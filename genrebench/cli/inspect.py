@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from genrebench.cli.options import PATH, examples
+from genrebench.cli.options import PATH, REPLACE, examples
 from genrebench.cli.output import echo
 from genrebench.reading.graph import Call
 from genrebench.reading.inspection import describe, sentence
@@ -24,14 +24,18 @@ from genrebench.system.files import escaped
     epilog=examples(
         "genrebench inspect model.h5",
         "genrebench inspect weights.h5 --config model.json",
+        "genrebench inspect model.h5 --replace scale='x / 255 - 0.5' --replace mine=layers.json",
         "genrebench inspect model.keras --json | jq .parameters",
     ),
 )
 @click.argument("model", type=PATH)
 @click.option("--config", type=PATH, help="The model's configuration in JSON, for a file that has weights only.")
+@click.option("--replace", type=REPLACE, multiple=True, help=REPLACE.help)
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.pass_context
-def inspect(ctx: click.Context, *, model: Path, config: Path | None, as_json: bool) -> None:
+def inspect(
+    ctx: click.Context, *, model: Path, config: Path | None, replace: tuple[tuple[str, str], ...], as_json: bool
+) -> None:
     """Print what is in a file.
 
     Parameters
@@ -40,10 +44,12 @@ def inspect(ctx: click.Context, *, model: Path, config: Path | None, as_json: bo
         The file.
     config : Path, optional
         File of the model's configuration.
+    replace : tuple of (str, str)
+        Names of layers, and what stands in their place.
     as_json : bool
         Whether to print JSON.
     """
-    found = read_keras(model, config=config)
+    found = read_keras(model, config=config, replace=dict(replace))
     if as_json:
         click.echo(json.dumps(describe(found), indent=2))
     else:

@@ -156,3 +156,25 @@ class Size(click.ParamType[tuple[int, int]]):
         if match is None:
             self.fail(f"expected n_mels x frames such as 128x130, received {shown(value)}", param, ctx)
         return int(match[1]), int(match[2])
+
+
+class Replace(click.ParamType[tuple[str, str]]):
+    """A layer's name and what stands in its place, such as ``scale=x / 255``."""
+
+    name = "NAME=WHAT"
+    help = (
+        "What a layer computes that is code in the file: a small expression such as scale='x / 255 - 0.5', or a .json "
+        "file with layers of Keras that do the same. May be given more than once."
+    )
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Take name and replacement apart."""
+        if isinstance(value, tuple):
+            return value
+        name, mark, what = str(value).partition("=")
+        if not name or not mark or not what.strip():
+            self.fail(f"expected NAME=EXPRESSION or NAME=FILE.json, received {shown(value)}", param, ctx)
+        return name, what.strip()
+
+
+REPLACE = Replace()

@@ -6,15 +6,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from genrebench.errors import ConfigError
-from genrebench.reading.calls import bind, operation
-from genrebench.reading.classes import fields_of, is_model, operator_of, read_kind
+from genrebench.reading.calls import bind
+from genrebench.reading.classes import fields_of, is_model, read_kind
+from genrebench.reading.documents import input_shape, name_of, shifts_of
+from genrebench.reading.functions import operator_of
 from genrebench.reading.graph import Call, Graph, Layer, Tensor
 from genrebench.reading.kinds.base import Kind, Shape
 from genrebench.reading.kinds.core import InputLayer
+from genrebench.reading.kinds.operations import Unmask
 from genrebench.reading.kinds.recurrent import TimeDistributed
-from genrebench.reading.limits import MAX_CALLS, MAX_NAME_LENGTH, MAX_NESTING, MAX_PARAMETERS, MAX_TENSOR_SIZE
+from genrebench.reading.limits import MAX_CALLS, MAX_NESTING, MAX_PARAMETERS, MAX_TENSOR_SIZE
 from genrebench.reading.nodes import Arguments, Reference, read_nodes, read_references
+from genrebench.reading.operations import read_operation
 from genrebench.reading.problems import Problem, UnreadableError
+from genrebench.reading.program import Program
+from genrebench.reading.replacement import Replacement
 from genrebench.reading.submodel import Submodel
 from genrebench.reading.version import KerasVersion
 
@@ -28,12 +34,15 @@ class Builder:
     ----------
     version : KerasVersion
         Which Keras saved it.
+    replace : mapping of str to Replacement
+        What stands in the place of layers, by their names.
     """
 
-    def __init__(self, version: KerasVersion) -> None:
+    def __init__(self, version: KerasVersion, replace: Mapping[str, Replacement] | None = None) -> None:
         """Begin with nothing."""
         self.graph = Graph()
         self._version = version
+        self._replace = replace or {}
         self._masked: set[Tensor] = set()
 
     def build(self, document: Any) -> Graph:
@@ -130,10 +139,15 @@ class Builder:
 
     def _named(self, layers: list[Any], path: tuple[str, ...]) -> dict[str, Any]:
         """Find the documents of a network's layers by name, and note what they are."""
-        documents = {_name_of(layer, number): layer for number, layer in enumerate(layers)}
+        documents = {name_of(layer, number): layer for number, layer in enumerate(layers)}
         if len(documents) < len(layers):
             raise ConfigError("expected every layer to have a name of its own, received one twice")
+        # The file names groups of weights by the classes that it knows, whatever stands in their place.
         self.graph.models[path] = [(name, fields_of(layer)[0]) for name, layer in documents.items()]
+        for name, layer in documents.items():
+            given = self._replace.get("/".join((*path, name)))
+            if given and given.document:
+                documents[name] = given.of(layer)
         return documents
 
     def _input(self, path: tuple[str, ...], config: Mapping[str, Any]) -> list[Tensor]:
@@ -169,7 +183,7 @@ class Builder:
             if (name, 0) not in tensors:
                 nodes = read_nodes(document, documents)
                 pending |= {(name, number): node for number, node in enumerate(nodes)}
-        shifts = _shifts(pending, targets, documents)
+        shifts = shifts_of(pending, targets, documents)
 
         def resolve(reference: Reference) -> list[Tensor] | None:
             """Find the outputs of the call that a reference names."""
@@ -240,17 +254,24 @@ class Builder:
             named["training"] = outer["training"]
         if self._version.numbers >= (3,):
             named.pop("training", None)  # a Functional of Keras 3 puts its own in the place of what is written down
+        given_program = self._replace.get("/".join(path))
+        if given_program and given_program.program:
+            if len(tensors) != 1:
+                raise ConfigError(f"expected one input of what an expression replaces, received {len(tensors)}")
+            return self._unfold(path, fields_of(document)[0], given_program.program, tensors)
         if is_model(document):
             inner = {key: value for key, value in named.items() if key == "training" and value is not None}
             inputs = [each for each in given.values if isinstance(each, Tensor)]
             return self._network(document, path, inputs, trainable, inner)
         name, module, config = fields_of(document)
-        known = self.graph.layers.get("/".join(path))
+        known = self._known(path)
         try:
             kind = known.kind if known else None
             if operator := operator_of(name, module, config, self._version):
-                kind, inputs = operation(operator, config, given)
-                return self._call(self._layer(path, name, kind, True), inputs, {})
+                program, operands = read_operation(operator, config, given, self.graph.shape)
+                if program:
+                    return self._unfold(path, name, program, operands)
+                return self._call(known or self._layer(path, name, None, True), operands, {})
             if known is None:
                 kind = read_kind(document, self._version, self._submodel)
             layer = known or self._layer(path, name, kind, trainable and config.get("trainable", True) is not False)
@@ -262,6 +283,26 @@ class Builder:
             layer = known or self._layer(path, name, None, trainable)
             layer.kind = None
             return self._call(layer, list(tensors), {})
+
+    def _unfold(self, path: tuple[str, ...], name: str, program: Program, inputs: Sequence[Tensor]) -> list[Tensor]:
+        """Call what stands in place of a layer, step by step; the last one bears the layer's name."""
+        values: list[Tensor] = []
+        for number, each in enumerate(inputs):
+            if each in self._masked:
+                unmask = (*path, f"unmask_{number}")
+                values += self._call(self._known(unmask) or self._layer(unmask, name, Unmask(), True), [each], {})
+            else:
+                values.append(each)
+        for step in program.steps:
+            place = path if [len(values)] == program.outputs else (*path, step.name)
+            layer = self._known(place) or self._layer(place, name, step.kind, True)
+            values += self._call(layer, [values[index] for index in step.reads], {})
+        return [values[index] for index in program.outputs]
+
+    def _known(self, path: tuple[str, ...]) -> Layer | None:
+        """Find a layer that was called before."""
+        found = self.graph.layers.get("/".join(path))
+        return found if found and found.path == path else None
 
     def _submodel(self, document: Mapping[str, Any]) -> Kind:
         """Make a kind of a model that a wrapper holds."""
@@ -323,28 +364,6 @@ class Builder:
         return after
 
 
-def _name_of(document: Any, number: int) -> str:
-    """Name a layer, as its document or its config does."""
-    class_name, _, config = fields_of(document)
-    name = document.get("name") or config.get("name") or f"{class_name.lower()}_{number}"
-    if not isinstance(name, str) or len(name) > MAX_NAME_LENGTH:
-        raise ConfigError(f"expected a layer's name of at most {MAX_NAME_LENGTH} letters, received {name!r:.60}")
-    return name
-
-
-def _shifts(
-    pending: Mapping[tuple[str, int], Arguments], targets: Sequence[Reference], documents: Mapping[str, Any]
-) -> dict[str, int]:
-    """Find the models whose calls are counted from 1: their own making counts as the first.
-
-    Every call in a config is read by something, so that the smallest number that is read says where counting begins.
-    """
-    smallest: dict[str, int] = {}
-    for each in (*targets, *(reference for node in pending.values() for reference in node.references())):
-        smallest[each.layer] = min(each.node, smallest.get(each.layer, each.node))
-    return {name: 1 for name, least in smallest.items() if least == 1 and is_model(documents.get(name))}
-
-
 def _pick(outputs: Sequence[Tensor], reference: Reference) -> Tensor:
     """Take one output of a call; a call that is not understood has only one."""
     return outputs[reference.output] if reference.output < len(outputs) else outputs[0]
@@ -355,20 +374,3 @@ def _replaced(value: Any, inputs: Mapping[Reference, Tensor]) -> Any:
     if isinstance(value, Reference):
         return inputs[value]
     return [_replaced(each, inputs) for each in value] if isinstance(value, list) else value
-
-
-def input_shape(document: Any, depth: int = 0) -> list[Any] | None:
-    """Find the shape of a Sequential's input, batch included, where versions wrote it."""
-    if depth > MAX_NESTING or not isinstance(document, Mapping):
-        return None
-    _, _, config = fields_of(document)
-    built = document.get("build_config")
-    said = [config.get(key) for key in ("batch_input_shape", "batch_shape", "build_input_shape")]
-    said += [built.get("input_shape")] if isinstance(built, Mapping) else []
-    if found := next((each for each in said if isinstance(each, list)), None):
-        return found
-    if isinstance(config.get("input_dim"), int) and not isinstance(config.get("layers"), list):  # of Keras 1
-        return [None, config["input_dim"]]
-    layers, inner = config.get("layers"), config.get("layer")
-    first = layers[0] if isinstance(layers, list) and layers else inner
-    return input_shape(first, depth + 1) if first is not None else None

@@ -1,19 +1,15 @@
 """What a layer is called with: which of it are inputs, which say how to compute."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from genrebench.errors import ConfigError
 from genrebench.reading.graph import Tensor
-from genrebench.reading.kinds import merging
 from genrebench.reading.kinds.base import Kind
-from genrebench.reading.kinds.core import Identity
 from genrebench.reading.kinds.recurrent import Bidirectional, _Recurrent
-from genrebench.reading.nodes import Arguments
 
 # Names under which an input may be given, in the order in which inputs stand.
 _INPUT_NAMES = ("inputs", "input", "x", "x1", "query", "value", "key", "sequence", "sequences", "y", "x2")
-_OF_TENSORS: dict[str, type[Kind]] = {"add": merging.Add, "subtract": merging.Subtract, "multiply": merging.Multiply}
 
 
 def bind(kind: Kind, values: Sequence[Any], named: dict[str, Any]) -> tuple[list[Tensor], dict[str, Any]]:
@@ -59,35 +55,3 @@ def bind(kind: Kind, values: Sequence[Any], named: dict[str, Any]) -> tuple[list
         expected = f"{least}" if least == most else f"{least} to {most}"
         raise ConfigError(f"expected {expected} inputs of {kind.name}, received {len(inputs)}")
     return inputs, arguments
-
-
-def operation(operator: str, config: Mapping[str, Any], given: Arguments) -> tuple[Kind, list[Tensor]]:
-    """Turn a function of tensors into a kind.
-
-    Parameters
-    ----------
-    operator : str
-        As `genrebench.reading.classes.operator_of` names it.
-
-    Raises
-    ------
-    ConfigError
-        If it is of something else than tensors and numbers.
-    """
-    second = [given.named[name] for name in ("y", "x2") if name in given.named]
-    operands = [*given.values, *[given.named[name] for name in ("x", "x1") if name in given.named], *second]
-    tensors = [each for each in operands if isinstance(each, Tensor)]
-    numbers = [each for each in operands if isinstance(each, int | float) and not isinstance(each, bool)]
-    if operator == "any" and len(operands) == len(tensors) == 1:
-        return merging.Any(**{key: config[key] for key in ("axis", "keepdims") if key in config}), tensors
-    if operator == "cast" and len(tensors) == 1 and "float" in str(config.get("dtype")):
-        return Identity(), tensors
-    if operator in _OF_TENSORS and len(operands) == len(tensors) == 2:
-        return _OF_TENSORS[operator](), tensors
-    if len(operands) != 2 or len(tensors) != 1 or len(numbers) != 1 or operator in ("any", "cast"):
-        raise ConfigError(f"expected {operator} of tensors and numbers alone, received {operands!r:.80}")
-    if operator == "not_equal":
-        return merging.NotEqual(number=float(numbers[0])), tensors
-    is_reversed = not isinstance(operands[0], Tensor)
-    settings: dict[str, Any] = {"operator": operator, "number": float(numbers[0]), "reverse": is_reversed}
-    return merging.Arithmetic(**settings), tensors

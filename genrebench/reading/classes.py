@@ -13,28 +13,6 @@ from genrebench.reading.problems import UnreadableError
 from genrebench.reading.version import KerasVersion
 
 MODELS = frozenset({"Sequential", "Functional", "Model"})
-OPERATORS = {
-    "add": "add",
-    "__add__": "add",
-    "subtract": "subtract",
-    "sub": "subtract",
-    "multiply": "multiply",
-    "mul": "multiply",
-    "divide": "divide",
-    "truediv": "divide",
-    "true_divide": "divide",
-}
-# The classes that tensors' own operators become, in Keras 3 and, as a function's name, in 2.x.
-_OPERATIONS = {
-    "Add": "add",
-    "Subtract": "subtract",
-    "Multiply": "multiply",
-    "Divide": "divide",
-    "TrueDivide": "divide",
-    "NotEqual": "not_equal",
-    "Any": "any",
-    "Cast": "cast",
-}
 _ALIASES = {
     "BatchNormalizationV1": "BatchNormalization",
     "BatchNormalizationV2": "BatchNormalization",
@@ -49,7 +27,14 @@ _ALIASES = {
     "DepthwiseConvolution2D": "DepthwiseConv2D",
     "SeparableConvolution2D": "SeparableConv2D",
 }
-_SAVE_AGAIN = "replace it in Keras by a layer that Keras has, such as Rescaling, and save the model again"
+SAVE_AGAIN = (
+    'say what it computes (--replace NAME="x / 255 - 0.5"), or put a layer that Keras has in its place and save the '
+    "model again"
+)
+_FRAGMENT = (
+    "say which layers of Keras do the same (--replace NAME=FRAGMENT.json), or put them in its place and save the model "
+    "again"
+)
 _CODE = {
     "Lambda": "a Lambda layer is Python code, which is never decoded or run",
     "TFSMLayer": "a TFSMLayer loads a TensorFlow SavedModel, which is code",
@@ -57,8 +42,6 @@ _CODE = {
     "JaxLayer": "a JaxLayer is Python code, which is never decoded or run",
     "FlaxLayer": "a FlaxLayer is Python code, which is never decoded or run",
     "TensorFlowOpLayer": "a TensorFlow operation called without a layer",
-    "SlicingOpLambda": "a slice of a tensor taken without a layer",
-    "TFOpLambda": "a TensorFlow function called without a layer",
 }
 _LOOKUPS = frozenset("StringLookup IntegerLookup TextVectorization Hashing HashedCrossing CategoryCrossing".split())
 # Layers that Keras has, or had, and that are not among the kinds.
@@ -101,30 +84,6 @@ def is_model(document: object) -> bool:
     return isinstance(name, str) and name in MODELS
 
 
-def operator_of(name: str, module: str, config: Mapping[str, Any], version: KerasVersion) -> str | None:
-    """Name the operator that stands in place of a layer, if one does.
-
-    Raises
-    ------
-    UnreadableError
-        If it is another function.
-    """
-    # In an .h5 of Keras 3 no module tells an operation from the layer of its name, but layers say if they are trained.
-    is_bare = not module and version.numbers >= (3,) and "trainable" not in config
-    is_bare = is_bare and (name in _OPERATIONS or name not in KINDS) and ("dtype" not in config or name == "Cast")
-    if ".ops" in module or is_bare:
-        if name in _OPERATIONS:
-            return _OPERATIONS[name]
-        raise UnreadableError(f"expected a layer, received the operation {name!r:.60}", _SAVE_AGAIN)
-    if name == "TFOpLambda":
-        function = config.get("function")
-        found = OPERATORS.get(function.rpartition(".")[2]) if isinstance(function, str) else None
-        if found and isinstance(function, str) and function.partition(".")[0] in {"math", "__operators__"}:
-            return found
-        raise UnreadableError(f"{_CODE[name]}, {function!r:.60}", _SAVE_AGAIN)
-    return None
-
-
 def read_kind(document: object, version: KerasVersion, read_model: ReadModel) -> Kind:
     """Make out what a layer computes.
 
@@ -156,12 +115,10 @@ def read_kind(document: object, version: KerasVersion, read_model: ReadModel) ->
             del config["reset_after"]
     if name not in KINDS:
         if name in _NOT_YET:
-            raise UnreadableError(
-                f"{name}, a layer of Keras that genrebench does not know", "build it from other layers"
-            )
+            raise UnreadableError(f"{name}, a layer of Keras that genrebench does not know", _FRAGMENT)
         raise UnreadableError(
             f"{name!r:.80}, a class of somebody's own, whose code is not in the file",
-            "replace it in Keras by layers that Keras has, and save the model again",
+            _FRAGMENT,
         )
     if not isinstance(config.get("name", ""), str | None):
         raise ConfigError(f"expected a name, received {config['name']!r:.60}")
@@ -171,7 +128,7 @@ def read_kind(document: object, version: KerasVersion, read_model: ReadModel) ->
 def _refuse(name: str, module: str, owner: str) -> None:
     """Refuse code, lookups, and classes that are not Keras'."""
     if name in _CODE:
-        raise UnreadableError(_CODE[name], _SAVE_AGAIN)
+        raise UnreadableError(_CODE[name], SAVE_AGAIN)
     if name in _LOOKUPS:
         raise UnreadableError(
             f"{name} turns text into numbers, which is not part of a network of tensors",
@@ -181,7 +138,7 @@ def _refuse(name: str, module: str, owner: str) -> None:
     if ">" in owner or is_foreign:
         raise UnreadableError(
             f"{(owner or f'{module}.{name}')!r:.80}, a class of somebody's own, whose code is not in the file",
-            "replace it in Keras by layers that Keras has, and save the model again",
+            _FRAGMENT,
         )
 
 

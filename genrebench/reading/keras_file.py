@@ -16,6 +16,7 @@ from genrebench.reading.graph import Graph
 from genrebench.reading.legacy import Legacy
 from genrebench.reading.limits import MAX_PARAMETERS, MAX_TEXT_BYTES
 from genrebench.reading.problems import Problem
+from genrebench.reading.replacement import Replacement, check_names, read_replacements
 from genrebench.reading.stored import Newer, Source, Wanted, check_floats, snake_case
 from genrebench.reading.text import parse_text
 from genrebench.reading.version import KerasVersion
@@ -60,7 +61,9 @@ class KerasModel:
     notes: tuple[str, ...]
 
 
-def read_keras(path: StrPath, *, config: StrPath | None = None) -> KerasModel:
+def read_keras(
+    path: StrPath, *, config: StrPath | None = None, replace: Mapping[str, StrPath] | None = None
+) -> KerasModel:
     """Read a model that Keras saved, of version 1 to 3, without Keras and without trusting the file.
 
     Parameters
@@ -69,6 +72,9 @@ def read_keras(path: StrPath, *, config: StrPath | None = None) -> KerasModel:
         A ``.keras``, ``.h5`` or ``.hdf5``.
     config : str or PathLike, optional
         A JSON file with the model's configuration, for a file that has weights only.
+    replace : mapping of str to str or PathLike, optional
+        What stands in the place of layers that are code, by their names: an expression in ``x``, such as
+        ``"x / 255 - 0.5"``, or a ``.json`` file with a layer of Keras, a list of them or a model, as Keras writes them.
 
     Returns
     -------
@@ -79,6 +85,8 @@ def read_keras(path: StrPath, *, config: StrPath | None = None) -> KerasModel:
     ------
     ModelError
         If the file is no Keras model, is damaged, or holds what Keras does not write.
+    ConfigError
+        If an expression is none, or no layer has the name of one to replace.
 
     Examples
     --------
@@ -90,9 +98,10 @@ def read_keras(path: StrPath, *, config: StrPath | None = None) -> KerasModel:
     [('dense/kernel', (4, 2)), ('dense/bias', (2,))]
     """
     path = Path(path)
+    replacements = read_replacements(replace or {})
     survey = survey_file(path)
     try:
-        return _read(path, survey, None if config is None else Path(config))
+        model = _read(path, survey, None if config is None else Path(config), replacements)
     except ConfigError as error:
         raise ModelError(str(error), path=path) from error
     except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
@@ -101,9 +110,16 @@ def read_keras(path: StrPath, *, config: StrPath | None = None) -> KerasModel:
         raise ModelError(
             f"expected a model's configuration, received what cannot be one ({reason})", path=path
         ) from error
+    if replacements and not any(not each.layer for each in model.problems):
+        models = model.graph.models
+        known = {"/".join((*above, name)) for above, names in models.items() for name, _ in names}
+        check_names(replacements, known, {each.layer for each in model.problems})
+    return model
 
 
-def _read(path: Path, survey: dict[str, Any], config: Path | None) -> KerasModel:
+def _read(
+    path: Path, survey: dict[str, Any], config: Path | None, replacements: Mapping[str, Replacement]
+) -> KerasModel:
     """Read what the survey of a file has found."""
     text = _text(config) if config else survey["config"]
     document = _parsed(text, "the model's config", config or path) if text else None
@@ -113,8 +129,9 @@ def _read(path: Path, survey: dict[str, Any], config: Path | None) -> KerasModel
         return KerasModel(path, survey["container"], version, Graph(), {}, None, (problem,), ())
     if isinstance(document, list):
         document = {"class_name": "Sequential", "config": document}
-    graph = Builder(version).build(document)
+    graph = Builder(version, replacements).build(document)
     problems, notes = list(graph.problems), _notes(version, document)
+    notes += [f"`{name}` is read as {each.said}, as it was asked for" for name, each in replacements.items()]
     wanted = [Wanted(layer, weight) for layer in graph.layers.values() for weight in layer.weights]
     if graph.parameters > MAX_PARAMETERS:
         problems.append(Problem("", f"expected at most {MAX_PARAMETERS:,} parameters, received {graph.parameters:,}"))

@@ -108,7 +108,12 @@ def _value(value: Any) -> Any:
             raise ConfigError(f"expected keras_history, received {config.get('keras_history')!r:.60}")
         return found_reference
     if name in ("__tensor__", "__numpy__") and isinstance(config, Mapping):
-        return config.get("value")
+        constant = config.get("value")
+        return tuple(constant) if isinstance(constant, list) else constant  # one operand, whatever is in it
+    if name == "__slice__" and isinstance(config, Mapping):
+        return dict(config)
+    if name == "__ellipsis__":
+        return Ellipsis
     raise ConfigError(f"expected a tensor or a plain value as an argument, received {name!r:.60}")
 
 

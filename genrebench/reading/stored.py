@@ -131,12 +131,15 @@ class Newer:
         """Match the layers of a model."""
         if "layer" in tree:  # of a model within TimeDistributed
             tree, place = tree["layer"], f"{place}layer/"
-        group = next((name for name in self._GROUPS if name in tree), "layers")
+        group = next((name for name in self._GROUPS if name in tree), "")
+        if not group and path:
+            self._attributes(graph, path, tree, by_layer, sources, faults)
+            return
         below = tree.get(group, {})
         there = f"{place}{group}/"
         classes: defaultdict[str, list[str]] = defaultdict(list)
         for name, class_name in graph.models.get(path, ()):
-            if "/".join((*path, name)) in by_layer or (*path, name) in graph.models:
+            if self._has_weights(graph, (*path, name), by_layer):
                 classes[snake_case(class_name)].append(name)
         for stem, names in classes.items():
             groups = sorted(self._numbered(below, stem))
@@ -155,6 +158,36 @@ class Newer:
                     self._model(graph, inner, below[found], f"{there}{found}/", by_layer, sources, faults)
                 else:
                     self._layer(by_layer["/".join(inner)], below[found], sources, faults)
+
+    def _attributes(
+        self,
+        graph: Graph,
+        path: tuple[str, ...],
+        tree: Mapping[str, Any],
+        by_layer: Mapping[str, list[Wanted]],
+        sources: dict[str, Source],
+        faults: dict[str, str],
+    ) -> None:
+        """Match layers that stand for a class of somebody's own, whose groups are named as its attributes are."""
+        for name, _ in graph.models[path]:
+            inner = (*path, name)
+            if not self._has_weights(graph, inner, by_layer):
+                continue
+            if not isinstance(tree.get(name), Mapping):
+                there = ", ".join(sorted(tree)[:8]) or "none"
+                faults["/".join(inner)] = (
+                    f"expected a layer named as the class's attribute that holds it, one of {there}, received {name!r}"
+                )
+            elif inner in graph.models:
+                self._model(graph, inner, tree[name], "", by_layer, sources, faults)
+            else:
+                self._layer(by_layer["/".join(inner)], tree[name], sources, faults)
+
+    @staticmethod
+    def _has_weights(graph: Graph, path: tuple[str, ...], by_layer: Mapping[str, list[Wanted]]) -> bool:
+        """Return whether a layer, or one of a model's, has weights."""
+        name = "/".join(path)
+        return name in by_layer or (path in graph.models and any(each.startswith(f"{name}/") for each in by_layer))
 
     @staticmethod
     def _numbered(below: Mapping[str, Any], stem: str) -> Iterable[tuple[int, str]]:

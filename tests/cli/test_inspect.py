@@ -35,7 +35,7 @@ def test_what_is_not_understood_is_named_and_the_status_is_1(tmp_path: Path) -> 
     config = sequential(layer("Lambda", "scale", function=["4wE=", None, None]), layer("Mine", "own"), shape=(4,))
     done = run("inspect", write_h5(tmp_path / "model.h5", config, {}))
     assert done.exit_code == 1
-    assert "- `scale`: a Lambda layer is Python code, which is never decoded or run; replace it" in done.stdout
+    assert "- `scale`: a Lambda layer is Python code, which is never decoded or run; say what it computes" in done.stdout
     assert "- `own`: 'Mine', a class of somebody's own" in done.stdout
     assert "4wE=" not in done.output
     assert done.stdout.endswith("Not understood: 2 things, see above.\n")
@@ -64,6 +64,21 @@ def test_a_configuration_may_be_given(tmp_path: Path) -> None:
     config.write_text("{")
     refused(run("inspect", path, "--config", config), r"model.json: expected the model's config as JSON")
     refused(run("inspect", path, "--config", tmp_path / "absent"), "absent: expected a model's configuration")
+
+
+def test_what_is_code_may_be_replaced(tmp_path: Path) -> None:
+    """By an expression or by layers in a file; a wrong name, or what is neither, is refused in a line."""
+    config = sequential(layer("Lambda", "scale", function=["4wE=", None, None]), layer("Mine", "own"), shape=(4,))
+    path = write_h5(tmp_path / "model.h5", config, {})
+    own = tmp_path / "own.json"
+    own.write_text(json.dumps([layer("ReLU", "r")]))
+    done = run("inspect", path, "--replace", "scale=x / 255 - 0.5", "--replace", f"own={own}")
+    assert done.exit_code == 0, done.output
+    assert "- `scale` is read as x / 255 - 0.5, as it was asked for" in done.stdout
+    assert "- `own` is read as own.json, as it was asked for" in done.stdout
+    refused(run("inspect", path, "--replace", "scal=x"), "did you mean scale")
+    refused(run("inspect", path, "--replace", "scale=exec(x)"), "replacement of 'scale': expected an expression of")
+    assert run("inspect", path, "--replace", "scale").exit_code == 2
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"])

@@ -21,7 +21,6 @@ REFUSED = {
     "TorchModuleWrapper": "pickled",
     "JaxLayer": "Python code",
     "FlaxLayer": "Python code",
-    "SlicingOpLambda": "a slice",
     "TensorFlowOpLayer": "without a layer",
     "StringLookup": "text into numbers",
     "IntegerLookup": "text into numbers",

@@ -78,6 +78,19 @@ def test_layers_without_weights_do_not_shift_the_others(tmp_path: Path) -> None:
     assert understood(path).weights["b/kernel"].shape == (2, 1)
 
 
+def test_a_nested_model_without_weights_has_no_group(tmp_path: Path) -> None:
+    """Augmentation mostly is one; a layer whose name begins as another's does not lie in it."""
+    augmentation = sequential(layer("RandomFlip", "flip"), layer("Rescaling", "scale", scale=0.5), shape=(4,))
+    augmentation["config"]["name"] = "augmentation"
+    config = sequential(
+        augmentation, layer("ReLU", "block"), layer("Dense", "block/dense", units=2), layer("ReLU", "r"), shape=(4,)
+    )
+    tensors = {"layers/dense/vars/0": values(4, 2), "layers/dense/vars/1": values(2)}
+    tensors |= {"layers/sequential/layers/random_flip/seed_generator/vars/0": np.zeros(2, "u4")}
+    weights = understood(write_keras(tmp_path / "m.keras", config, tensors)).weights
+    assert list(weights) == ["block/dense/kernel", "block/dense/bias"]
+
+
 def test_parts_of_layers_are_told_apart(tmp_path: Path) -> None:
     """Forward and backward cells, and the projections of attention, which 2.x wrote with an underscore."""
     inner = layer("LSTM", "lstm", units=2, return_sequences=True, recurrent_activation="sigmoid")

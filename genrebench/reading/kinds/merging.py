@@ -71,6 +71,13 @@ class Minimum(_Merging):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Divide(_Merging, is_layer=False):
+    """The first divided by the second."""
+
+    inputs: ClassVar[tuple[int, int]] = (2, 2)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Concatenate(Kind):
     """One behind the other along an axis that counts the batch."""
 
@@ -132,13 +139,18 @@ class Dot(Kind):
 
 @dataclass(frozen=True, kw_only=True)
 class Arithmetic(Kind, is_layer=False):
-    """A tensor and a number: ``x / 255``; with ``reverse`` the number comes first."""
+    """A tensor and a number: ``x / 255``; with ``reverse`` the number comes first. A mask ends here, as in Keras."""
 
-    operator: Annotated[Literal["add", "subtract", "multiply", "divide"], Field(description="an operator")]
+    operator: Annotated[
+        Literal["add", "subtract", "multiply", "divide", "power", "maximum", "minimum"],
+        Field(description="an operator"),
+    ]
     number: Number
     reverse: Flag = False
 
-    masks: ClassVar[Masks] = "pass"
+
+# The operators whose operands cannot be exchanged.
+ORDERED = frozenset({"subtract", "divide", "power"})
 
 
 @dataclass(frozen=True, kw_only=True)

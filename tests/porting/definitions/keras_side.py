@@ -21,7 +21,7 @@ def main(folder: Path) -> None:
     keras.config.set_floatx("float64")
     for number, case in enumerate(CASES):
         if case.keras:
-            np.savez(folder / f"{number}.npz", **answer(case))
+            np.savez(folder / f"{number}.npz", allow_pickle=False, **answer(case))
 
 
 def answer(case: Case) -> dict[str, Array]:

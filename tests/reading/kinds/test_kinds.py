@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from genrebench.errors import ConfigError
-from genrebench.reading.kinds import KINDS
+from genrebench.reading.kinds import KINDS, operations
 from genrebench.reading.kinds.base import Kind, Shape
 from genrebench.reading.kinds.imaging import AUGMENTATIONS
 from genrebench.reading.kinds.recurrent import LSTM, Bidirectional, TimeDistributed
@@ -251,3 +251,26 @@ def test_uneven_padding_is_a_trap_where_it_is_uneven() -> None:
     assert ids(9, 2, 3) == {}
     assert ids(9, 1, 4)["same-padding"] == "`same` with an even kernel in `{}`: one more row at the end"
     assert "depends on the input's size" in ids(None, 2, 3)["same-padding"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "expected"),
+    [
+        (operations.Slice(parts=(-1, (None, None, -2))), (None, 5), (3,)),
+        (operations.Slice(parts=((1, None, None), (None, -1, None))), (None, 5), (None, 4)),
+        (operations.Reduce(function="sum", axis=(1, -1), keepdims=True), (2, 3, 4), (1, 3, 1)),
+        (operations.Reduce(function="max", axis=(2,)), (2, 3, 4), (2, 4)),
+        (operations.Unmask(), (2, 3), (2, 3)),
+    ],
+)
+def test_shapes_of_functions_of_tensors(kind: Kind, shape: Shape, expected: Shape) -> None:
+    """As Python's slices and NumPy's reductions have them, without the batch."""
+    assert kind.output_shapes([shape], {}) == (expected,)
+    assert all("{}" in trap.text for trap in kind.traps([shape]))
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 3, 4), (0, 3)])
+def test_a_slice_fits_its_input(shape: Shape) -> None:
+    """Another number of axes, and an index beyond an axis, are refused."""
+    with pytest.raises(ConfigError):
+        operations.Slice(parts=(1, (None, None, None))).output_shape(shape)

@@ -1,0 +1,74 @@
+"""Functions of tensors that stand between layers and are no layers themselves."""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from genrebench.errors import ConfigError
+from genrebench.reading.kinds.base import Axes, Flag, Kind, Shape, Trap, axis_of
+
+# What is taken of an axis: one place, which takes the axis away, or start, stop and step.
+Part = int | tuple[int | None, int | None, int | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unmask(Kind, is_layer=False):
+    """Nothing, but that a mask ends: functions of tensors do not hand one on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice(Kind, is_layer=False):
+    """Parts of axes, as Python's ``x[:, 1:, ::2, -1]`` takes them; the batch is not among them."""
+
+    parts: Annotated[tuple[Part, ...], Field(description="an index, or start, stop and step, for each axis")]
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """See `Kind.output_shape`."""
+        if len(shape) != len(self.parts):
+            raise ConfigError(f"expected an input of {len(self.parts)} axes beside the batch, received shape {shape}")
+        taken = [_taken(length, part) for length, part in zip(shape, self.parts, strict=True)]
+        return tuple(length for length, part in zip(taken, self.parts, strict=True) if not isinstance(part, int))
+
+    def traps(self, shapes: Sequence[Shape]) -> Iterator[Trap]:
+        """See `Kind.traps`."""
+        if len(shapes[0]) > 1:
+            yield Trap("slice-axes", "`{}` takes parts of axes in the order that has the channels last")
+
+
+def _taken(length: int | None, part: Part) -> int | None:
+    """Count what is taken of an axis."""
+    if isinstance(part, int):
+        if length is not None and not -length <= part < length:
+            raise ConfigError(f"expected an index within an axis of {length}, received {part}")
+        return 1
+    start, stop, step = part
+    if step == 0:
+        raise ConfigError("expected a slice with a step, received step 0")
+    if length is None:
+        return None
+    count = len(range(*slice(start, stop, step).indices(length)))
+    if not count:
+        raise ConfigError(f"expected a slice that leaves something of an axis of {length}, received {part}")
+    return count
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reduce(Kind, is_layer=False):
+    """The mean, sum, largest or smallest value along axes, which count the batch."""
+
+    function: Annotated[Literal["mean", "sum", "max", "min"], Field(description="mean, sum, max or min")]
+    axis: Axes
+    keepdims: Flag = False
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """See `Kind.output_shape`."""
+        reduced = {axis_of(axis, len(shape)) for axis in self.axis}
+        kept = [(1 if axis in reduced else length) for axis, length in enumerate(shape)]
+        return tuple(each for axis, each in enumerate(kept) if self.keepdims or axis not in reduced)
+
+    def traps(self, shapes: Sequence[Shape]) -> Iterator[Trap]:
+        """See `Kind.traps`."""
+        if len(shapes[0]) > 1:
+            yield Trap("reduce-axes", f"axes {list(self.axis)} of `{{}}` count the batch, with the channels last")

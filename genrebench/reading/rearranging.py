@@ -1,0 +1,214 @@
+"""Functions that only move values, put tensors together or take them apart, and the product of matrices."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from genrebench.errors import ConfigError, shown
+from genrebench.reading.kinds import core, merging
+from genrebench.reading.kinds.base import Shape, axis_of, product
+from genrebench.reading.kinds.operations import Part, Slice
+from genrebench.reading.program import Program
+
+_MAX_PARTS = 1000
+
+
+class Given(NamedTuple):
+    """What a function is called with.
+
+    Attributes
+    ----------
+    operands : list of object
+        Tensors, numbers and lists of numbers, in order.
+    shapes : list of Shape
+        Of the tensors among them.
+    settings : dict
+        The rest by name.
+    """
+
+    operands: list[Any]
+    shapes: list[Shape]
+    settings: dict[str, Any]
+
+    def axes(self, *names: str) -> list[int]:
+        """Read axes, which count the batch and do not name it; they become positive."""
+        found = next((self.settings[name] for name in names if self.settings.get(name) is not None), None)
+        found = [found] if isinstance(found, int) else found
+        if not isinstance(found, list) or any(isinstance(each, bool) or not isinstance(each, int) for each in found):
+            raise ConfigError(f"expected axes without the batch's, received {shown(found)}")
+        return [axis_of(axis, len(self.shapes[0])) + 1 for axis in found]
+
+
+def _reshaped(lengths: Sequence[int | None], shape: Shape, name: str) -> Program:
+    """Give the values of each sample other axes."""
+    if not lengths or sum(each is None for each in lengths) > 1:
+        raise ConfigError(f"expected at most one axis of unknown length, received {shape}")
+    target = tuple(-1 if each is None else each for each in lengths)
+    return Program.of(name, core.Reshape(target_shape=target))
+
+
+def _reshape(given: Given) -> Program:
+    """Reshape each sample."""
+    target = given.settings.get("newshape", given.settings.get("shape"))
+    if not isinstance(target, list) or len(target) < 2 or any(not isinstance(each, int | None) for each in target):
+        raise ConfigError(f"expected a shape of whole numbers with the batch, received {shown(target)}")
+    size, lengths = product(given.shapes[0]), [None if each == -1 else each for each in target[1:]]
+    if target[0] not in (-1, None) or (None not in lengths and size != math.prod(each or 1 for each in lengths)):
+        raise ConfigError(f"expected a shape that keeps the batch as it is, received {shown(target)}")
+    return _reshaped(lengths, given.shapes[0], "reshape")
+
+
+def _transpose(given: Given) -> Program:
+    """Put axes into another order."""
+    order = given.settings.get("perm", given.settings.get("axes"))
+    rank = len(given.shapes[0])
+    if not isinstance(order, list) or not order or order[0] != 0 or sorted(order) != list(range(rank + 1)):
+        raise ConfigError(f"expected an order of {rank + 1} axes that begins with the batch, received {shown(order)}")
+    return Program.of("transpose", core.Permute(dims=tuple(order[1:])))
+
+
+def _swapaxes(given: Given) -> Program:
+    """Exchange two axes."""
+    (first,), (second,) = given.axes("axis1"), given.axes("axis2")
+    order = list(range(1, len(given.shapes[0]) + 1))
+    order[first - 1], order[second - 1] = second, first
+    return Program.of("swapaxes", core.Permute(dims=tuple(order)))
+
+
+def _expand(given: Given) -> Program:
+    """Put in an axis of 1."""
+    axis, shape = given.settings.get("axis"), list(given.shapes[0])
+    if isinstance(axis, list) and len(axis) == 1:
+        axis = axis[0]
+    if not isinstance(axis, int) or isinstance(axis, bool):
+        raise ConfigError(f"expected an axis, received {shown(axis)}")
+    shape.insert(axis_of(axis, len(shape) + 1), 1)
+    return _reshaped(shape, given.shapes[0], "expand")
+
+
+def _squeeze(given: Given) -> Program:
+    """Take axes of 1 away."""
+    axes = {axis - 1 for axis in given.axes("axis")}
+    if any(given.shapes[0][axis] != 1 for axis in axes):
+        raise ConfigError(f"expected axes of length 1 to squeeze, received shape {given.shapes[0]}")
+    left = [length for axis, length in enumerate(given.shapes[0]) if axis not in axes]
+    return _reshaped(left, given.shapes[0], "squeeze")
+
+
+def _tensors_alone(given: Given, name: str) -> int:
+    """Count the operands, which must be tensors."""
+    if len(given.shapes) != len(given.operands):
+        raise ConfigError(f"expected {name} of tensors alone, received {shown(given.operands)}")
+    return len(given.operands)
+
+
+def _concatenate(given: Given) -> Program:
+    """Put tensors one behind the other."""
+    count = _tensors_alone(given, "concatenate")
+    (axis,) = given.axes("axis")
+    return Program.of("concatenate", merging.Concatenate(axis=axis), count)
+
+
+def _stack(given: Given) -> Program:
+    """Put tensors one behind the other along an axis of their own."""
+    count = _tensors_alone(given, "stack")
+    axis, shape = given.settings.get("axis"), list(given.shapes[0])
+    if not isinstance(axis, int) or isinstance(axis, bool) or None in shape:
+        raise ConfigError(f"expected an axis and known shapes to stack, received {shown(axis)} and {shape}")
+    place = axis_of(axis, len(shape) + 1)
+    target = tuple(each or 1 for each in (*shape[:place], 1, *shape[place:]))
+    program = Program(count)
+    expanded = [program.add("expand", core.Reshape(target_shape=target), each) for each in range(count)]
+    program.outputs = [program.add("stack", merging.Concatenate(axis=place + 1), *expanded)]
+    return program
+
+
+def _split(given: Given) -> Program:
+    """Take a tensor apart along an axis, into equal parts or parts of given sizes."""
+    (axis,) = given.axes("axis")
+    length = given.shapes[0][axis - 1]
+    count: Any = given.settings.get("indices_or_sections", given.settings.get("num_or_size_splits"))
+    sizes: list[Any] = count if isinstance(count, list) and "num_or_size_splits" in given.settings else []
+    if type(count) is int and length and 0 < count <= _MAX_PARTS and length % count == 0:
+        sizes = [length // count] * count
+    is_whole = all(type(each) is int and each > 0 for each in sizes) and sum(sizes) == length
+    if not is_whole or len(sizes) > _MAX_PARTS:
+        raise ConfigError(f"expected parts of an axis of {length}, received {shown(count)}")
+    program, start = Program(1), 0
+    for size in sizes:
+        parts: list[Part] = [(None, None, None)] * len(given.shapes[0])
+        parts[axis - 1] = (start, start + size, None)
+        program.outputs.append(program.add("slice", Slice(parts=tuple(parts)), 0))
+        start += size
+    return program
+
+
+def _flip(given: Given) -> Program:
+    """Turn axes around."""
+    axes = given.axes("axis")
+    parts = [(None, None, -1 if axis in axes else None) for axis in range(1, len(given.shapes[0]) + 1)]
+    return Program.of("flip", Slice(parts=tuple(parts)))
+
+
+def _getitem(given: Given) -> Program:
+    """Take what stands in brackets: slices, indices, new axes, and the rest of the axes."""
+    _, *keys = given.operands
+    keys = [_key(each) for each in (*keys, *given.settings.get("slice_spec", ()))]
+    shape = given.shapes[0]
+    rest = len(shape) + 1 - sum(each is not None and each is not Ellipsis for each in keys)
+    if rest < 0 or keys.count(Ellipsis) > 1:
+        raise ConfigError(f"expected at most {len(shape) + 1} axes in brackets, received {shown(keys)}")
+    at = keys.index(Ellipsis) if Ellipsis in keys else len(keys)
+    keys[at : at + 1] = [slice(None)] * rest
+    if keys[0] != slice(None):
+        raise ConfigError(f"expected the whole batch in brackets, [:, ...], received {shown(keys)}")
+    parts = tuple(
+        each if isinstance(each, int) else (each.start, each.stop, each.step) for each in keys[1:] if each is not None
+    )
+    program = Program(1)
+    taken = Slice(parts=parts)
+    value = program.add("slice", taken, 0)
+    if None in keys:
+        left = iter(taken.output_shape(shape))
+        lengths = [1 if key is None else next(left) for key in keys[1:] if not isinstance(key, int)]
+        inner = _reshaped(lengths, shape, "expand").steps[0].kind
+        value = program.add("expand", inner, value)
+    program.outputs = [value]
+    return program
+
+
+def _key(value: Any) -> Any:
+    """Read one of the things in brackets."""
+    if isinstance(value, Mapping) and value.get("class_name") == "__ellipsis__":
+        return Ellipsis
+    if isinstance(value, Mapping):
+        parts = [value.get(name) for name in ("start", "stop", "step")]
+        if value.keys() <= {"start", "stop", "step"} and all(each is None or type(each) is int for each in parts):
+            return slice(*parts)
+    elif value is None or value is Ellipsis or type(value) is int:
+        return value
+    raise ConfigError(f"expected whole numbers in brackets, received {shown(value)}")
+
+
+def _matmul(given: Given) -> Program:
+    """Multiply matrices, two for each sample."""
+    if _tensors_alone(given, "matmul") != 2 or [len(shape) for shape in given.shapes] != [2, 2]:
+        raise ConfigError(f"expected matmul of two matrices for each sample, received {shown(given.operands)}")
+    turned = [given.settings.get(name, False) is True for name in ("transpose_a", "transpose_b")]
+    axes = (1 if turned[0] else 2, 2 if turned[1] else 1)
+    return Program.of("matmul", merging.Dot(axes=axes), 2)
+
+
+HANDLERS: dict[str, Callable[[Given], Program]] = {
+    "reshape": _reshape,
+    "transpose": _transpose,
+    "swapaxes": _swapaxes,
+    "expand_dims": _expand,
+    "squeeze": _squeeze,
+    "concatenate": _concatenate,
+    "stack": _stack,
+    "split": _split,
+    "flip": _flip,
+    "getitem": _getitem,
+    "matmul": _matmul,
+}

@@ -1,0 +1,275 @@
+"""Functions of tensors in Keras 2 and 3: what each comes to, and how what is not understood is refused."""
+
+from typing import Any
+
+import pytest
+
+from genrebench.reading.builder import Builder
+from genrebench.reading.graph import Graph, Tensor
+from tests.reading.files import KERAS_2, KERAS_3, functional, input_layer, node
+
+SLICE = {"class_name": "__slice__", "config": {"start": None, "stop": None, "step": None}}
+Case = tuple[str, dict[str, Any], tuple[int | None, ...], list[tuple[str, dict[str, Any]]], tuple[int | None, ...]]
+
+
+def document_2(function: Any, named: dict[str, Any], *shapes: tuple[int | None, ...]) -> dict[str, Any]:
+    """Write a function as TensorFlow's Keras did; inputs are x0, x1 and so on."""
+    name = "SlicingOpLambda" if str(function).endswith("getitem") else "TFOpLambda"
+    names = [f"x{number}" for number in range(len(shapes))]
+    inputs = [input_layer(name, *shape) for name, shape in zip(names, shapes, strict=True)]
+    call = node(name, "op", [[each, 0, 0, named] for each in names], function=function, dtype="float32")
+    return functional(*inputs, call, inputs=names, outputs=["op"])
+
+
+def document_3(name: str, config: dict[str, Any], args: list[Any], *shapes: tuple[int | None, ...]) -> dict[str, Any]:
+    """Write an operation as Keras 3 does; a string among its arguments is an input."""
+
+    def written(value: Any) -> Any:
+        """Write an argument."""
+        if isinstance(value, list):
+            return [written(each) for each in value]
+        if isinstance(value, str):
+            return {"class_name": "__keras_tensor__", "config": {"keras_history": [value, 0, 0]}}
+        return value
+
+    names = [f"x{number}" for number in range(len(shapes))]
+    inputs = [input_layer(name, *shape) for name, shape in zip(names, shapes, strict=True)]
+    call: dict[str, Any] = {"class_name": name, "config": {"name": "op", **config}, "name": "op"}
+    call["module"], call["inbound_nodes"] = (
+        "keras.src.ops.numpy",
+        [{"args": [written(each) for each in args], "kwargs": {}}],
+    )
+    return functional(*inputs, call, inputs=names, outputs=["op"])
+
+
+def found(graph: Graph) -> list[tuple[str, dict[str, Any]]]:
+    """List the kinds behind the inputs, with what is set of them."""
+    assert graph.problems == []
+    kinds = [call.layer.kind for call in graph.calls.values() if call.layer.class_name != "InputLayer"]
+    return [(kind.name, kind.settings()) for kind in kinds if kind]
+
+
+# Function, what it is called with, shape of the input, kinds with some of their settings, shape of the output.
+FUNCTIONS: list[Case] = [
+    ("math.multiply", {"y": 2.0}, (3,), [("Arithmetic", {"operator": "multiply", "number": 2.0})], (3,)),
+    ("__operators__.add", {"y": [1.0, 2.0, 3.0]}, (4, 3), [("Rescaling", {"scale": 1.0, "offset": [1.0, 2.0, 3.0]})],
+     (4, 3)),
+    ("math.subtract", {"y": [1.0, 2.0]}, (2,), [("Rescaling", {"scale": 1.0, "offset": [-1.0, -2.0]})], (2,)),
+    ("math.multiply", {"y": [[1.0, 2.0]]}, (2,), [("Rescaling", {"scale": [1.0, 2.0], "offset": 0.0})], (2,)),
+    ("math.truediv", {"y": [2.0, 4.0]}, (2,), [("Rescaling", {"scale": [0.5, 0.25]})], (2,)),
+    ("nn.bias_add", {"bias": [1.0, 2.0], "data_format": "NHWC"}, (2,), [("Rescaling", {"offset": [1.0, 2.0]})], (2,)),
+    ("math.pow", {"y": 3}, (3,), [("Arithmetic", {"operator": "power", "number": 3.0})], (3,)),
+    ("math.maximum", {"y": 0.0}, (3,), [("Arithmetic", {"operator": "maximum", "number": 0.0})], (3,)),
+    ("math.negative", {}, (3,), [("Arithmetic", {"operator": "multiply", "number": -1.0})], (3,)),
+    ("clip_by_value", {"clip_value_min": 0, "clip_value_max": 1.5}, (3,),
+     [("Arithmetic", {"operator": "maximum", "number": 0.0}), ("Arithmetic", {"operator": "minimum", "number": 1.5})],
+     (3,)),
+    ("cast", {"dtype": "float32"}, (3,), [("Identity", {})], (3,)),
+    ("math.abs", {}, (3,), [("Activation", {"activation": "abs"})], (3,)),
+    ("nn.relu", {"name": None}, (3,), [("Activation", {"activation": "relu"})], (3,)),
+    ("nn.leaky_relu", {}, (3,), [("Activation", {"activation": {"name": "leaky_relu", "negative_slope": 0.2}})], (3,)),
+    ("nn.softmax", {"axis": -1}, (4, 3), [("Activation", {"activation": "softmax"})], (4, 3)),
+    ("nn.softmax", {"axis": 1}, (4, 3), [("Softmax", {"axis": [1]})], (4, 3)),
+    ("math.reduce_mean", {"axis": [1, 2]}, (4, 5, 3), [("GlobalAveragePooling2D", {"keepdims": False})], (3,)),
+    ("math.reduce_max", {"axis": 1, "keepdims": True}, (4, 3), [("GlobalMaxPooling1D", {"keepdims": True})], (1, 3)),
+    ("math.reduce_sum", {"axis": 1}, (4, 3), [("Reduce", {"function": "sum", "axis": [1]})], (3,)),
+    ("math.reduce_mean", {"axis": -1}, (4, 3), [("Reduce", {"function": "mean", "axis": [2]})], (4,)),
+    ("reshape", {"shape": [-1, 6, 2]}, (4, 3), [("Reshape", {"target_shape": [6, 2]})], (6, 2)),
+    ("reshape", {"shape": [-1, 3, 2]}, (6,), [("Reshape", {"target_shape": [3, 2]})], (3, 2)),
+    ("compat.v1.transpose", {"perm": [0, 2, 1], "conjugate": False}, (4, 3), [("Permute", {"dims": [2, 1]})], (3, 4)),
+    ("expand_dims", {"axis": -1}, (None, 3), [("Reshape", {"target_shape": [-1, 3, 1]})], (None, 3, 1)),
+    ("compat.v1.squeeze", {"axis": [1]}, (1, 3), [("Reshape", {"target_shape": [3]})], (3,)),
+    ("math.l2_normalize", {"axis": -1}, (3,), [("UnitNormalization", {"axis": [1]})], (3,)),
+    ("__operators__.getitem", {"slice_spec": [{"start": None, "stop": None, "step": None}, -1]}, (None, 3),
+     [("Slice", {"parts": [-1, [None, None, None]]})], (3,)),
+    ("__operators__.getitem", {"slice_spec": [{"class_name": "__ellipsis__"}, {"start": None, "stop": None,
+     "step": -1}]}, (4, 3), [("Slice", {"parts": [[None, None, None], [None, None, -1]]})], (4, 3)),
+    ("__operators__.getitem", {"slice_spec": [{"start": None, "stop": None, "step": None}, None,
+     {"start": 1, "stop": None, "step": None}]}, (4, 3),
+     [("Slice", {"parts": [[1, None, None], [None, None, None]]}), ("Reshape", {"target_shape": [1, 3, 3]})],
+     (1, 3, 3)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FUNCTIONS, ids=lambda case: f"{case[0]}-{case[1]}"[:50])
+def test_functions_of_tensorflow_come_to_kinds(case: Case) -> None:
+    """Each with its settings; the last step bears the layer's name."""
+    function, named, shape, kinds, output = case
+    graph = Builder(KERAS_2).build(document_2(function, named, shape))
+    listed = found(graph)
+    assert [name for name, _ in listed] == [name for name, _ in kinds]
+    for (_, settings), (_, expected) in zip(listed, kinds, strict=True):
+        assert {key: _listed(settings[key]) for key in expected} == expected
+    assert graph.outputs == [Tensor("op")]
+    assert graph.shape(Tensor("op")) == output
+
+
+def _listed(value: Any) -> Any:
+    """Turn tuples into lists."""
+    return [_listed(each) for each in value] if isinstance(value, tuple | list) else value
+
+
+def test_functions_of_two_tensors_are_merging_layers() -> None:
+    """Of as many axes; matrices are multiplied sample by sample."""
+    for function, kind in (("math.add", "Add"), ("math.truediv", "Divide"), ("math.minimum", "Minimum")):
+        document = document_2(function, {"y": ["x1", 0, 0]}, (4, 3), (4, 3))
+        document["config"]["layers"][2]["inbound_nodes"] = [[["x0", 0, 0, {"y": ["x1", 0, 0], "name": None}]]]
+        ((name, _),) = found(Builder(KERAS_2).build(document))
+        assert name == kind
+    document = document_2("linalg.matmul", {}, (4, 3), (5, 3))
+    document["config"]["layers"][2]["inbound_nodes"] = [[["x0", 0, 0, {"b": ["x1", 0, 0], "transpose_b": True}]]]
+    graph = Builder(KERAS_2).build(document)
+    assert found(graph) == [("Dot", {"axes": [2, 2], "normalize": False})]
+    assert graph.shape(Tensor("op")) == (4, 5)
+    graph = Builder(KERAS_2).build(document_2("concat", {"axis": 1}, (4, 3), (5, 3)))
+    assert found(graph) == [("Concatenate", {"axis": 1})]
+    graph = Builder(KERAS_2).build(document_2("stack", {"axis": -1}, (4, 3), (4, 3)))
+    assert [name for name, _ in found(graph)] == ["Reshape", "Reshape", "Concatenate"]
+    assert graph.shape(Tensor("op")) == (4, 3, 2)
+
+
+def test_a_constant_comes_first_where_it_stands_first() -> None:
+    """As in ``1 - x``."""
+    document = document_2("math.subtract", {}, (3,))
+    document["config"]["layers"][1]["inbound_nodes"] = [[["_CONSTANT_VALUE", -1, 2.0, {"y": ["x0", 0, 0]}]]]
+    ((_, settings),) = found(Builder(KERAS_2).build(document))
+    assert settings == {"operator": "subtract", "number": 2.0, "reverse": True}
+
+
+def test_a_split_has_several_outputs() -> None:
+    """Each is a slice; the next layer reads the one that it names."""
+    document = document_2("split", {"num_or_size_splits": 2, "axis": -1}, (4, 6))
+    document["config"]["output_layers"] = [["op", 0, 1]]
+    graph = Builder(KERAS_2).build(document)
+    assert graph.outputs == [Tensor("op/slice_2")]
+    assert graph.layers["op/slice_2"].kind.settings()["parts"][1] == [3, 6, None]  # type: ignore[union-attr]
+    assert graph.shape(graph.outputs[0]) == (4, 3)
+
+
+OPERATIONS: list[tuple[str, dict[str, Any], list[Any], tuple[int, ...], list[str], tuple[int, ...]]] = [
+    ("GetItem", {}, ["x0", [SLICE, {"class_name": "__slice__", "config": {"start": 1, "stop": 3, "step": None}}]],
+     (5, 4), ["Slice"], (2, 4)),
+    ("GetItem", {}, ["x0", [{"class_name": "__ellipsis__", "config": {}}, None]], (5, 4), ["Slice", "Reshape"],
+     (5, 4, 1)),
+    ("Reshape", {"newshape": [-1, 2, 10]}, ["x0"], (5, 4), ["Reshape"], (2, 10)),
+    ("Clip", {"x_min": 0, "x_max": 1.0}, ["x0"], (5,), ["Arithmetic", "Arithmetic"], (5,)),
+    ("Add", {}, ["x0", {"class_name": "__numpy__", "config": {"value": [1.0, 2.0], "dtype": "float32"}}], (5, 2),
+     ["Rescaling"], (5, 2)),
+    ("Transpose", {"axes": [0, 2, 1]}, ["x0"], (5, 4), ["Permute"], (4, 5)),
+    ("Swapaxes", {"axis1": 1, "axis2": -1}, ["x0"], (5, 4, 3), ["Permute"], (3, 4, 5)),
+    ("Flip", {"axis": 1}, ["x0"], (5, 4), ["Slice"], (5, 4)),
+    ("Max", {"axis": -1, "keepdims": True, "initial": None}, ["x0"], (5, 4), ["Reduce"], (5, 1)),
+    ("Split", {"indices_or_sections": 2, "axis": 1}, ["x0"], (4, 2), ["Slice", "Slice"], (2, 2)),
+    ("Gelu", {"approximate": False}, ["x0"], (5,), ["Activation"], (5,)),
+    ("Power", {}, ["x0", 2], (5,), ["Arithmetic"], (5,)),
+    ("Concatenate", {"axis": -1}, [["x0", "x0"]], (5, 4), ["Concatenate"], (5, 8)),
+    ("Normalize", {"axis": -1, "order": 2, "epsilon": None}, ["x0"], (5,), ["UnitNormalization"], (5,)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", OPERATIONS, ids=lambda case: f"{case[0]}-{case[1]}")
+def test_operations_of_keras_3_come_to_kinds(case: Any) -> None:
+    """Operands are arguments, settings are in the config."""
+    name, config, args, shape, kinds, output = case
+    graph = Builder(KERAS_3).build(document_3(name, config, args, shape))
+    assert [each for each, _ in found(graph)] == kinds
+    assert graph.shape(graph.outputs[0]) == output
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "an unknown function": (document_2("io.read_file", {"y": 1.0}, (3,)), "'io.read_file'"),
+    "one that only ends so": (document_2("io.add", {"y": 1.0}, (3,)), "'io.add'"),
+    "no name": (document_2(["add"], {"y": 1.0}, (3,)), "a TensorFlow function"),
+    "a setting that nobody knows": (document_2("nn.relu", {"threshold": 1.0}, (3,)), "without 'threshold'"),
+    "the batch": (document_2("math.reduce_mean", {"axis": 0}, (3,)), "expected an axis from 1 to 1, received 0"),
+    "every axis": (document_2("math.reduce_mean", {}, (3,)), "expected axes without the batch's"),
+    "a mixed batch": (document_2("reshape", {"shape": [-1, 2]}, (3, 4)), "keeps the batch"),
+    "a fixed batch": (document_2("reshape", {"shape": [1, 12]}, (3, 4)), "keeps the batch"),
+    "a moved batch": (document_2("transpose", {"perm": [1, 0]}, (3,)), "begins with the batch"),
+    "a slice of the batch": (
+        document_2("__operators__.getitem", {"slice_spec": [{"start": 1, "stop": None, "step": None}]}, (3,)),
+        "the whole batch",
+    ),
+    "a step of 0": (
+        document_2(
+            "__operators__.getitem", {"slice_spec": [{"class_name": "__ellipsis__"}, {"start": 0, "step": 0}]}, (3,)
+        ),
+        "received step 0",
+    ),
+    "nothing left": (
+        document_2("__operators__.getitem", {"slice_spec": [{"class_name": "__ellipsis__"}, {"start": 7}]}, (3,)),
+        "leaves something",
+    ),
+    "an index beyond": (
+        document_2("__operators__.getitem", {"slice_spec": [{"class_name": "__ellipsis__"}, 3]}, (3,)),
+        "an index within",
+    ),
+    "too many axes": (document_2("__operators__.getitem", {"slice_spec": [{}, 1, 1]}, (3,)), "at most 2 axes"),
+    "a tensor in brackets": (
+        document_2("__operators__.getitem", {"slice_spec": [{"start": ["x0", 0, 0]}]}, (3,)),
+        "whole numbers in brackets",
+    ),
+    "numbers of another count": (document_2("math.add", {"y": [1.0, 2.0]}, (3,)), "one for each of 3 channels"),
+    "a flag": (document_2("math.add", {"y": True}, (3,)), "tensors and numbers"),
+    "text": (document_2("math.add", {"y": "1"}, (3,)), "tensors and numbers"),
+    "an int cast": (document_2("cast", {"dtype": "int32"}, (3,)), "cast to floating point"),
+    "gelu by tanh": (document_3("Gelu", {"approximate": True}, ["x0"], (3,)), "the exact gelu"),
+    "a squeezed length": (document_2("squeeze", {"axis": [1]}, (3,)), "axes of length 1"),
+    "parts that do not fit": (document_2("split", {"num_or_size_splits": 2, "axis": 1}, (3,)), "parts of an axis of 3"),
+    "a thousand million parts": (
+        document_2("split", {"num_or_size_splits": 10**9, "axis": 1}, (10**9,)),
+        "parts of an axis",
+    ),
+    "unequal rank": (document_3("Add", {}, ["x0", "x1"], (4, 3), (3,)), "as many axes"),
+    "a number to a power": (document_3("Power", {}, [2, "x0"], (3,)), "tensors and numbers"),
+    "no tensor": (document_3("Add", {}, [2, 3], (3,)), "add of tensors"),
+}
+
+
+@pytest.mark.parametrize(("document", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_is_not_understood_is_refused_in_a_line(document: Any, message: str) -> None:
+    """With what was expected; nothing is allocated for a count that is claimed."""
+    version = KERAS_3 if "args" in str(document["config"]["layers"][-1]["inbound_nodes"]) else KERAS_2
+    problems = Builder(version).build(document).problems
+    assert any(message in str(each) for each in problems), problems
+    assert all("\n" not in str(each) for each in problems)
+
+
+def test_a_function_ends_a_mask() -> None:
+    """As it does in Keras, whatever kind it comes to."""
+    document = functional(
+        input_layer("x", 5),
+        node("Embedding", "e", ["x"], input_dim=9, output_dim=4, mask_zero=True),
+        node("TFOpLambda", "mean", [["e", 0, 0, {"axis": 1}]], function="math.reduce_mean"),
+        node("GlobalAveragePooling1D", "pool", ["e"]),
+        node("Add", "sum", ["mean", "pool"]),
+        inputs=["x"],
+        outputs=["sum"],
+    )
+    graph = Builder(KERAS_2).build(document)
+    assert found(graph)[1] == ("Unmask", {})
+    assert [name for name, call in graph.calls.items() if call.masked] == ["mean/unmask_0", "pool"]
+
+
+def test_a_function_behind_what_is_not_known_is_no_further_problem() -> None:
+    """Only the layer that is not understood is named."""
+    document = functional(
+        input_layer("x", 5),
+        node("Mine", "mine", ["x"]),
+        node("TFOpLambda", "mean", [["mine", 0, 0, {"axis": 1}]], function="math.reduce_mean"),
+        inputs=["x"],
+        outputs=["mean"],
+    )
+    graph = Builder(KERAS_2).build(document)
+    assert [problem.layer for problem in graph.problems] == ["mine"]
+    assert graph.calls["mean"].output_shapes is None
+
+
+def test_names_that_run_into_each_other_are_refused() -> None:
+    """A layer may have a name that looks like a step's of another; they are not taken for each other."""
+    call = node("TFOpLambda", "op", [["op/maximum", 0, 0, {"clip_value_min": 0, "clip_value_max": 1}]])
+    call["config"]["function"] = "clip_by_value"
+    first = node("ReLU", "op/maximum", ["x"])
+    document = functional(input_layer("x", 5), first, call, inputs=["x"], outputs=["op"])
+    (problem,) = Builder(KERAS_2).build(document).problems
+    assert "one layer of the name 'op/maximum', received two" in str(problem)
