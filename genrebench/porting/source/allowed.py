@@ -15,8 +15,8 @@ _NODES = frozenset(
 _IMPORTS = frozenset({"json", "math", "torch", "torch.nn.functional"})
 _IMPORTED_FROM = {"collections.abc": {"Callable"}, "pathlib": {"Path"}, "torch": {"Tensor", "nn"}}
 _BUILTINS = frozenset(
-    """self super int float str bool bytearray dict list tuple len range zip enumerate reversed next max min sum Exception
-    ValueError""".split()
+    """self super int float str bool bytearray dict list tuple len range zip enumerate reversed next max min
+    sum""".split()
 )
 # Beyond the first underscore nothing of Python's own is needed but these.
 _DUNDERS = frozenset({"__init__"})

@@ -1,6 +1,6 @@
 """A graph written as a class: calls in an order that reads well, each by its entry in the table."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from genrebench.errors import ConfigError
@@ -73,7 +73,10 @@ def takes_numbers(call: Call, calls: Sequence[Call]) -> bool:
 
 
 def reading_order(graph: Graph) -> list[Call]:
-    """Order the calls that the outputs depend on branch by branch, each after those that it reads."""
+    """Order the calls that the outputs depend on branch by branch, each after those that it reads.
+
+    Where statistics are shared, which every call moves on, the order is the graph's.
+    """
     found: dict[str, Call] = {}
     stack = [(each.call, False) for each in reversed(graph.outputs)]
     while stack:
@@ -86,7 +89,14 @@ def reading_order(graph: Graph) -> list[Call]:
             continue
         stack.append((name, True))
         stack += [(each.call, False) for each in reversed(list(_read_by(call))) if each.call not in found]
+    if any(count > 1 for count in Counter(each.layer.name for each in found.values() if _counts(each)).values()):
+        return [each for name, each in graph.calls.items() if name in found]
     return list(found.values())
+
+
+def _counts(call: Call) -> bool:
+    """Tell whether a call moves statistics on."""
+    return call.layer.trainable and any(not weight.trainable for weight in call.layer.weights)
 
 
 def _read_by(call: Call) -> Iterator[Tensor]:

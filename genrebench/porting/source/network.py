@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 
+import numpy as np
+
 from genrebench.errors import ConfigError
 from genrebench.network.types import Array
 from genrebench.porting.source import kinds as kinds
@@ -79,7 +81,9 @@ def write_source(model: KerasModel) -> Emitted:
     begin = signature + len(written.signature) + 1
     state: dict[str, Array] = {}
     for weight, place in scope.places.items():
-        state |= place.to_torch(model.weights[weight])
+        array = model.weights[weight]
+        # Of what other libraries have made, such as bfloat16, PyTorch's files know nothing.
+        state |= place.to_torch(array if array.dtype.char in "efd" else array.astype(np.float32))
     return Emitted(
         head + code,
         state | scope.constants,

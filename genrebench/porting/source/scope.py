@@ -166,7 +166,9 @@ class Scope:
             return _VALUE.sub(lambda found: variables.get(int(found[1]), "_"), text)
 
         for statement in statements[:-1]:
-            written, place = _written(f"{named(statement.pattern)} = {named(statement.text)}", statement)
+            # Of states that nobody reads, none is taken apart.
+            pattern = re.sub(r"\((_, _|_,)\)$", "_", named(statement.pattern))
+            written, place = _written(f"{pattern} = {named(statement.text)}", statement)
             places |= dict.fromkeys(statement.targets(), len(lines) + place)
             lines += written
         lines += wrap(f"return {named(values)}", INDENT)
