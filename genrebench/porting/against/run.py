@@ -194,7 +194,9 @@ def _report(
     done: JobResult, command: str, seconds: float,
 ) -> Report:  # fmt: skip
     """Put the report together."""
-    shown = {row.tensor for stage in stages for each in stage.comparisons for row in each.rows if stage.id != "structure"}
+    shown = {
+        row.tensor for stage in stages for each in stage.comparisons for row in each.rows if stage.id != "structure"
+    }
     layers = [
         {"name": each["name"], "kind": each["class"]} for each in describe(model)["layers"] if each["name"] in shown
     ]

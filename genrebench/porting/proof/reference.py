@@ -56,7 +56,7 @@ def compute_reference(
         moved = perturb_by_ulp(trial.weights)
         for mode in MODES:
             run = runs[trial.name, mode] = run_of(graph, trial.weights, trial, mode)
-            other = run_of(graph, moved, trial, mode)
+            other = run_of(graph, moved, trial, mode, moved=True)
             changes = (relative_error(other.outputs[name], value) for name, value in run.outputs.items())
             effects[trial.name, mode] = max(changes)
             near = {**other.gradients, **other.slopes}
@@ -70,12 +70,14 @@ def compute_reference(
     return Reference(Answer(runs, steps=short), tolerances, effects, control, _dead(graph, runs))
 
 
-def run_of(graph: Graph, weights: Mapping[str, Array], trial: Trial, mode: str) -> Run:
-    """Run a network by the definitions."""
+def run_of(graph: Graph, weights: Mapping[str, Array], trial: Trial, mode: str, *, moved: bool = False) -> Run:
+    """Run a network by the definitions, perhaps with every output moved by an ulp before gradients are computed."""
     is_training = mode == TRAINING
     made = GraphReference(graph, weights).run(
         trial.sample.inputs, training=is_training, draws=trial.sample.draws if is_training else {}
     )
+    if moved:
+        made.move_by_ulp()
     slopes, gradients = made.vjp(trial.sample.cotangents)
     return Run(made.outputs, made.masks, gradients, slopes, made.statistics)
 
