@@ -63,6 +63,17 @@ class GraphPass:
             found = gradients(given, {**self._inputs, **{f"/{name}": value for name, value in self._weights.items()}})
         return {name: found[name] for name in self._inputs}, {name: found[f"/{name}"] for name in self._weights}
 
+    def move_by_ulp(self) -> None:
+        """Move every output to the float above or below it, in place: `vjp` then shows what rounding does to it.
+
+        A gradient such as that of a softmax is a difference of outputs, so that it may have far fewer digits than they.
+        """
+        rng = np.random.default_rng(0)
+        for value in self._values.values():
+            if value.data.dtype.kind == "f" and value.data.flags.writeable:
+                toward = rng.choice([-np.inf, np.inf], value.data.shape)
+                np.nextafter(value.data, toward, out=value.data)
+
     def activity(self) -> dict[str, Activity]:
         """Measure, for each output, how alive it is: of a dead one nothing can be proved."""
         return {

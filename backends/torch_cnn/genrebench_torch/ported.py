@@ -164,7 +164,8 @@ class _Job:
         results = {name: each.numpy().copy() for name, each in zip(names, whole, strict=True)}
         if takes_step:
             for weight, gradient in zip(weights.values(), whole, strict=False):
-                weight.grad = gradient
+                # One pass goes through a weight and its gradient side by side: both in one order in memory.
+                weight.grad = torch.empty_like(weight).copy_(gradient)
             optimizer = self._optimizer(weights)
             optimizer.step()
             state = optimizer.get_state()
