@@ -11,7 +11,10 @@ from genrebench.system.files import StrPath
 
 
 def newest_model(results: StrPath) -> Path:
-    """Find the newest run in a folder that can take recordings; broken ones do not count.
+    """Find the newest run in a folder that can take recordings.
+
+    Broken ones do not count, and neither do examples: runs that came with the folder, as in a clone of the project, whose
+    ``model.json`` says so.
 
     Returns
     -------
@@ -21,7 +24,9 @@ def newest_model(results: StrPath) -> Path:
     created = {}
     for path in Path(results).glob(f"*/{MODEL_FILE}"):
         with contextlib.suppress(ModelError):
-            created[path.parent] = str(read_document(path.parent).get("created", ""))
+            document = read_document(path.parent)
+            if not document.get("example"):
+                created[path.parent] = str(document.get("created", ""))
     for folder in sorted(created, key=lambda folder: (created[folder], folder.name), reverse=True):
         with contextlib.suppress(ModelError):
             if Model.load(folder).mel is not None:

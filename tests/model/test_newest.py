@@ -7,7 +7,7 @@ from tests.model.test_storage import edit, save_model
 
 
 def test_the_newest_model_is_the_one_trained_last(tmp_path: Path) -> None:
-    """By the time in model.json, which a copy does not change; broken and unfinished neighbors do not count."""
+    """By the time in model.json, which a copy does not change; broken, unfinished and exemplary neighbors do not count."""
     save_model(tmp_path / "b", created="2026-02-02")
     save_model(tmp_path / "a", created="2026-02-03")
     save_model(tmp_path / "c", created="2026-02-01")
@@ -17,6 +17,7 @@ def test_the_newest_model_is_the_one_trained_last(tmp_path: Path) -> None:
     (deep / "model.json").write_text("[" * 100_000)
     deaf = save_model(tmp_path / "g", created="2026-03-01")
     edit(lambda document: document.update(mel=None, mel_fingerprint=None))(deaf)
+    edit(lambda document: document.update(example=True))(save_model(tmp_path / "h", created="2026-03-01"))
     assert newest_model(tmp_path) == tmp_path / "a"
 
 
