@@ -13,8 +13,8 @@ from genrebench.system.files import StrPath
 def newest_model(results: StrPath) -> Path:
     """Find the newest run in a folder that can take recordings.
 
-    Broken ones do not count, and neither do examples: runs that came with the folder, as in a clone of the project, whose
-    ``model.json`` says so.
+    Broken ones do not count, and neither do examples: runs that came with the folder, as in a clone of the project,
+    whose ``model.json`` says so.
 
     Returns
     -------

@@ -7,7 +7,7 @@ from tests.model.test_storage import edit, save_model
 
 
 def test_the_newest_model_is_the_one_trained_last(tmp_path: Path) -> None:
-    """By the time in model.json, which a copy does not change; broken, unfinished and exemplary neighbors do not count."""
+    """By the time in model.json, which a copy does not change; broken, unfinished and exemplary ones do not count."""
     save_model(tmp_path / "b", created="2026-02-02")
     save_model(tmp_path / "a", created="2026-02-03")
     save_model(tmp_path / "c", created="2026-02-01")
