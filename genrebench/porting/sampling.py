@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ from genrebench.reading.kinds.base import Kind
 _LENGTHS = (6, 9, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512)
 # By how much normal numbers are multiplied until nothing is dead: saturated gates and unused branches prove nothing.
 _SCALES = (1.0, 0.3, 3.0, 0.1, 10.0, 0.03, 30.0, 0.01, 100.0)
+# Of networks with more values than this in a batch only the first few are tried: each try runs the network.
+_MANY_VALUES, _FEW = 5_000_000, 3
 # Gradients of weights, for cotangents of about 1, that are smaller come through something that is saturated.
 _FAINT = 1e-3
 # Behind which the values of an input are still its values.
@@ -81,7 +84,8 @@ def draw_sample(graph: Graph, weights: Mapping[str, Array], *, batch: int, seed:
     reference = GraphReference(graph, weights)
     names = [name_of(each) for each in graph.outputs]
     best: tuple[int, Sample] | None = None
-    for scale in _SCALES:
+    is_large = sum(math.prod(shape) for shape in found.values()) > _MANY_VALUES
+    for scale in _SCALES[:_FEW] if is_large else _SCALES:
         rng = np.random.default_rng(seed)
         inputs = {name: _input(graph, weights, name, shape, scale, rng) for name, shape in shapes.items()}
         draws: dict[str, Array] = {}
