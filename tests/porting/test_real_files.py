@@ -25,10 +25,10 @@ def test_every_real_file_is_alive(name: str) -> None:
     done = GraphReference(model.graph, model.weights).run(sample.inputs)
     assert not [name for name, each in done.activity().items() if not each.varies or each.misses]
     _, gradients = done.vjp(sample.cotangents)
-    assert all((np.abs(value) > 1e-9).any() for value in gradients.values())
+    assert all((np.abs(value) > 1e-3).any() for value in gradients.values())
     rng = np.random.default_rng(0)
-    # A step so small that no rectifier changes its side.
-    directions = {name: rng.standard_normal(value.shape) for name, value in gradients.items()}
+    # In proportion to the weights. Some rectifiers are within 1e-9 of their kink, which no step may cross.
+    directions = {name: rng.standard_normal(value.shape) * model.weights[name] for name, value in gradients.items()}
 
     def total(step: float) -> float:
         """Run it a step away."""
@@ -38,4 +38,4 @@ def test_every_real_file_is_alive(name: str) -> None:
         return float(sum((outputs[name] * each).sum() for name, each in sample.cotangents.items()))
 
     by_tape = sum((gradients[name] * each).sum() for name, each in directions.items())
-    np.testing.assert_allclose(by_tape, (total(1e-8) - total(-1e-8)) / 2e-8, rtol=1e-4)
+    np.testing.assert_allclose(by_tape, (total(1e-10) - total(-1e-10)) / 2e-10, rtol=1e-4)
