@@ -8,9 +8,22 @@ from genrebench.porting.source.kinds import (
     imaging,
     merging,
     normalization,
+    operations,
     pooling,
     recurrent,
     wrappers,
 )
 
-_FAMILIES = (activation, attention, convolution, core, imaging, merging, normalization, pooling, recurrent, wrappers)
+_FAMILIES = (
+    activation,
+    attention,
+    convolution,
+    core,
+    imaging,
+    merging,
+    normalization,
+    operations,
+    pooling,
+    recurrent,
+    wrappers,
+)

@@ -7,7 +7,7 @@ from genrebench.porting.source.table import writes
 from genrebench.reading.kinds import merging as kinds
 from genrebench.reading.kinds.base import axis_of
 
-_OPERATORS = {"Add": "+", "Subtract": "-", "Multiply": "*", "Average": "+"}
+_OPERATORS = {"Add": "+", "Subtract": "-", "Multiply": "*", "Average": "+", "Divide": "/"}
 
 
 def merged(site: Site) -> tuple[list[str], Order]:
@@ -34,7 +34,7 @@ def merge_masks(site: Site) -> None:
         site.give_mask(distinct[0] if len(distinct) == 1 else site.step(" | ".join(distinct), name=f"{site.name}_mask"))
 
 
-@writes("Add", "Subtract", "Multiply", "Average")
+@writes("Add", "Subtract", "Multiply", "Average", "Divide")
 def write_operator(site: Site) -> None:
     """Write inputs joined by an operator, two at a time."""
     inputs, order = merged(site)
@@ -142,8 +142,12 @@ def write_dot(site: Site) -> None:
 def write_arithmetic(site: Site) -> None:
     """Write a tensor and a number."""
     assert isinstance(site.kind, kinds.Arithmetic)
-    sign = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}[site.kind.operator]
-    number = repr(site.kind.number)
+    operator, number = site.kind.operator, repr(site.kind.number)
+    if operator in ("maximum", "minimum"):
+        elementwise(site, f"{{}}.clamp({'min' if operator == 'maximum' else 'max'}={number})")
+        return
+    sign = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}[operator]
+    number = f"({number})" if number.startswith("-") and operator == "power" and site.kind.reverse else number
     elementwise(site, f"{number} {sign} {{}}" if site.kind.reverse else f"{{}} {sign} {number}")
 
 

@@ -139,8 +139,10 @@ class _Run:
 
     @property
     def mask(self) -> str | None:
-        """Read the mask."""
-        return self.site.mask()
+        """Read the mask to compute with, which Keras 3 forgets where there is an initial state."""
+        arguments = self.site.call.arguments
+        is_forgotten = arguments.get("initial_state") and not self.kind.mask_with_state and "mask" not in arguments
+        return None if is_forgotten else self.site.mask()
 
     def run(self, states: Sequence[str] = ()) -> tuple[str, list[str]]:
         """Write the run: the sequence in the order in which it went, and the states at the end."""

@@ -36,10 +36,12 @@ class MultiHeadAttention(nn.Module):
         """Attend to what the mask, (n, heads, queries, values), leaves."""
         q, k, v = self.query(query), self.key(key), self.value(value)
         q, k, v = self.split(q), self.split(k), self.split(v)
-        if mask is not None:
+        if mask is None:
+            y = F.scaled_dot_product_attention(q, k, v)
+        else:
             # A query that may see nothing gets the mean of all values, as in Keras.
-            mask = torch.zeros_like(mask, dtype=q.dtype).masked_fill(~mask, -1e30)
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+            scores = q / q.shape[-1] ** 0.5 @ k.transpose(2, 3)
+            y = scores.masked_fill(~mask, -1e30).softmax(dim=-1) @ v
         return self.output(y.transpose(1, 2).flatten(2))
 ''',
     "ScoringMultiHeadAttention": '''
