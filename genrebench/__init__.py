@@ -26,7 +26,8 @@ The network and its backends
     - `list_backends`: what is installed.
     - `compare`: prove that backends compute the same network, or find where they part.
     - `check_backend`: run the conformance kit on a backend.
-    - `read_keras`: read somebody's Keras file, without Keras and without trusting it.
+    - `read_keras`: read somebody's Keras file, without Keras and without trusting it; its method `port` writes it
+      for PyTorch, with a proof.
 
 `GenrebenchError` is the base of every error that genrebench raises on purpose. Paths may be strings. These names are
 all that is promised; modules may move. Each is loaded on its first use, so that importing genrebench costs nothing.
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from genrebench.network.architecture import Architecture
     from genrebench.network.genre_cnn import genre_cnn
     from genrebench.parity.run import compare_backends as compare
-    from genrebench.reading.keras_file import read_keras
+    from genrebench.porting.port import read_keras
     from genrebench.system.memory import keep_freed_memory
     from genrebench.testing import check_backend
     from genrebench.training import train
@@ -93,7 +94,7 @@ _HOMES = {
     "load_dataset": "genrebench.data.dataset:load_dataset",
     "mel_spectrogram": "genrebench.audio.mel:mel_spectrogram",
     "preprocess": "genrebench.data.preprocess:preprocess",
-    "read_keras": "genrebench.reading.keras_file:read_keras",
+    "read_keras": "genrebench.porting.port:read_keras",
     "train": "genrebench.training:train",
 }
 

@@ -72,6 +72,7 @@ SLOW = (
     "parity/test_run",
     "backend/",
     "test_doctests",
+    "porting/definitions/test_keras",
     "test_exports",
     "test_wheel",
 )

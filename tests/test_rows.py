@@ -15,7 +15,7 @@ ROWS = (
     {"audio", "backend", "reading", "report"},
     {"data", "model", "testing", "genrebench_keras", "genrebench_torch"},
     {"evaluation", "parity"},
-    {"training"},
+    {"porting", "training"},
     {"bench"},
     {"cli"},
     {"__init__", "__main__"},

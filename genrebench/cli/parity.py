@@ -1,7 +1,7 @@
 """``genrebench parity``: the proof that backends build the same network, or the first layer where they do not."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,8 @@ _OUTPUT = Path("parity-report")
 _SHAPE = "{}x{}".format(*genre_cnn().input_shape)
 # What is left out of a command line that is recorded, since it says where, not what.
 _NOT_RECORDED = ("pythons", "output", "timeout", "max_reply")
+_OF_KERAS = ("keras_file", "config", "against", "weights", "mapping")
+_NOT_WITH_KERAS = ("reference", "model", "architecture", "input_shape", "data", "steps", "pythons", "max_reply")
 
 
 def _interpreters(
@@ -49,6 +51,9 @@ def _given(ctx: click.Context) -> list[click.Parameter]:
     short_help="Prove that backends build the same network.",
     help="Compare the networks that backends build, in float64: layer by layer, gradient by gradient, step by step, "
     "with the definitions in NumPy and with each other; name the first layer where one is off, and the cause.\n\n"
+    "With --keras the network is that of somebody's Keras file, of any version: the definitions, the PyTorch module "
+    "that genrebench port writes, and Keras itself if it opens the file; or, with --against, somebody's own PyTorch "
+    "port, matched module by module: the first layer that differs, and why.\n\n"
     "Each backend runs in a process of its own. The status is 0 if every gate holds, 1 if one does not, 2 if the "
     "comparison could not be run. parity.json, parity.md and parity.html are written into --output.",
     epilog=examples(
@@ -56,6 +61,8 @@ def _given(ctx: click.Context) -> list[click.Parameter]:
         "genrebench parity --backend torch --backend mine --model results/gtzan --data dataset",
         "genrebench parity --architecture mine.json --steps 20 --output results/mine",
         f"genrebench parity --from {_OUTPUT}/parity.json",
+        "genrebench parity --keras model.h5",
+        "genrebench parity --keras model.h5 --against mine.py:Network --weights mine.pt",
     ),
 )
 @click.option("--backend", "backends", multiple=True, default=ParityRequest.backends,
@@ -76,6 +83,11 @@ def _given(ctx: click.Context) -> list[click.Parameter]:
               help="Threads of each backend.")  # fmt: skip
 @click.option("--python", "pythons", multiple=True, metavar="BACKEND=PATH", callback=_interpreters,
               help="Interpreter of the environment that has a backend.")  # fmt: skip
+@click.option("--keras", "keras_file", type=PATH, help="Keras file (.keras, .h5) whose network is compared.")
+@click.option("--config", type=PATH, help="With --keras, the model's configuration in JSON.")
+@click.option("--against", metavar="FILE.py:CLASS", help="With --keras, somebody's PyTorch port: a class or function.")
+@click.option("--weights", type=PATH, help="With --against, the port's weights: .safetensors, .pt or .pth.")
+@click.option("--mapping", type=PATH, help="With --against, JSON that names modules by layers.")
 @worker_limits
 @click.option("--output", type=PATH, help=f"Folder of the report.  [default: {_OUTPUT}]")
 @click.option("--from", "source", type=PATH, help="Render a parity.json again, without running anything.")
@@ -96,18 +108,55 @@ def parity(ctx: click.Context, /, *, source: Path | None, output: Path | None, *
         report = load_report(source)
         output = output or source.parent
         check_output(output)
+    elif options["keras_file"] is not None:
+        output = output or _OUTPUT
+        check_output(output)
+        report = _of_keras_file(ctx, console, options)
     else:
+        _refuse(ctx, ("config", "against", "weights", "mapping"), "only with --keras")
         from genrebench.parity.run import run_parity
 
         output = output or _OUTPUT
         check_output(output)
         with _shown(console) as progress:
-            report = run_parity(ParityRequest(**options, command=typed_command(ctx, without=_NOT_RECORDED)), progress)
+            asked = {name: value for name, value in options.items() if name not in _OF_KERAS}
+            report = run_parity(ParityRequest(**asked, command=typed_command(ctx, without=_NOT_RECORDED)), progress)
     _write(report, output, source)
     show_report(report, console)
     echo_err(f"{output}: parity.json, parity.md, parity.html")
     if not report.passed:
         raise click.exceptions.Exit(1)
+
+
+def _refuse(ctx: click.Context, names: Collection[str], when: str) -> None:
+    """Refuse options that say nothing here."""
+    if wrong := [param.opts[0] for param in _given(ctx) if param.name in names]:
+        raise ConfigError(f"{wrong[0]}: expected {when}")
+
+
+def _of_keras_file(ctx: click.Context, console: "Console", options: dict[str, Any]) -> "Report":
+    """Compare the network of a Keras file."""
+    from genrebench.parity.document import stage_line
+    from genrebench.porting.against.run import compare_port
+    from genrebench.porting.against.subject import read_port
+    from genrebench.porting.port import prove_file, read_keras
+
+    _refuse(ctx, _NOT_WITH_KERAS, "no --keras beside it")
+    _refuse(ctx, () if options["against"] else ("weights", "mapping"), "only with --against")
+    _refuse(ctx, ("backends",) if options["against"] else (), "no --against beside it")
+    port = read_port(options["against"], options["weights"], options["mapping"]) if options["against"] else None
+    model = read_keras(options["keras_file"], config=options["config"])
+    common: dict[str, Any] = {
+        "batch": options["batch_size"],
+        "seed": options["seed"],
+        "threads": options["threads"],
+        "timeout": options["timeout"],
+        "command": typed_command(ctx, without=_NOT_RECORDED),
+        "on_stage": lambda stage: console.print(stage_line(stage), soft_wrap=True),
+    }
+    if port is not None:
+        return compare_port(model, port, **common)
+    return prove_file(model, options["backends"], **common)
 
 
 @contextmanager

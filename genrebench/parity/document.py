@@ -80,9 +80,11 @@ def parity_document(report: Report, *, every_row: bool = False) -> Document:
 
 def _telling_rows(report: Report) -> Iterator[Block]:
     """Arrange gradients and float32 tensor by tensor, without more than the error."""
+    present = {stage.id for stage in report.stages}
     for title, identifier in (("Gradients", "gradients"), ("In float32, for information", "float32")):
-        yield Heading(title)
-        yield _tensor_table(report, identifier)
+        if identifier in present:
+            yield Heading(title)
+            yield _tensor_table(report, identifier)
     yield Text("All rows, with worst elements and distances in ulps, are in parity.json and parity.html.", "quiet")
 
 
@@ -90,8 +92,10 @@ def _every_row(report: Report) -> Iterator[Block]:
     """Arrange figures and all rows of all stages."""
     yield Heading("Errors by layer")
     yield Figure(errors_by_layer(report), "Relative error of every layer; gates are red", "errors-by-layer")
-    yield Heading("Errors by step")
-    yield Figure(errors_by_step(report), "Relative error of the loss of every step; the gate is red", "errors-by-step")
+    if any((*report.losses.values(), report.control)):
+        alt = "Relative error of the loss of every step; the gate is red"
+        yield Heading("Errors by step")
+        yield Figure(errors_by_step(report), alt, "errors-by-step")
     yield Heading("All tensors")
     yield from map(_all_rows, report.stages)
     yield Text("The same in a form for programs: parity.json, beside this page.", "quiet")
@@ -189,8 +193,16 @@ def layer_errors(report: Report, backend: str) -> dict[str, LayerErrors]:
         for comparison in stage.comparisons if stage.id in _PASSES else ():
             if comparison.backend == backend and comparison.against == report.reference:
                 for row in comparison.rows:
-                    rows.get(row.node, []).append(row)
+                    rows.get(_layer_of(row, rows), []).append(row)
     return {name: _sum_up(found) for name, found in rows.items()}
+
+
+def _layer_of(row: Row, layers: Mapping[str, object]) -> str:
+    """Name the layer that a row is about: layers may have ``/`` in their names, further outputs ``#1`` behind."""
+    name = row.tensor.partition("#")[0]
+    while name not in layers and "/" in name:
+        name = name.rpartition("/")[0]
+    return name
 
 
 def _sum_up(rows: list[Row]) -> LayerErrors:
@@ -290,13 +302,18 @@ def _environment_rows(report: Report) -> list[tuple[str, str]]:
         peak = worker.get("peak_memory_bytes")
         parts = [
             _join(worker.get("versions", {}), " "),
-            f"device {worker.get('device')}",
+            f"device {worker['device']}" if worker.get("device") else "",
             f"threads {_join(worker.get('threads', {}), '=') or 'not set'}",
-            f"{sum(worker.get('seconds', {}).values()):.1f} s",
+            _seconds(worker.get("seconds", {})),
             f"peak memory {peak / 2**20:.0f} MiB" if peak else "",
         ]
         rows.append((name, "; ".join(filter(None, parts))))
     return rows
+
+
+def _seconds(taken: Any) -> str:
+    """Format what a worker took, in all or for each of its tasks."""
+    return f"{sum(taken.values()) if isinstance(taken, Mapping) else taken:.1f} s"
 
 
 def _join(values: Mapping[str, Any], by: str) -> str:

@@ -22,13 +22,14 @@ def errors_by_layer(report: Report) -> str:
         stage = report.stage(identifier)
         for index, backend in enumerate(report.backends):
             for view, line, marker in (("cumulative", "-", "o"), ("isolated", ":", "x")):
-                errors = {
-                    layers.index(row.tensor): row.relative_l2
-                    for comparison in stage.comparisons
-                    if comparison.backend == backend and (view == "isolated" or comparison.against == report.reference)
-                    for row in comparison.rows
-                    if row.view == view and row.tensor in layers
-                }
+                errors: dict[int, float | None] = {}
+                for comparison in stage.comparisons:
+                    if comparison.backend != backend or (view != "isolated" and comparison.against != report.reference):
+                        continue
+                    for row in comparison.rows:
+                        if row.view == view and row.tensor in layers and row.relative_l2 is not None:
+                            place = layers.index(row.tensor)
+                            errors[place] = max(errors.get(place) or 0.0, row.relative_l2)
                 _plot(axes, errors, line, marker=marker, color=_color(index), label=label(f"{backend} {view}"))
         axes.set_xticks(range(len(layers)), list(map(label, layers)), rotation=45, ha="right", fontsize=8)
         axes.set_title(f"{identifier} forward", fontsize=10)

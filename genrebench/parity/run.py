@@ -210,7 +210,7 @@ def compare_outputs(
             "flags": {name: value for name, value in sorted(os.environ.items()) if name.startswith(_FLAGS)},
         },
         workers={name: each.report for name, each in outputs.items()},
-        stages=tuple(map(_without_cases, found)),
+        stages=tuple(map(without_cases, found)),
         findings=tuple(replace(each, row=each.row and replace(each.row, case=None)) for each in findings),
         verdict=verdict(context, tuple(found), findings),
         losses={name: loss_errors(context, outputs[name].steps) for name in backends},
@@ -218,7 +218,7 @@ def compare_outputs(
     )
 
 
-def _without_cases(stage: Stage) -> Stage:
+def without_cases(stage: Stage) -> Stage:
     """Drop what the ledger needed, which holds the tensors of the run."""
     comparisons = (
         replace(each, rows=tuple(replace(row, case=None) for row in each.rows)) for each in stage.comparisons

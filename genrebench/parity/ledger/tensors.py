@@ -200,7 +200,8 @@ def _gradients(case: GradientCase) -> Predictions:
     if case.received.size < FITTED_VALUES:
         return
     factor = fitted(case.received, case.expected)
-    yield Prediction(f"is {factor:.6g} times what it should be", case.expected * factor, factor=factor)
+    if abs(factor - 1) > GRADIENT_TOLERANCE:
+        yield Prediction(f"is {factor:.6g} times what it should be", case.expected * factor, factor=factor)
     decay = fitted(case.received - case.expected, case.weight)
     text = f"has {decay:.6g} times the weight added (weight decay)"
     yield Prediction(text, case.expected + decay * case.weight, weight_decay=decay)

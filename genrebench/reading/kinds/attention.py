@@ -31,6 +31,11 @@ class MultiHeadAttention(Kind):
         | {"use_causal_mask", "mask"}
     )
 
+    @property
+    def hands_mask_on(self) -> bool:
+        """See `Kind.hands_mask_on`: that of the query."""
+        return True
+
     @classmethod
     def explicit(cls, config: dict[str, Any], version: KerasVersion) -> dict[str, Any]:
         """See `Kind.explicit`."""
@@ -94,6 +99,11 @@ class _Attention(Kind):
     inputs: ClassVar[tuple[int, int]] = (2, 3)
     masks: ClassVar[Masks] = "use"
     arguments: ClassVar[frozenset[str]] = frozenset({"return_attention_scores", "use_causal_mask", "training", "mask"})
+
+    @property
+    def hands_mask_on(self) -> bool:
+        """See `Kind.hands_mask_on`: that of the query."""
+        return True
 
     def output_shapes(self, shapes: Sequence[Shape], arguments: Mapping[str, Any]) -> tuple[Shape, ...]:
         """See `Kind.output_shapes`."""

@@ -125,6 +125,8 @@ class RMSNormalization(_Normalizing):
     axis: Axes = (-1,)
     epsilon: NonNegative = 1e-6
 
+    masks: ClassVar[Masks] = "stop"
+
     def weights(self, shapes: Sequence[Shape]) -> tuple[Weight, ...]:
         """See `Kind.weights`."""
         return (Weight("scale", _along(shapes, self.axis)),)
@@ -145,6 +147,8 @@ class Normalization(Kind):
     mean: Any = None
     variance: Any = None
     invert: Flag = False
+
+    masks: ClassVar[Masks] = "pass"
 
     @classmethod
     def explicit(cls, config: dict[str, Any], version: KerasVersion) -> dict[str, Any]:

@@ -27,6 +27,8 @@ class _Recurrent(Kind):
     go_backwards: Flag = False
     stateful: Flag = False
     zero_output_for_mask: Flag = False
+    # Keras 3 forgets the mask of the sequence where it is called with an initial state, unless that mask is given, too.
+    mask_with_state: Flag = True
 
     inputs: ClassVar[tuple[int, int]] = (1, 3)
     masks: ClassVar[Masks] = "use"
@@ -41,7 +43,7 @@ class _Recurrent(Kind):
         config.setdefault("activation", "tanh")
         if "recurrent_activation" in cls.activations:
             config.setdefault("recurrent_activation", "hard_sigmoid" if version.numbers < (2, 3) else "sigmoid")
-        return config
+        return {**config, "mask_with_state": version.numbers < (3,)}
 
     def output_shapes(self, shapes: Sequence[Shape], arguments: Mapping[str, Any]) -> tuple[Shape, ...]:
         """See `Kind.output_shapes`."""

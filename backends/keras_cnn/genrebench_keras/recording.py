@@ -1,0 +1,129 @@
+"""What every layer of a Keras model gives while the model runs, and what its random layers are told to draw.
+
+A layer's own ``call`` is wrapped, so that nothing is built a second time. Import this module after
+`engines.load_engine`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from genrebench.errors import BackendError
+from genrebench_keras.engines import Tensor
+
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class CallSpec:
+    """A call of a layer in the reader's graph: its name, its layer's, and the tensors that it reads."""
+
+    name: str
+    layer: str
+    inputs: tuple[str, ...]
+
+
+@dataclass
+class Recorder:
+    """Keeps what layers are given and give, and the draws of those that are random.
+
+    Attributes
+    ----------
+    draws : dict of str to ndarray
+        By call, what its random part draws; a random layer without any does nothing at random.
+    """
+
+    draws: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    seen: dict[str, list[tuple[list[Tensor], list[Tensor]]]] = field(default_factory=dict)
+    _current: str = ""
+
+    def watch(self, name: str, layer: Any) -> None:
+        """Wrap a layer's call."""
+        inner: Callable[..., Any] = layer.call
+
+        def call(*given: Any, **named: Any) -> Any:
+            """Call the layer, and keep what went in and out."""
+            number = len(self.seen.get(name, ())) + 1
+            outer, self._current = self._current, name if number == 1 else f"{name}:{number}"
+            try:
+                result = inner(*given, **named)
+            finally:
+                self._current = outer
+            tensors = [each for each in tf.nest.flatten((given, named)) if tf.is_tensor(each)]
+            self.seen.setdefault(name, []).append((tensors, list(tf.nest.flatten(result))))
+            return result
+
+        layer.call = call
+
+    @contextmanager
+    def drawing(self) -> Iterator[None]:
+        """Give Keras' random functions the draws that were decided on."""
+        random = keras.src.backend.random
+
+        def dropout(inputs: Tensor, rate: float, noise_shape: Any = None, **_: Any) -> Tensor:
+            """Keep what is to be kept, scaled."""
+            if self._current not in self.draws:
+                return inputs
+            keep = tf.cast(self._draw(noise_shape or tuple(inputs.shape)), inputs.dtype)
+            return inputs * keep / (1 - rate)
+
+        def normal(shape: Any, mean: float = 0.0, dtype: Any = None, **_: Any) -> Tensor:
+            """Give the noise that was drawn."""
+            if self._current not in self.draws:
+                return tf.fill(tuple(shape), tf.cast(mean, dtype or "float64"))
+            return tf.cast(self._draw(tuple(shape)), dtype or "float64")
+
+        def uniform(shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, **_: Any) -> Tensor:
+            """Give what is above every rate where it is to be kept, below where not."""
+            keep = self._draw(tuple(shape)) if self._current in self.draws else np.ones(tuple(shape))
+            return tf.cast(keep * (maxval - minval) + minval, dtype or "float64")
+
+        own = {name: getattr(random, name) for name in ("dropout", "normal", "uniform")}
+        for function in (dropout, normal, uniform):
+            setattr(random, function.__name__, function)
+        try:
+            yield
+        finally:
+            for name, each in own.items():
+                setattr(random, name, each)
+
+    def _draw(self, shape: Sequence[int | None]) -> NDArray[Any]:
+        """Look up a layer's draw, which must have the shape that Keras draws in."""
+        drawn = self.draws[self._current]
+        if any(length not in (None, given) for length, given in zip(shape, drawn.shape, strict=True)):
+            raise BackendError(f"{self._current}: expected a draw of shape {shape}, received {drawn.shape}")
+        return drawn
+
+    def tensors(self, calls: Sequence[CallSpec], inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Sort what was seen by the calls of the reader's graph.
+
+        Calls of one layer are told apart by what they read; Keras may run them in another order.
+
+        Returns
+        -------
+        dict of str to tensor
+            ``call`` for a call's first output, ``call#1`` for the next.
+        """
+        found = dict(inputs)
+        for call in calls:
+            records = self.seen.get(call.layer, [])
+            if call.name in found or not records:
+                continue
+            reads = [found[name] for name in call.inputs if name in found]
+            index = next((at for at, (given, _) in enumerate(records) if _same(given, reads)), 0)
+            _, outputs = records.pop(index)
+            found |= {f"{call.name}#{number}" if number else call.name: each for number, each in enumerate(outputs)}
+        return found
+
+
+def _same(given: Sequence[Tensor], reads: Sequence[Tensor]) -> bool:
+    """Return whether a layer was given what a call reads."""
+    return all(
+        any(each is one or (each.shape == one.shape and np.array_equal(each, one)) for each in given) for one in reads
+    )

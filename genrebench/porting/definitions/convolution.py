@@ -1,0 +1,112 @@
+"""Convolutions."""
+
+from genrebench.network.layers.windows import same_padding
+from genrebench.porting.definitions.activation import activate
+from genrebench.porting.definitions.base import Given, back, defines, last
+from genrebench.porting.primitives import einsum, overlap, pad, windows
+from genrebench.porting.tape import Value
+from genrebench.reading.kinds import convolution as kinds
+
+# Indices of the positions in a kernel, and of the places where it is put.
+INSIDE, PLACES = "ijk", "pqr"
+
+
+def bordered(
+    x: Value,
+    size: tuple[int, ...],
+    strides: tuple[int, ...],
+    dilation: tuple[int, ...],
+    padding: str,
+    *,
+    fill: float = 0.0,
+) -> Value:
+    """Pad as TensorFlow does (https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2).
+
+    ``causal`` pads in front alone, so that no output sees what comes after it (van den Oord et al., arXiv:1609.03499).
+    """
+    reach = [(each - 1) * step + 1 for each, step in zip(size, dilation, strict=True)]
+    if padding == "valid":
+        return x
+    if padding == "causal":
+        widths = [(each - 1, 0) for each in reach]
+    else:
+        widths = [same_padding(*each) for each in zip(x.shape[1:-1], reach, strides, strict=True)]
+    return pad(x, [(0, 0), *widths, (0, 0)], fill=fill)
+
+
+def _seen(kind: kinds._Convolution, x: Value) -> Value:
+    """Look through the kernel's windows at the padded input, channels last."""
+    x = bordered(x, kind.kernel_size, kind.strides, kind.dilation_rate, kind.padding)
+    return windows(x, kind.kernel_size, kind.strides, kind.dilation_rate)
+
+
+def _finished(kind: kinds._Convolution, y: Value, given: Given) -> Value:
+    """Add the bias, activate, and put the channels where the layer has them."""
+    y = back(y + given.weights["bias"] if kind.use_bias else y, kind.data_format)
+    # Softmax is over the last axis even where that is not the channels'.
+    return activate(kind.activation, y)
+
+
+@defines(kinds.Conv1D, kinds.Conv2D, kinds.Conv3D)
+def _convolution(kind: kinds._Conv, given: Given) -> Value:
+    """Compute ``y[n, p, o] = sum over i, c of x[n, p stride + i dilation, c] kernel[i, c, o]``, for each group alone.
+
+    Goodfellow et al., "Deep learning", 2016, equation 9.6, with the channels in groups.
+    """
+    seen, kernel = _seen(kind, last(given.x, kind.data_format)), given.weights["kernel"]
+    inside, places = INSIDE[: kind.rank], PLACES[: kind.rank]
+    seen = seen.reshape(*seen.shape[:-1], kind.groups, -1)
+    kernel = kernel.reshape(*kernel.shape[:-1], kind.groups, -1)
+    y = einsum(f"n{places}{inside}gc,{inside}cgo->n{places}go", seen, kernel)
+    return _finished(kind, y.reshape(*y.shape[:-2], kind.filters), given)
+
+
+def _depthwise(kind: kinds._Convolution, x: Value, kernel: Value) -> Value:
+    """Compute ``y[n, p, c m + j] = sum over i of x[n, p stride + i dilation, c] kernel[i, c, j]``, m values of j.
+
+    That of ``tf.nn.depthwise_conv2d``; stride and dilation together are as the formula has them, which TensorFlow
+    computed otherwise before Keras 3.15.0 (https://github.com/keras-team/keras/pull/23027).
+    """
+    inside, places = INSIDE[: kind.rank], PLACES[: kind.rank]
+    y = einsum(f"n{places}{inside}c,{inside}cm->n{places}cm", _seen(kind, x), kernel)
+    return y.reshape(*y.shape[:-2], -1)
+
+
+@defines(kinds.DepthwiseConv1D, kinds.DepthwiseConv2D)
+def _depthwise_convolution(kind: kinds._DepthwiseConv, given: Given) -> Value:
+    """Convolve each channel with kernels of its own."""
+    y = _depthwise(kind, last(given.x, kind.data_format), given.weights["kernel"])
+    return _finished(kind, y, given)
+
+
+@defines(kinds.SeparableConv1D, kinds.SeparableConv2D)
+def _separable_convolution(kind: kinds._SeparableConv, given: Given) -> Value:
+    """Convolve each channel alone, then combine them at each place (Chollet, arXiv:1610.02357)."""
+    y = _depthwise(kind, last(given.x, kind.data_format), given.weights["depthwise_kernel"])
+    pointwise = given.weights["pointwise_kernel"].reshape(y.shape[-1], kind.filters)
+    return _finished(kind, y @ pointwise, given)
+
+
+@defines(kinds.Conv1DTranspose, kinds.Conv2DTranspose, kinds.Conv3DTranspose)
+def _transposed_convolution(kind: kinds._ConvTranspose, given: Given) -> Value:
+    """Compute ``y[n, p stride + i dilation, o] = sum over p, i, c of x[n, p, c] kernel[i, o, c]``.
+
+    The gradient of a convolution with respect to its input (Dumoulin and Visin, arXiv:1603.07285), which had its
+    padding (``tf.nn.conv_transpose``): of the output, ``same`` takes away what it would add to an input of that length.
+    """
+    x, kernel = last(given.x, kind.data_format), given.weights["kernel"]
+    inside, places = INSIDE[: kind.rank], PLACES[: kind.rank]
+    put = einsum(f"n{places}c,{inside}oc->n{places}{inside}o", x, kernel)
+    reach = [(size - 1) * step + 1 for size, step in zip(kind.kernel_size, kind.dilation_rate, strict=True)]
+    lengths = [
+        (count - 1) * stride + each for count, stride, each in zip(x.shape[1:-1], kind.strides, reach, strict=True)
+    ]
+    y = overlap(put, lengths, kind.strides, kind.dilation_rate)
+    for axis, length in enumerate(lengths):
+        wanted = kind.length(axis, x.shape[axis + 1]) or length
+        before = max(length - wanted, 0) // 2 if kind.padding == "same" else 0
+        y = y[(slice(None),) * (axis + 1) + (slice(before, before + wanted),)]
+        widths = [(0, 0)] * y.ndim
+        widths[axis + 1] = (0, wanted - y.shape[axis + 1])
+        y = pad(y, widths)
+    return _finished(kind, y, given)

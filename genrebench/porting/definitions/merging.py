@@ -1,0 +1,148 @@
+"""Layers with several inputs, and arithmetic between tensors."""
+
+from collections.abc import Callable
+from functools import reduce
+from operator import add, mul, sub, truediv
+
+import numpy as np
+
+from genrebench.porting.definitions.base import Given, Made, Mask, defines
+from genrebench.porting.definitions.normalization import normalized
+from genrebench.porting.primitives import concatenate, einsum, exp, maximum, minimum, where
+from genrebench.porting.tape import Value
+from genrebench.reading.kinds import merging as kinds
+
+
+def _aligned(given: Given) -> list[Value]:
+    """Give inputs of smaller rank axes of 1 behind the batch (keras/src/layers/merging/base_merge.py)."""
+    rank = max(each.ndim for each in given.inputs)
+    return [each.reshape(each.shape[0], *(1,) * (rank - each.ndim), *each.shape[1:]) for each in given.inputs]
+
+
+def _either(given: Given) -> Mask:
+    """Keep a step that any input has; without a mask if one input is without (``Merge.compute_mask``)."""
+    masks = [each for each in given.masks if each is not None]
+    return np.logical_or.reduce(masks) if masks and len(masks) == len(given.inputs) else None
+
+
+def _merged(given: Given, operator: Callable[[Value, Value], Value]) -> Made:
+    """Merge one input after the other."""
+    return Made((reduce(operator, _aligned(given)),), (_either(given),))
+
+
+@defines(kinds.Add)
+def _add(_: kinds.Add, given: Given) -> Made:
+    """Add up."""
+    return _merged(given, add)
+
+
+@defines(kinds.Subtract)
+def _subtract(_: kinds.Subtract, given: Given) -> Made:
+    """Subtract the second from the first."""
+    return _merged(given, sub)
+
+
+@defines(kinds.Multiply)
+def _multiply(_: kinds.Multiply, given: Given) -> Made:
+    """Multiply."""
+    return _merged(given, mul)
+
+
+@defines(kinds.Average)
+def _average(_: kinds.Average, given: Given) -> Made:
+    """Average."""
+    total = reduce(add, _aligned(given))
+    return Made((total / float(len(given.inputs)),), (_either(given),))
+
+
+def _picked(given: Given, operator: Callable[[Value, Value], Value]) -> Made:
+    """Pick among the inputs that have a step; what a mask takes away, the others replace.
+
+    That of ``Merge._apply_merge_op_and_or_mask``, by which Keras 3 merges maxima and minima.
+    """
+    values = _aligned(given)
+    masks = [each if each is None else np.broadcast_to(each[..., None], value.shape)
+             for each, value in zip(given.masks or (None,) * len(values), values, strict=True)]  # fmt: skip
+    result, there = values[0], masks[0]
+    for value, mask in zip(values[1:], masks[1:], strict=True):
+        own = value if mask is None else where(mask, value, result)
+        result = operator(result if there is None else where(there, result, own), own)
+        there = None if mask is None or there is None else there | mask
+    return Made((result,), (None if there is None else np.asarray(there.any(axis=-1)),))
+
+
+@defines(kinds.Maximum)
+def _maximum(_: kinds.Maximum, given: Given) -> Made:
+    """Take the largest."""
+    return _picked(given, maximum)
+
+
+@defines(kinds.Minimum)
+def _minimum(_: kinds.Minimum, given: Given) -> Made:
+    """Take the smallest."""
+    return _picked(given, minimum)
+
+
+@defines(kinds.Concatenate)
+def _concatenate(kind: kinds.Concatenate, given: Given) -> Made:
+    """Put one behind the other; a step is there where any of its features is (``Concatenate.compute_mask``)."""
+    masks = given.masks or (None,) * len(given.inputs)
+    mask = None
+    if any(each is not None for each in masks):
+        spread = [
+            np.ones(value.shape, bool) if each is None else np.broadcast_to(each[..., None], value.shape)
+            for value, each in zip(given.inputs, masks, strict=True)
+        ]
+        mask = np.asarray(np.concatenate(spread, axis=kind.axis).any(axis=-1))
+    return Made((concatenate(given.inputs, kind.axis),), (mask,))
+
+
+@defines(kinds.Dot)
+def _dot(kind: kinds.Dot, given: Given) -> Value:
+    """Sum products along one axis of each input; the first's other axes come before the second's."""
+    first, second = given.inputs
+    places = [axis % each.ndim for axis, each in zip(kind.axes, given.inputs, strict=True)]
+    if kind.normalize:
+        first, second = (normalized(each, (axis,), 1e-7) for each, axis in zip((first, second), places, strict=True))
+    names = ["n" + "abcd"[: first.ndim - 1], "n" + "efgh"[: second.ndim - 1]]
+    given_names = [name[:place] + "z" + name[place + 1 :] for name, place in zip(names, places, strict=True)]
+    left = "".join(name[1:place] + name[place + 1 :] for name, place in zip(names, places, strict=True))
+    y = einsum(f"{','.join(given_names)}->n{left}", first, second)
+    return y if left else y.reshape(y.shape[0], 1)
+
+
+@defines(kinds.Divide)
+def _divide(_: kinds.Divide, given: Given) -> Made:
+    """Divide the first by the second."""
+    return _merged(given, truediv)
+
+
+_OPERATORS: dict[str, Callable[[Value, Value], Value]] = {
+    "add": add,
+    "subtract": sub,
+    "multiply": mul,
+    "divide": truediv,
+    "maximum": maximum,
+    "minimum": minimum,
+}
+
+
+@defines(kinds.Arithmetic)
+def _arithmetic(kind: kinds.Arithmetic, given: Given) -> Value:
+    """Compute ``x operator number``, or the reverse."""
+    x, number = given.x, Value(np.array(kind.number))
+    if kind.operator == "power":
+        return exp(x * float(np.log(kind.number))) if kind.reverse else x**kind.number
+    return _OPERATORS[kind.operator](number, x) if kind.reverse else _OPERATORS[kind.operator](x, number)
+
+
+@defines(kinds.NotEqual)
+def _not_equal(kind: kinds.NotEqual, given: Given) -> Value:
+    """Say where a tensor is not a number."""
+    return Value(given.x.data != kind.number)
+
+
+@defines(kinds.Any)
+def _any(kind: kinds.Any, given: Given) -> Value:
+    """Say where any value along axes is true."""
+    return Value(np.asarray(given.x.data.astype(bool).any(axis=kind.axis, keepdims=kind.keepdims)))

@@ -1,0 +1,131 @@
+"""The definitions' own answer, and which of it proves nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from genrebench.network.adam import Adam, AdamState, adam_step
+from genrebench.network.numerics import perturb_by_ulp, relative_error
+from genrebench.network.types import Array
+from genrebench.parity.context import CONTROL_FACTOR
+from genrebench.porting.losses import loss_and_gradient
+from genrebench.porting.proof.answers import EVALUATION, MODES, TRAINING, Answer, Run
+from genrebench.porting.proof.subject import Trial
+from genrebench.porting.reference import GraphReference
+from genrebench.reading.graph import Graph
+
+REFERENCE = "definitions"
+# What is there to say where steps are, not to be computed with.
+_OF_MASKS = ("NotEqual", "Any", "InputLayer")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the definitions give.
+
+    Attributes
+    ----------
+    answer : Answer
+        Passes of all trials, and the short run.
+    tolerances : dict of (str, str) to dict
+        By trial and mode, the relative error of each gradient that is allowed beside the gate, where the terms of a
+        gradient cancel and leave fewer digits: a multiple of what one ulp in each weight does.
+    effects : dict of (str, str) to float
+        By trial and mode, how much that changes an output at most.
+    control : dict of str to ndarray
+        The short run from weights one ulp away.
+    dead : list of str
+        What no trial brought to life: outputs that are 0 or always the same, gradients that are 0.
+    """
+
+    answer: Answer
+    tolerances: dict[tuple[str, str], dict[str, float]]
+    effects: dict[tuple[str, str], float]
+    control: dict[str, Array]
+    dead: dict[str, str] = field(default_factory=dict)
+
+
+def compute_reference(
+    graph: Graph, trials: Sequence[Trial], loss: Mapping[str, Any] | None, targets: Mapping[str, Array], steps: int
+) -> Reference:
+    """Run a network by the definitions, in all trials and both modes."""
+    runs, tolerances, effects = {}, {}, {}
+    for trial in trials:
+        moved = perturb_by_ulp(trial.weights)
+        for mode in MODES:
+            run = runs[trial.name, mode] = run_of(graph, trial.weights, trial, mode)
+            other = run_of(graph, moved, trial, mode, moved=True)
+            changes = (relative_error(other.outputs[name], value) for name, value in run.outputs.items())
+            effects[trial.name, mode] = max(changes)
+            near = {**other.gradients, **other.slopes}
+            both = {**run.gradients, **run.slopes}
+            tolerances[trial.name, mode] = {name: _tolerance(value, near[name]) for name, value in both.items()}
+    short, control = {}, {}
+    if loss:
+        first = trials[0]
+        short = train(graph, first.weights, first, loss, targets, steps)
+        control = train(graph, perturb_by_ulp(first.weights), first, loss, targets, steps)
+    return Reference(Answer(runs, steps=short), tolerances, effects, control, _dead(graph, runs))
+
+
+def run_of(graph: Graph, weights: Mapping[str, Array], trial: Trial, mode: str, *, moved: bool = False) -> Run:
+    """Run a network by the definitions, perhaps with every output moved by an ulp before gradients are computed."""
+    is_training = mode == TRAINING
+    made = GraphReference(graph, weights).run(
+        trial.sample.inputs, training=is_training, draws=trial.sample.draws if is_training else {}
+    )
+    if moved:
+        made.move_by_ulp()
+    slopes, gradients = made.vjp(trial.sample.cotangents)
+    return Run(made.outputs, made.masks, gradients, slopes, made.statistics)
+
+
+def _tolerance(gradient: Array, near: Array) -> float:
+    """Choose the tolerance of a gradient, given the one with weights one ulp away."""
+    norm = float(np.linalg.norm(gradient)) or 1.0
+    return CONTROL_FACTOR * float(np.linalg.norm(near - gradient)) / norm
+
+
+def train(
+    graph: Graph, weights: Mapping[str, Array], trial: Trial, loss: Mapping[str, Any], targets: Mapping[str, Array],
+    steps: int,
+) -> dict[str, Array]:  # fmt: skip
+    """Train for some steps on one batch, with Keras' Adam: losses, and weights at the end."""
+    current, losses, optimizer = dict(weights), [], Adam()
+    state: AdamState | None = None
+    for step in range(1, steps + 1):
+        made = GraphReference(graph, current).run(trial.sample.inputs, training=True, draws=trial.sample.draws)
+        found = {name: loss_and_gradient(loss, made.outputs[name], target) for name, target in targets.items()}
+        losses.append(sum(value for value, _ in found.values()))
+        gradients = made.vjp({name: gradient for name, (_, gradient) in found.items()})[1]
+        state = state or AdamState.zeros(gradients)
+        for name, gradient in gradients.items():
+            done = adam_step(gradient, state.m[name], state.v[name], step, optimizer)
+            current[name] = current[name] + done["update"]
+            state.m[name], state.v[name] = done["m"], done["v"]
+        current |= made.statistics
+    trained = state.m if state else {}
+    return {"losses": np.array(losses), **{f"weights/{name}": current[name] for name in trained}}
+
+
+def _dead(graph: Graph, runs: Mapping[tuple[str, str], Run]) -> dict[str, str]:
+    """Find what is 0, or always the same, in every trial and mode: of that nothing is proved."""
+    found = {}
+    for call in graph.calls.values():
+        kind = call.layer.kind
+        if kind is None or kind.name in _OF_MASKS:
+            continue
+        outputs = [run.outputs[call.name] for run in runs.values()]
+        if not any(each.any() for each in outputs):
+            found[call.name] = "its output is nothing but zeros"
+        elif all((each == each[:1]).all() for each in outputs):
+            found[call.name] = "its output is the same for every input"
+    for name in runs[next(iter(runs))].gradients:
+        if not any(run.gradients[name].any() for run in runs.values()):
+            found[name] = "its gradient is nothing but zeros"
+    return found
+
+
+__all__ = ["EVALUATION", "REFERENCE", "Reference", "compute_reference", "run_of", "train"]

@@ -1,0 +1,131 @@
+"""A graph written as a class: calls in an order that reads well, each by its entry in the table."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+
+from genrebench.errors import ConfigError
+from genrebench.porting.source.scope import Scope, Written
+from genrebench.porting.source.site import Site
+from genrebench.porting.source.table import WRITERS
+from genrebench.reading.graph import Call, Graph, Tensor
+from genrebench.reading.kinds.core import Embedding, Identity, InputLayer
+from genrebench.reading.kinds.merging import NotEqual
+
+
+def write_graph(graph: Graph, parts: set[str]) -> Scope:
+    """Write the calls of a graph into a class."""
+    scope = Scope(parts)
+    calls = reading_order(graph)
+    by_layer: defaultdict[str, list[Call]] = defaultdict(list)
+    for call in calls:
+        by_layer[call.layer.name].append(call)
+    # A network within a layer has the same calls, but nobody outside gives it anything.
+    inputs = graph.inputs or [name for name, each in graph.calls.items() if isinstance(each.layer.kind, InputLayer)]
+    for name in inputs:
+        call = graph.calls[name]
+        value = scope.value("inputs" if len(inputs) == 1 else scope.attribute(name))
+        scope.parameters.append(value)
+        scope.enter(Tensor(name), (call.output_shapes or ())[0], value, "keras")
+        if takes_numbers(call, calls):
+            number = scope.value("inputs" if len(inputs) == 1 else scope.attribute(name))
+            scope.add(number, f"@{value}@.to(next(self.parameters()).dtype)", "whole numbers become floats")
+            scope.replace(Tensor(name), number)
+    for call in calls:
+        if isinstance(call.layer.kind, InputLayer):
+            continue
+        write_call(scope, call, by_layer[call.layer.name])
+    return scope
+
+
+def write_call(scope: Scope, call: Call, calls: Sequence[Call]) -> None:
+    """Write one call by its entry in the table; a mask that its kind passes on goes on.
+
+    Parameters
+    ----------
+    calls : sequence of Call
+        All calls of the same layer.
+
+    Raises
+    ------
+    ConfigError
+        If there is no entry.
+    """
+    site = Site(scope, call, calls)
+    if site.kind.name not in WRITERS:
+        raise ConfigError(f"expected a layer that can be written, `{call.name:.80}` is {site.kind.name}")
+    WRITERS[site.kind.name](site)
+    if (
+        site.kind.masks == "pass"
+        and len(call.inputs) == 1
+        and Tensor(call.name) not in scope.masks
+        and (mask := site.mask())
+    ):
+        site.give_mask(mask)
+
+
+def takes_numbers(call: Call, calls: Sequence[Call]) -> bool:
+    """Tell whether whole numbers go into layers that compute with floats."""
+    kind = call.layer.kind
+    if not isinstance(kind, InputLayer) or not kind.dtype.startswith(("int", "uint", "bool")):
+        return False
+    readers = [each for each in calls if Tensor(call.name) in each.inputs]
+    return any(not isinstance(each.layer.kind, Embedding | NotEqual | Identity) for each in readers)
+
+
+def reading_order(graph: Graph) -> list[Call]:
+    """Order the calls that the outputs depend on branch by branch, each after those that it reads.
+
+    Where statistics are shared, which every call moves on, the order is the graph's.
+    """
+    found: dict[str, Call] = {}
+    stack = [(each.call, False) for each in reversed(graph.outputs)]
+    while stack:
+        name, is_ready = stack.pop()
+        if name in found:
+            continue
+        call = graph.calls[name]
+        if is_ready:
+            found[name] = call
+            continue
+        stack.append((name, True))
+        stack += [(each.call, False) for each in reversed(list(_read_by(call))) if each.call not in found]
+    if any(count > 1 for count in Counter(each.layer.name for each in found.values() if _counts(each)).values()):
+        return [each for name, each in graph.calls.items() if name in found]
+    return list(found.values())
+
+
+def _counts(call: Call) -> bool:
+    """Tell whether a call moves statistics on."""
+    return call.layer.trainable and any(not weight.trainable for weight in call.layer.weights)
+
+
+def _read_by(call: Call) -> Iterator[Tensor]:
+    """List the tensors that a call reads."""
+    yield from call.inputs
+    for value in call.arguments.values():
+        for each in value if isinstance(value, tuple) and not isinstance(value, Tensor) else (value,):
+            if isinstance(each, Tensor):
+                yield each
+
+
+def tensor_name(tensor: Tensor) -> str:
+    """Name an output of a call."""
+    return f"{tensor.call}#{tensor.output}" if tensor.output else tensor.call
+
+
+def write_class(name: str, summary: str, scope: Scope, graph: Graph) -> tuple[list[str], Written]:
+    """Write the class of a graph."""
+    written = scope.write([f"@{scope.take(each, 'keras')}@" for each in graph.outputs])
+    return [
+        f"class {name}(nn.Module):",
+        f'    """{summary}"""',
+        "",
+        "    def __init__(self) -> None:",
+        '        """Make the layers; their weights are loaded later."""',
+        "        super().__init__()",
+        *scope.lines,
+        "",
+        *written.signature,
+        '        """Compute what Keras computes."""',
+        *written.lines,
+    ], written

@@ -1,0 +1,29 @@
+"""What writes each kind of layer, in the families of `genrebench.reading.kinds`."""
+
+from genrebench.porting.source.kinds import (
+    activation,
+    attention,
+    convolution,
+    core,
+    imaging,
+    merging,
+    normalization,
+    operations,
+    pooling,
+    recurrent,
+    wrappers,
+)
+
+_FAMILIES = (
+    activation,
+    attention,
+    convolution,
+    core,
+    imaging,
+    merging,
+    normalization,
+    operations,
+    pooling,
+    recurrent,
+    wrappers,
+)

@@ -1,0 +1,16 @@
+"""Local modules and functions of the written file, each there only if it is needed."""
+
+from genrebench.porting.source.parts import attention, basics, imaging, normalization, recurrent
+
+# By name; what a part itself needs stands before it.
+PARTS = basics.PARTS | normalization.PARTS | imaging.PARTS | recurrent.PARTS | attention.PARTS
+_CELLS = ("SimpleRNN", "LSTM", "GRU", "ResetAfterGRU")
+# Parts that a part itself needs.
+NEEDS = {
+    "center_crop": ("crop_to_ratio",),
+    "ScoringMultiHeadAttention": ("MultiHeadAttention",),
+    "ConcatAttention": ("Attention",),
+    "AdditiveAttention": ("Attention",),
+    **dict.fromkeys(_CELLS, ("Recurrent",)),
+    **dict.fromkeys((f"Dropping{name}" for name in _CELLS), ("Recurrent", "DroppingRecurrent")),
+}

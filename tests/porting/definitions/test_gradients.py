@@ -1,0 +1,88 @@
+"""The gradients of every definition against finite differences, in both modes, and nothing dead among the cases."""
+
+import numpy as np
+import pytest
+
+from genrebench.network.numerics import DIFFERENCE_TOLERANCE
+from genrebench.network.types import Array
+from genrebench.porting.definitions import DEFINITIONS
+from genrebench.porting.reference import GraphReference
+from genrebench.reading.kinds import KINDS
+from genrebench.reading.kinds.core import InputLayer
+from tests.porting.definitions.cases import CASES, Case
+
+STEP = 1e-6
+
+
+def moved(values: dict[str, Array], directions: dict[str, Array], step: float) -> dict[str, Array]:
+    """Move values along directions."""
+    return {name: value + step * directions[name] if name in directions else value for name, value in values.items()}
+
+
+def difference(case: Case, *, training: bool) -> tuple[float, float]:
+    """Differentiate along a random direction: by the tape, and by a central difference."""
+    graph = case.graph()
+    weights = case.weights(graph)
+    sample = case.sample(graph, weights)
+    of_inputs, of_weights = (
+        GraphReference(graph, weights).run(sample.inputs, training=training, draws=sample.draws).vjp(sample.cotangents)
+    )
+    rng = np.random.default_rng(1)
+    # What stands for a step that is not there must not move: it would be there.
+    inputs = {
+        name: rng.standard_normal(value.shape) * ~np.isin(sample.inputs[name], (0.0, -1.5))
+        for name, value in of_inputs.items()
+    }
+    directions = {name: rng.standard_normal(value.shape) for name, value in of_weights.items()}
+    by_tape = sum((of_inputs[name] * each).sum() for name, each in inputs.items())
+    by_tape += sum((of_weights[name] * each).sum() for name, each in directions.items())
+
+    def total(step: float) -> float:
+        """Run it a step away."""
+        done = GraphReference(graph, moved(weights, directions, step)).run(
+            moved(sample.inputs, inputs, step), training=training, draws=sample.draws
+        )
+        return float(sum((done.outputs[name] * each).sum() for name, each in sample.cotangents.items()))
+
+    return float(by_tape), (total(STEP) - total(-STEP)) / (2 * STEP)
+
+
+@pytest.mark.parametrize("mode", ["evaluation", "training"])
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_gradients_are_those_of_what_is_computed(case: Case, mode: str) -> None:
+    """With respect to inputs, initial states and weights together."""
+    by_tape, by_difference = difference(case, training=mode == "training")
+    assert abs(by_tape - by_difference) <= DIFFERENCE_TOLERANCE * max(abs(by_tape), 1.0)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_no_case_is_dead(case: Case) -> None:
+    """Every output differs between samples, and every piece of an activation is taken."""
+    graph = case.graph()
+    weights = case.weights(graph)
+    activity = GraphReference(graph, weights).run(case.sample(graph, weights).inputs).activity()
+    assert not [name for name, each in activity.items() if not each.varies or each.misses]
+
+
+@pytest.mark.parametrize(
+    "case", [each for each in CASES if "rate" in each.settings or "dropout" in each.settings], ids=str
+)
+def test_what_is_drawn_matters_in_training_alone(case: Case) -> None:
+    """Draws change the training pass and not the evaluation pass; without them training does nothing at random."""
+    graph = case.graph()
+    weights = case.weights(graph)
+    sample = case.sample(graph, weights)
+    reference = GraphReference(graph, weights)
+    plain = reference.run(sample.inputs).outputs["layer"]
+    assert sample.draws
+    assert np.array_equal(reference.run(sample.inputs, draws=sample.draws).outputs["layer"], plain)
+    assert np.array_equal(reference.run(sample.inputs, training=True).outputs["layer"], plain)
+    assert not np.array_equal(reference.run(sample.inputs, training=True, draws=sample.draws).outputs["layer"], plain)
+
+
+def test_every_kind_has_a_definition_and_a_case() -> None:
+    """And no definition is of something else."""
+    defined = {kind.__name__ for kind in DEFINITIONS}
+    assert KINDS.keys() - {InputLayer.__name__} <= defined
+    assert defined - KINDS.keys() == {"Arithmetic", "NotEqual", "Any", "Submodel"}
+    assert KINDS.keys() - {InputLayer.__name__} == {case.kind for case in CASES}
