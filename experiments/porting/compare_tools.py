@@ -8,7 +8,8 @@ exclude each other; a tool without one is left out. What is right is what Keras 
 where it opens the file, else version 3. All tools compute in float32, in which an error of some 1e-6 is rounding; the
 error is the largest difference of an output, divided by the largest value.
 
-The steps in other interpreters are this same file, with ``--step``.
+The steps in other interpreters are this same file, with ``--step``: one process for all files, since each framework
+takes long to load. What was done is not done again: remove it from WORK for that.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 WRONG = 1e-4
-SECONDS = 600
+SECONDS = 3600
 
 
 def truth(model: Path, work: Path) -> None:
@@ -58,6 +59,7 @@ def to_onnx(model: Path, work: Path) -> None:
 
     loaded = keras.models.load_model(model, compile=False)
     if keras.__version__.startswith("3"):
+        loaded.predict(load(work / "truth.npz", "input")[0], verbose=0)  # what was never called is not exported
         loaded.export(str(work / "model.onnx"), format="onnx", verbose=False)
         return
     import tensorflow as tf
@@ -69,21 +71,21 @@ def to_onnx(model: Path, work: Path) -> None:
     tf2onnx.convert.from_keras(loaded, signature, opset=13, output_path=str(work / "model.onnx"))
 
 
-def run_module(module: object, work: Path) -> None:
+def run_module(module: object, work: Path, tool: str) -> None:
     """Run a PyTorch module in evaluation mode."""
     import torch
 
     with torch.no_grad():
         found = module(*(torch.from_numpy(each) for each in load(work / "truth.npz", "input")))
     found = list(found.values()) if isinstance(found, dict) else found
-    save(work / "found.npz", [each.numpy() for each in (found if isinstance(found, (list, tuple)) else [found])])
+    save(work / f"{tool}.npz", [each.numpy() for each in (found if isinstance(found, (list, tuple)) else [found])])
 
 
 def onnx2torch(_: Path, work: Path) -> None:
     """Convert ONNX by onnx2torch."""
     import onnx2torch
 
-    run_module(onnx2torch.convert(str(work / "model.onnx")).eval(), work)
+    run_module(onnx2torch.convert(str(work / "model.onnx")).eval(), work, "onnx2torch")
 
 
 def onnx2pytorch(_: Path, work: Path) -> None:
@@ -91,7 +93,7 @@ def onnx2pytorch(_: Path, work: Path) -> None:
     import onnx
     import onnx2pytorch
 
-    run_module(onnx2pytorch.ConvertModel(onnx.load(str(work / "model.onnx"))).eval(), work)
+    run_module(onnx2pytorch.ConvertModel(onnx.load(str(work / "model.onnx"))).eval(), work, "onnx2pytorch")
 
 
 def onnx2tf(_: Path, work: Path) -> None:
@@ -114,7 +116,7 @@ def onnx2tf(_: Path, work: Path) -> None:
     package = importlib.util.module_from_spec(spec)
     sys.modules["converted"] = package
     spec.loader.exec_module(package)
-    run_module(package.load_model().eval(), work)
+    run_module(package.load_model().eval(), work, "onnx2tf")
 
 
 def keras_torch(model: Path, work: Path) -> None:
@@ -125,7 +127,7 @@ def keras_torch(model: Path, work: Path) -> None:
     loaded = keras.models.load_model(model, compile=False)
     batch = torch.export.Dim("batch", min=1, max=64)
     loaded.export(str(work / "model.pt2"), format="torch", verbose=False, dynamic_shapes={0: batch})
-    run_module(torch.export.load(str(work / "model.pt2")).module(), work)
+    run_module(torch.export.load(str(work / "model.pt2")).module(), work, "keras_torch")
 
 
 def genrebench(model: Path, work: Path) -> None:
@@ -142,47 +144,55 @@ def genrebench(model: Path, work: Path) -> None:
     assert spec.loader is not None
     network = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(network)
-    run_module(network.load(str(folder / "weights.safetensors")).eval(), work)
+    run_module(network.load(str(folder / "weights.safetensors")).eval(), work, "genrebench")
 
 
 STEPS = {each.__name__: each for each in (truth, to_onnx, onnx2torch, onnx2pytorch, onnx2tf, keras_torch, genrebench)}
-# What a tool is called, the option that names its interpreter, its steps.
+# What a tool is called, the option that names its interpreter, and whether it begins with ONNX.
 TOOLS = [
-    ("`genrebench port`", "genrebench", ("genrebench",)),
-    ("tf2onnx, onnx2torch", "onnx2torch", ("to_onnx", "onnx2torch")),
-    ("tf2onnx, onnx2pytorch", "onnx2pytorch", ("to_onnx", "onnx2pytorch")),
-    ("tf2onnx, onnx2tf to PyTorch", "onnx2tf", ("to_onnx", "onnx2tf")),
-    ("Keras' own export to PyTorch", "keras_torch", ("keras_torch",)),
+    ("`genrebench port`", "genrebench", False),
+    ("tf2onnx, onnx2torch", "onnx2torch", True),
+    ("tf2onnx, onnx2pytorch", "onnx2pytorch", True),
+    ("tf2onnx, onnx2tf to PyTorch", "onnx2tf", True),
+    ("Keras' own export to PyTorch", "keras_torch", False),
 ]
 
 
-def step(interpreter: str, name: str, model: Path, work: Path) -> str:
-    """Do a step in an interpreter.
+def models_of(folder: Path) -> list[Path]:
+    """List the Keras files below a folder."""
+    return sorted(each for each in folder.rglob("*") if each.suffix in {".h5", ".hdf5", ".keras"})
 
-    Returns
-    -------
-    str
-        Why it failed; empty if it did not.
-    """
-    words = interpreter.split()
+
+def do(name: str, folder: Path, work: Path) -> None:
+    """Do a step for every file, in this process, and write down why it failed where it did."""
+    for model in models_of(folder):
+        place = work / model.stem
+        place.mkdir(parents=True, exist_ok=True)
+        said = place / f"{name}.json"
+        if said.exists() and not json.loads(said.read_text())["why"]:
+            continue
+        began, why = time.perf_counter(), ""
+        try:
+            STEPS[name](model, place)
+        except Exception as error:  # whatever a tool says
+            why = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        said.write_text(json.dumps({"why": why, "seconds": round(time.perf_counter() - began, 1)}))
+        print(f"{model.name}: {name}: {why or 'done'}", file=sys.stderr, flush=True)
+
+
+def start(interpreter: str, name: str, folder: Path, work: Path) -> None:
+    """Do a step in an interpreter, before which may stand settings of its environment."""
+    *settings, program = interpreter.split()
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "TF_ENABLE_ONEDNN_OPTS": "0"}
-    environment |= dict(each.split("=", 1) for each in words[:-1])
+    environment |= dict(each.split("=", 1) for each in settings)
     environment["KERAS_BACKEND"] = "torch" if name == "keras_torch" else "tensorflow"
-    command = [words[-1], __file__, "--step", name, str(model), "--work", str(work)]
-    try:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
-    except subprocess.TimeoutExpired:
-        return f"took more than {SECONDS} s"
-    if done.returncode == 0:
-        return ""
-    lines = [line for line in done.stderr.splitlines() if line and not line.startswith((" ", "\t"))]
-    faults = [line for line in lines if "Error" in line or "Exception" in line]
-    return (faults or lines or ["?"])[-1][:300]
+    command = [program, __file__, str(folder), "--step", name, "--work", str(work)]
+    subprocess.run(command, env=environment, timeout=SECONDS, check=False)
 
 
-def compared(work: Path) -> float:
+def compared(place: Path, tool: str) -> float:
     """Compare outputs with the truth."""
-    expected, found = (load(work / f"{name}.npz", "output") for name in ("truth", "found"))
+    expected, found = (load(place / f"{name}.npz", "output") for name in ("truth", tool))
     if [each.shape for each in expected] != [each.shape for each in found]:
         return float("inf")
     return max(
@@ -190,79 +200,55 @@ def compared(work: Path) -> float:
     )
 
 
-def attempt(steps: tuple, options: argparse.Namespace, tool: str, model: Path, work: Path) -> dict:
-    """Try a tool on a file."""
-    (work / "found.npz").unlink(missing_ok=True)
-    began, why = time.perf_counter(), ""
-    for name in steps:
-        if name == "to_onnx":
-            if not (work / "model.onnx").exists():
-                why = step(options.keras2, name, model, work)
-                why = step(options.keras3, name, model, work) if why and options.keras3 else why
-        else:
-            why = step(getattr(options, tool), name, model, work)
+def failure(place: Path, tool: str, by_onnx: bool) -> str:
+    """Say why a tool gave nothing; empty if it gave something."""
+    for name in ("to_onnx", tool) if by_onnx else (tool,):
+        said = place / f"{name}.json"
+        why = json.loads(said.read_text())["why"] if said.exists() else "ended without an answer"
         if why:
-            return {"opens": False, "why": why}
-    return {"opens": True, "error": compared(work), "seconds": round(time.perf_counter() - began, 1)}
+            return f"{name}: {why}"
+    return ""
 
 
-def table(results: dict) -> str:
-    """Write the table in Markdown: a row for each file, three cells in one for each tool."""
-    tools = [name for name, option, _ in TOOLS if any(option in found for found in results.values())]
-    lines = ["| file | " + " | ".join(tools) + " |", "| --- |" + " --- |" * len(tools)]
-    for file, found in results.items():
+def table(folder: Path, work: Path, tools: list[tuple[str, str, bool]]) -> str:
+    """Write the table in Markdown: a row for each file, a column for each tool; and why files are not opened."""
+    lines = [f"| file | {' | '.join(name for name, _, _ in tools)} |", "| --- |" + " --- |" * len(tools)]
+    reasons = []
+    for model in models_of(folder):
         cells = []
-        for _, option, _ in TOOLS:
-            each = found.get(option)
-            if each is None:
+        for name, tool, by_onnx in tools:
+            why = failure(work / model.stem, tool, by_onnx)
+            if why:
+                cells.append("not opened")
+                reasons.append(f"- {model.name}, {name}: {why}")
                 continue
-            if not each["opens"]:
-                cells.append("refused")
-            elif each["error"] < WRONG:
-                cells.append(f"right, {each['error']:.0e}")
-            else:
-                cells.append(f"wrong, {each['error']:.0e}")
-        lines.append(f"| {file} | " + " | ".join(cells) + " |")
-    reasons = [
-        f"- {file}, {name}: {found[option]['why']}"
-        for file, found in results.items()
-        for name, option, _ in TOOLS
-        if option in found and not found[option]["opens"]
-    ]
+            error = compared(work / model.stem, tool)
+            cells.append(f"{'right' if error < WRONG else '**wrong**'}, {error:.0e}")
+        lines.append(f"| {model.name} | {' | '.join(cells)} |")
     return "\n".join([*lines, "", *reasons])
 
 
 def main() -> int:
     """Try every tool on every file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("path", type=Path)
+    parser.add_argument("folder", type=Path)
     parser.add_argument("--work", type=Path, required=True, help="a folder for what is in between")
     parser.add_argument("--step", choices=sorted(STEPS))
-    for name in ("keras2", "keras3", *(option for _, option, _ in TOOLS)):
+    for name in ("keras2", "keras3", *(tool for _, tool, _ in TOOLS)):
         parser.add_argument(f"--{name.replace('_', '-')}", default="", help="NAME=VALUE ... INTERPRETER")
-    parser.add_argument("--json", type=Path, help="results so far, which are kept and added to")
     options = parser.parse_args()
     if options.step:
-        STEPS[options.step](options.path, options.work)
+        do(options.step, options.folder, options.work)
         return 0
-    results = json.loads(options.json.read_text()) if options.json and options.json.exists() else {}
-    for model in sorted(each for each in options.path.rglob("*") if each.suffix in {".h5", ".hdf5", ".keras"}):
-        work = options.work / model.stem
-        work.mkdir(parents=True, exist_ok=True)
-        found = results.setdefault(model.name, {})
-        if not (work / "truth.npz").exists():
-            why = step(options.keras2, "truth", model, work)
-            why = step(options.keras3, "truth", model, work) if why else why
-            if why:
-                print(f"{model.name}: Keras itself: {why}", file=sys.stderr)
-                continue
-        for _, tool, steps in TOOLS:
-            if getattr(options, tool) and tool not in found:
-                found[tool] = attempt(steps, options, tool, model, work)
-                print(f"{model.name}: {tool}: {found[tool]}", file=sys.stderr)
-        if options.json:
-            options.json.write_text(json.dumps(results, indent=1))
-    print(table(results))
+    tools = [each for each in TOOLS if getattr(options, each[1])]
+    for name in ("truth", "to_onnx"):
+        # The second one is asked for what the first one did not open.
+        for interpreter in (options.keras2, options.keras3):
+            if interpreter:
+                start(interpreter, name, options.folder, options.work)
+    for _, tool, _ in tools:
+        start(getattr(options, tool), tool, options.folder, options.work)
+    print(table(options.folder, options.work, tools))
     return 0
 
 

@@ -492,6 +492,7 @@ def main():
     for name, make in made:
         if options.only and name != options.only:
             continue
+        keras.backend.clear_session()  # of TensorFlow 1, in which every model grows one graph
         chance = np.random.RandomState(sum(map(ord, name)))
         path = str(folder / name)
         try:

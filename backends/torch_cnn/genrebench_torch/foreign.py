@@ -2,7 +2,6 @@
 
 import importlib.util
 import sys
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -121,13 +120,12 @@ def _leaves(network: nn.Module) -> list[tuple[str, nn.Module]]:
 
 def _hook(name: str, seen: Arrays, calls: list[dict[str, Any]]) -> Any:
     """Make a hook that keeps what a module gives."""
-    counts: Counter[str] = Counter()
 
-    def keep(layer: nn.Module, inputs: Any, outputs: Any) -> None:
+    def keep(layer: nn.Module, _: Any, outputs: Any) -> None:
         """Keep every tensor among the outputs."""
         for tensor in _tensors(outputs):
-            key = f"{name}#{counts[name]}" if counts[name] else name
-            counts[name] += 1
+            count = sum(each["name"] == name for each in calls)
+            key = f"{name}#{count}" if count else name
             seen[key] = tensor.detach().numpy().copy()
             weights = [f"{name}.{each}" if name else each for each in layer.state_dict()]
             settings = {key: value for key, value in vars(layer).items() if _is_plain(key, value)}

@@ -5,6 +5,7 @@ is run, too, and must give the same bits.
 """
 
 import ast
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -164,7 +165,7 @@ class _Job:
         results = {name: each.numpy().copy() for name, each in zip(names, whole, strict=True)}
         if takes_step:
             for weight, gradient in zip(weights.values(), whole, strict=False):
-                # One pass goes through a weight and its gradient side by side: both in one order in memory.
+                # In the weight's order in memory, in which the step goes through both.
                 weight.grad = torch.empty_like(weight).copy_(gradient)
             optimizer = self._optimizer(weights)
             optimizer.step()
@@ -245,7 +246,7 @@ def _with_draws(module: nn.Module, queue: list[Tensor | None]) -> Callable[[Tens
         if name == "GaussianDropout":
             return x * draw
         if name == "AlphaDropout":
-            a = ((1 - rate) * (1 + rate * _LOWEST**2)) ** -0.5
+            a = 1 / math.sqrt((1 - rate) * (1 + rate * _LOWEST**2))
             return a * (x * draw + _LOWEST * (1 - draw)) - a * _LOWEST * rate
         return x * (draw / (1 - rate))
 

@@ -78,24 +78,23 @@ def family(name: str) -> str:
 
 
 def layouts(array: Array, shape: Sequence[int]) -> Iterator[Array]:
-    """List the ways to read an array as one of a shape in Keras' order of axes: as it is, channels first, others."""
-    seen = set()
-    orders = [tuple(range(array.ndim))]
+    """List the ways to read an array as one of a shape in Keras' order of axes: as it is, channels or time first.
+
+    Other orders of axes would hide that axes are mixed up; they are tried if none of these has the shape.
+    """
+    usual = [tuple(range(array.ndim))]
     if array.ndim > 2:
-        orders.append((0, *range(2, array.ndim), 1))
-        orders.append((1, 0, *range(2, array.ndim)))
-        orders += [(0, *order) for order in permutations(range(1, array.ndim))]
-    for order in orders:
-        if order not in seen and array.transpose(order).shape == tuple(shape):
-            seen.add(order)
-            yield array.transpose(order)
+        usual += [(0, *range(2, array.ndim), 1), (1, 0, *range(2, array.ndim))]
+    others = [(0, *order) for order in permutations(range(1, array.ndim))] if array.ndim > 2 else []
+    for orders in (usual, others):
+        found = [array.transpose(order) for order in orders if array.transpose(order).shape == tuple(shape)]
+        yield from found
+        if found:
+            return
 
 
 def best_layout(array: Array, right: Array) -> Array | None:
-    """Choose the layout that is nearest to what is right; None if none has its shape.
-
-    Channels first is taken where the order decides nothing else.
-    """
+    """Choose the layout that is nearest to what is right; None if none has its shape."""
     found = list(layouts(array, right.shape))
     return min(found, key=lambda each: relative_error(np.asarray(each, np.float64), right)) if found else None
 

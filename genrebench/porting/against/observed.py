@@ -177,10 +177,15 @@ def look_at(
 
 def explain_seen(seen: Seen) -> Iterator[tuple[Entry[Any], Case]]:
     """List the hypotheses for what is seen: about its own call, then about those before it that were not seen."""
-    for case in (seen.case, *seen.chain):
+    # A place between two layers computes nothing that could be wrong: what was not seen before it comes first.
+    is_place = seen.case.call.name.endswith((INPUT, OUTPUT))
+    own = [(entry, seen.case) for entry in call_entries(seen.case)]
+    yield from () if is_place else own
+    for case in seen.chain:
         for entry in call_entries(case):
-            yield (entry, case) if case is seen.case else (_finished(entry, case, seen), seen.case)
+            yield _finished(entry, case, seen), seen.case
     yield _EXTRA, seen.case
+    yield from own if is_place else ()
 
 
 def _finished(entry: Entry[Any], case: CallCase, seen: Seen) -> Entry[Any]:

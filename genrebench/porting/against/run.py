@@ -12,10 +12,10 @@ import numpy as np
 from genrebench.backend.worker import JobResult, run_job
 from genrebench.errors import BackendError
 from genrebench.network.numerics import relative_error
-from genrebench.parity.ledger.base import explain
+from genrebench.parity.ledger.base import FLOAT32_ROUNDING, explain
 from genrebench.parity.report import SCHEMA_VERSION, Cause, Finding, Report, Row, Stage
 from genrebench.parity.run import without_cases
-from genrebench.porting.against.matching import Record, match
+from genrebench.porting.against.matching import Record, best_layout, match
 from genrebench.porting.against.observed import Seen, explain_seen, look_at, refined_by
 from genrebench.porting.against.refined import split_activations
 from genrebench.porting.against.stages import Look, forward, gradients, structure
@@ -31,6 +31,8 @@ from genrebench.reading.keras_file import KerasModel
 from genrebench.system.environment import processor, versions
 from genrebench.system.files import sha256
 
+# The part of a difference that an explanation may leave.
+_EXPLAINED = 1e-3
 AS_KERAS, CHANNELS_FIRST = "channels_last", "channels_first"
 
 
@@ -122,7 +124,8 @@ def _chosen_layout(model: KerasModel, done: JobResult, right: GraphPass) -> str:
         """Measure how far its outputs are off."""
         found = part(done.arrays, layout, EVALUATION, "outputs")
         pairs = [(found[str(number)], right.outputs[name]) for number, name in enumerate(names) if str(number) in found]
-        fits = [relative_error(one.reshape(two.shape), two) for one, two in pairs if one.size == two.size]
+        ways = [(best_layout(one, two), two) for one, two in pairs]
+        fits = [relative_error(one, two) for one, two in ways if one is not None]
         return (max(fits) if len(fits) == len(names) else float("inf"), able.index(layout))
 
     best: str = min(able, key=distance)
@@ -164,7 +167,12 @@ def _finding(port: Port, stage: Stage, row: Row) -> Finding:
     """Explain one row."""
     cause: Cause | None = None
     if isinstance(row.case, Seen):
-        causes = (explain([entry], case) for entry, case in explain_seen(row.case))
+        # People lay out, or add up, weights in float32.
+        tolerance = min(FLOAT32_ROUNDING, _EXPLAINED * (row.relative_l2 or 0.0))
+        causes = (
+            explain([replace(entry, tolerance=max(entry.tolerance, tolerance))], case)
+            for entry, case in explain_seen(row.case)
+        )
         cause = next((each for each in causes if each is not None), None)
     size = f"off by {row.relative_l2:.1e}" if row.relative_l2 is not None else row.note or "cannot be compared"
     if row.quantity == "structure":

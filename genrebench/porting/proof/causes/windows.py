@@ -147,11 +147,13 @@ def _separable(case: CallCase) -> Predictions:
         kind=with_settings(middle, filters=channels),
         own={"pointwise_kernel": np.eye(channels).reshape(*(1,) * kind.rank, channels, channels)},
     )
-    if kind.activation != "linear":
-        own = {"depthwise_kernel": _unit(kind.rank, channels)}
-        single = with_settings(kind, depth_multiplier=1, padding="valid", strides=(1,) * kind.rank)
-        for text, value in (("an activation between the two convolutions", np.maximum(between, 0)),):
-            yield Prediction(text, case.run(kind=single, own=own, inputs=(value,)), between="relu")
+    own = {"depthwise_kernel": _unit(kind.rank, channels)}
+    ones = (1,) * kind.rank
+    single = with_settings(
+        kind, depth_multiplier=1, padding="valid", kernel_size=ones, strides=ones, dilation_rate=ones
+    )
+    value = case.run(kind=single, own=own, inputs=(np.maximum(between, 0),))
+    yield Prediction("a rectifier between the two convolutions", value, between="relu")
 
 
 def _unit(rank: int, channels: int) -> Array:

@@ -1,0 +1,54 @@
+"""Why does my port differ? Every usual mistake is found, named, and placed."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from genrebench.backend.worker import JobResult, plain
+from genrebench.porting.against import run
+from genrebench.porting.against.subject import read_port
+from genrebench.reading.keras_file import KerasModel
+from tests.porting.against.mistakes import MISTAKES, Mistake
+from tests.porting.models import model_of
+
+torch = pytest.importorskip("torch")
+Comparing = Callable[..., Any]
+
+
+@pytest.fixture
+def compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comparing:
+    """Compare a port in this process; what another process is for is tested with one."""
+    from genrebench_torch.stranger import look
+
+    def run_here(function: str, *, arrays: Any, options: Any, **_: Any) -> JobResult:
+        """Do a job."""
+        assert function == "genrebench_torch.stranger:look"
+        found, value = look(arrays, options)
+        return JobResult(found, plain(value), {})
+
+    monkeypatch.setattr(run, "run_job", run_here)
+
+    def compare(model: KerasModel, source: str, state: dict[str, Any], mapping: Path | None = None) -> Any:
+        """Write a port, and hold it against a model."""
+        path, weights = tmp_path / "mine.py", tmp_path / "mine.pt"
+        path.write_text(source)
+        torch.save({name: torch.from_numpy(np.array(value)) for name, value in state.items()}, weights)
+        return run.compare_port(model, read_port(f"{path}:Network", weights, mapping))
+
+    return compare
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=[f"{index}-{each.cause}" for index, each in enumerate(MISTAKES)])
+def test_a_mistake_is_found_and_named(mistake: Mistake, compared: Comparing) -> None:
+    """The first layer that differs, and the cause, to rounding."""
+    model = model_of(mistake.config, version=mistake.version)
+    report = compared(model, mistake.source, mistake.state(model.weights))
+    assert not report.passed
+    first = next(each for each in report.findings if each.row and each.row.quantity == "output")
+    assert first.cause, first.message
+    assert (first.row.tensor, first.cause.id) == (mistake.at, mistake.cause), first.message
+    assert first.cause.parameters.items() >= mistake.parameters.items(), first.cause.parameters
+    assert mistake.at in report.verdict
