@@ -147,7 +147,9 @@ def _as_input(call: Call, inputs: Mapping[str, Array]) -> Array:
         length in (None, given) for length, given in zip(shape, value.shape[1:], strict=True)
     )
     if not fits:
-        raise BackendError(f"expected an input `{call.name}` of shape (n, *{shape}), received {value.shape}")
+        expected = ", ".join(["n", *("any" if length is None else str(length) for length in shape)])
+        received = value.shape if call.name in inputs else "none"
+        raise BackendError(f"expected an input `{call.name}` of shape ({expected}), received {received}")
     return value if value.dtype.kind in "iub" else value.astype(np.float64)
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -20,7 +21,11 @@ from genrebench.reading.kinds.base import Kind
 # Lengths that are tried where a network leaves one open: small, and long enough for many poolings.
 _LENGTHS = (6, 9, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512)
 # By how much normal numbers are multiplied until nothing is dead: saturated gates and unused branches prove nothing.
-_SCALES = (1.0, 3.0, 0.3, 10.0, 0.1, 30.0, 100.0)
+_SCALES = (1.0, 0.3, 3.0, 0.1, 10.0, 0.03, 30.0, 0.01, 100.0)
+# Of networks with more values than this in a batch only the first few are tried: each try runs the network.
+_MANY_VALUES, _FEW = 5_000_000, 3
+# Gradients of weights, for cotangents of about 1, that are smaller come through something that is saturated.
+_FAINT = 1e-3
 # Behind which the values of an input are still its values.
 _MOVES = (
     core.Flatten, core.Reshape, core.Permute, core.RepeatVector, core.Dropout, core.SpatialDropout1D, core.Identity,
@@ -79,7 +84,8 @@ def draw_sample(graph: Graph, weights: Mapping[str, Array], *, batch: int, seed:
     reference = GraphReference(graph, weights)
     names = [name_of(each) for each in graph.outputs]
     best: tuple[int, Sample] | None = None
-    for scale in _SCALES:
+    is_large = sum(math.prod(shape) for shape in found.values()) > _MANY_VALUES
+    for scale in _SCALES[:_FEW] if is_large else _SCALES:
         rng = np.random.default_rng(seed)
         inputs = {name: _input(graph, weights, name, shape, scale, rng) for name, shape in shapes.items()}
         draws: dict[str, Array] = {}
@@ -97,12 +103,18 @@ def draw_sample(graph: Graph, weights: Mapping[str, Array], *, batch: int, seed:
 
 
 def _faults(reference: GraphReference, sample: Sample) -> int:
-    """Count dead outputs, unused pieces of activations, and weights without a gradient, in evaluation."""
+    """Count dead outputs, unused pieces of activations, and weights with hardly a gradient, in evaluation.
+
+    A gradient that is nothing but rounding is none that a smaller input would change: that of the bias of keys, which
+    moves all scores of a query alike, is 0 by nature.
+    """
     done = reference.run(sample.inputs)
     activity = done.activity().values()
     _, gradients = done.vjp(sample.cotangents)
-    faults = sum(not each.varies for each in activity) + sum(each.misses for each in activity)
-    return faults + sum(bool(np.abs(value).max(initial=0.0) < 1e-9) for value in gradients.values())
+    sizes = [float(np.abs(value).max(initial=0.0)) for value in gradients.values()]
+    is_rounding = [0.0 < size < 1e-12 * max(sizes) for size in sizes]
+    faint = sum(size < _FAINT and not rounding for size, rounding in zip(sizes, is_rounding, strict=True))
+    return faint + sum(not each.varies for each in activity) + sum(each.misses for each in activity)
 
 
 def concrete_shapes(graph: Graph, batch: int) -> dict[str, Shape]:

@@ -8,6 +8,7 @@ from genrebench.porting.definitions import (
     imaging,
     merging,
     normalization,
+    operations,
     pooling,
     recurrent,
     wrappers,
@@ -15,5 +16,5 @@ from genrebench.porting.definitions import (
 from genrebench.porting.definitions.base import DEFINITIONS as DEFINITIONS
 
 _FAMILIES = (
-    activation, attention, convolution, core, imaging, merging, normalization, pooling, recurrent, wrappers,
+    activation, attention, convolution, core, imaging, merging, normalization, operations, pooling, recurrent, wrappers,
 )  # fmt: skip

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from functools import reduce
-from operator import add, mul
+from operator import add, mul, sub, truediv
 
 import numpy as np
 
 from genrebench.porting.definitions.base import Given, Made, Mask, defines
 from genrebench.porting.definitions.normalization import normalized
-from genrebench.porting.primitives import concatenate, einsum, maximum, minimum, where
+from genrebench.porting.primitives import concatenate, einsum, exp, maximum, minimum, where
 from genrebench.porting.tape import Value
 from genrebench.reading.kinds import merging as kinds
 
@@ -39,7 +39,7 @@ def _add(_: kinds.Add, given: Given) -> Made:
 @defines(kinds.Subtract)
 def _subtract(_: kinds.Subtract, given: Given) -> Made:
     """Subtract the second from the first."""
-    return _merged(given, lambda a, b: a - b)
+    return _merged(given, sub)
 
 
 @defines(kinds.Multiply)
@@ -111,15 +111,29 @@ def _dot(kind: kinds.Dot, given: Given) -> Value:
     return y if left else y.reshape(y.shape[0], 1)
 
 
+@defines(kinds.Divide)
+def _divide(_: kinds.Divide, given: Given) -> Made:
+    """Divide the first by the second."""
+    return _merged(given, truediv)
+
+
+_OPERATORS: dict[str, Callable[[Value, Value], Value]] = {
+    "add": add,
+    "subtract": sub,
+    "multiply": mul,
+    "divide": truediv,
+    "maximum": maximum,
+    "minimum": minimum,
+}
+
+
 @defines(kinds.Arithmetic)
 def _arithmetic(kind: kinds.Arithmetic, given: Given) -> Value:
     """Compute ``x operator number``, or the reverse."""
-    a, b = (given.x, Value(np.array(kind.number)))[:: -1 if kind.reverse else 1]
-    if kind.operator == "add":
-        return a + b
-    if kind.operator == "subtract":
-        return a - b
-    return a * b if kind.operator == "multiply" else a / b
+    x, number = given.x, Value(np.array(kind.number))
+    if kind.operator == "power":
+        return exp(x * float(np.log(kind.number))) if kind.reverse else x**kind.number
+    return _OPERATORS[kind.operator](number, x) if kind.reverse else _OPERATORS[kind.operator](x, number)
 
 
 @defines(kinds.NotEqual)

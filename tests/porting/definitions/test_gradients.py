@@ -12,6 +12,8 @@ from genrebench.reading.kinds.core import InputLayer
 from tests.porting.definitions.cases import CASES, Case
 
 STEP = 1e-6
+# What stands between layers; `test_functions` has cases of it.
+FUNCTIONS = {"Arithmetic", "NotEqual", "Any", "Submodel", "Divide", "Unmask", "Slice", "Reduce"}
 
 
 def moved(values: dict[str, Array], directions: dict[str, Array], step: float) -> dict[str, Array]:
@@ -84,5 +86,5 @@ def test_every_kind_has_a_definition_and_a_case() -> None:
     """And no definition is of something else."""
     defined = {kind.__name__ for kind in DEFINITIONS}
     assert KINDS.keys() - {InputLayer.__name__} <= defined
-    assert defined - KINDS.keys() == {"Arithmetic", "NotEqual", "Any", "Submodel"}
+    assert defined - KINDS.keys() == FUNCTIONS
     assert KINDS.keys() - {InputLayer.__name__} == {case.kind for case in CASES}

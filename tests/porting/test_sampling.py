@@ -1,0 +1,131 @@
+"""What a network is given: whole numbers, masked steps, lengths that fit, draws, and numbers of which nothing dies."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from genrebench.errors import ConfigError
+from genrebench.porting.reference import GraphReference
+from genrebench.porting.sampling import concrete_shapes, draw_sample
+from tests.porting.networks import graph_of, text, weights_of
+from tests.reading.files import functional, input_layer, layer, node, sequential
+
+
+def test_equal_seeds_give_equal_samples() -> None:
+    """Other seeds give others."""
+    graph = text()
+    weights = weights_of(graph)
+    first, second, other = (draw_sample(graph, weights, batch=3, seed=seed) for seed in (0, 0, 1))
+    assert all(np.array_equal(value, second.cotangents[name]) for name, value in first.cotangents.items())
+    assert all(np.array_equal(value, second.draws[name]) for name, value in first.draws.items())
+    assert np.array_equal(first.inputs["words"], second.inputs["words"])
+    assert not np.array_equal(first.inputs["words"], other.inputs["words"])
+
+
+def test_words_are_padded_behind_before_and_in_between() -> None:
+    """They fit the table, some come twice, and no sample is all padding."""
+    words = draw_sample(text(), weights_of(text()), batch=4, seed=0).inputs["words"]
+    assert words.dtype.kind == "i"
+    assert words.min() == 0
+    assert words.max() < 7
+    there = words != 0
+    assert there[0, 0]
+    assert not there[0, -1]
+    assert not there[1, 0]
+    assert there[1, -1]
+    assert not there[1, 1:-1].all()
+    assert there[3].all()
+    assert any(len(set(row[row != 0])) < np.count_nonzero(row) for row in words)
+
+
+def test_draws_are_for_the_layers_that_draw() -> None:
+    """One mask for a dropout; for a cell with dropout of its state one for each gate."""
+    draws = draw_sample(text(), weights_of(text()), batch=3, seed=0).draws
+    assert {name: value.shape for name, value in draws.items()} == {
+        "dropout": (3, 6, 2),
+        "gru/recurrent_dropout": (3, 3, 2),
+    }
+    assert all(set(np.unique(value)) == {0.0, 1.0} for value in draws.values())
+
+
+def test_masked_steps_hold_the_value_that_masks_them() -> None:
+    """Behind the first sample, before the second."""
+    graph = graph_of(
+        functional(
+            input_layer("x", None, 3),
+            node("Masking", "masking", ["x"], mask_value=-1.0),
+            node("LSTM", "lstm", ["masking"], units=2),
+            inputs=["x"],
+            outputs=["lstm"],
+        )
+    )
+    x = draw_sample(graph, weights_of(graph), batch=2, seed=0).inputs["x"]
+    assert (x[0, -1] == -1.0).all()
+    assert (x[1, 0] == -1.0).all()
+    assert (x[0, 0] != -1.0).all()
+
+
+def test_open_lengths_differ_and_are_large_enough() -> None:
+    """For all poolings; where a network needs equal ones they are equal."""
+    layers = [layer("MaxPooling2D", f"pool{number}", pool_size=2) for number in range(3)]
+    document = sequential(layer("Conv2D", "conv", filters=2, kernel_size=3), *layers, shape=(None, None, 1))
+    graph = graph_of(document)
+    assert concrete_shapes(graph, 2) == {graph.inputs[0]: (2, 12, 13, 1)}
+    square = graph_of(
+        functional(
+            input_layer("x", None, None, 1),
+            node("Permute", "turned", ["x"], dims=[2, 1, 3]),
+            node("Add", "add", ["x", "turned"]),
+            inputs=["x"],
+            outputs=["add"],
+        )
+    )
+    assert concrete_shapes(square, 2) == {"x": (2, 6, 6, 1)}
+
+
+def test_a_network_that_no_small_input_fits_is_refused() -> None:
+    """With the reason of the last try."""
+    document = sequential(layer("Conv1D", "conv", filters=2, kernel_size=1000), shape=(None, 1))
+    with pytest.raises(ConfigError, match=r"expected small inputs .* found none: expected an axis of at least 1000"):
+        concrete_shapes(graph_of(document), 2)
+
+
+@pytest.mark.parametrize(
+    ("before", "config", "mean", "deviation"),
+    [
+        ("Rescaling", {"scale": 1 / 255, "offset": -0.5}, 127.5, 255.0),
+        ("Normalization", {"axis": -1, "mean": 40.0, "variance": 9.0}, 40.0, 3.0),
+        ("Normalization", {"axis": -1, "mean": 40.0, "variance": 4.0, "invert": True}, -20.0, 0.5),
+    ],
+)
+def test_preprocessing_is_undone(before: str, config: dict[str, Any], mean: float, deviation: float) -> None:
+    """So that what comes behind it is normal; pixels are as large as pixels are."""
+    graph = graph_of(
+        sequential(layer(before, "first", **config), layer("Dense", "dense", units=3, activation="tanh"), shape=(50, 2))
+    )
+    x = draw_sample(graph, weights_of(graph), batch=20, seed=0).inputs[graph.inputs[0]]
+    assert abs(x.mean() - mean) < 0.2 * deviation
+    assert 0.8 < x.std() / deviation < 1.2
+
+
+def test_numbers_are_as_large_as_pieces_need() -> None:
+    """Normal numbers never reach 6; larger ones do."""
+    graph = graph_of(sequential(layer("ReLU", "relu", max_value=6.0), shape=(10,)))
+    sample = draw_sample(graph, {}, batch=3, seed=0)
+    assert not GraphReference(graph, {}).run(sample.inputs).activity()["relu"].misses
+
+
+def test_numbers_are_as_small_as_saturation_needs() -> None:
+    """A sigmoid that is 1 for all samples has no gradient."""
+    graph = graph_of(sequential(layer("Dense", "dense", units=2, activation="sigmoid"), shape=(4,)))
+    weights = {"dense/kernel": np.full((4, 2), 80.0), "dense/bias": np.zeros(2)}
+    sample = draw_sample(graph, weights, batch=4, seed=0)
+    _, of_weights = GraphReference(graph, weights).run(sample.inputs).vjp(sample.cotangents)
+    assert all((np.abs(value) > 1e-9).any() for value in of_weights.values())
+
+
+def test_cotangents_are_for_the_outputs() -> None:
+    """In their shapes."""
+    sample = draw_sample(text(), weights_of(text()), batch=3, seed=0)
+    assert {name: value.shape for name, value in sample.cotangents.items()} == {"gru": (3, 2)}
