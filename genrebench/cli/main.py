@@ -15,6 +15,7 @@ from genrebench.system.interrupts import MESSAGE, interrupted_status, interrupts
 
 # Each is a function of its name, in the module of its name.
 COMMANDS = {
+    "config": "Print an experiment file, resolved and checked.",
     "preprocess": "Turn recordings into spectrograms.",
     "train": "Train the network and save it.",
     "infer": "Print the genre of recordings.",

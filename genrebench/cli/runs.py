@@ -51,12 +51,12 @@ def runs(results: Path, sort: str, reverse: bool, as_json: bool) -> None:
     if as_json:
         print(json.dumps([_described(run) for run in found], indent=2, allow_nan=False))
     elif found:
-        show(_table(found))
+        show(runs_table(found))
     else:
         echo(f"{escaped(results)}: no runs yet; genrebench train makes them")
 
 
-def _table(found: "list[Run]") -> Any:
+def runs_table(found: "list[Run]") -> Any:
     """Tabulate runs."""
     from genrebench.report.document import Cell, Column, Table
 
