@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from genrebench.cli.options import COUNT, PATH, check_output, examples, list_options, typed_command
-from genrebench.cli.settings import KEYS, setting
-from genrebench.errors import ConfigError, GenrebenchError
+from genrebench.cli.settings import set_option, setting, settings_of
+from genrebench.errors import ConfigError
 from genrebench.training.config import EXPERIMENT_FILE, Experiment, default, load_experiment
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 @setting("--results", "Folder of all runs.", type=PATH)
 @setting("--backend", "Framework.")
 @setting("--device", "auto, or a device of the backend.")
+@set_option
 @click.option("--output", type=PATH, help="Folder for evaluation.json, evaluation.md and pictures.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
@@ -64,6 +65,7 @@ def evaluate(
     file: Path | None,
     output: Path | None,
     as_json: bool,
+    assignments: tuple[str, ...],
     **options: Any,
 ) -> None:
     """Evaluate a model or a protocol."""
@@ -77,7 +79,9 @@ def evaluate(
     if output is not None:
         check_output(output)
     if model is not None:
-        _refuse_training_options(seeds=seeds if seeds > 1 else None, experiment=file, **options)
+        _refuse_training_options(
+            seeds=seeds if seeds > 1 else None, experiment=file, set=assignments or None, **options
+        )
         evaluation = _score(model, options, tracks, intervene)
     else:
         if tracks is not None or intervene is not None:
@@ -86,7 +90,7 @@ def evaluate(
             raise ConfigError(
                 "expected --model NAME to score, or --protocol or --experiment to train, received neither"
             )
-        experiment = load_experiment(file, {KEYS.get(name, name): value for name, value in options.items()})
+        experiment = load_experiment(file, settings_of(options, assignments))
         check_output(experiment.folder)
         evaluation = _train_all(experiment, seeds, console=Console(stderr=as_json))
         output = output or experiment.folder
@@ -211,6 +215,7 @@ def _score_recordings(model: "Model", recordings: Any, changes: Any) -> "tuple[M
 def _train_all(experiment: Experiment, seeds: int, *, console: Any) -> dict[str, Any]:
     """Train for each seed and fold, and summarize the runs."""
     from genrebench.cli.output import echo
+    from genrebench.cli.train import train_or_read
     from genrebench.evaluation.runs import pool_folds, summarize
 
     runs: dict[str, Any] = {}
@@ -222,7 +227,7 @@ def _train_all(experiment: Experiment, seeds: int, *, console: Any) -> dict[str,
                 {"name": f"{experiment.name}{suffix or '-run'}", "seed": seed, "split.fold": fold}
             )
             echo(f"{one.name}:", to=console)
-            runs[one.name] = _trained(one, console)
+            runs[one.name] = train_or_read(one, console=console)
     summary = summarize(runs)
     if len(folds) > 1:
         each = list(runs.values())
@@ -238,27 +243,6 @@ def _train_all(experiment: Experiment, seeds: int, *, console: Any) -> dict[str,
         "runs": summary,
         "notes": _leaky(experiment),
     }
-
-
-def _trained(experiment: Experiment, console: Any) -> dict[str, Any]:
-    """Train, or read the figures of a finished run that was told the same."""
-    from genrebench.cli.output import echo
-    from genrebench.cli.train import run_training
-    from genrebench.model.storage import read_document
-    from genrebench.system.interrupts import interrupted_status
-
-    try:
-        same = load_experiment(experiment.folder / EXPERIMENT_FILE, {}) == experiment
-        document = read_document(experiment.folder) if same else {}
-    except GenrebenchError:
-        document = {}
-    if document.get("status") == "finished" and isinstance(document.get("metrics"), dict):
-        echo("is there and finished", to=console)
-        return dict(document["metrics"])
-    run = run_training(experiment, resume=bool(document), console=console)
-    if run.status != "finished":
-        raise click.exceptions.Exit(interrupted_status())
-    return run.metrics
 
 
 def _write(folder: Path, evaluation: Mapping[str, Any]) -> list[str]:

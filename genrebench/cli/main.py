@@ -15,6 +15,7 @@ from genrebench.system.interrupts import MESSAGE, interrupted_status, interrupts
 
 # Each is a function of its name, in the module of its name.
 COMMANDS = {
+    "config": "Print an experiment file, resolved and checked.",
     "preprocess": "Turn recordings into spectrograms.",
     "train": "Train the network and save it.",
     "infer": "Print the genre of recordings.",
@@ -173,11 +174,14 @@ def _one_line(error: Exception) -> str:
 )
 @click.version_option(__version__)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def main(debug: bool) -> None:
+@click.option("-q", "--quiet", is_flag=True, help="Print results and errors only: no progress, no notes.")
+def main(debug: bool, quiet: bool) -> None:
     """Run the command line.
 
     Parameters
     ----------
     debug : bool
         Whether errors keep their traceback; `Commands` reads it.
+    quiet : bool
+        Whether only results and errors are printed; `genrebench.cli.output.is_quiet` reads it.
     """

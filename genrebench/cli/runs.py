@@ -38,7 +38,7 @@ _FALLING = frozenset({"created", "epochs", *_PARTS})
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def runs(results: Path, sort: str, reverse: bool, as_json: bool) -> None:
     """List runs."""
-    from genrebench.cli.output import echo, echo_err
+    from genrebench.cli.output import echo, note
     from genrebench.report.terminal import show
     from genrebench.system.files import escaped
     from genrebench.training.runs import list_runs
@@ -47,16 +47,16 @@ def runs(results: Path, sort: str, reverse: bool, as_json: bool) -> None:
     found.sort(key=_KEYS["name"])
     found.sort(key=_KEYS[sort], reverse=(sort in _FALLING) != reverse)
     for problem in problems.values():
-        echo_err(f"Note: {problem}")
+        note(problem)
     if as_json:
         print(json.dumps([_described(run) for run in found], indent=2, allow_nan=False))
     elif found:
-        show(_table(found))
+        show(runs_table(found))
     else:
         echo(f"{escaped(results)}: no runs yet; genrebench train makes them")
 
 
-def _table(found: "list[Run]") -> Any:
+def runs_table(found: "list[Run]") -> Any:
     """Tabulate runs."""
     from genrebench.report.document import Cell, Column, Table
 

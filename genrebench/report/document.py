@@ -1,8 +1,12 @@
 """What a report says, without a word of how it looks: blocks of plain text, which each renderer escapes for itself."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+# Of letters that no renderer takes for anything else.
+ADDRESS = re.compile(r"(https://[A-Za-z0-9.]+/(?:[A-Za-z0-9._/#=-]*[A-Za-z0-9_/])?)")
 
 Style = Literal["", "good", "bad", "warn", "quiet"]
 
@@ -51,11 +55,18 @@ class Code:
 
 
 @dataclass(frozen=True)
+class Source:
+    """A fact that says where something is documented: ``https`` addresses in it lead there."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Item:
     """An item of a list, with facts below it."""
 
     text: str
-    facts: Sequence[str] = ()
+    facts: Sequence[str | Source] = ()
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,20 @@ import re
 from collections.abc import Iterable
 from html import escape
 
-from genrebench.report.document import Block, Cell, Code, Document, Figure, Heading, Items, Style, Table, Text
+from genrebench.report.document import (
+    ADDRESS,
+    Block,
+    Cell,
+    Code,
+    Document,
+    Figure,
+    Heading,
+    Items,
+    Source,
+    Style,
+    Table,
+    Text,
+)
 from genrebench.system.files import escaped
 
 _STYLE = """
@@ -105,10 +118,18 @@ def _items(block: Items) -> str:
     """Render a list."""
     tag = "ol" if block.numbered else "ul"
     items = (
-        f"<li>{_text(item.text)}" + "".join(f'<br><span class="quiet">{_text(fact)}</span>' for fact in item.facts)
+        f"<li>{_text(item.text)}" + "".join(f'<br><span class="quiet">{_fact(fact)}</span>' for fact in item.facts)
         for item in block.items
     )
     return f"<{tag}{_id(block.id)}>{'</li>'.join([*items, ''])}</{tag}>"
+
+
+def _fact(fact: str | Source) -> str:
+    """Render a fact; addresses in a source become links."""
+    if isinstance(fact, str):
+        return _text(fact)
+    parts = ADDRESS.split(fact.text)
+    return "".join(f'<a href="{part}">{part}</a>' if index % 2 else _text(part) for index, part in enumerate(parts))
 
 
 def _table(table: Table) -> str:

@@ -69,7 +69,8 @@ def _show_items(block: Items, console: Console) -> None:
         mark = f"{number}. " if block.numbered else "- "
         _print(line(item.text), console, mark)
         for fact in item.facts:
-            _print(line(Cell(fact, "quiet")), console, " " * len(mark))
+            text = fact if isinstance(fact, str) else fact.text
+            _print(line(Cell(text, "quiet")), console, " " * len(mark))
 
 
 def _print(text: RichText, console: Console, mark: str = "") -> None:

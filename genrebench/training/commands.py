@@ -1,14 +1,39 @@
-"""Command lines that do what a run was told."""
+"""What a run was told, as people read it: as a command line, and as a file with comments."""
 
 import shlex
+import textwrap
+from collections.abc import Mapping
 from typing import Any
 
 import tomli_w
 
 from genrebench.training.config import Experiment, default
+from genrebench.training.keys import setting_keys
 
 # Settings that a command line has an option for.
 _OPTIONS = ("backend", "device", "dataset", "architecture", "results", "seed")
+
+
+def commented_toml(experiment: Experiment, others: Mapping[str, Any] | None = None) -> str:
+    """Write an experiment file with every key, and above each what it means; keys without a value are commented out.
+
+    Parameters
+    ----------
+    others : mapping, optional
+        Values in the place of the experiment's, by dotted key, such as the lists of a sweep; None is no value.
+    """
+    told = flat(experiment.to_document()) | dict(others or {})
+    told = {key: value for key, value in told.items() if value is not None}
+    lines: list[str] = []
+    table = ""
+    for key, words in setting_keys(Experiment).items():
+        place, _, name = key.rpartition(".")
+        if place != table:
+            table = place
+            lines += ["", f"[{table}]"]
+        lines += textwrap.wrap(words.replace("``", "`"), 100, initial_indent="# ", subsequent_indent="# ")
+        lines.append(f"{name} = {_value(told[key])}" if key in told else f"# {name} =")
+    return "\n".join(lines) + "\n"
 
 
 def resume_command(experiment: Experiment) -> str:
@@ -61,4 +86,11 @@ def _written(value: Any) -> str:
         and value not in ("true", "false", "nan", "inf")
     ):
         return value
+    return _value(value)
+
+
+def _value(value: Any) -> str:
+    """Write a value as TOML, in one line."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
     return tomli_w.dumps({"x": value}).removeprefix("x = ").strip()

@@ -198,3 +198,13 @@ def test_in_a_terminal_no_line_is_torn_by_the_bar(trained: Path, tmp_path: Path)
         "validation: ",
     ):
         assert re.search(rf"(^|\x1b\[2K|\n){words}", output), (words, output)
+
+
+@needs_torch
+def test_quiet_training_prints_what_came_of_it(trained: Path, tmp_path: Path) -> None:
+    """No line per epoch, no note; weights, scores and the report."""
+    options = ("--dataset", trained / "dataset", "--results", tmp_path, "--name", "x", "--epochs", 1, "--device", "cpu")
+    done = run("--quiet", "train", *options)
+    assert done.exit_code == 0, done.output
+    assert done.stderr == ""
+    assert done.stdout.startswith(f"{tmp_path / 'x'}: weights of epoch 1")

@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from genrebench.report.document import Cell, Code, Document, Figure, Fold, Items, Table, Text
+from genrebench.report.document import Cell, Code, Document, Figure, Fold, Item, Items, Source, Table, Text
 from genrebench.report.html import page
 from genrebench.system.files import escaped
 from tests.report.hostile import HOSTILE, LONG, document_of
@@ -91,6 +91,18 @@ def test_a_picture_may_have_words_below_it() -> None:
     """Which are text."""
     html = page(Document("", [Figure("<svg></svg>", "a", caption="<b>")]))
     assert '<svg role="img" aria-label="a"></svg><figcaption>&lt;b&gt;</figcaption></figure>' in html
+
+
+def test_addresses_of_sources_are_links() -> None:
+    """Such as say ``https`` and have no letter that could be markup; in other facts, addresses are text."""
+    address = "https://a.example/b_c.html#d"
+    facts: list[str | Source] = [f"see {address}", Source(f"x: {address}; <https://b.example/> javascript:x")]
+    html = page(Document("", [Items([Item("one", facts)])]))
+    assert html.count("<a ") == 2
+    assert (
+        f'x: <a href="{address}">{address}</a>; &lt;<a href="https://b.example/">https://b.example/</a>&gt; j' in html
+    )
+    assert f"see {address}" in html
 
 
 def test_pictures_lie_in_the_page() -> None:

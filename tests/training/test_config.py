@@ -63,7 +63,7 @@ def test_every_experiment_of_the_project_is_valid(path: Path) -> None:
         ("[split]\nfolds = 3\nfold = 4", "split: expected fold to be at most the number of folds, 3"),
         ("training = 3", "training: .*received 3"),
         ("seed = true", "seed: expected a whole number"),
-        ("[training]\nlr = 1", r"training\.lr: unknown key; known are"),
+        ("[training]\nlr = 1", r"training\.lr: unknown key; did you mean training\.learning_rate\?"),
         ("[split]\nvalidation = 0.6\ntest = 0.4", "split: expected validation and test to leave a share"),
         ("name = '../x'", "name: expected a plain folder name"),
         ("name = '-x'", "name: expected a plain folder name"),
