@@ -55,7 +55,7 @@ def load(path: Path, what: str) -> list:
 
 def to_onnx(model: Path, work: Path) -> None:
     """Write ONNX by tf2onnx, as Keras 3 does, or from Keras 2."""
-    from tensorflow import keras
+    import keras
 
     loaded = keras.models.load_model(model, compile=False)
     if keras.__version__.startswith("3"):
@@ -105,6 +105,7 @@ def onnx2tf(_: Path, work: Path) -> None:
     tool.convert(
         input_onnx_file_path=str(work / "model.onnx"),
         output_folder_path=str(work / "onnx2tf"),
+        batch_size=4,
         tflite_backend="flatbuffer_direct",
         flatbuffer_direct_output_pytorch=True,
         non_verbose=True,
@@ -125,8 +126,11 @@ def keras_torch(model: Path, work: Path) -> None:
     import torch
 
     loaded = keras.models.load_model(model, compile=False)
-    batch = torch.export.Dim("batch", min=1, max=64)
-    loaded.export(str(work / "model.pt2"), format="torch", verbose=False, dynamic_shapes={0: batch})
+    batch = {0: torch.export.Dim("batch", min=1, max=64)}
+    try:
+        loaded.export(str(work / "model.pt2"), format="torch", verbose=False, dynamic_shapes=batch)
+    except RuntimeError:  # the inputs of some models are a list of one
+        loaded.export(str(work / "model.pt2"), format="torch", verbose=False, dynamic_shapes=[[batch]])
     run_module(torch.export.load(str(work / "model.pt2")).module(), work, "keras_torch")
 
 

@@ -27,6 +27,8 @@ _SCALES = (1.0, 0.3, 3.0, 0.1, 10.0, 0.03, 30.0, 0.01, 100.0)
 _MANY_VALUES, _FEW = 5_000_000, 3
 # Gradients of weights, for cotangents of about 1, that are smaller come through something that is saturated.
 _FAINT = 1e-3
+# More faults than a network can have: what it computes is no number.
+_NOT_FINITE = 10**9
 # Behind which the values of an input are still its values.
 _MOVES = (
     core.Flatten, core.Reshape, core.Permute, core.RepeatVector, core.Dropout, core.SpatialDropout1D, core.Identity,
@@ -85,9 +87,13 @@ def draw_sample(graph: Graph, weights: Mapping[str, Array], *, batch: int, seed:
     reference = GraphReference(graph, weights)
     best: tuple[int, Sample] | None = None
     is_large = sum(math.prod(shape) for shape in found.values()) > _MANY_VALUES
-    for scale in _SCALES[:_FEW] if is_large else _SCALES:
+    scales = _SCALES[:_FEW] if is_large else _SCALES
+    # Positive numbers are for a logarithm, a root or a power that has no value for others.
+    for is_positive, scale in itertools.product((False, True), scales):
         rng = np.random.default_rng(seed)
         inputs = {name: _input(graph, weights, name, shape, scale, rng) for name, shape in shapes.items()}
+        if is_positive:
+            inputs = {name: np.abs(value) for name, value in inputs.items()}
         draws: dict[str, Array] = {}
         for call in graph.calls.values():
             draws |= draw_for(call, [found[each] for each in call.inputs], rng)
@@ -97,6 +103,8 @@ def draw_sample(graph: Graph, weights: Mapping[str, Array], *, batch: int, seed:
         if best is None or faults < best[0]:
             best = (faults, sample)
         if not faults or all(value.dtype.kind == "i" for value in inputs.values()):
+            break
+        if scale == _SCALES[-1] and best[0] < _NOT_FINITE:
             break
     assert best is not None
     return best[1]
@@ -108,7 +116,10 @@ def _faults(reference: GraphReference, sample: Sample) -> int:
     A gradient that is nothing but rounding is none that a smaller input would change: that of the bias of keys, which
     moves all scores of a query alike, is 0 by nature.
     """
-    done = reference.run(sample.inputs)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        done = reference.run(sample.inputs)
+    if not all(np.isfinite(value).all() for value in done.outputs.values()):
+        return _NOT_FINITE
     activity = done.activity().values()
     _, gradients = done.vjp(sample.cotangents)
     sizes = [float(np.abs(value).max(initial=0.0)) for value in gradients.values()]
@@ -238,6 +249,6 @@ def _undone(kind: Kind, weights: Mapping[str, Array], value: Array) -> Array:
             sign = -1.0 if kind.operator == "subtract" and kind.reverse else 1.0
             offset = -number if kind.operator == "subtract" and not kind.reverse else number
             return (value - offset) * sign
-        if kind.operator == "multiply" or not kind.reverse:
+        if kind.operator == "multiply" or (kind.operator == "divide" and not kind.reverse):
             return value / number if kind.operator == "multiply" else value * number
     return value

@@ -13,6 +13,7 @@ from genrebench.errors import ConfigError, ModelError
 from genrebench.reading import keras1
 from genrebench.reading.builder import Builder
 from genrebench.reading.graph import Graph
+from genrebench.reading.kinds.imaging import UpSampling2D
 from genrebench.reading.legacy import Legacy
 from genrebench.reading.limits import MAX_PARAMETERS, MAX_TEXT_BYTES
 from genrebench.reading.problems import Problem
@@ -131,7 +132,7 @@ def _read(
     if isinstance(document, list):
         document = {"class_name": "Sequential", "config": document}
     graph = Builder(version, replacements).build(document)
-    problems, notes = list(graph.problems), _notes(version, document)
+    problems, notes = list(graph.problems), _notes(version, document, graph)
     notes += [f"`{name}` is read as {each.said}, as it was asked for" for name, each in replacements.items()]
     wanted = [Wanted(layer, weight) for layer in graph.layers.values() for weight in layer.weights]
     if graph.parameters > MAX_PARAMETERS:
@@ -215,7 +216,7 @@ def _version(survey: Mapping[str, Any], metadata: Any, document: Any, text: str)
     return KerasVersion.read(said, guess=guess)
 
 
-def _notes(version: KerasVersion, document: Any) -> list[str]:
+def _notes(version: KerasVersion, document: Any, graph: Graph) -> list[str]:
     """List what is worth knowing of a whole model."""
     notes = []
     if not version.text:
@@ -223,6 +224,10 @@ def _notes(version: KerasVersion, document: Any) -> list[str]:
         notes.append(f"the file does not say which Keras saved it; by its form it is read as one of {guess}")
     if "mixed_float16" in str(document.get("config", ""))[:200_000] or "mixed_bfloat16" in str(document)[:200_000]:
         notes.append("trained in mixed precision; the weights are float32, and everything is computed in it")
+    for layer in graph.layers.values():
+        if version.numbers < (2, 4) and isinstance(layer.kind, UpSampling2D) and layer.kind.interpolation == "bilinear":
+            text = "interpolates as with TensorFlow 2, at half-pixel centers; TensorFlow 1 had its centers elsewhere"
+            notes.append(f"`{layer.name}` {text}")
     return notes
 
 

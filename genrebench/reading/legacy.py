@@ -5,7 +5,7 @@ The order is that of Keras' ``weights``: what is trained before what is not, so 
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,7 @@ _QUALIFIERS = {
     "value": re.compile(r"value"),
     "attention_output": re.compile(r"attention_output"),
 }
+Convert = Callable[[Sequence[Array]], Array]
 _CONVOLUTIONS = (Conv1D, Conv2D, Conv3D, Conv2DTranspose)
 
 
@@ -118,14 +119,13 @@ class Legacy:
         return sources
 
     def _source(self, wanted: Wanted, dataset: Dataset) -> Source:
-        """Take a dataset as it is, but for kernels of Theano, which convolved with mirrored ones."""
+        """Take a dataset as it is, but for kernels of Keras 1, and of Theano, which convolved with mirrored ones."""
         kind = wanted.layer.kind
-        if (
-            self._backend == "theano"
-            and self._version.numbers < (2, 4)
-            and isinstance(kind, _CONVOLUTIONS)
-            and wanted.weight.name == "kernel"
-        ):
+        if not isinstance(kind, _CONVOLUTIONS) or wanted.weight.name != "kernel":
+            return Source(wanted.name, (dataset,))
+        if self._version.numbers < (2,) and (convert := _old_kernel(kind, dataset.shape, wanted.weight.shape)):
+            return Source(wanted.name, (dataset,), convert)
+        if self._backend == "theano" and self._version.numbers < (2, 4):
             return Source(wanted.name, (dataset,), _mirrored)
         return Source(wanted.name, (dataset,))
 
@@ -216,8 +216,12 @@ def _mirrored(arrays: Sequence[Array]) -> Array:
     return np.flip(arrays[0], axes)
 
 
-def _old_kernel(kind: Any, stored: tuple[int, ...], shape: tuple[int, ...]) -> Any:
-    """Find the axes' order of a kernel of Keras 1."""
+def _old_kernel(kind: Any, stored: tuple[int, ...], shape: tuple[int, ...]) -> Convert | None:
+    """Find what brings a kernel of Keras 1 into today's order; None if it has it, or cannot have it.
+
+    The order goes by where the layer has its channels, as in Keras 2.15's ``preprocess_weights_for_loading``; only
+    where that gives no fitting shape is the other one tried.
+    """
     if isinstance(kind, Conv1D) and len(stored) == 4:
         length, channels, filters = shape
         if stored == (length, 1, channels, filters):
@@ -227,12 +231,20 @@ def _old_kernel(kind: Any, stored: tuple[int, ...], shape: tuple[int, ...]) -> A
         return None
     if len(stored) != len(shape):
         return None
-    axes = (*range(2, len(shape)), 1, 0)  # from (filters, channels, ...)
+    rank = len(shape) - 2
+    spatial = tuple(range(rank))
+    first, last = (*range(2, rank + 2), 1, 0), (*spatial, rank, rank + 1)
     if isinstance(kind, Conv2DTranspose):
-        axes = (2, 3, 0, 1)
-    if tuple(stored[axis] for axis in axes) == shape:
-        return lambda arrays: arrays[0].transpose(axes)
+        first, last = (2, 3, 0, 1), (0, 1, 3, 2)
+    for axes in (first, last) if kind.data_format == "channels_first" else (last, first):
+        if tuple(stored[axis] for axis in axes) == shape:
+            return None if axes == tuple(range(len(axes))) else _transposed(axes)
     return None
+
+
+def _transposed(axes: Sequence[int]) -> Convert:
+    """Make what puts axes into another order."""
+    return lambda arrays: arrays[0].transpose(axes)
 
 
 def _per_gate(wanted: Sequence[Wanted], found: Sequence[Dataset], order: Sequence[int]) -> list[Source] | None:

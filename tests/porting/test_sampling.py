@@ -146,3 +146,16 @@ def test_cotangents_are_for_the_outputs() -> None:
     """In their shapes."""
     sample = draw_sample(text(), weights_of(text()), batch=3, seed=0)
     assert {name: value.shape for name, value in sample.cotangents.items()} == {"gru": (3, 2)}
+
+
+def test_what_has_no_logarithm_is_not_drawn() -> None:
+    """Inputs are positive where a network computes with a logarithm or a root of them, else of both signs."""
+    for function, is_positive in (("math.log", True), ("math.sqrt", True), ("math.abs", False)):
+        graph = graph_of(
+            functional(
+                input_layer("x", 4), node("TFOpLambda", "f", ["x"], function=function), inputs=["x"], outputs=["f"]
+            )
+        )
+        x = draw_sample(graph, {}, batch=3, seed=0).inputs["x"]
+        assert bool((x > 0).all()) == is_positive
+        assert np.isfinite(GraphReference(graph, {}).run({"x": x}).outputs["f"]).all()

@@ -280,3 +280,11 @@ def test_the_version_is_guessed_where_it_is_not_said(tmp_path: Path) -> None:
     model = understood(path)
     assert model.version.numbers[0] == 1
     assert "does not say" in model.notes[0]
+
+
+@pytest.mark.parametrize(("version", "is_noted"), [("2.2.4-tf", True), ("2.3.1", True), ("2.4.0", False)])
+def test_interpolation_of_before_tensorflow_2_is_noted(version: str, is_noted: bool, tmp_path: Path) -> None:
+    """Which of two ways it was, such a file does not say."""
+    config = sequential(layer("UpSampling2D", "up", size=[2, 2], interpolation="bilinear"), shape=(4, 4, 1))
+    notes = understood(write_h5(tmp_path / "model.h5", config, {}, version=version)).notes
+    assert any("half-pixel" in note for note in notes) == is_noted

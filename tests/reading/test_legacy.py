@@ -66,6 +66,26 @@ def test_kernels_of_channels_first_are_turned(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found["c/kernel"], kernel)
 
 
+def test_kernels_whose_axes_are_of_one_length_are_turned_all_the_same(tmp_path: Path) -> None:
+    """It is the place of the channels that decides, not the shape."""
+    for ordering, shape, turned in (("th", (3, 7, 7), True), ("tf", (7, 7, 3), False)):
+        options = {"nb_filter": 3, "nb_row": 3, "nb_col": 3, "dim_ordering": ordering}
+        config = sequential(layer("Convolution2D", "c", **options), shape=shape)
+        stored = values(3, 3, 3, 3)
+        found = read(tmp_path, config, {"c": {"c_W": stored, "c_b": values(3)}}, "1.2.2")
+        np.testing.assert_array_equal(found["c/kernel"], stored.transpose(2, 3, 1, 0) if turned else stored)
+
+
+@pytest.mark.parametrize("filters", [2, 3])
+def test_transposed_kernels_of_keras_1_are_turned(filters: int, tmp_path: Path) -> None:
+    """It stored them as [height, width, in, out], today's order is [height, width, out, in]."""
+    options = {"nb_filter": filters, "nb_row": 3, "nb_col": 3, "dim_ordering": "tf", "subsample": [2, 2]}
+    config = sequential(layer("Deconvolution2D", "d", **options, output_shape=[None, 9, 9, filters]), shape=(4, 4, 3))
+    stored = values(3, 3, 3, filters)
+    found = read(tmp_path, config, {"d": {"d_W": stored, "d_b": values(filters)}}, "1.2.2")
+    np.testing.assert_array_equal(found["d/kernel"], stored.transpose(0, 1, 3, 2))
+
+
 def test_kernels_of_theano_are_mirrored(tmp_path: Path) -> None:
     """Theano convolved, where TensorFlow correlates; other layers' kernels stay."""
     config = sequential(

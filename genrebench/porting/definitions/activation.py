@@ -91,6 +91,11 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "log_sigmoid": lambda x: -softplus(-x),
     "celu": elu,
     "hard_tanh": lambda x: clip(x, -1.0, 1.0),
+    # Of expressions and functions of tensors, which no layer names.
+    "abs": lambda x: maximum(x, 0.0) + maximum(-x, 0.0),
+    "square": lambda x: x * x,
+    "sqrt": lambda x: x**0.5,
+    "log": log,
 }
 
 

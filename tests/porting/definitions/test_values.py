@@ -49,6 +49,10 @@ ACTIVATIONS = [
     ("hard_silu", 1.0, 0.6667),
     ("log_sigmoid", 0.0, -0.6931),
     ("hard_tanh", -2.0, -1.0),
+    ("abs", -2.0, 2.0),
+    ("square", -3.0, 9.0),
+    ("sqrt", 9.0, 3.0),
+    ("log", 1.0, 0.0),
     ("exponential", 1.0, 2.7183),
 ]
 
@@ -61,7 +65,7 @@ def test_activations_at_a_point(name: str, at: float, expected: float) -> None:
 
 def test_every_activation_that_can_be_read_has_a_function() -> None:
     """As `genrebench.reading.activations` names them."""
-    assert FUNCTIONS.keys() == _PLAIN
+    assert FUNCTIONS.keys() == _PLAIN | {"abs", "square", "sqrt", "log"}
 
 
 def test_relu_below_its_threshold_has_a_slope_from_there() -> None:
