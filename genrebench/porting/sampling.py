@@ -104,7 +104,7 @@ def draw_sample(graph: Graph, weights: Mapping[str, Array], *, batch: int, seed:
             best = (faults, sample)
         if not faults or all(value.dtype.kind == "i" for value in inputs.values()):
             break
-        if scale == _SCALES[-1] and best[0] < _NOT_FINITE:
+        if scale == scales[-1] and best[0] < _NOT_FINITE:
             break
     assert best is not None
     return best[1]

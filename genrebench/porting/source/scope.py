@@ -8,7 +8,7 @@ from typing import Literal
 
 from genrebench.network.types import Array
 from genrebench.porting.source.emitted import RandomCall
-from genrebench.porting.source.layout import commented, wrap
+from genrebench.porting.source.layout import WIDTH, commented, wrap
 from genrebench.porting.source.names import RESERVED, VARIABLE_LENGTH, identifier
 from genrebench.porting.source.places import WeightPlace
 from genrebench.reading.graph import Tensor
@@ -175,7 +175,8 @@ class Scope:
             written, place = _written(f"{pattern} = {named(statement.text)}", statement)
             places |= dict.fromkeys(statement.targets(), len(lines) + place)
             lines += written
-        lines += wrap(f"return {named(values)}", INDENT)
+        found = f"return {named(values)}"
+        lines += wrap(found if INDENT + len(found) <= WIDTH else f"return ({named(values)})", INDENT)
         given = ", ".join(f"{variables[each]}: Tensor" for each in self.parameters)
         back = "Tensor" if len(outputs) == 1 else f"tuple[{', '.join(['Tensor'] * len(outputs))}]"
         signature = wrap(f"def forward(self, {given}) -> {back}:", 4, hugging=f" -> {back}:")
