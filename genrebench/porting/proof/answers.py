@@ -9,6 +9,7 @@ from typing import Any
 from genrebench.backend.worker import JobResult, start_job
 from genrebench.errors import WorkerError
 from genrebench.network.types import Array
+from genrebench.porting.activity import Activity
 from genrebench.porting.passes import name_of
 from genrebench.porting.proof.subject import DRAWN, STORED, Trial, arrays_of
 from genrebench.porting.source import Emitted
@@ -36,6 +37,8 @@ class Run:
         With respect to inputs, by call.
     statistics : dict of str to ndarray
         Running statistics after it, by canonical name.
+    activity : dict of str to Activity
+        Of the definitions, how alive each output is.
     """
 
     outputs: Arrays = field(default_factory=dict)
@@ -43,6 +46,7 @@ class Run:
     gradients: Arrays = field(default_factory=dict)
     slopes: Arrays = field(default_factory=dict)
     statistics: Arrays = field(default_factory=dict)
+    activity: dict[str, Activity] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

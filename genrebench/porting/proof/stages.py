@@ -94,9 +94,10 @@ def alive(proof: Proof) -> Stage:
         reason = proof.reference.dead.get(name, "")
         tensor = run.outputs.get(name, run.gradients.get(name))
         shape = () if tensor is None else tensor.shape
-        note = f"{reason} with the file's weights and with drawn ones, which proves nothing about it" if reason else ""
+        missed = proof.reference.missed.get(name, "")
+        note = f"{reason} with the file's weights and with drawn ones, which proves nothing" if reason else missed
         rows.append(state(name, "structure", shape, holds=not reason, note=note))
-    criterion = "no layer's output is 0 or always the same, no weight's gradient is 0, with one of two sets of weights"
+    criterion = "no layer's output is always the same, no weight's gradient is 0, with one of two sets of weights"
     return Stage(
         "alive",
         "Every layer alive",

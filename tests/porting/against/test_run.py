@@ -12,7 +12,8 @@ from genrebench.network.types import Array
 from genrebench.porting.against.matching import best_layout, family, layouts
 from genrebench.porting.against.subject import read_port
 from genrebench.porting.source import write_source
-from tests.porting.against.mistakes import MISTAKES, Mistake, linear
+from tests.porting.against.mistake import Mistake, linear
+from tests.porting.against.mistakes import MISTAKES
 from tests.porting.against.test_mistakes import Comparing, compared
 from tests.porting.models import layer, model_of, sequential
 
