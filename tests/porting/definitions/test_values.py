@@ -261,6 +261,12 @@ def test_a_masked_mean_counts_what_is_there() -> None:
     assert computed("GlobalAveragePooling1D", {}, STEPS, masks=[mask]).tolist() == [[2.5]]
 
 
+def test_softmax_leaves_out_what_is_masked() -> None:
+    """Two equal values share, the masked one has nothing."""
+    mask = np.array([[True, False, True]])
+    assert computed("Softmax", {}, [[1.0, 5.0, 1.0]], masks=[mask]).tolist() == [[0.5, 0.0, 0.5]]
+
+
 def test_inputs_of_smaller_rank_get_axes_behind_the_batch() -> None:
     """Not in front of it: samples stay with samples."""
     y = computed("Add", {}, np.zeros((2, 2, 1)), [[10.0], [20.0]])
