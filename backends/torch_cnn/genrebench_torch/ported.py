@@ -248,7 +248,7 @@ def _with_draws(module: nn.Module, queue: list[Tensor | None]) -> Callable[[Tens
         if name == "AlphaDropout":
             a = 1 / math.sqrt((1 - rate) * (1 + rate * _LOWEST**2))
             return a * (x * draw + _LOWEST * (1 - draw)) - a * _LOWEST * rate
-        return x * (draw / (1 - rate))
+        return x * (draw / (1 - rate) if rate < 1 else 0.0 * draw)
 
     return forward
 

@@ -74,6 +74,9 @@ class Scope:
         self.places: dict[str, WeightPlace] = {}
         self.constants: dict[str, Array] = {}
         self.attributes: dict[str, str] = {}
+        self._taken: set[str] = set()
+        # The kinds that read each tensor.
+        self.readers: defaultdict[Tensor, set[str]] = defaultdict(set)
         self.records: list[Record] = []
         self.masks: dict[Tensor, int] = {}
         self.parameters: list[int] = []
@@ -91,7 +94,8 @@ class Scope:
     def attribute(self, layer: str) -> str:
         """Name the module of a layer."""
         if layer not in self.attributes:
-            self.attributes[layer] = identifier(layer, set(self.attributes.values()) | self.parts)
+            self.attributes[layer] = identifier(layer, self._taken)
+            self._taken.add(self.attributes[layer])
         return self.attributes[layer]
 
     def value(self, hint: str, *, is_named: bool = False) -> int:
@@ -195,8 +199,9 @@ class Scope:
             if end > index + 1 or holders["x"] > index or value in self._named or not is_alone:
                 hint = self._hints[value]
                 # A variable is free when what it held is not read any more.
-                held = {each for each, until in holders.items() if until > index}
-                name = identifier(hint.lower(), held | taken, VARIABLE_LENGTH)
+                for each in [each for each, until in holders.items() if until <= index]:
+                    del holders[each]
+                name = identifier(hint.lower(), holders.keys() | taken, VARIABLE_LENGTH)
             variables[value] = name
             holders[name] = end
 
