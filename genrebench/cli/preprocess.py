@@ -55,7 +55,7 @@ def run_preprocessing(
     ConfigError
         If nothing could be processed.
     """
-    from genrebench.cli.output import echo, echo_err
+    from genrebench.cli.output import echo, echo_err, note
     from genrebench.cli.progress import display
     from genrebench.data.preprocess import TrackResult
     from genrebench.data.preprocess import preprocess as run
@@ -76,21 +76,21 @@ def run_preprocessing(
         f"{escaped(report.tree)}: {report.written} tracks written, {report.skipped} already there; "
         f"{report.segments} segments of {shape} in {len(report.genres)} genres"
     )
-    for note in report.notes:
-        echo_err(f"Note: {note}")
+    for remark in report.notes:
+        note(remark)
     if report.repaired:
-        echo_err(f"Note: the spectrograms of {report.repaired} tracks were damaged or missing, and were made again")
+        note(f"the spectrograms of {report.repaired} tracks were damaged or missing, and were made again")
     if report.orphans:
-        echo_err(
-            f"Note: {len(report.orphans)} tracks in the tree have no recording any more, such as {report.orphans[0]}; "
+        note(
+            f"{len(report.orphans)} tracks in the tree have no recording any more, such as {report.orphans[0]}; "
             "training leaves them out, and --prune removes them"
         )
     if report.pruned:
-        echo_err(f"Note: {report.pruned} tracks without a recording were removed")
+        note(f"{report.pruned} tracks without a recording were removed")
     for source, remarks in list(report.remarks.items())[:_FAILURES_SHOWN]:
-        echo_err(f"Note: {source}: {'; '.join(remarks)}")
+        note(f"{source}: {'; '.join(remarks)}")
     if len(report.remarks) > _FAILURES_SHOWN:
-        echo_err(f"Note: {len(report.remarks) - _FAILURES_SHOWN} more have remarks; {report.manifest} has them")
+        note(f"{len(report.remarks) - _FAILURES_SHOWN} more have remarks; {report.manifest} has them")
     for source, reason in list(report.failures.items())[:_FAILURES_SHOWN]:
         echo_err(f"Failed: {reason}" if escaped(source) in reason else f"Failed: {escaped(source)}: {reason}")
     if report.failures:
@@ -103,10 +103,10 @@ def run_preprocessing(
 
 def note_what_does_not_fit(config: MelConfig) -> None:
     """Say before anything is computed that the network of ``genrebench train`` cannot take such spectrograms."""
-    from genrebench.cli.output import echo_err
+    from genrebench.cli.output import note
     from genrebench.network.genre_cnn import genre_cnn
 
     try:
         genre_cnn(config.shape, 2)
     except ConfigError as error:
-        echo_err(f"Note: genrebench train's own network cannot take these spectrograms ({error}); it needs others")
+        note(f"genrebench train's own network cannot take these spectrograms ({error}); it needs others")

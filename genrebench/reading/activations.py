@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from genrebench.errors import ConfigError
+from genrebench.reading.problems import SAY_LAYERS, UnreadableError
 from genrebench.reading.version import KerasVersion
 
 # An activation is a word, or a word with settings: {"name": "leaky_relu", "negative_slope": 0.2}.
@@ -20,6 +21,9 @@ _ALIASES = {
     "LeakyReLU": "leaky_relu",
     "lrelu": "leaky_relu",
     "relu_6": "relu6",
+    # What TensorFlow calls its own functions.
+    "softmax_v2": "softmax",
+    "log_softmax_v2": "log_softmax",
 }
 _LAYERS = {"ReLU", "LeakyReLU", "ELU", "Softmax", "Activation"}
 
@@ -48,7 +52,8 @@ def read_activation(value: object, version: KerasVersion) -> Activation:
     if name == "hard_sigmoid" and version.numbers < (3,):
         return "hard_sigmoid_keras2"
     if name == "hard_sigmoid_keras2" or name not in _PLAIN:
-        raise ConfigError(f"expected an activation of Keras, received {name!r:.100}, a function of somebody's own")
+        reason = f"expected an activation of Keras, received {name!r:.100}, a function of somebody's own"
+        raise UnreadableError(reason, SAY_LAYERS)
     return {"name": name, "negative_slope": 0.2} if name == "leaky_relu" else name
 
 
@@ -56,7 +61,8 @@ def _from_document(value: Mapping[str, Any], version: KerasVersion) -> Activatio
     """Read a serialized function or layer."""
     name, config, owner = value.get("class_name"), value.get("config"), str(value.get("registered_name") or "")
     if ">" in owner:
-        raise ConfigError(f"expected an activation of Keras, received {owner!r:.100}, a function of somebody's own")
+        reason = f"expected an activation of Keras, received {owner!r:.100}, a function of somebody's own"
+        raise UnreadableError(reason, SAY_LAYERS)
     if name == "function" and isinstance(config, str):
         return read_activation(config, version)
     if isinstance(name, str) and name in _LAYERS and isinstance(config, Mapping):

@@ -120,6 +120,9 @@ class Builder:
     ) -> list[Tensor]:
         """Walk from layer to layer."""
         named = list(self._named(layers, path).items())
+        branches = fields_of(layers[0])[2].get("layers")
+        if given is None and named and isinstance(branches, list) and self.graph.models[path][0][1] == "Merge":
+            given = self._branches(branches, (*path, named[0][0]), trainable)
         has_input = self.graph.models[path][0][1] == "InputLayer"
         if given is None:
             name = named[0][0] if has_input else f"{named[0][0]}_input"
@@ -136,6 +139,15 @@ class Builder:
         for name, layer in named[1:] if has_input else named:
             current = self._use((*path, name), layer, Arguments(list(current)), current, trainable, arguments)
         return current
+
+    def _branches(self, documents: list[Any], path: tuple[str, ...], trainable: bool) -> list[Tensor]:
+        """Walk through the models that a merge joins, with which Sequentials of Keras 1 may begin."""
+        made: list[Tensor] = []
+        for number, each in enumerate(documents):
+            if not is_model(each):
+                raise ConfigError(f"expected models in a merge, received {fields_of(each)[0]!r:.60}")
+            made += self._network(each, (*path, f"branch_{number + 1}"), None, trainable, {})
+        return made
 
     def _named(self, layers: list[Any], path: tuple[str, ...]) -> dict[str, Any]:
         """Find the documents of a network's layers by name, and note what they are."""

@@ -9,7 +9,7 @@ from genrebench.reading import keras1
 from genrebench.reading.kinds import KINDS
 from genrebench.reading.kinds.base import Kind
 from genrebench.reading.kinds.recurrent import Bidirectional, TimeDistributed, _Recurrent
-from genrebench.reading.problems import UnreadableError
+from genrebench.reading.problems import SAY_EXPRESSION, SAY_LAYERS, UnreadableError
 from genrebench.reading.version import KerasVersion
 
 MODELS = frozenset({"Sequential", "Functional", "Model"})
@@ -27,14 +27,6 @@ _ALIASES = {
     "DepthwiseConvolution2D": "DepthwiseConv2D",
     "SeparableConvolution2D": "SeparableConv2D",
 }
-SAVE_AGAIN = (
-    'say what it computes (--replace NAME="x / 255 - 0.5"), or put a layer that Keras has in its place and save the '
-    "model again"
-)
-_FRAGMENT = (
-    "say which layers of Keras do the same (--replace NAME=FRAGMENT.json), or put them in its place and save the model "
-    "again"
-)
 _CODE = {
     "Lambda": "a Lambda layer is Python code, which is never decoded or run",
     "TFSMLayer": "a TFSMLayer loads a TensorFlow SavedModel, which is code",
@@ -49,7 +41,7 @@ _NOT_YET = frozenset(
     """ConvLSTM1D ConvLSTM2D ConvLSTM3D RNN StackedRNNCells LSTMCell GRUCell SimpleRNNCell LocallyConnected1D
     LocallyConnected2D EinsumDense GroupQueryAttention GroupedQueryAttention Discretization CategoryEncoding
     MelSpectrogram STFTSpectrogram RandomCrop Pipeline Solarization Equalization AutoContrast SpectralNormalization
-    MaxoutDense Highway SReLU ParametricSoftplus Deconvolution2D AdaptiveAveragePooling1D
+    MaxoutDense Highway SReLU ParametricSoftplus AdaptiveAveragePooling1D
     AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D
     ReversibleEmbedding DenseFeatures RandomFourierFeatures""".split()
 )
@@ -115,10 +107,10 @@ def read_kind(document: object, version: KerasVersion, read_model: ReadModel) ->
             del config["reset_after"]
     if name not in KINDS:
         if name in _NOT_YET:
-            raise UnreadableError(f"{name}, a layer of Keras that genrebench does not know", _FRAGMENT)
+            raise UnreadableError(f"{name}, a layer of Keras that genrebench does not know", SAY_LAYERS)
         raise UnreadableError(
             f"{name!r:.80}, a class of somebody's own, whose code is not in the file",
-            _FRAGMENT,
+            SAY_LAYERS,
         )
     if not isinstance(config.get("name", ""), str | None):
         raise ConfigError(f"expected a name, received {config['name']!r:.60}")
@@ -128,7 +120,7 @@ def read_kind(document: object, version: KerasVersion, read_model: ReadModel) ->
 def _refuse(name: str, module: str, owner: str) -> None:
     """Refuse code, lookups, and classes that are not Keras'."""
     if name in _CODE:
-        raise UnreadableError(_CODE[name], SAVE_AGAIN)
+        raise UnreadableError(_CODE[name], SAY_EXPRESSION)
     if name in _LOOKUPS:
         raise UnreadableError(
             f"{name} turns text into numbers, which is not part of a network of tensors",
@@ -138,7 +130,7 @@ def _refuse(name: str, module: str, owner: str) -> None:
     if ">" in owner or is_foreign:
         raise UnreadableError(
             f"{(owner or f'{module}.{name}')!r:.80}, a class of somebody's own, whose code is not in the file",
-            _FRAGMENT,
+            SAY_LAYERS,
         )
 
 

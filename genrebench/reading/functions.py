@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from genrebench.reading.classes import SAVE_AGAIN
 from genrebench.reading.kinds import KINDS
-from genrebench.reading.problems import UnreadableError
+from genrebench.reading.problems import SAY_EXPRESSION, UnreadableError
 from genrebench.reading.version import KerasVersion
 
 # Classes of Keras 3, and functions of TensorFlow without what is in front of their last dot, as one word each.
@@ -110,11 +109,11 @@ def operator_of(name: str, module: str, config: Mapping[str, Any], version: Kera
     if ".ops" in module or is_bare:
         if name in _CLASSES:
             return _CLASSES[name]
-        raise UnreadableError(f"expected a layer, received the operation {name!r:.60}", SAVE_AGAIN)
+        raise UnreadableError(f"expected a layer, received the operation {name!r:.60}", SAY_EXPRESSION)
     if name in ("TFOpLambda", "SlicingOpLambda"):
         function = config.get("function")
         place, _, last = function.rpartition(".") if isinstance(function, str) else ("", "", "")
         if place in _PLACES and last in _FUNCTIONS:
             return _FUNCTIONS[last]
-        raise UnreadableError(f"a TensorFlow function called without a layer, {function!r:.60}", SAVE_AGAIN)
+        raise UnreadableError(f"a TensorFlow function called without a layer, {function!r:.60}", SAY_EXPRESSION)
     return None

@@ -12,6 +12,7 @@ _CLASSES = {
     "AtrousConvolution2D": "Conv2D",
     "AtrousConv2D": "Conv2D",
     "SeparableConvolution2D": "SeparableConv2D",
+    "Deconvolution2D": "Conv2DTranspose",
     "TimeDistributedDense": "Dense",
 }
 _MERGES = {
@@ -61,7 +62,7 @@ def translate(name: str, config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     Raises
     ------
     UnreadableError
-        If it is a merge by somebody's own function.
+        If it is a merge by somebody's own function, or a deconvolution to a size of somebody's own.
     """
     if name == "Merge":
         return _merge(config)
@@ -78,7 +79,25 @@ def translate(name: str, config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         given["data_format"] = formats.get(str(given["data_format"]), given["data_format"])
     if name == "TimeDistributedDense":
         given.pop("input_length", None)
+    if name == "Deconvolution2D":
+        _check_output(given.pop("output_shape", None), given)
     return _CLASSES.get(name, name), given
+
+
+def _check_output(shape: Any, given: dict[str, Any]) -> None:
+    """Refuse a transposed convolution whose output, which Keras 1 was told, is not the size that Keras 2 gives it."""
+    sizes, strides = given.get("kernel_size"), given.get("strides", [1, 1])
+    is_first = given.get("data_format") == "channels_first"
+    lengths = shape[2:4] if is_first and isinstance(shape, list) else shape[1:3] if isinstance(shape, list) else []
+    numbers = [*lengths, *(sizes or []), *(strides if isinstance(strides, list) else [])]
+    fits = len(numbers) == 6 and all(type(each) is int and each > 0 for each in numbers)
+    if fits:
+        for length, size, stride in zip(lengths, sizes or [], strides, strict=True):
+            rest = length if given.get("padding") == "same" else length - max(size, stride)
+            fits = fits and rest >= 0 and rest % stride == 0
+    if not fits:
+        reason = f"expected a transposed convolution of the usual output shape, received {shape!r:.60}"
+        raise UnreadableError(reason, "build it with Conv2DTranspose")
 
 
 def _merge(config: dict[str, Any]) -> tuple[str, dict[str, Any]]:

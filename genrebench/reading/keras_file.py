@@ -123,7 +123,8 @@ def _read(
     """Read what the survey of a file has found."""
     text = _text(config) if config else survey["config"]
     document = _parsed(text, "the model's config", config or path) if text else None
-    version = _version(survey, document, text or "")
+    metadata = _parsed(survey["metadata"], "metadata.json", path) if survey["metadata"] else None
+    version = _version(survey, metadata, document, text or "")
     if document is None:
         problem = Problem("", "expected the model's configuration, found none: the file has weights only", _NO_CONFIG)
         return KerasModel(path, survey["container"], version, Graph(), {}, None, (problem,), ())
@@ -195,12 +196,11 @@ def _parsed(text: str, what: str, path: Path) -> Any:
         raise ModelError(str(error), path=path) from error
 
 
-def _version(survey: Mapping[str, Any], document: Any, text: str) -> KerasVersion:
+def _version(survey: Mapping[str, Any], metadata: Any, document: Any, text: str) -> KerasVersion:
     """Find out which Keras saved the file."""
     said = survey["attributes"].get("keras_version")
-    if survey["metadata"]:
-        metadata = parse_text(survey["metadata"], "metadata.json")
-        said = metadata.get("keras_version") if isinstance(metadata, dict) else None
+    if isinstance(metadata, dict):
+        said = metadata.get("keras_version")
     if not said and isinstance(document, dict):
         said = document.get("keras_version")
     guess = (2, 2, 0)

@@ -4,6 +4,16 @@ from dataclasses import dataclass
 
 from genrebench.errors import ConfigError
 
+# The ways out that a layer has whose code no reader knows.
+SAY_EXPRESSION = (
+    'say what it computes (--replace NAME="x / 255 - 0.5"), or put a layer that Keras has in its place and save the '
+    "model again"
+)
+SAY_LAYERS = (
+    "say which layers of Keras do the same (--replace NAME=FRAGMENT.json), or put them in its place and save the model "
+    "again"
+)
+
 
 @dataclass(frozen=True)
 class Problem:

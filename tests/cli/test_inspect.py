@@ -35,7 +35,7 @@ def test_what_is_not_understood_is_named_and_the_status_is_1(tmp_path: Path) -> 
     config = sequential(layer("Lambda", "scale", function=["4wE=", None, None]), layer("Mine", "own"), shape=(4,))
     done = run("inspect", write_h5(tmp_path / "model.h5", config, {}))
     assert done.exit_code == 1
-    assert "- `scale`: a Lambda layer is Python code, which is never decoded or run; say what it computes" in done.stdout
+    assert "- `scale`: a Lambda layer is Python code, which is never decoded or run; say what" in done.stdout
     assert "- `own`: 'Mine', a class of somebody's own" in done.stdout
     assert "4wE=" not in done.output
     assert done.stdout.endswith("Not understood: 2 things, see above.\n")

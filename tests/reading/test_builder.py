@@ -306,3 +306,43 @@ def test_names_of_keras_1_are_translated() -> None:
     )
     assert graph.shape(graph.outputs[0]) == (5, 9, 8)
     assert [weight.shape for weight in graph.layers["c"].weights] == [(3, 2, 3, 4)]
+
+
+def test_a_sequential_of_keras_1_may_begin_with_a_merge() -> None:
+    """Of models, each with an input of its own; their layers keep their names."""
+    left, right = (
+        {"class_name": "Sequential", "config": [layer("Dense", name, output_dim=units, input_dim=length)]}
+        for name, units, length in (("left", 3, 4), ("right", 2, 5))
+    )
+    merge = layer("Merge", "merge", mode="concat", concat_axis=-1, mode_type="raw", layers=[left, right])
+    graph = build({"class_name": "Sequential", "config": [merge, layer("Dense", "end", output_dim=2)]}, KERAS_1)
+    assert [graph.calls[name].output_shapes for name in graph.inputs] == [((4,),), ((5,),)]
+    assert list(graph.layers)[-4:] == ["merge/branch_2/right_input", "merge/branch_2/right", "merge", "end"]
+    assert [weight.shape for weight in graph.layers["end"].weights] == [(5, 2), (2,)]
+    merge["config"]["layers"] = [left, layer("Dense", "x", output_dim=2)]
+    (problem,) = Builder(KERAS_1).build({"class_name": "Sequential", "config": [merge]}).problems
+    assert "expected models in a merge" in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("border", "stride", "lengths", "fits"),
+    [
+        ("valid", 2, [9, 9], True),
+        ("valid", 2, [10, 9], False),
+        ("same", 2, [8, 8], True),
+        ("same", 2, [8, 7], False),
+        ("same", 1, ["x", 4], False),
+    ],
+)
+def test_a_deconvolution_of_keras_1_has_the_output_that_keras_2_gives_it(
+    border: str, stride: int, lengths: list[Any], fits: bool
+) -> None:
+    """Keras 1 was told its size; another one is refused."""
+    settings = {"nb_filter": 2, "nb_row": 3, "nb_col": 3, "subsample": [stride, stride], "border_mode": border}
+    call = node("Deconvolution2D", "d", ["x"], **settings, output_shape=[None, *lengths, 2], dim_ordering="tf")
+    graph = Builder(KERAS_1).build(functional(input_layer("x", 4, 4, 3), call, inputs=["x"], outputs=["d"]))
+    assert [str(each) for each in graph.problems if "the usual output shape" in str(each)] == [
+        str(each) for each in graph.problems
+    ]
+    assert (not graph.problems) == fits
+    assert not fits or graph.shape(Tensor("d")) == (*lengths, 2)

@@ -1,6 +1,8 @@
 """Files of each version and form, from the file to the weights."""
 
 import json
+import zipfile
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,15 @@ from tests.reading.files import (
     write_keras,
 )
 
+
+def _empty() -> bytes:
+    """Write an HDF5 file with nothing in it."""
+    buffer = BytesIO()
+    h5py.File(buffer, "w").close()
+    return buffer.getvalue()
+
+
+HDF5 = _empty()
 pytestmark = pytest.mark.usefixtures("in_process")
 
 
@@ -196,6 +207,38 @@ def test_weights_that_are_not_finite_are_reported(tmp_path: Path) -> None:
     tensors = {"dense": {"dense/kernel:0": np.full((4, 2), np.nan, "f4"), "dense/bias:0": values(2)}}
     (problem,) = read_keras(write_h5(tmp_path / "model.h5", config, tensors)).problems
     assert "dense/kernel holds NaN" in str(problem)
+
+
+def test_weights_of_keras_3_alone_are_read_with_a_configuration(tmp_path: Path) -> None:
+    """As ``save_weights`` writes them, ``NAME.weights.h5``."""
+    path = tmp_path / "model.weights.h5"
+    with h5py.File(path, "w") as file:
+        file["layers/dense/vars/0"], file["layers/dense/vars/1"] = values(4, 2), values(2)
+    (problem,) = read_keras(path).problems
+    assert "--config FILE.json" in problem.remedy
+    config = tmp_path / "model.json"
+    config.write_text(json.dumps(sequential(layer("Dense", "mine", units=2), shape=(4,)) | {"keras_version": "3.5.0"}))
+    model = understood(path, config=config)
+    assert model.version.text == "3.5.0"
+    np.testing.assert_array_equal(model.weights["mine/kernel"], values(4, 2))
+
+
+def test_damaged_metadata_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    """As any other part of it."""
+    path = tmp_path / "model.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in (("metadata.json", b"{"), ("config.json", b"{}"), ("model.weights.h5", HDF5)):
+            archive.writestr(name, content)
+    with pytest.raises(ModelError, match=r"expected metadata\.json as JSON") as caught:
+        read_keras(path)
+    assert caught.value.path == path
+
+
+def test_an_activation_of_somebodys_own_has_a_way_out(tmp_path: Path) -> None:
+    """Layers of Keras that do the same."""
+    config = sequential(layer("Dense", "dense", units=2, activation="mine"), shape=(4,))
+    (problem,) = read_keras(write_h5(tmp_path / "model.h5", config, {})).problems
+    assert (problem.layer, "--replace NAME=FRAGMENT.json" in problem.remedy) == ("dense", True)
 
 
 def test_damaged_json_is_an_error_that_names_the_file(tmp_path: Path) -> None:

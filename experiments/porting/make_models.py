@@ -1,0 +1,541 @@
+"""Write a model of every kind of layer with whatever Keras there is, 1.1 to 3.x, with what it computes.
+
+    OLD/bin/python experiments/porting/make_models.py FOLDER
+
+Run it with an interpreter that has a Keras of any version (an environment for each, such as ``keras==1.2.2
+tensorflow==1.2.1`` on Python 3.6, ``tensorflow-cpu==2.3.4`` on 3.8, ``keras==3.15``). Every model becomes ``NAME.h5``,
+and ``NAME.keras`` where the version writes that, beside ``NAME.npz`` with random inputs and the outputs that this Keras
+computed for them. What a version does not have is left out, and said. `read_models.py` reads them all.
+
+Nothing here is newer than Python 3.6, and nothing of genrebench is used.
+"""
+
+import argparse
+import logging
+import os
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+warnings.simplefilter("ignore")
+IMAGE, SIGNAL, VECTOR, VOLUME = (9, 8, 3), (11, 4), (6,), (5, 4, 6, 2)
+
+
+def load_keras():
+    """Import the Keras that is there: TensorFlow's own where no other is, or where it is asked for."""
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    if os.environ.get("MAKE_MODELS_TF_KERAS"):
+        import tensorflow as tf
+
+        return tf.keras, tf.keras.__version__
+    try:
+        import keras
+    except ImportError:
+        from tensorflow import keras
+    return keras, getattr(keras, "__version__", "")
+
+
+def chains(k):
+    """List networks of one layer behind the other: name, shape of the input, and what makes the layers."""
+    first = "channels_first"
+    for name in (
+        "linear relu sigmoid tanh softmax softplus softsign selu elu exponential hard_sigmoid swish gelu leaky_relu "
+        "relu6 silu mish log_softmax hard_silu celu hard_tanh log_sigmoid"
+    ).split():
+        yield "activation_" + name, VECTOR, lambda name=name: [k.Dense(5, activation=name), k.Activation(name)]
+    yield "dense", VECTOR, lambda: [k.Dense(5), k.Dense(3, use_bias=False, activation="relu")]
+    yield "dense_rank_3", SIGNAL, lambda: [k.Dense(5, activation="softmax")]
+    yield "relu", VECTOR, lambda: [k.ReLU(max_value=1.0, negative_slope=0.1, threshold=0.2)]
+    yield "relu_plain", VECTOR, lambda: [k.ReLU()]
+    yield "leaky_relu", VECTOR, lambda: [k.LeakyReLU(), k.LeakyReLU(0.2)]
+    yield "prelu", IMAGE, lambda: [k.PReLU(), k.PReLU(shared_axes=[1, 2])]
+    yield "elu", VECTOR, lambda: [k.ELU(0.7)]
+    yield "thresholded_relu", VECTOR, lambda: [k.ThresholdedReLU(0.3)]
+    yield "softmax", SIGNAL, lambda: [k.Softmax(), k.Softmax(axis=1)]
+    yield "flatten", IMAGE, lambda: [k.Flatten(), k.Dense(3)]
+    yield "flatten_first", (3, 9, 8), lambda: [k.Flatten(data_format=first), k.Dense(3)]
+    yield "reshape", IMAGE, lambda: [k.Reshape((8, -1)), k.Reshape((24, 9)), k.Dense(2)]
+    yield "permute", IMAGE, lambda: [k.Permute((3, 1, 2)), k.Dense(2)]
+    yield "repeat_vector", VECTOR, lambda: [k.RepeatVector(4), k.Dense(3)]
+    yield (
+        "dropouts",
+        SIGNAL,
+        lambda: [
+            k.Dropout(0.3),
+            k.SpatialDropout1D(0.2),
+            k.GaussianNoise(0.1),
+            k.GaussianDropout(0.2),
+            k.AlphaDropout(0.1),
+            k.ActivityRegularization(0.1),
+            k.Dense(2),
+        ],
+    )
+    yield "spatial_dropout", IMAGE, lambda: [k.SpatialDropout2D(0.2), k.Dense(2)]
+    yield "masking", SIGNAL, lambda: [k.Masking(0.0), k.LSTM(3)]
+    yield "embedding", (7,), lambda: [k.Embedding(9, 4), k.Dense(2)]
+    yield "embedding_masked", (7,), lambda: [k.Embedding(9, 4, mask_zero=True), k.Dropout(0.1), k.LSTM(3), k.Dense(2)]
+    yield (
+        "embedding_masked_gru",
+        (7,),
+        lambda: [
+            k.Embedding(9, 4, mask_zero=True),
+            k.Bidirectional(k.GRU(3, return_sequences=True)),
+            k.Bidirectional(k.LSTM(3)),
+        ],
+    )
+    yield "embedding_masked_mean", (7,), lambda: [k.Embedding(9, 4, mask_zero=True), k.GlobalAveragePooling1D()]
+    for rank, shape in ((1, SIGNAL), (2, IMAGE), (3, VOLUME)):
+        conv, size = getattr(k, f"Conv{rank}D"), (3, 2, 3)[:rank]
+        yield (
+            f"conv{rank}",
+            shape,
+            lambda conv=conv, size=size: [
+                conv(4, size, padding="same", strides=2, activation="relu"),
+                conv(3, 2, use_bias=False),
+            ],
+        )
+        yield f"conv{rank}_dilated", shape, lambda conv=conv: [conv(4, 2, dilation_rate=2, padding="same")]
+        for kind in ("MaxPooling", "AveragePooling"):
+            pool = getattr(k, f"{kind}{rank}D")
+            yield f"{kind.lower()}{rank}", shape, lambda pool=pool: [pool(3, 2, padding="same"), pool(2)]
+        for kind in ("GlobalMaxPooling", "GlobalAveragePooling"):
+            pool = getattr(k, f"{kind}{rank}D")
+            yield f"{kind.lower()}{rank}", shape, lambda pool=pool: [pool(), k.Dense(2)]
+        for kind, sizes in (("ZeroPadding", (1, 2)), ("Cropping", (1, 0)), ("UpSampling", None)):
+            pad = getattr(k, f"{kind}{rank}D")
+            argument = 2 if sizes is None else sizes if rank == 1 else (sizes,) * rank
+            yield f"{kind.lower()}{rank}", shape, lambda pad=pad, argument=argument: [pad(argument)]
+    yield "conv1_causal", SIGNAL, lambda: [k.Conv1D(3, 3, padding="causal", dilation_rate=2)]
+    yield "conv2_groups", (9, 8, 4), lambda: [k.Conv2D(6, 3, groups=2)]
+    yield "global_keepdims", IMAGE, lambda: [k.GlobalAveragePooling2D(keepdims=True), k.Conv2D(2, 1)]
+    yield "upsampling_bilinear", IMAGE, lambda: [k.UpSampling2D((2, 3), interpolation="bilinear")]
+    yield (
+        "depthwise2",
+        IMAGE,
+        lambda: [
+            k.DepthwiseConv2D((3, 2), strides=2, padding="same", depth_multiplier=2),
+            k.DepthwiseConv2D(2, use_bias=False, activation="relu"),
+        ],
+    )
+    yield "depthwise1", SIGNAL, lambda: [k.DepthwiseConv1D(3, depth_multiplier=2)]
+    yield "separable1", SIGNAL, lambda: [k.SeparableConv1D(5, 3, padding="same", activation="relu")]
+    yield "separable2", IMAGE, lambda: [k.SeparableConv2D(5, (3, 2), strides=2, padding="same", depth_multiplier=2)]
+    yield "transpose1", SIGNAL, lambda: [k.Conv1DTranspose(4, 3, strides=2, padding="same"), k.Conv1DTranspose(2, 2)]
+    yield (
+        "transpose2",
+        IMAGE,
+        lambda: [
+            k.Conv2DTranspose(4, 3, strides=2, padding="same"),
+            k.Conv2DTranspose(3, 4, strides=3, padding="same"),
+            k.Conv2DTranspose(2, 2, strides=3),
+        ],
+    )
+    yield (
+        "transpose2_output_padding",
+        IMAGE,
+        lambda: [k.Conv2DTranspose(4, 3, strides=2, padding="same", output_padding=1)],
+    )
+    yield "transpose3", VOLUME, lambda: [k.Conv3DTranspose(2, 2, strides=2)]
+    yield "batch_norm", IMAGE, lambda: [k.BatchNormalization(), k.BatchNormalization(axis=1, scale=False)]
+    yield "batch_norm_rank_2", VECTOR, lambda: [k.BatchNormalization(momentum=0.9, epsilon=1e-5, center=False)]
+    yield "layer_norm", SIGNAL, lambda: [k.LayerNormalization(), k.LayerNormalization(axis=[1, 2], center=False)]
+    yield "group_norm", (9, 8, 4), lambda: [k.GroupNormalization(2), k.GroupNormalization(-1)]
+    yield "unit_norm", SIGNAL, lambda: [k.UnitNormalization(), k.UnitNormalization(axis=1)]
+    yield "rms_norm", SIGNAL, lambda: [k.RMSNormalization()]
+    normalization = {"mean": [0.1, 0.2, 0.3], "variance": [1.0, 2.0, 3.0]}
+    yield "normalization", IMAGE, lambda: [k.Normalization(**normalization), k.Dense(2)]
+    yield "normalization_learned", IMAGE, lambda: [k.Normalization(), k.Dense(2)]
+    yield "rescaling", IMAGE, lambda: [k.Rescaling(1 / 255.0, offset=-0.5)]
+    yield "rescaling_list", IMAGE, lambda: [k.Rescaling([0.5, 1.0, 2.0], [0.1, 0.2, 0.3])]
+    for interpolation in ("nearest", "bilinear", "bicubic"):
+        resizing = {"interpolation": interpolation}
+        yield "resizing_" + interpolation, IMAGE, lambda resizing=resizing: [k.Resizing(5, 12, **resizing)]
+    yield "center_crop", IMAGE, lambda: [k.CenterCrop(5, 4)]
+    yield (
+        "augmentation",
+        IMAGE,
+        lambda: [
+            k.RandomFlip(),
+            k.RandomRotation(0.1),
+            k.RandomZoom(0.1),
+            k.RandomTranslation(0.1, 0.1),
+            k.RandomContrast(0.2),
+            k.Dense(2),
+        ],
+    )
+    for kind in ("SimpleRNN", "LSTM", "GRU"):
+        cell = getattr(k, kind)
+        yield kind.lower(), SIGNAL, lambda cell=cell: [cell(5, return_sequences=True), cell(3)]
+        yield (
+            kind.lower() + "_backwards",
+            SIGNAL,
+            lambda cell=cell: [cell(5, return_sequences=True, go_backwards=True, use_bias=False)],
+        )
+        yield kind.lower() + "_relu", SIGNAL, lambda cell=cell: [cell(4, activation="relu", dropout=0.2)]
+        for mode in ("concat", "sum", "mul", "ave"):
+            yield (
+                f"bidirectional_{kind.lower()}_{mode}",
+                SIGNAL,
+                lambda cell=cell, mode=mode: [
+                    k.Bidirectional(cell(4, return_sequences=True), merge_mode=mode),
+                    k.Bidirectional(cell(3), merge_mode=mode),
+                ],
+            )
+    yield "gru_reset_after", SIGNAL, lambda: [k.GRU(4, reset_after=True)]
+    yield "gru_reset_before", SIGNAL, lambda: [k.GRU(4, reset_after=False)]
+    yield "lstm_hard_sigmoid", SIGNAL, lambda: [k.LSTM(4, recurrent_activation="hard_sigmoid")]
+    yield (
+        "bidirectional_backward_layer",
+        SIGNAL,
+        lambda: [k.Bidirectional(k.LSTM(4), backward_layer=k.GRU(4, go_backwards=True))],
+    )
+    yield "time_distributed", (5, 6), lambda: [k.TimeDistributed(k.Dense(3)), k.TimeDistributed(k.Dropout(0.1))]
+    yield (
+        "time_distributed_conv",
+        (4, 9, 8, 3),
+        lambda: [
+            k.TimeDistributed(k.Conv2D(2, 3)),
+            k.TimeDistributed(k.BatchNormalization()),
+            k.TimeDistributed(k.Flatten()),
+            k.LSTM(3),
+        ],
+    )
+    yield "channels_first", (3, 9, 8), lambda: [k.ZeroPadding2D(1, data_format=first), k.UpSampling2D(2, first)]
+
+
+def old_chains(k):
+    """List the same by the names of Keras 1."""
+    tf = "tf"
+    for name in "linear relu sigmoid tanh softmax softplus softsign hard_sigmoid".split():
+        yield "activation_" + name, VECTOR, lambda name=name: [k.Dense(5, activation=name), k.Activation(name)]
+    yield "dense", VECTOR, lambda: [k.Dense(5), k.Dense(3, bias=False, activation="relu")]
+    yield (
+        "conv2",
+        IMAGE,
+        lambda: [
+            k.Convolution2D(4, 3, 2, border_mode="same", subsample=(2, 2), dim_ordering=tf, activation="relu"),
+            k.Convolution2D(3, 2, 2, dim_ordering=tf, bias=False),
+        ],
+    )
+    yield "conv2_th", (3, 9, 8), lambda: [k.Flatten(), k.Dense(3)]
+    yield (
+        "conv1",
+        SIGNAL,
+        lambda: [k.Convolution1D(4, 3, border_mode="same"), k.Convolution1D(3, 2, subsample_length=2)],
+    )
+    yield "separable2", IMAGE, lambda: [k.SeparableConvolution2D(5, 3, 2, dim_ordering=tf, depth_multiplier=2)]
+    yield "atrous", IMAGE, lambda: [k.AtrousConvolution2D(4, 2, 2, atrous_rate=(2, 2), dim_ordering=tf)]
+    yield (
+        "pooling",
+        IMAGE,
+        lambda: [
+            k.MaxPooling2D((2, 2), border_mode="same", dim_ordering=tf),
+            k.AveragePooling2D((2, 2), dim_ordering=tf),
+            k.Flatten(),
+        ],
+    )
+    yield "pooling1", SIGNAL, lambda: [k.MaxPooling1D(2), k.AveragePooling1D(2)]
+    yield (
+        "padding",
+        IMAGE,
+        lambda: [
+            k.ZeroPadding2D((1, 2), dim_ordering=tf),
+            k.UpSampling2D((2, 2), dim_ordering=tf),
+            k.Cropping2D(((1, 0), (0, 2)), dim_ordering=tf),
+        ],
+    )
+    yield "batch_norm", VECTOR, lambda: [k.BatchNormalization(), k.Dense(2)]
+    yield "embedding", (7,), lambda: [k.Embedding(9, 4, mask_zero=True), k.LSTM(3)]
+    yield "time_distributed", (5, 6), lambda: [k.TimeDistributed(k.Dense(3)), k.TimeDistributedDense(2)]
+    yield "shapes", IMAGE, lambda: [k.Reshape((8, 27)), k.Permute((2, 1)), k.Flatten(), k.RepeatVector(2)]
+    yield "dropouts", SIGNAL, lambda: [k.Dropout(0.3), k.GaussianNoise(0.1), k.GaussianDropout(0.2), k.Dense(2)]
+    yield "advanced", VECTOR, lambda: [k.LeakyReLU(0.2), k.PReLU(), k.ELU(0.7), k.ThresholdedReLU(0.3)]
+    for kind in ("SimpleRNN", "LSTM", "GRU"):
+        cell = getattr(k, kind)
+        yield kind.lower(), SIGNAL, lambda cell=cell: [cell(5, return_sequences=True), cell(3, dropout_W=0.1)]
+        yield "bidirectional_" + kind.lower(), SIGNAL, lambda cell=cell: [k.Bidirectional(cell(4))]
+
+
+def graphs(keras, k):
+    """List networks with branches: name, and what makes the model."""
+    Input, Model, Sequential = keras.layers.Input, keras.models.Model, keras.models.Sequential  # noqa: N806 - classes
+    for kind in "Add Subtract Multiply Average Maximum Minimum Concatenate".split():
+
+        def merged(kind=kind):
+            """Merge two branches."""
+            x = Input(SIGNAL)
+            return Model(x, getattr(k, kind)()([k.Dense(3)(x), k.Dense(3)(x)]))
+
+        yield "merge_" + kind.lower(), merged
+
+    def dot():
+        """Multiply two branches."""
+        x, y = Input((5, 6)), Input((4, 6))
+        return Model([x, y], [k.Dot((2, 2))([x, y]), k.Dot(2, normalize=True)([x, y]), k.Concatenate(axis=1)([x, y])])
+
+    def shared():
+        """Call a layer and a model twice."""
+        x, y = Input(VECTOR), Input(VECTOR)
+        layer, inner = k.Dense(6, activation="tanh"), Sequential([k.Dense(4, input_shape=VECTOR), k.Dense(6)])
+        return Model([x, y], k.Concatenate()([layer(x), layer(y), inner(layer(x)), inner(y)]))
+
+    def nested():
+        """Put a model with a frozen layer into a model that is frozen, too."""
+        i = Input(IMAGE)
+        convolution = k.Conv2D(4, 3)
+        convolution.trainable = False
+        inner = Model(i, k.BatchNormalization()(convolution(i)), name="backbone")
+        x = Input(IMAGE)
+        outer = Model(x, k.Dense(2)(k.GlobalAveragePooling2D()(inner(x))))
+        inner.trainable = False
+        return outer
+
+    def residual():
+        """Add what went around."""
+        x = Input((9, 8, 4))
+        y = k.Activation("relu")(k.BatchNormalization()(k.Conv2D(4, 3, padding="same")(x)))
+        return Model(x, k.Dense(2, activation="softmax")(k.Flatten()(k.Add()([x, y]))))
+
+    def translator():
+        """Hand states from one layer to another."""
+        x, y = Input((None, 4)), Input((None, 3))
+        _, h, c = k.LSTM(5, return_state=True)(x)
+        return Model(
+            [x, y], k.Dense(3, activation="softmax")(k.LSTM(5, return_sequences=True)(y, initial_state=[h, c]))
+        )
+
+    def gru_translator():
+        """Hand the states of a bidirectional layer on."""
+        x, y = Input((7, 4)), Input((6, 3))
+        _, forward, backward = k.Bidirectional(k.GRU(5, return_state=True))(x)
+        state = k.Concatenate()([forward, backward])
+        return Model([x, y], k.GRU(10, return_sequences=True)(y, initial_state=state))
+
+    def attention():
+        """Attend with several heads, to itself and to another."""
+        x, y = Input((7, 6)), Input((5, 4))
+        heads = k.MultiHeadAttention(3, 5, value_dim=4)
+        own = k.LayerNormalization()(x + k.MultiHeadAttention(2, 3)(x, x))
+        return Model([x, y], k.Dense(3)(k.Add()([own, heads(x, y)])))
+
+    def attention_of_old():
+        """Attend without projections."""
+        x, y = Input((7, 6)), Input((5, 6))
+        return Model(
+            [x, y], [k.Attention()([x, y]), k.AdditiveAttention()([x, y]), k.Attention(use_scale=True)([x, y])]
+        )
+
+    def steps_of_a_model():
+        """Use a model for each step."""
+        inner = Sequential([k.Conv2D(3, 3, input_shape=IMAGE), k.Flatten(), k.Dense(4)])
+        x = Input((5, *IMAGE))
+        return Model(x, k.LSTM(3)(k.TimeDistributed(inner)(x)))
+
+    def augmented():
+        """Begin with a model without weights."""
+        inner = Sequential([k.RandomFlip(input_shape=IMAGE), k.RandomRotation(0.1)])
+        x = Input(IMAGE)
+        return Model(x, k.Dense(3)(k.Flatten()(k.Rescaling(1 / 127.5, -1)(inner(x)))))
+
+    def several():
+        """Give several outputs, one of them an input."""
+        x = Input(VECTOR)
+        y = k.Dense(4, name="first")(x)
+        return Model(x, [y, k.Dense(2, name="second")(y)])
+
+    yield from (
+        (each.__name__, each)
+        for each in (dot, shared, nested, residual, translator, gru_translator, attention, attention_of_old)
+    )
+    yield from ((each.__name__, each) for each in (steps_of_a_model, augmented, several))
+    yield from functions(keras, k)
+
+
+def functions(keras, k):
+    """List networks with functions of tensors between their layers."""
+    Input, Model = keras.layers.Input, keras.models.Model  # noqa: N806 - classes
+
+    def arithmetic():
+        """Compute with tensors and numbers."""
+        x = Input(VECTOR)
+        y = k.Dense(6)(x)
+        return Model(x, k.Dense(2)((x + y) * 2.0 - 1.0 / (y * y + 1.0) + abs(y) ** 2 - (1 - x) / 3 + (-y)))
+
+    def slices():
+        """Take parts of tensors."""
+        x = Input(SIGNAL)
+        return Model(x, [x[:, 1:, ::-1], x[:, -1], x[..., 0], k.Dense(2)(x[:, :, None])])
+
+    def squeeze_and_excite():
+        """Scale the channels by what all places say."""
+        x = Input(IMAGE)
+        y = k.Dense(3, activation="sigmoid")(k.Dense(2, activation="relu")(k.GlobalAveragePooling2D()(x)))
+        return Model(x, x * k.Reshape((1, 1, 3))(y))
+
+    def tensorflow():
+        """Call TensorFlow's functions."""
+        import tensorflow as tf
+
+        x = Input(IMAGE)
+        y = tf.nn.relu(tf.reshape(x, [-1, 24, 9]))
+        z = tf.concat([y, tf.nn.softmax(y)], axis=1)
+        first, second = tf.split(tf.transpose(z, [0, 2, 1]), 2, axis=-1)
+        ends = [tf.reduce_mean(x, axis=[1, 2]), tf.reduce_sum(y, axis=1), tf.math.l2_normalize(first, axis=-1)]
+        ends += [tf.clip_by_value(second, -0.5, 0.5), tf.linalg.matmul(first, second, transpose_b=True)]
+        ends += [tf.expand_dims(y, 1), tf.stack([first, second], axis=1), tf.nn.bias_add(x, [0.1, 0.2, 0.3])]
+        return Model(
+            x, [*ends, tf.math.maximum(tf.math.sqrt(tf.math.square(x)), 0.1), tf.math.exp(x) - [1.0, 2.0, 3.0]]
+        )
+
+    def operations():
+        """Call the operations of Keras 3."""
+        from keras import ops
+
+        x = Input(IMAGE)
+        y = ops.relu(ops.reshape(x, (-1, 24, 9)))
+        z = ops.concatenate([y, ops.softmax(y)], axis=1)
+        first, second = ops.split(ops.transpose(z, (0, 2, 1)), 2, axis=-1)
+        ends = [ops.mean(x, axis=(1, 2)), ops.sum(y, axis=1), ops.max(y, axis=-1, keepdims=True)]
+        ends += [ops.clip(second, -0.5, 0.5), ops.matmul(first, ops.swapaxes(second, 1, 2)), ops.flip(x, axis=1)]
+        ends += [ops.expand_dims(y, 1), ops.stack([first, second], axis=1), x + np.array([0.1, 0.2, 0.3], "float32")]
+        return Model(x, [*ends, ops.maximum(ops.sqrt(ops.square(x)), 0.1), ops.log(ops.exp(x) + 1.0)])
+
+    yield from ((each.__name__, each) for each in (arithmetic, slices, squeeze_and_excite, tensorflow, operations))
+
+
+def old_graphs(keras, k):
+    """List networks with branches, as Keras 1 wrote them."""
+    Input, Model, Sequential = keras.layers.Input, keras.models.Model, keras.models.Sequential  # noqa: N806 - classes
+    for mode in ("sum", "mul", "concat", "ave", "max"):
+
+        def merged(mode=mode):
+            """Merge two branches."""
+            x = Input(VECTOR)
+            return Model(x, k.merge([k.Dense(3)(x), k.Dense(3)(x)], mode=mode))
+
+        yield "merge_" + mode, merged
+
+    def merged_first():
+        """Begin a Sequential with two others."""
+        left, right = Sequential([k.Dense(3, input_dim=4)]), Sequential([k.Dense(2, input_dim=5)])
+        model = Sequential()
+        model.add(k.Merge([left, right], mode="concat"))
+        model.add(k.Dense(2, activation="softmax"))
+        return model
+
+    def nested():
+        """Put a Sequential into another."""
+        return Sequential([Sequential([k.Dense(5, input_dim=6), k.BatchNormalization()]), k.Dense(2)])
+
+    def deconvolution():
+        """Go back from a smaller image."""
+        x = Input((4, 4, 3))
+        shape = (None, 9, 9, 2)
+        return Model(x, k.Deconvolution2D(2, 3, 3, output_shape=shape, subsample=(2, 2), dim_ordering="tf")(x))
+
+    yield from ((each.__name__, each) for each in (merged_first, nested, deconvolution))
+
+
+def chain(keras, shape, make, integers):
+    """Put layers one behind the other, as a Functional model or a Sequential."""
+    x = keras.layers.Input(shape, dtype="int32" if integers else "float32")
+    y = x
+    for layer in make():
+        y = layer(y)
+    # Keras 1 has its own words for them; positions are the same.
+    return keras.models.Model(x, y)
+
+
+def fill(model, chance):
+    """Give a model weights of which no two are alike; variances are positive."""
+    values = []
+    for value in model.get_weights():
+        value = np.asarray(value)
+        drawn = 0.5 * np.abs(chance.normal(size=value.shape)) + 0.2
+        signed = drawn * np.where(chance.uniform(size=value.shape) < 0.5, -1, 1) if value.ndim > 1 else drawn
+        values.append(signed.astype(value.dtype) if value.dtype.kind == "f" else value)
+    model.set_weights(values)
+
+
+def given(model, chance):
+    """Draw inputs; whole numbers for embeddings, 0 among them, which may be masked."""
+    inputs = []
+    for each in model.inputs:
+        shape = getattr(each, "_keras_shape", None) or tuple(each.shape)
+        lengths = [int(getattr(length, "value", length) or 7) for length in shape[1:]]
+        if "int" in str(each.dtype):
+            inputs.append(chance.randint(0, 9, size=[5, *lengths]).astype("int32"))
+        else:
+            inputs.append(chance.normal(size=[5, *lengths]).astype("float32"))
+    return inputs
+
+
+def main():
+    """Write all that this Keras can."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder")
+    parser.add_argument("--only", help="the name of one model")
+    options = parser.parse_args()
+    keras, version = load_keras()
+    k = keras.layers
+    is_old = version.startswith(("0", "1"))
+    folder = Path(options.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    made = []
+    for name, shape, make in old_chains(k) if is_old else Present(k).chains():
+        made.append((name, lambda shape=shape, make=make, name=name: chain(keras, shape, make, "embedding" in name)))
+    made += list(old_graphs(keras, k) if is_old else graphs(keras, k))
+    written = 0
+    for name, make in made:
+        if options.only and name != options.only:
+            continue
+        keras.backend.clear_session()  # of TensorFlow 1, in which every model grows one graph
+        chance = np.random.RandomState(sum(map(ord, name)))
+        path = str(folder / name)
+        try:
+            model = make()
+            fill(model, chance)
+            inputs = given(model, chance)
+            outputs = model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
+            model.save(path + ".h5")
+        except Exception as error:  # whatever a version says of what it does not have
+            reason = str(error).split("\n")[0][:150]
+            print(f"{name}: {type(error).__name__}: {reason}")
+            continue
+        outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+        arrays = {f"input_{number}": each for number, each in enumerate(inputs)}
+        arrays.update({f"output_{number}": np.asarray(each) for number, each in enumerate(outputs)})
+        np.savez(path + ".npz", **arrays)
+        if tuple(int(part) for part in version.split("-")[0].split(".")[:2]) >= (2, 12):
+            model.save(path + ".keras")
+        written += 1
+    print(f"Keras {version} on Python {sys.version.split()[0]}: {written} of {len(made)} models")
+
+
+class Present:
+    """The layers that a version has: one that is absent makes a model that cannot be made, and nothing else."""
+
+    def __init__(self, layers):
+        """Stand before the module of layers."""
+        self._layers = layers
+
+    def __getattr__(self, name):
+        """Find a layer, or what says that there is none."""
+
+        def absent(*arguments, **settings):
+            """Refuse to be made."""
+            raise NotImplementedError("no layer " + name)
+
+        places = [self._layers, getattr(getattr(self._layers, "experimental", None), "preprocessing", None)]
+        return next((getattr(each, name) for each in places if hasattr(each, name)), absent)
+
+    def chains(self):
+        """List the networks of one layer behind the other."""
+        return chains(self)
+
+
+if __name__ == "__main__":
+    main()
