@@ -9,7 +9,7 @@ import pytest
 
 from genrebench.parity.report import load_report
 from tests.cli.commands import refused, run
-from tests.porting.proof.conftest import Proving, proved
+from tests.porting.proof.conftest import proved
 from tests.reading.files import dense_h5, layer, sequential, write_h5
 
 __all__ = ["proved"]

@@ -101,7 +101,8 @@ RECURRENT = [
     Mistake(
         "ignored-mask",
         sequential(*_TEXT, layer("LSTM", "lstm", units=5, **_SEQUENCE), layer("Dense", "dense", units=2)),
-        "self.embedding = nn.Embedding(9, 4)\nself.lstm = nn.LSTM(4, 5, batch_first=True)\nself.dense = nn.Linear(5, 2)",
+        "self.embedding = nn.Embedding(9, 4)\nself.lstm = nn.LSTM(4, 5, batch_first=True)\n"
+        "self.dense = nn.Linear(5, 2)",
         "x = self.dense(self.lstm(self.embedding(x))[0])",
         lambda w: {"embedding.weight": w["embedding/embeddings"], **_LSTM_STATE(w), **linear("dense", w, "dense")},
         "lstm",

@@ -37,10 +37,9 @@ class Network(nn.Module):
 
 def two_dense() -> Any:
     """Make a model of two dense layers, of the same shapes but for the input."""
-    return model_of(
-        sequential(layer("Dense", "one", units=5, activation="relu"), layer("Dense", "two", units=5, activation="softmax"),
-                   shape=(4,)), loss={"name": "categorical_crossentropy"}
-    )  # fmt: skip
+    one = layer("Dense", "one", units=5, activation="relu")
+    two = layer("Dense", "two", units=5, activation="softmax")
+    return model_of(sequential(one, two, shape=(4,)), loss={"name": "categorical_crossentropy"})
 
 
 def state_of(model: Any, first: str, second: str) -> dict[str, Array]:

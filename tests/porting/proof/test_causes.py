@@ -1,5 +1,7 @@
 """The ledger on every kind of layer: hypotheses can be run, explain what they plant, and nothing else."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -20,11 +22,11 @@ def case_of(case: Case, *, training: bool = False) -> CallCase:
     """Run a case's layer, and make a case for the ledger in which what was received is right."""
     graph = case.graph()
     weights = case.weights(graph)
-    sample = case.sample(graph, weights)
+    sample = case.sample(graph)
     done = GraphReference(graph, weights).run(sample.inputs, training=training, draws=sample.draws if training else {})
     call = graph.calls["layer"]
     places = [name_of(each) for each in call.inputs]
-    arguments = {}
+    arguments: dict[str, Any] = {}
     for name, value in call.arguments.items():
         if isinstance(value, tuple) and any(isinstance(each, Tensor) for each in value):
             arguments[name] = tuple(done.outputs[name_of(each)] for each in value)
