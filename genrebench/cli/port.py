@@ -41,7 +41,7 @@ def port(ctx: click.Context, /, **options: Any) -> None:
     """Write a file's network for PyTorch."""
     from rich.console import Console
 
-    from genrebench.cli.output import echo_err
+    from genrebench.cli.output import echo_err, is_quiet
     from genrebench.parity.document import show_report, stage_line
     from genrebench.porting.port import FILES, check_place, read_keras
     from genrebench.porting.port import port as write_port
@@ -61,7 +61,7 @@ def port(ctx: click.Context, /, **options: Any) -> None:
         threads=options["threads"],
         timeout=options["timeout"],
         command=typed_command(ctx, without=_NOT_RECORDED),
-        on_stage=lambda stage: console.print(stage_line(stage), soft_wrap=True),
+        on_stage=lambda stage: None if is_quiet() else console.print(stage_line(stage), soft_wrap=True),
     )
     if ported.report is not None:
         show_report(ported.report, console)
