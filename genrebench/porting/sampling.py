@@ -238,6 +238,8 @@ def _undone(kind: Kind, weights: Mapping[str, Array], value: Array) -> Array:
             sign = -1.0 if kind.operator == "subtract" and kind.reverse else 1.0
             offset = -number if kind.operator == "subtract" and not kind.reverse else number
             return (value - offset) * sign
-        if kind.operator == "multiply" or not kind.reverse:
-            return value / number if kind.operator == "multiply" else value * number
+        if kind.operator == "multiply":
+            return value / number
+        if kind.operator == "divide" and not kind.reverse:
+            return value * number
     return value

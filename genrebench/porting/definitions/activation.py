@@ -91,6 +91,10 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "log_sigmoid": lambda x: -softplus(-x),
     "celu": elu,
     "hard_tanh": lambda x: clip(x, -1.0, 1.0),
+    "abs": lambda x: where(x.data > 0, x, -x),
+    "square": lambda x: x**2,
+    "sqrt": lambda x: x**0.5,
+    "log": log,
 }
 
 

@@ -29,6 +29,10 @@ _FUNCTIONS = {
     "log_sigmoid": "F.logsigmoid",
     "celu": "F.celu",
     "hard_tanh": "F.hardtanh",
+    "abs": "torch.abs",
+    "square": "torch.square",
+    "sqrt": "torch.sqrt",
+    "log": "torch.log",
 }
 
 
