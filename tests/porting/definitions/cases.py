@@ -18,8 +18,9 @@ from genrebench.reading.kinds.imaging import AUGMENTATIONS
 from genrebench.reading.version import KerasVersion
 from tests.reading.files import functional, input_layer, layer, node
 
-# By the key of a case, what Keras' outputs sum up to when multiplied by the cotangents, in evaluation and in training;
-# written by `python -m tests.porting.definitions.keras_side --totals`.
+# By the key of a case, what Keras' outputs sum up to when multiplied by the cotangents, in evaluation and in training,
+# and the masks that go out, a row of digits for each sample. What writes them:
+# `python -m tests.porting.definitions.keras_side --totals`.
 TOTALS = Path(__file__).parent / "totals.json"
 
 
@@ -307,6 +308,7 @@ CASES = [
     Case("Attention", {}, [(6, 4), (6, 4)], arguments={"use_causal_mask": True, "return_attention_scores": True},
          outputs=2),
     Case("AdditiveAttention", {}, [(6, 8), (4, 8)]),
+    Case("AdditiveAttention", {}, [(6, 4), (5, 4), (5, 4)]),
     Case("AdditiveAttention", {"use_scale": False, "dropout": 0.3}, [(8, 4), (8, 4)], masked=(0, 1)),
     *(Case(name, {}, [(6, 5, 3)], keras=False) for name in AUGMENTATIONS),
 ]  # fmt: skip

@@ -27,7 +27,10 @@ def main(folder: Path | None) -> None:
         found = answer(case)
         if folder is not None:
             np.savez(folder / f"{number}.npz", allow_pickle=False, **found)
-        totals[case.key] = [total_of(case, found, mode) for mode in ("evaluation", "training")]
+        totals[case.key] = [
+            *(total_of(case, found, mode) for mode in ("evaluation", "training")),
+            masks_of(case, found),
+        ]
     if folder is None:
         TOTALS.write_text(json.dumps(totals, indent=1) + "\n", encoding="utf-8")
 
@@ -105,6 +108,17 @@ def run(model: Any, layer: Any, case: Case, sample: Sample, *, training: bool) -
     for name, gradient in zip(names, gradients, strict=True):
         found[f"gradients/{name}"] = np.asarray(tf.convert_to_tensor(gradient))
     return found
+
+
+def masks_of(case: Case, found: Mapping[str, Array]) -> list[list[str]]:
+    """Write the masks that go out of a layer in evaluation, if any."""
+    names = [f"evaluation/masks/{number}" for number in range(case.outputs)]
+    return [written(found[name]) for name in names if name in found]
+
+
+def written(mask: Array) -> list[str]:
+    """Write a mask as digits, a row for each sample."""
+    return ["".join(str(int(each)) for each in row) for row in mask]
 
 
 class drawn:  # noqa: N801

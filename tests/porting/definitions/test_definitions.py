@@ -12,6 +12,7 @@ from genrebench.porting.reference import GraphReference
 from genrebench.reading.kinds import KINDS
 from genrebench.reading.kinds.core import InputLayer
 from tests.porting.definitions.cases import CASES, TOTALS, Case
+from tests.porting.definitions.keras_side import written
 
 STEP = 1e-6
 # What stands between layers; `test_functions` has cases of it.
@@ -65,7 +66,7 @@ TOTALS_OF_KERAS = json.loads(TOTALS.read_text(encoding="utf-8"))
 @pytest.mark.parametrize("mode", ["evaluation", "training"])
 @pytest.mark.parametrize("case", [each for each in CASES if each.keras], ids=str)
 def test_outputs_sum_up_to_what_they_do_in_keras(case: Case, mode: str) -> None:
-    """Multiplied by random numbers; `test_keras` compares all of them, where Keras is installed."""
+    """Multiplied by random numbers, with the same masks; `test_keras` compares all of them."""
     graph = case.graph()
     sample = case.sample(graph)
     done = GraphReference(graph, case.weights(graph)).run(
@@ -74,6 +75,8 @@ def test_outputs_sum_up_to_what_they_do_in_keras(case: Case, mode: str) -> None:
     products = np.concatenate([(done.outputs[name] * each).ravel() for name, each in sample.cotangents.items()])
     expected = TOTALS_OF_KERAS[case.key][mode == "training"]
     assert abs(products.sum() - expected) <= case.tolerance * np.abs(products).sum()
+    masks = [written(done.masks[name]) for name in sample.cotangents if name in done.masks]
+    assert masks == TOTALS_OF_KERAS[case.key][2]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -14,7 +14,7 @@ from genrebench.network.numerics import GRADIENT_TOLERANCE
 from genrebench.network.types import Array
 from genrebench.porting.reference import GraphReference
 from tests.porting.definitions.cases import CASES, TOTALS, Case
-from tests.porting.definitions.keras_side import total_of
+from tests.porting.definitions.keras_side import masks_of, total_of
 
 ROOT = Path(__file__).parents[3]
 
@@ -83,4 +83,5 @@ def test_the_totals_are_those_of_the_installed_keras(answers: Path) -> None:
         if case.keras:
             with np.load(answers / f"{number}.npz") as file:
                 found = [total_of(case, file, mode) for mode in ("evaluation", "training")]
-            np.testing.assert_allclose(found, totals[case.key], rtol=1e-6, atol=1e-9, err_msg=str(case))
+                assert masks_of(case, file) == totals[case.key][2]
+            np.testing.assert_allclose(found, totals[case.key][:2], rtol=1e-6, atol=1e-9, err_msg=str(case))

@@ -273,6 +273,16 @@ def test_inputs_of_smaller_rank_get_axes_behind_the_batch() -> None:
     assert y[..., 0].tolist() == [[10.0, 10.0], [20.0, 20.0]]
 
 
+def test_a_vector_without_length_is_divided_by_epsilon() -> None:
+    """And not by its length, which would be 0."""
+    np.testing.assert_allclose(
+        computed("UnitNormalization", {}, [[3e-13, 4e-13], [3.0, 4.0]]), [[0.3, 0.4], [0.6, 0.8]]
+    )
+    np.testing.assert_allclose(computed("UnitNormalization", {}, [[0.0, 0.0]]), [[0.0, 0.0]])
+    y = computed("Dot", {"axes": 1, "normalize": True}, [[1e-8, 0.0]], [[2.0, 0.0]])
+    np.testing.assert_allclose(y, [[0.1]])
+
+
 def test_interpolation_is_between_pixel_centers() -> None:
     """Twice as large: a quarter of the neighbor, and the border alone; nearest rounds at the half."""
     assert matrix(2, 4, "bilinear").tolist() == [[1.0, 0.0], [0.75, 0.25], [0.25, 0.75], [0.0, 1.0]]
