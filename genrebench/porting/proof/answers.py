@@ -96,9 +96,17 @@ def part(arrays: Mapping[str, Array], *path: str) -> Arrays:
 @contextmanager
 def asked_twin(
     emitted: Emitted, network: Path, trials: Sequence[Trial], targets: Mapping[str, Array],
-    loss: Mapping[str, Any] | None, **limits: Any,
+    loss: Mapping[str, Any] | None, *, trains: bool, **limits: Any,
 ) -> Iterator[Callable[[], Answer]]:  # fmt: skip
-    """Have PyTorch run the file that was written; the function that is given waits for its answer."""
+    """Have PyTorch run the file that was written; the function that is given waits for its answer.
+
+    Parameters
+    ----------
+    targets, loss : mapping
+        Of the short run; None for no such run.
+    trains : bool
+        Whether there is anything to train.
+    """
     arrays: Arrays = {}
     options: list[dict[str, Any]] = []
     for trial in trials:
@@ -108,7 +116,7 @@ def asked_twin(
         arrays |= {f"{trial.name}/state/{name}": value for name, value in state.items()}
         arrays |= {f"{trial.name}/{name}": value for name, value in arrays_of(trial).items()}
         tasks = list(MODES)
-        if trial.name == STORED:
+        if trial.name == STORED and trains:
             tasks += ["adam", *(["steps"] if loss else [])]
             arrays |= {f"{trial.name}/targets/{name}": value for name, value in targets.items()}
         options.append({"path": str(network), "table": emitted.table(), "tasks": tasks, "loss": loss, "steps": STEPS})

@@ -172,3 +172,20 @@ def test_that_keras_refuses_a_file_is_said(proved: Proving, monkeypatch: pytest.
     assert report.passed
     assert report.backends == ("network.py",)
     assert "Keras refuses the file: TypeError: Unrecognized keyword arguments" in report.verdict
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        sequential(layer("ReLU", "relu"), layer("Flatten", "flatten"), shape=(3, 4)),
+        sequential(layer("Dense", "dense", units=4, trainable=False), shape=(3,)),
+        sequential(layer("Normalization", "norm"), shape=(3,)),
+    ],
+    ids=["no weights", "frozen", "constants"],
+)
+def test_what_trains_nothing_is_proved_without_training(config: dict[str, Any], proved: Proving) -> None:
+    """Forward in both modes, and gradients to the inputs."""
+    report = proved(model_of(config, loss={"name": "mean_squared_error"}))
+    assert report.passed, report.verdict
+    assert (report.stage("adam").skipped, report.stage("steps").skipped) == ("nothing is trained",) * 2
+    assert any("input" in row.mode for row in report.stage("gradients").comparisons[0].rows)
