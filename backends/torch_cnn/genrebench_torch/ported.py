@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from genrebench.errors import BackendError
 from genrebench.network.adam import Adam
-from genrebench_torch.foreign import module as module
 from genrebench_torch.losses import loss_of
 from genrebench_torch.optimizer import KerasAdam
 from genrebench_torch.weights import Located
