@@ -6,7 +6,6 @@ from pathlib import Path
 from genrebench import __version__
 from genrebench.cli.output import echo
 from genrebench.system.files import escaped
-from genrebench.training.folder import REPORT_FILE
 
 _DATASET, _RESULTS = Path("dataset"), Path("results")
 # Where to look for spectrograms and recordings: GTZAN's and Kaggle's folders among them.
@@ -36,6 +35,8 @@ def next_steps() -> list[tuple[str, str]]:
         command = shlex.join(["genrebench", "train", "--name", unfinished.name, "--resume"])
         steps.append((f"{escaped(unfinished)} is not finished. To go on:", command))
     if finished:
+        from genrebench.training.folder import REPORT_FILE
+
         steps.append(("There is a trained model. To use it:", "genrebench infer song.mp3"))
         steps.append((f"What it is worth is in {escaped(finished / REPORT_FILE)}. All runs:", "genrebench runs"))
         return steps
@@ -59,10 +60,10 @@ def next_steps() -> list[tuple[str, str]]:
 
 def _runs() -> tuple[Path | None, Path | None]:
     """Find the newest run that was stopped, and the newest that was finished."""
-    from genrebench.training.runs import list_runs
-
     if not _RESULTS.is_dir():
         return None, None
+    from genrebench.training.runs import list_runs
+
     runs = list_runs(_RESULTS)[0]
     stopped = [run.folder for run in runs if run.document.status in ("interrupted", "running")]
     finished = [run.folder for run in runs if run.document.status == "finished"]
