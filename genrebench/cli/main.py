@@ -164,6 +164,7 @@ def _one_line(error: Exception) -> str:
 
 @click.group(
     cls=Commands,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help="Classify music by genre from Mel spectrograms, with one network that several frameworks build.",
     epilog=examples(
@@ -175,8 +176,9 @@ def _one_line(error: Exception) -> str:
 @click.version_option(__version__)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.option("-q", "--quiet", is_flag=True, help="Print results and errors only: no progress, no notes.")
-def main(debug: bool, quiet: bool) -> None:
-    """Run the command line.
+@click.pass_context
+def main(context: click.Context, debug: bool, quiet: bool) -> None:  # noqa: ARG001 - others read them
+    """Run the command line; without a command, say what to do next.
 
     Parameters
     ----------
@@ -185,3 +187,7 @@ def main(debug: bool, quiet: bool) -> None:
     quiet : bool
         Whether only results and errors are printed; `genrebench.cli.output.is_quiet` reads it.
     """
+    if context.invoked_subcommand is None:
+        from genrebench.cli.next_step import show_next_step
+
+        show_next_step()

@@ -56,7 +56,7 @@ def reliability_figure(parts: Mapping[str, Mapping[str, Any]], title: str) -> "F
     """Draw how often tracks are right against how sure the model is, for each part."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(4.6, 4.4), dpi=120, layout="constrained")
+    figure = Figure(figsize=(4.6, 4.8), dpi=120, layout="constrained")
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="gray", linestyle=":", label="as sure as right")
     for number, (name, part) in enumerate(parts.items()):
@@ -71,7 +71,8 @@ def reliability_figure(parts: Mapping[str, Mapping[str, Any]], title: str) -> "F
     axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="probability", ylabel="share of tracks that are right")
     axes.set_title(label(title))
     axes.grid(alpha=0.3)
-    axes.legend(loc="upper left")
+    # Below the panel, where no line runs.
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     return figure
 
 

@@ -50,8 +50,9 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; padding: .5rem .75rem; bac
 figcaption { padding-top: .4rem; font-size: .87rem; contain: inline-size; }
 @media (max-width: 40rem) { body { padding: .5rem .75rem 3rem; } table { font-size: .8rem; }
   td, th { padding: .25rem .4rem; }
-  td.w, td.l { min-width: 20rem; } th:first-child, td:first-child { position: sticky; left: 0; max-width: 8.5rem;
-  min-width: 4rem; white-space: normal; overflow-wrap: break-word; } td:first-child { background: var(--back); } }
+  td.w, td.l { min-width: 20rem; } td:last-child:nth-child(2) { min-width: 0; overflow-wrap: anywhere; }
+  th:first-child, td:first-child { position: sticky; left: 0; max-width: 10rem; min-width: 4rem;
+  white-space: normal; overflow-wrap: break-word; } td:first-child { background: var(--back); } }
 """
 # Longer text is broken into lines, which have some width even if the table has to scroll for it; so are longer words.
 _LONG = 24

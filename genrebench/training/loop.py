@@ -193,10 +193,15 @@ def _run(experiment: Experiment, overwrite: bool, resume: bool, others: Sequence
             "on with it"
         )
     callbacks: tuple[Callback, ...] = ()
-    trackers = load_trackers(experiment, run, lambda text: tell(state, callbacks, text))
+
+    def note(text: str) -> None:
+        """Tell all callbacks what the user should know."""
+        tell(state, callbacks, text)
+
+    trackers = load_trackers(experiment, run, note)
     state, model, origin = _prepare(experiment, saved)
     keeper = Keeper(run, model, origin, saved)
-    callbacks = (Log(run), keeper, Results(run), *trackers, *others)
+    callbacks = (Log(run), keeper, Results(run, note), *trackers, *others)
     status = "finished"
     try:
         run.go_on() if saved else run.begin()

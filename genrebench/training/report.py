@@ -1,5 +1,6 @@
 """A training run as one page: made again from the run's folder, and from its data, if these are still there."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -222,13 +223,18 @@ def _proof_rows(proof: Mapping[str, Any]) -> Iterator[tuple[str | Cell, ...]]:
         yield what, known, Cell(str(found["on_two_sides"]["count"]), numeric=True), such
 
 
+def _second(time: str) -> str:
+    """Leave out of a time in ISO 8601 what is less than a second."""
+    return re.sub(r"\.\d+", "", time).replace("T", " ").replace("+00:00", " UTC")
+
+
 def _how(run: Run) -> Iterator[Block]:
     """Say how the run was made, and with what."""
     document = run.document
     yield Heading("How it was made")
     if run.experiment:
         yield Code(train_command(run.experiment))
-    rows = [("begun", document.created), ("seed", str(document.seed))]
+    rows = [("begun", _second(document.created)), ("seed", str(document.seed))]
     if run.history:
         rows.append(("time of all epochs", f"{sum(row.seconds for row in run.history):.0f} s"))
     if run.experiment:

@@ -14,7 +14,9 @@ def test_recordings_become_spectrograms_once(tmp_path: Path) -> None:
     write_originals(tmp_path, tracks=1)
     done = run("preprocess", "--dataset", tmp_path, "--jobs", 1, *SETTINGS)
     assert done.exit_code == 0, done.output
-    assert done.stdout.endswith(": 3 tracks written, 0 already there; 12 segments of 32 x 16 in 3 genres\n")
+    first, last = done.stdout.splitlines()
+    assert first == f"{tmp_path / 'genres_original'}: 3 recordings (3 wav) in 3 genres"
+    assert last.endswith(": 3 tracks written, 0 already there; 12 segments of 32 x 16 in 3 genres")
     again = run("preprocess", "--dataset", tmp_path, "--jobs", 1, *SETTINGS)
     assert "0 tracks written, 3 already there" in again.stdout
     refused(run("preprocess", "--dataset", tmp_path), "hop_length 256 instead of 512")

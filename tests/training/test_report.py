@@ -60,6 +60,7 @@ def test_a_report_has_all_its_parts(tmp_path: Path) -> None:
         "blues/b1 and blues/b9",
         "the test part has no track of polka",
         "a fast one",
+        "2026-01-02 03:04:05 UTC",
         "genrebench train --name mine --dataset music --seed 3 --set training.epochs=2",
         "genrebench train --name mine --resume",
     ):
