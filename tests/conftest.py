@@ -62,6 +62,8 @@ SLOW = (
     "test_optimized",
     "backends/keras_cnn/",
     "cli/test_parity",
+    "cli/test_port",
+    "porting/proof/",
     "cli/test_train",
     "cli/test_demo",
     "cli/test_bench",

@@ -18,9 +18,9 @@ from genrebench.parity.report import SCHEMA_VERSION, Finding, Report, Stage
 from genrebench.parity.run import without_cases
 from genrebench.porting.losses import LOSSES, targets_for
 from genrebench.porting.passes import name_of
-from genrebench.porting.proof.answers import KERAS, STEPS, TRAINING, TWIN, Answer, asked_keras, asked_twin
+from genrebench.porting.proof.answers import KERAS, STEPS, TWIN, Answer, asked_keras, asked_twin
 from genrebench.porting.proof.diagnosis import diagnose, verdict
-from genrebench.porting.proof.reference import REFERENCE, Reference, compute_reference, run_of
+from genrebench.porting.proof.reference import REFERENCE, Reference, compute_reference
 from genrebench.porting.proof.stages import Proof, run_stages
 from genrebench.porting.proof.subject import STORED, Trial, trials_of
 from genrebench.porting.source import Emitted
@@ -115,11 +115,10 @@ def prove(
 
 
 def _targets(model: KerasModel, trial: Trial, loss: Mapping[str, Any], seed: int) -> dict[str, Array]:
-    """Draw targets for the short run."""
-    outputs = run_of(model.graph, trial.weights, trial, TRAINING).outputs
+    """Draw targets for the short run, in the shapes of the outputs, which are those of the cotangents."""
     rng = np.random.default_rng(seed)
     names = dict.fromkeys(name_of(each) for each in model.graph.outputs)
-    return {name: targets_for(loss, outputs[name], rng) for name in names}
+    return {name: targets_for(loss, trial.sample.cotangents[name], rng) for name in names}
 
 
 def _require_finite(reference: Reference) -> None:
