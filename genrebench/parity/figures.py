@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 # Where an error of exactly zero is drawn, below everything that float64 can show.
 _FLOOR = 1e-18
+# More names below a figure cannot be read: of a deeper network every second layer has its own, or every third.
+_MOST_NAMES = 32
 _COLORS = ("tab:blue", "tab:orange", "tab:green", "tab:purple", "tab:brown", "tab:cyan")
 
 
@@ -35,7 +37,9 @@ def _layers(report: Report, identifier: str) -> str:
                         place = layers.index(row.tensor)
                         errors[place] = max(errors.get(place) or 0.0, row.relative_l2)
             _plot(axes, errors, line, marker=marker, color=_color(index), label=label(f"{backend} {view}"))
-    axes.set_xticks(range(len(layers)), list(map(label, layers)), rotation=60, ha="right", rotation_mode="anchor")
+    named = range(0, len(layers), -(-len(layers) // _MOST_NAMES))
+    names = [label(layers[place]) for place in named]
+    axes.set_xticks(named, names, rotation=60, ha="right", rotation_mode="anchor")
     axes.set_ylabel(f"{identifier}: relative L2 error ({_FLOOR:g}: equal bits)", fontsize=8)
     _finish(axes, stage.gate)
     return svg(figure, f"layer-{identifier}")

@@ -30,3 +30,12 @@ def test_a_backend_without_steps_is_left_out(passing: Report) -> None:
     """As one that could not train."""
     nothing = replace(passing, losses={name: [] for name in passing.losses}, control=[])
     assert errors_by_step(nothing).count("<svg") == 1
+
+
+def test_of_a_deep_network_not_every_layer_is_named(passing: Report) -> None:
+    """Hundreds of names below a figure would stand on each other; a small network has all of its."""
+    layers = [{"name": f"deep_{index}", "kind": "Dense"} for index in range(100)]
+    drawn = errors_by_layer(replace(passing, architecture={"layers": layers}))["evaluation"]
+    assert 20 <= drawn.count("<!-- deep\\_") + drawn.count("<!-- deep_") <= 32
+    small = errors_by_layer(passing)["evaluation"]
+    assert all(name.replace("_", r"\_") in small or name in small for name in passing.layers)
