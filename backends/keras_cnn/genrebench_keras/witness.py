@@ -9,6 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from genrebench.errors import BackendError
 from genrebench_keras.engines import load_engine
 
 Arrays = dict[str, NDArray[Any]]
@@ -38,7 +39,10 @@ def answer(arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, A
         ``refused``, why Keras does not open the file, empty if it does; ``versions``; ``absent``, layers that the model
         in Keras does not have; ``differing``, weights that it reads differently from the file.
     """
-    load_engine("tensorflow")
+    try:
+        load_engine("tensorflow")
+    except BackendError as error:
+        return {}, {"refused": f"Keras was not asked: {error}", "versions": {}}
     import keras
     import tensorflow as tf
 

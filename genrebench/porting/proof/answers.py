@@ -186,6 +186,12 @@ def asked_keras(model: KerasModel, trials: Sequence[Trial], **limits: Any) -> It
         yield lambda: _answered(wait, _keras)
 
 
+@contextmanager
+def nobody_asked() -> Iterator[Callable[[], Answer]]:
+    """Answer for Keras where its plugin is not installed."""
+    yield lambda: Answer(refused="Keras was not asked: its plugin is not installed.")
+
+
 def _keras(result: JobResult) -> Answer:
     """Read an answer of Keras'."""
     value = result.value

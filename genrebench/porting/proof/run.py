@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from genrebench.parity.report import SCHEMA_VERSION, Finding, Report, Stage
 from genrebench.parity.run import without_cases
 from genrebench.porting.losses import LOSSES, targets_for
 from genrebench.porting.passes import name_of
-from genrebench.porting.proof.answers import KERAS, STEPS, TWIN, Answer, asked_keras, asked_twin
+from genrebench.porting.proof.answers import KERAS, STEPS, TWIN, Answer, asked_keras, asked_twin, nobody_asked
 from genrebench.porting.proof.diagnosis import diagnose, verdict
 from genrebench.porting.proof.reference import REFERENCE, Reference, compute_reference
 from genrebench.porting.proof.stages import Proof, run_stages
@@ -98,7 +99,8 @@ def prove(
             asked = asked_twin(emitted, folder / NETWORK, trials, targets, loss, trains=trains, **limits)
             waits[TWIN] = stack.enter_context(asked)
         if keras:
-            waits[KERAS] = stack.enter_context(asked_keras(model, trials, **limits))
+            asked = asked_keras(model, trials, **limits) if find_spec("genrebench_keras") else nobody_asked()
+            waits[KERAS] = stack.enter_context(asked)
         with np.errstate(all="ignore"):
             reference = compute_reference(model.graph, trials, loss, targets, STEPS)
         _require_finite(reference)
@@ -151,7 +153,8 @@ def _report(
 ) -> Report:
     """Put the report together."""
     model, sample = proof.model, proof.trials[0].sample
-    notes = [f"Keras refuses the file: {each.refused}" for each in proof.answers.values() if each.refused]
+    refused = [each.refused for each in proof.answers.values() if each.refused]
+    notes = [each if each.startswith("Keras ") else f"Keras refuses the file: {each}" for each in refused]
     notes += [note + "." for each in proof.answers.values() for note in each.notes]
     shapes = ", ".join(f"{name} {' x '.join(map(str, value.shape))}" for name, value in sample.inputs.items())
     layers = [

@@ -189,3 +189,11 @@ def test_what_trains_nothing_is_proved_without_training(config: dict[str, Any], 
     assert report.passed, report.verdict
     assert (report.stage("adam").skipped, report.stage("steps").skipped) == ("nothing is trained",) * 2
     assert any("input" in row.mode for row in report.stage("gradients").comparisons[0].rows)
+
+
+def test_without_keras_the_proof_stands_on_the_definitions(proved: Proving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And says so; nothing fails for want of a witness."""
+    monkeypatch.setattr(run, "find_spec", lambda name: None)
+    report = proved(small(), keras=True)
+    assert report.passed
+    assert "Keras was not asked: its plugin is not installed." in report.verdict
