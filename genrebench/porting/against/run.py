@@ -23,7 +23,7 @@ from genrebench.porting.against.subject import Port
 from genrebench.porting.passes import name_of
 from genrebench.porting.proof.answers import EVALUATION, MODES, TRAINING, part
 from genrebench.porting.proof.reference import REFERENCE
-from genrebench.porting.proof.subject import Trial, trials_of
+from genrebench.porting.proof.subject import Trial, reached, trials_of
 from genrebench.porting.reference import GraphPass, GraphReference
 from genrebench.reading.graph import Graph
 from genrebench.reading.inspection import describe
@@ -67,6 +67,7 @@ def compare_port(
         If the port cannot be run at all.
     """
     began = time.perf_counter()
+    model = reached(model)
     trial = trials_of(model, batch=batch, seed=seed)[0]
     graph = split_activations(model.graph)
     limits: dict[str, Any] = {"threads": threads, **({"timeout": timeout} if timeout else {})}

@@ -23,7 +23,7 @@ from genrebench.porting.proof.answers import KERAS, STEPS, TWIN, Answer, asked_k
 from genrebench.porting.proof.diagnosis import diagnose, verdict
 from genrebench.porting.proof.reference import REFERENCE, Reference, compute_reference
 from genrebench.porting.proof.stages import Proof, run_stages
-from genrebench.porting.proof.subject import STORED, Trial, trials_of
+from genrebench.porting.proof.subject import STORED, Trial, reached, trials_of
 from genrebench.porting.source import Emitted
 from genrebench.reading.inspection import describe
 from genrebench.reading.keras_file import KerasModel
@@ -87,6 +87,7 @@ def prove(
         If the definitions themselves cannot be computed.
     """
     began = time.perf_counter()
+    model = reached(model)
     limits: dict[str, Any] = {"threads": threads, **({"timeout": timeout} if timeout else {})}
     trials = trials_of(model, batch=batch, seed=seed)
     trains = model.graph.trainable_parameters > 0

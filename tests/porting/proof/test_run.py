@@ -16,8 +16,9 @@ from genrebench.porting.proof import run
 from genrebench.porting.proof.answers import Answer
 from genrebench.reading.keras_file import KerasModel
 from genrebench.report.html import page
-from tests.porting.models import layer, model_of, sequential
+from tests.porting.models import functional, layer, model_of, sequential
 from tests.porting.proof.conftest import Proving
+from tests.reading.files import input_layer, node
 
 _STAGES = ["alive", "structure", "weights", "evaluation", "training", "gradients", "adam", "steps"]
 
@@ -197,3 +198,18 @@ def test_without_keras_the_proof_stands_on_the_definitions(proved: Proving, monk
     report = proved(small(), keras=True)
     assert report.passed
     assert "Keras was not asked: its plugin is not installed." in report.verdict
+
+
+def test_what_the_outputs_make_nothing_of_is_left_out(proved: Proving) -> None:
+    """Such as the second output of a nested model, which nobody reads: it is in no source, either."""
+    inner = functional(
+        input_layer("i", 4), node("Dense", "a", ["i"], units=3), node("Dense", "b", ["i"], units=2),
+        inputs=["i"], outputs=["a", "b"],
+    )  # fmt: skip
+    inner = {**inner, "name": "inner", "inbound_nodes": [[["x", 0, 0, {}]]]}
+    last = node("Dense", "last", [["inner", 1, 0, {}]], units=2)
+    model = model_of(functional(input_layer("x", 4), inner, last, inputs=["x"], outputs=["last"]))
+    assert "inner/b" in model.graph.calls
+    report = proved(model)
+    assert report.passed, report.verdict
+    assert report.layers == ("x", "inner/a", "last")
