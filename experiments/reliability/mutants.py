@@ -39,6 +39,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 LAYERS = "tests/network/layers"
+DEFINITIONS = "tests/porting/definitions"
 # Every module with the tests that mirror it; those of `layers/base.py` try every kind of layer.
 TESTS = {
     "genrebench.network.numerics": ["tests/network/test_numerics.py"],
@@ -49,6 +50,29 @@ TESTS = {
         f"genrebench.network.layers.{name}": [f"{LAYERS}/test_{name}.py", f"{LAYERS}/test_base.py"]
         for name in ("activation", "base", "convolution", "core", "normalization", "pooling", "windows")
     },
+    **{
+        f"genrebench.porting.definitions.{name}": [
+            f"{DEFINITIONS}/test_{each}.py" for each in ("values", "functions", "definitions")
+        ]
+        for name in (
+            "activation",
+            "attention",
+            "convolution",
+            "core",
+            "imaging",
+            "merging",
+            "normalization",
+            "operations",
+            "pooling",
+            "recurrent",
+            "resizing",
+            "wrappers",
+        )
+    },
+    "genrebench.porting.tape": ["tests/porting/test_tape.py", "tests/porting/test_primitives.py"],
+    "genrebench.porting.primitives": ["tests/porting/test_primitives.py"],
+    "genrebench.porting.activity": ["tests/porting/test_activity.py"],
+    "genrebench.porting.sampling": ["tests/porting/test_sampling.py"],
     "genrebench.evaluation.metrics": ["tests/evaluation/test_metrics.py"],
     "genrebench.system.files": ["tests/system/test_files.py"],
     "genrebench.system.arrays": ["tests/system/test_arrays.py"],

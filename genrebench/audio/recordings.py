@@ -4,7 +4,7 @@ import os
 import stat
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,7 @@ _SYSTEM_FOLDERS = frozenset(
 ) | {"system volume information"}
 # Folders of these names are parts of a split, with the genres in them.
 _PARTS = frozenset("train training test testing val valid validation dev eval".split())
+_ARCHIVES = (".tar", ".tar.gz", ".tgz", ".zip", ".7z", ".rar")
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
 # A segment's name adds a number and .npz to the track's, and file systems take 255 bytes.
 _LONGEST_TRACK = 240
@@ -81,7 +82,9 @@ def originals(dataset: Path) -> Path:
         places = [dataset]
     else:
         nested = [*dataset.glob("*/genres_original"), *dataset.glob("*/*/genres_original")]
-        places = nested or [place for place in (dataset / "genres", dataset) if _has_genres(place)]
+        unpacked = [place for place in dataset.glob("*/genres") if _has_genres(place)]
+        usual = (dataset / "genres", *(unpacked if len(unpacked) == 1 else ()), dataset)
+        places = nested or [place for place in usual if _has_genres(place)]
     if len(places) > 1 and places[0].name == "genres_original":
         raise DatasetError(
             f"expected one genres_original/, found {escaped(places[0])} and {escaped(places[1])}; "
@@ -89,11 +92,13 @@ def originals(dataset: Path) -> Path:
             path=dataset,
         )
     if not places or not places[0].is_dir():
-        loose = sum(map(is_recording, dataset.iterdir())) if dataset.is_dir() else 0
-        found = f"{loose} recordings without genre folders" if loose else "none"
-        raise DatasetError(
-            f"expected a folder of genre folders, found {found}; put recordings in <genre>/ there", path=named
-        )
+        found, remedy = "none", "put recordings in <genre>/ there"
+        inside = list(dataset.iterdir()) if dataset.is_dir() else [dataset] if dataset.is_file() else []
+        if loose := sum(map(is_recording, inside)):
+            found = f"{loose} recordings without genre folders"
+        elif archives := [path.name for path in natsorted(inside) if path.name.lower().endswith(_ARCHIVES)]:
+            found, remedy = f"{escaped(archives[0])}, an archive", "unpack it first, and give the folder"
+        raise DatasetError(f"expected a folder of genre folders, found {found}; {remedy}", path=named)
     return places[0]
 
 
@@ -205,6 +210,22 @@ def dataset_recordings(dataset: Path, notes: list[str] | None = None) -> list[Re
     notes += _lookalikes([folder.name for folder in genres])
     notes += _misplaced(genres, recordings)
     return recordings
+
+
+def describe_recordings(recordings: Sequence[Recording]) -> str:
+    """Say in a few words what was found: how many, of which kinds, in how many genres, and how deep.
+
+    Examples
+    --------
+    >>> found = [_recording(Path("rock"), Path("rock", name)) for name in ("a.wav", "b.MP3", "live/c.wav")]
+    >>> describe_recordings(found)
+    '3 recordings (2 wav and 1 mp3) in 1 genres, 1 of them in folders below'
+    """
+    kinds = _counted(Counter(recording.path.suffix.lower().removeprefix(".") for recording in recordings))
+    below = sum(recording.source.count("/") > 1 for recording in recordings)
+    genres = len({recording.genre for recording in recordings})
+    deep = f", {below} of them in folders below" if below else ""
+    return f"{len(recordings)} recordings ({kinds}) in {genres} genres{deep}"
 
 
 def _recording(folder: Path, path: Path) -> Recording:

@@ -17,8 +17,9 @@ def train(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, A
     from genrebench.backend.registry import load_backend
     from genrebench.training import Callback, EpochMetrics, Experiment, LoopState
     from genrebench.training import train as run
+    from genrebench.training.settings import PLAIN
 
-    experiment = Experiment(**options["experiment"])
+    experiment = Experiment(**options["experiment"]).override(PLAIN)  # as the plain scripts do
     load_backend(experiment.backend)  # importing its framework is not training
     epoch_seconds: list[float] = []
     began = epoch_began = step_ended = time.perf_counter()

@@ -1,7 +1,7 @@
 """A benchmark as a document and as pictures."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from genrebench.bench.results import BenchReport, Candidate, SuiteResult, Target
 from genrebench.report.document import Block, Cell, Document, Heading, Table, Text
@@ -87,27 +87,41 @@ def _machine(report: BenchReport) -> str:
 
 
 def targets_picture(report: BenchReport) -> bytes:
-    """Draw how far each ratio is from its target, as a PNG."""
+    """Draw how far each target is exceeded or missed, as a PNG: to the right of the line it is met."""
     from matplotlib.figure import Figure
 
-    targets = [(name, target) for name, suite in report.suites.items() for target in suite.targets]
-    targets = [(name, target) for name, target in reversed(targets) if target.unit and target.measured > 0]
-    margins = [
-        target.measured / target.target if target.at_least else target.target / target.measured for _, target in targets
-    ]
+    targets = [(name, target) for name, suite in report.suites.items() for target in suite.targets][::-1]
+    margins = [_margin(target) for _, target in targets]
     figure = Figure(figsize=(10, 1.2 + 0.42 * len(targets)), dpi=120, layout="constrained")
     axes = figure.subplots()
-    colors = ["tab:green" if target.met else "tab:red" for _, target in targets]
-    axes.barh(range(len(targets)), margins, color=colors, height=0.6)
+    axes.set_xscale("log")
     for place, ((_, target), margin) in enumerate(zip(targets, margins, strict=True)):
-        text = f" {_quantity(target.measured, target.unit)} (asked {_asked(target)})"
-        axes.text(margin, place, text, va="center", fontsize=8)
+        style: dict[str, Any] = (
+            {"color": "tab:green"} if target.met else {"color": "tab:red", "hatch": "///", "edgecolor": "white"}
+        )
+        axes.barh(place, margin - 1, left=1, height=0.6, **style)
+        text = f" {'' if target.met else 'MISSED: '}{_quantity(target.measured, target.unit)} (asked {_asked(target)})"
+        axes.text(max(margin, 1), place, text, va="center", fontsize=8)
     axes.axvline(1, color="black", linewidth=1)
-    axes.set(xlabel="times better than asked", xscale="log", xlim=(0.5, 3 * max([1.0, *margins])))
-    _plain_ticks(axes.xaxis, [tick for tick in (0.5, 1, 2, 4, 8, 16) if tick < axes.get_xlim()[1]])
+    # Room for the words behind the longest bar.
+    axes.set(xlabel="times better than asked", xlim=(min([0.5, *margins]) / 1.1, 4 * max([1.0, *margins])))
+    _plain_ticks(axes.xaxis, [tick for tick in (0.1, 0.25, 0.5, 1, 2, 4, 8, 16) if _inside(tick, axes.get_xlim())])
     axes.set_yticks(range(len(targets)), [f"{name}: {target.what}" for name, target in targets], fontsize=8)
-    figure.suptitle(_machine(report), fontsize=10)
+    met = sum(target.met for _, target in targets)
+    figure.suptitle(f"{met} of {len(targets)} targets met; {_machine(report)}", fontsize=10)
     return png(figure)
+
+
+def _margin(target: Target) -> float:
+    """Divide what was measured by what was asked, or the other way round; 1 where there is no such ratio."""
+    if not target.unit or target.measured <= 0 or target.target <= 0:
+        return 1.0
+    return target.measured / target.target if target.at_least else target.target / target.measured
+
+
+def _inside(tick: float, limits: tuple[float, float]) -> bool:
+    """Return whether a tick lies on an axis."""
+    return limits[0] < tick < limits[1]
 
 
 def cost_picture(report: BenchReport) -> bytes | None:

@@ -7,7 +7,7 @@ import click
 from genrebench.backend.registry import PLUGIN_TIMEOUT, BackendEntry, list_backends
 from genrebench.cli.options import Amount, examples
 from genrebench.cli.output import echo
-from genrebench.report.document import Table
+from genrebench.report.document import Column, Table
 from genrebench.report.terminal import show
 from genrebench.system.environment import absent_devices
 from genrebench.system.files import escaped
@@ -29,7 +29,8 @@ def backends(timeout: float) -> None:
     """List the installed backends."""
     entries = list_backends(timeout)
     absent = absent_devices()
-    show(Table(("Backend", "Framework", "Devices", "Trains", "Status"), [_row(entry, absent) for entry in entries]))
+    titles = ("Backend", "Framework", Column("On", optional=True), "Devices", "Trains", "Status")
+    show(Table(titles, [_row(entry, absent) for entry in entries]))
     for entry in entries:
         if entry.problem:
             echo(f"{escaped(entry.name)}: {escaped(entry.problem)}")
@@ -41,13 +42,12 @@ def _row(entry: BackendEntry, absent: Container[str]) -> tuple[str, ...]:
     """Describe a backend, without the devices that this machine lacks."""
     info = entry.info
     if info is None:
-        return entry.name, "", "", "", "broken"
-    engine = f" on {', '.join(info.requires)}" if info.requires else ""
-    framework = f"{info.framework} {entry.framework_version or ''}".rstrip() + engine
+        return entry.name, "", "", "", "", "broken"
     status = "unavailable" if entry.problem else "ready"
     return (
         entry.name,
-        framework,
+        f"{info.framework} {entry.framework_version or ''}".rstrip(),
+        ", ".join(info.requires),
         ", ".join(each for each in info.devices if each not in absent),
         "yes" if info.can_train else "no",
         status,

@@ -1,10 +1,12 @@
 """``genrebench demo``: the whole way from audio to a printed genre on music that the program makes itself."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from genrebench.audio.mel import MelConfig
+from genrebench.audio.recordings import find_recordings
 from genrebench.audio.synthesis.render import GENRES, write_recordings
 from genrebench.cli.infer import classify
 from genrebench.cli.options import PATH, examples
@@ -12,6 +14,7 @@ from genrebench.cli.output import echo
 from genrebench.cli.preprocess import run_preprocessing
 from genrebench.cli.train import run_training
 from genrebench.errors import ConfigError
+from genrebench.model.description import BUILTIN
 from genrebench.model.model import Model
 from genrebench.system.files import escaped
 from genrebench.training.config import Experiment, SplitSettings
@@ -31,28 +34,35 @@ _OWN_FILES = frozenset({"dataset", "held_out", "results"})
 
 @click.command(
     help="Go the whole way on synthetic audio: make it, preprocess it, train on it, print the genre of held-out "
-    "recordings. Takes about a minute and a half on two cores.",
-    epilog=examples("genrebench demo", "genrebench demo --folder /tmp/demo"),
+    "recordings. Takes about a minute and a half on two cores. Recordings of yours that are named are classified in "
+    "the end, by the model that comes with genrebench.",
+    epilog=examples("genrebench demo", "genrebench demo song.mp3 --folder /tmp/demo"),
 )
+@click.argument("recordings", metavar="[FILE_OR_FOLDER]...", type=PATH, nargs=-1)
 @click.option("--folder", type=PATH, default=Path("genrebench-demo"), show_default=True, help="Where everything goes.")
-def demo(folder: Path) -> None:
+def demo(recordings: tuple[Path, ...], folder: Path) -> None:
     """Run the demonstration."""
-    run_demo(folder)
+    run_demo(folder, recordings)
 
 
-def run_demo(folder: Path) -> None:
+def run_demo(folder: Path, recordings: Sequence[Path] = ()) -> None:
     """Make music, preprocess it, train on it, and name the genre of recordings that training never saw.
 
     Parameters
     ----------
     folder : Path
         Where everything goes; a folder of an earlier demonstration is used again.
+    recordings : sequence of Path
+        Recordings, or folders of them, that are classified in the end by the model that comes with genrebench.
 
     Raises
     ------
     ConfigError
         If the folder holds something else.
+    AudioError
+        If one of the recordings is not there.
     """
+    own = list(find_recordings(recordings))
     foreign = sorted(path.name for path in folder.iterdir() if path.name not in _OWN_FILES) if folder.is_dir() else []
     if foreign or (folder.exists() and not folder.is_dir()):
         found = f"one that holds {escaped(foreign[0])}" if foreign else "a file"
@@ -82,6 +92,9 @@ def run_demo(folder: Path) -> None:
     predictions = classify(Model.load(experiment.folder), held_out, top_k=2)
     right = sum(prediction.genre == prediction.path.parent.name for prediction in predictions)
     echo(f"{right} of {len(predictions)} right")
+    if own:
+        echo("\nYour recordings, by the model that comes with genrebench (--model builtin)")
+        classify(Model.load(BUILTIN), own, top_k=2)
     echo("\nNext, real music. With GTZAN, or folders of your own, in dataset/genres_original/<genre>/<track>.wav:")
     echo("  genrebench preprocess --dataset dataset")
     echo("  genrebench train --backend torch --dataset dataset --name gtzan")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from genrebench.cli.options import COUNT, PATH, check_output, examples, list_options, typed_command
-from genrebench.cli.settings import KEYS, setting
-from genrebench.errors import ConfigError, GenrebenchError
+from genrebench.cli.settings import set_option, setting, settings_of
+from genrebench.errors import ConfigError
 from genrebench.training.config import EXPERIMENT_FILE, Experiment, default, load_experiment
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 @setting("--results", "Folder of all runs.", type=PATH)
 @setting("--backend", "Framework.")
 @setting("--device", "auto, or a device of the backend.")
+@set_option
 @click.option("--output", type=PATH, help="Folder for evaluation.json, evaluation.md and pictures.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
@@ -64,6 +65,7 @@ def evaluate(
     file: Path | None,
     output: Path | None,
     as_json: bool,
+    assignments: tuple[str, ...],
     **options: Any,
 ) -> None:
     """Evaluate a model or a protocol."""
@@ -77,7 +79,9 @@ def evaluate(
     if output is not None:
         check_output(output)
     if model is not None:
-        _refuse_training_options(seeds=seeds if seeds > 1 else None, experiment=file, **options)
+        _refuse_training_options(
+            seeds=seeds if seeds > 1 else None, experiment=file, set=assignments or None, **options
+        )
         evaluation = _score(model, options, tracks, intervene)
     else:
         if tracks is not None or intervene is not None:
@@ -86,7 +90,7 @@ def evaluate(
             raise ConfigError(
                 "expected --model NAME to score, or --protocol or --experiment to train, received neither"
             )
-        experiment = load_experiment(file, {KEYS.get(name, name): value for name, value in options.items()})
+        experiment = load_experiment(file, settings_of(options, assignments))
         check_output(experiment.folder)
         evaluation = _train_all(experiment, seeds, console=Console(stderr=as_json))
         output = output or experiment.folder
@@ -115,11 +119,11 @@ def _score(path: Path, options: Mapping[str, Any], tracks: Path | None, interven
     from genrebench.evaluation.measure import is_tree, labeled_recordings, measure_tree
     from genrebench.model.model import Model
     from genrebench.system.memory import keep_freed_memory
+    from genrebench.training.runs import find_run
 
     keep_freed_memory()
     changes = read_interventions(intervene) if intervene else ()
-    inside = Path(options["results"] or default("results")) / path
-    folder = inside if not path.exists() and inside.exists() else path
+    folder = find_run(path, Path(options["results"] or default("results")))
     chosen = {name: options[name] for name in ("backend", "device") if options[name] is not None}
     model = Model.load(folder, **chosen)
     data = options["dataset"]
@@ -211,6 +215,7 @@ def _score_recordings(model: "Model", recordings: Any, changes: Any) -> "tuple[M
 def _train_all(experiment: Experiment, seeds: int, *, console: Any) -> dict[str, Any]:
     """Train for each seed and fold, and summarize the runs."""
     from genrebench.cli.output import echo
+    from genrebench.cli.train import train_or_read
     from genrebench.evaluation.runs import pool_folds, summarize
 
     runs: dict[str, Any] = {}
@@ -222,7 +227,7 @@ def _train_all(experiment: Experiment, seeds: int, *, console: Any) -> dict[str,
                 {"name": f"{experiment.name}{suffix or '-run'}", "seed": seed, "split.fold": fold}
             )
             echo(f"{one.name}:", to=console)
-            runs[one.name] = _trained(one, console)
+            runs[one.name] = train_or_read(one, console=console)
     summary = summarize(runs)
     if len(folds) > 1:
         each = list(runs.values())
@@ -240,41 +245,23 @@ def _train_all(experiment: Experiment, seeds: int, *, console: Any) -> dict[str,
     }
 
 
-def _trained(experiment: Experiment, console: Any) -> dict[str, Any]:
-    """Train, or read the figures of a finished run that was told the same."""
-    from genrebench.cli.output import echo
-    from genrebench.cli.train import run_training
-    from genrebench.model.storage import read_document
-    from genrebench.system.interrupts import interrupted_status
-
-    try:
-        same = load_experiment(experiment.folder / EXPERIMENT_FILE, {}) == experiment
-        document = read_document(experiment.folder) if same else {}
-    except GenrebenchError:
-        document = {}
-    if document.get("status") == "finished" and isinstance(document.get("metrics"), dict):
-        echo("is there and finished", to=console)
-        return dict(document["metrics"])
-    run = run_training(experiment, resume=bool(document), console=console)
-    if run.status != "finished":
-        raise click.exceptions.Exit(interrupted_status())
-    return run.metrics
-
-
 def _write(folder: Path, evaluation: Mapping[str, Any]) -> list[str]:
     """Write all forms of an evaluation, made before any of its files is written."""
     from genrebench.evaluation.comparison import EVALUATION_FILE
-    from genrebench.evaluation.pages import confusion_picture, evaluation_document, reliability_picture
+    from genrebench.evaluation.figures import confusion_figure, reliability_figure
+    from genrebench.evaluation.pages import evaluation_document
+    from genrebench.report.figures import png
     from genrebench.report.markdown import markdown
     from genrebench.system.files import write_atomically, write_json
 
     shown = dict(list(evaluation["parts"].items())[:6])
     files = {
         "evaluation.md": markdown(evaluation_document(evaluation)).encode(),
-        "reliability.png": reliability_picture(shown, evaluation["name"]),
+        "reliability.png": png(reliability_figure(shown, evaluation["name"])),
     }
     for part, scores in shown.items():
-        files[f"confusion-{part.replace(' ', '-')}.png"] = confusion_picture(scores, f"{evaluation['name']}, {part}")
+        figure = confusion_figure(scores, f"{evaluation['name']}, {part}")
+        files[f"confusion-{part.replace(' ', '-')}.png"] = png(figure)
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / EVALUATION_FILE, evaluation)
     for name, content in files.items():

@@ -4,14 +4,16 @@ import json
 import sys
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from genrebench.cli.options import COUNT, PATH, Word, examples
+from genrebench.cli.options import COUNT, PATH, Amount, Word, examples
 from genrebench.errors import AudioError
+from genrebench.model.description import BUILTIN
 from genrebench.model.model import Model
 from genrebench.model.newest import newest_model
 from genrebench.model.prediction import Prediction
@@ -20,6 +22,8 @@ from genrebench.system.files import escaped
 if TYPE_CHECKING:
     from genrebench.cli.journal import Journal
 
+# Genres that are named where none is probable enough.
+_GUESSES = 3
 # A name so much longer than most stands out of its column instead of widening it for all.
 _LONG = 16
 
@@ -27,8 +31,9 @@ _LONG = 16
 @click.command(
     help="Print the genre of recordings, and its probability.\n\n"
     "Folders are searched for recordings. Every segment of a recording is classified; their probabilities are "
-    "aggregated by the mean log-probability. The preprocessing is that of the model's training. The status is 1 if a "
-    "recording failed or a folder held none.",
+    "aggregated by the mean log-probability. The preprocessing is that of the model's training. An answer that is so "
+    "improbable that it is rather wrong than right is printed as uncertain. The status is 1 if a recording failed or a "
+    "folder held none.",
     epilog=examples(
         "genrebench infer song.mp3",
         "genrebench infer albums/ --model results/gtzan --top-k 3",
@@ -37,8 +42,19 @@ _LONG = 16
     ),
 )
 @click.argument("paths", metavar="FILE_OR_FOLDER...", type=PATH, nargs=-1, required=True)
-@click.option("--model", type=PATH, help="Folder of a model.  [default: the newest in results/]")
+@click.option(
+    "--model",
+    type=PATH,
+    help="Folder of a model, or builtin, which comes with genrebench.  "
+    "[default: the newest in results/, or else builtin]",
+)
 @click.option("--top-k", type=COUNT, help="Genres printed for each recording.  [default: 1; all with --json]")
+@click.option(
+    "--min-confidence",
+    type=Amount(0, 1),
+    metavar="PROBABILITY",
+    help="Call what is less probable uncertain.  [default: what the model learned]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array, with a row for each failure, too.")
 @click.option("--output", type=PATH, metavar="FILE.jsonl", help="Write a line of JSON for each recording to a file.")
 @click.option("--resume", is_flag=True, help="Go on with --output where a run was stopped.")
@@ -51,6 +67,7 @@ def infer(
     *,
     model: Path | None,
     top_k: int | None,
+    min_confidence: float | None,
     as_json: bool,
     output: Path | None,
     resume: bool,
@@ -63,6 +80,8 @@ def infer(
     ----------
     top_k : int, optional
         How many genres to print for each recording.
+    min_confidence : float, optional
+        Probability below which an answer is uncertain.
     """
     from genrebench.audio.recordings import find_recordings
     from genrebench.cli.journal import Journal, fingerprint
@@ -78,8 +97,11 @@ def infer(
         raise problems[0]
     if model is None:
         model = newest_model(Path("results"))
-        echo_err(f"model: {escaped(model)} (the newest in results/)")
+        where = "comes with genrebench" if model == Path(BUILTIN) else "the newest in results/"
+        echo_err(f"model: {escaped(model)} ({where})")
     chosen = Model.load(model, backend=backend, device=device)
+    if min_confidence is not None:
+        chosen = replace(chosen, calibration=replace(chosen.calibration, uncertain_below=min_confidence))
     journal = Journal(output, f"{fingerprint(chosen)[:16]}/{top_k or 'all'}", resume=resume) if output else None
     for problem in problems:
         echo_err(f"Error: {problem}")
@@ -173,11 +195,13 @@ def column_width(lengths: Sequence[int]) -> int:
 
 
 def _ranking(prediction: Prediction, top_k: int) -> str:
-    """Format the most probable genres."""
-    return ", ".join(
+    """Format the most probable genres; of an uncertain answer, at least the best guesses."""
+    shown = max(top_k, _GUESSES) if prediction.uncertain else top_k
+    ranking = ", ".join(
         f"{escaped(genre)} {100 * probability:.1f} %"
-        for genre, probability in list(prediction.probabilities.items())[:top_k]
+        for genre, probability in list(prediction.probabilities.items())[:shown]
     )
+    return f"uncertain: {ranking}" if prediction.uncertain else ranking
 
 
 def _document(prediction: Prediction, top_k: int | None) -> dict[str, Any]:
@@ -186,13 +210,14 @@ def _document(prediction: Prediction, top_k: int | None) -> dict[str, Any]:
     Returns
     -------
     dict
-        Path, genre, its probability, the `top_k` genres' probabilities or all, number of segments, and remarks if
-        there are any.
+        Path, genre, its probability, whether it is uncertain, the `top_k` genres' probabilities or all, number of
+        segments, and remarks if there are any.
     """
     return {
         "path": str(prediction.path),
         "genre": prediction.genre,
         "probability": prediction.probability,
+        "uncertain": prediction.uncertain,
         "probabilities": dict(list(prediction.probabilities.items())[:top_k]),
         "segments": prediction.segments,
     } | ({"notes": list(prediction.notes)} if prediction.notes else {})

@@ -129,7 +129,7 @@ def fingerprint(model: Model) -> str:
     """Hash all on which a model's answers depend: weights, architecture, preprocessing and genres."""
     mel = model.mel.fingerprint() if model.mel else None
     parts: list[Any] = [model.architecture.to_json(), mel, model.standardizer.to_json(), model.genres]
-    parts += [model.overlap] if model.overlap else []
+    parts += [model.overlap, model.calibration.to_json()]
     weights = (np.ascontiguousarray(model.weights[name]).tobytes() for name in sorted(model.weights))
     return sha256([json.dumps(parts, sort_keys=True).encode(), *weights])
 

@@ -15,10 +15,13 @@ from genrebench.system.interrupts import MESSAGE, interrupted_status, interrupts
 
 # Each is a function of its name, in the module of its name.
 COMMANDS = {
+    "config": "Print an experiment file, resolved and checked.",
     "preprocess": "Turn recordings into spectrograms.",
     "train": "Train the network and save it.",
     "infer": "Print the genre of recordings.",
     "evaluate": "Say what a model, or a protocol, is worth.",
+    "runs": "List the runs in results/.",
+    "report": "Make the report of a run again, as one page.",
     "compare": "Say whether one run is better than another.",
     "doctor": "Say what is wrong with a dataset.",
     "summary": "Print the network's layer table.",
@@ -161,6 +164,7 @@ def _one_line(error: Exception) -> str:
 
 @click.group(
     cls=Commands,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help="Classify music by genre from Mel spectrograms, with one network that several frameworks build.",
     epilog=examples(
@@ -171,11 +175,19 @@ def _one_line(error: Exception) -> str:
 )
 @click.version_option(__version__)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def main(debug: bool) -> None:
-    """Run the command line.
+@click.option("-q", "--quiet", is_flag=True, help="Print results and errors only: no progress, no notes.")
+@click.pass_context
+def main(context: click.Context, debug: bool, quiet: bool) -> None:  # noqa: ARG001 - others read them
+    """Run the command line; without a command, say what to do next.
 
     Parameters
     ----------
     debug : bool
         Whether errors keep their traceback; `Commands` reads it.
+    quiet : bool
+        Whether only results and errors are printed; `genrebench.cli.output.is_quiet` reads it.
     """
+    if context.invoked_subcommand is None:
+        from genrebench.cli.next_step import show_next_step
+
+        show_next_step()

@@ -125,8 +125,9 @@ def _typed(value: Any) -> str:
     """Format an option's value as it is typed."""
     if isinstance(value, Path) and value.is_absolute():
         return value.name or "."
-    mark = "=" if isinstance(value, tuple) and isinstance(value[0], str) else "x"
-    return mark.join(map(str, value)) if isinstance(value, tuple) else str(value)
+    if isinstance(value, tuple):
+        return ("=" if isinstance(value[0], str) else "x").join(map(str, value))
+    return str(value)
 
 
 def examples(*lines: str) -> str:

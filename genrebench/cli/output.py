@@ -1,5 +1,9 @@
-"""Plain lines: results go to standard output and can be piped; notes and errors go to standard error."""
+"""Plain lines: results go to standard output and can be piped; notes and errors go to standard error.
 
+With ``genrebench --quiet`` there are no notes, no bars and no lines on the way: results and errors only.
+"""
+
+import click
 from rich.console import Console
 from rich.text import Text
 
@@ -9,6 +13,18 @@ from genrebench.system.files import escaped
 def echo(line: str, *, to: Console | None = None) -> None:
     """Print lines as they are, but for what would move the cursor: no markup, no wrapping."""
     (to or Console()).print(Text("\n".join(map(escaped, line.split("\n")))), soft_wrap=True, highlight=False)
+
+
+def is_quiet() -> bool:
+    """Return whether only results and errors are to be printed."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.find_root().params.get("quiet"))
+
+
+def note(line: str) -> None:
+    """Print to standard error what the user should know, but for ``--quiet``."""
+    if not is_quiet():
+        echo_err(f"Note: {line}")
 
 
 def echo_err(line: str) -> None:

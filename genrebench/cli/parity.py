@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from genrebench.cli.options import COUNT, PATH, Size, check_output, examples, typed_command, worker_limits
+from genrebench.cli.options import COUNT, PATH, REPLACE, Size, check_output, examples, typed_command, worker_limits
 from genrebench.errors import ConfigError
 from genrebench.network.genre_cnn import genre_cnn
 from genrebench.parity.request import ParityRequest
@@ -24,7 +24,7 @@ _OUTPUT = Path("parity-report")
 _SHAPE = "{}x{}".format(*genre_cnn().input_shape)
 # What is left out of a command line that is recorded, since it says where, not what.
 _NOT_RECORDED = ("pythons", "output", "timeout", "max_reply")
-_OF_KERAS = ("keras_file", "config", "against", "weights", "mapping")
+_OF_KERAS = ("keras_file", "config", "replace", "against", "weights", "mapping")
 _NOT_WITH_KERAS = ("reference", "model", "architecture", "input_shape", "data", "steps", "pythons", "max_reply")
 
 
@@ -85,6 +85,7 @@ def _given(ctx: click.Context) -> list[click.Parameter]:
               help="Interpreter of the environment that has a backend.")  # fmt: skip
 @click.option("--keras", "keras_file", type=PATH, help="Keras file (.keras, .h5) whose network is compared.")
 @click.option("--config", type=PATH, help="With --keras, the model's configuration in JSON.")
+@click.option("--replace", type=REPLACE, multiple=True, help=f"With --keras: {REPLACE.help}")
 @click.option("--against", metavar="FILE.py:CLASS", help="With --keras, somebody's PyTorch port: a class or function.")
 @click.option("--weights", type=PATH, help="With --against, the port's weights: .safetensors, .pt or .pth.")
 @click.option("--mapping", type=PATH, help="With --against, JSON that names modules by layers.")
@@ -113,7 +114,7 @@ def parity(ctx: click.Context, /, *, source: Path | None, output: Path | None, *
         check_output(output)
         report = _of_keras_file(ctx, console, options)
     else:
-        _refuse(ctx, ("config", "against", "weights", "mapping"), "only with --keras")
+        _refuse(ctx, ("config", "replace", "against", "weights", "mapping"), "only with --keras")
         from genrebench.parity.run import run_parity
 
         output = output or _OUTPUT
@@ -145,7 +146,7 @@ def _of_keras_file(ctx: click.Context, console: "Console", options: dict[str, An
     _refuse(ctx, () if options["against"] else ("weights", "mapping"), "only with --against")
     _refuse(ctx, ("backends",) if options["against"] else (), "no --against beside it")
     port = read_port(options["against"], options["weights"], options["mapping"]) if options["against"] else None
-    model = read_keras(options["keras_file"], config=options["config"])
+    model = read_keras(options["keras_file"], config=options["config"], replace=dict(options["replace"]))
     common: dict[str, Any] = {
         "batch": options["batch_size"],
         "seed": options["seed"],

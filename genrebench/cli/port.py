@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from genrebench.cli.options import COUNT, PATH, Amount, check_output, examples, typed_command
+from genrebench.cli.options import COUNT, PATH, REPLACE, Amount, check_output, examples, typed_command
 
 # What is left out of a command line that is recorded, since it says where, not what.
 _NOT_RECORDED = ("output", "timeout", "overwrite")
@@ -20,6 +20,7 @@ _NOT_RECORDED = ("output", "timeout", "overwrite")
     epilog=examples(
         "genrebench port model.h5 --output ported",
         "genrebench port weights.h5 --config model.json --output ported",
+        "genrebench port model.h5 --replace scale='x / 255 - 0.5' --output ported",
         "genrebench port model.keras --output ported --overwrite --no-proof",
     ),
 )
@@ -29,6 +30,7 @@ _NOT_RECORDED = ("output", "timeout", "overwrite")
 @click.option("--no-proof", is_flag=True, help="Write the files without proving anything; the README says so.")
 @click.option("--no-keras", is_flag=True, help="Do not ask Keras as a third witness.")
 @click.option("--config", type=PATH, help="The model's configuration in JSON, for a file that has weights only.")
+@click.option("--replace", type=REPLACE, multiple=True, help=REPLACE.help)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
               help="Seed of the numbers that the proof computes with.")  # fmt: skip
 @click.option("--threads", type=COUNT, default=1, show_default=True, help="Threads of each process.")
@@ -39,7 +41,7 @@ def port(ctx: click.Context, /, **options: Any) -> None:
     """Write a file's network for PyTorch."""
     from rich.console import Console
 
-    from genrebench.cli.output import echo_err
+    from genrebench.cli.output import echo_err, is_quiet
     from genrebench.parity.document import show_report, stage_line
     from genrebench.porting.port import FILES, check_place, read_keras
     from genrebench.porting.port import port as write_port
@@ -48,7 +50,7 @@ def port(ctx: click.Context, /, **options: Any) -> None:
     check_output(output)
     check_place(output.absolute(), overwrite=options["overwrite"])
     console = Console()
-    model = read_keras(options["model"], config=options["config"])
+    model = read_keras(options["model"], config=options["config"], replace=dict(options["replace"]))
     ported = write_port(
         model,
         output,
@@ -59,7 +61,7 @@ def port(ctx: click.Context, /, **options: Any) -> None:
         threads=options["threads"],
         timeout=options["timeout"],
         command=typed_command(ctx, without=_NOT_RECORDED),
-        on_stage=lambda stage: console.print(stage_line(stage), soft_wrap=True),
+        on_stage=lambda stage: None if is_quiet() else console.print(stage_line(stage), soft_wrap=True),
     )
     if ported.report is not None:
         show_report(ported.report, console)

@@ -10,6 +10,7 @@ from genrebench.cli.options import COUNT, PATH, examples
 from genrebench.errors import ConfigError
 
 if TYPE_CHECKING:
+    from genrebench.audio.recordings import Recording
     from genrebench.data.preprocess import PreprocessReport
 
 # Kept short: a report of a thousand failures helps nobody, and the manifest has them all.
@@ -18,6 +19,8 @@ _FAILURES_SHOWN = 20
 
 @click.command(
     help="Turn dataset/genres_original/<genre>/<track>.wav into dataset/genres_mel_npz/<genre>/<track>-<i>.npz.\n\n"
+    "GTZAN's genres/ and Kaggle's Data/genres_original/ are taken as they are, and so is any folder of genre folders, "
+    "with albums in them or not; what was taken is said first. "
     "Each track gives --segments Mel spectrograms in dB, each an .npz with the key 'spectrogram'. wav, au, flac, ogg, "
     "mp3, m4a, opus, wma and others of any sample rate and number of channels are read, and the sound of videos. "
     "What is there is skipped; a run that was stopped goes on. The status is 1 if a recording failed.",
@@ -26,7 +29,13 @@ _FAILURES_SHOWN = 20
         "genrebench preprocess --dataset music --output music/coarse --n-mels 64 --hop-length 1024",
     ),
 )
-@click.option("--dataset", type=PATH, default=Path("dataset"), show_default=True, help="Folder with genres_original/.")
+@click.option(
+    "--dataset",
+    type=PATH,
+    default=Path("dataset"),
+    show_default=True,
+    help="Folder of genre folders, or that holds it.",
+)
 @click.option("--output", type=PATH, help="Tree to write.  [default: DATASET/genres_mel_npz]")
 @click.option("--segments", default=MelConfig.segments, show_default=True, help="Segments that a track is split into.")
 @click.option(
@@ -55,7 +64,8 @@ def run_preprocessing(
     ConfigError
         If nothing could be processed.
     """
-    from genrebench.cli.output import echo, echo_err
+    from genrebench.audio.recordings import describe_recordings
+    from genrebench.cli.output import echo, echo_err, note
     from genrebench.cli.progress import display
     from genrebench.data.preprocess import TrackResult
     from genrebench.data.preprocess import preprocess as run
@@ -70,27 +80,31 @@ def run_preprocessing(
             """Move the bar."""
             bar.update(completed=done, total=total, status=escaped(result.recording.key))
 
-        report = run(dataset, config, output=output, jobs=jobs, prune=prune, on_track=on_track)
+        def on_found(place: Path, recordings: "list[Recording]") -> None:
+            """Say what was taken."""
+            bar.on_the_way(f"{escaped(place)}: {describe_recordings(recordings)}")
+
+        report = run(dataset, config, output=output, jobs=jobs, prune=prune, on_found=on_found, on_track=on_track)
     shape = " x ".join(map(str, config.shape))
     echo(
         f"{escaped(report.tree)}: {report.written} tracks written, {report.skipped} already there; "
         f"{report.segments} segments of {shape} in {len(report.genres)} genres"
     )
-    for note in report.notes:
-        echo_err(f"Note: {note}")
+    for remark in report.notes:
+        note(remark)
     if report.repaired:
-        echo_err(f"Note: the spectrograms of {report.repaired} tracks were damaged or missing, and were made again")
+        note(f"the spectrograms of {report.repaired} tracks were damaged or missing, and were made again")
     if report.orphans:
-        echo_err(
-            f"Note: {len(report.orphans)} tracks in the tree have no recording any more, such as {report.orphans[0]}; "
+        note(
+            f"{len(report.orphans)} tracks in the tree have no recording any more, such as {report.orphans[0]}; "
             "training leaves them out, and --prune removes them"
         )
     if report.pruned:
-        echo_err(f"Note: {report.pruned} tracks without a recording were removed")
+        note(f"{report.pruned} tracks without a recording were removed")
     for source, remarks in list(report.remarks.items())[:_FAILURES_SHOWN]:
-        echo_err(f"Note: {source}: {'; '.join(remarks)}")
+        note(f"{source}: {'; '.join(remarks)}")
     if len(report.remarks) > _FAILURES_SHOWN:
-        echo_err(f"Note: {len(report.remarks) - _FAILURES_SHOWN} more have remarks; {report.manifest} has them")
+        note(f"{len(report.remarks) - _FAILURES_SHOWN} more have remarks; {report.manifest} has them")
     for source, reason in list(report.failures.items())[:_FAILURES_SHOWN]:
         echo_err(f"Failed: {reason}" if escaped(source) in reason else f"Failed: {escaped(source)}: {reason}")
     if report.failures:
@@ -103,10 +117,10 @@ def run_preprocessing(
 
 def note_what_does_not_fit(config: MelConfig) -> None:
     """Say before anything is computed that the network of ``genrebench train`` cannot take such spectrograms."""
-    from genrebench.cli.output import echo_err
+    from genrebench.cli.output import note
     from genrebench.network.genre_cnn import genre_cnn
 
     try:
         genre_cnn(config.shape, 2)
     except ConfigError as error:
-        echo_err(f"Note: genrebench train's own network cannot take these spectrograms ({error}); it needs others")
+        note(f"genrebench train's own network cannot take these spectrograms ({error}); it needs others")

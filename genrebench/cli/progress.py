@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from genrebench.backend.protocol import BatchMetrics
-from genrebench.cli.output import echo, echo_err
+from genrebench.cli.output import echo, echo_err, is_quiet
 from genrebench.system.files import escaped
 from genrebench.training import Callback, EpochMetrics, LoopState
 from genrebench.training.history import settling_steps
@@ -39,6 +39,16 @@ class Display:
     def echo(self, line: str) -> None:
         """Print a result."""
         echo(line, to=self._progress.console)
+
+    def on_the_way(self, line: str) -> None:
+        """Print a line that is no result yet, but for ``--quiet``."""
+        if not is_quiet():
+            self.echo(line)
+
+    def note(self, line: str) -> None:
+        """Print what the user should know, but for ``--quiet``."""
+        if not is_quiet():
+            self.echo_err(f"Note: {line}")
 
     def echo_err(self, line: str) -> None:
         """Print a note or an error, without tearing a bar that stands in the same terminal."""
@@ -73,7 +83,7 @@ def display(
         TimeRemainingColumn(),
         TextColumn("left {task.fields[status]}"),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+    with Progress(*columns, console=console, disable=is_quiet() or not console.is_terminal, transient=True) as progress:
         yield Display(progress, description, total)
 
 
@@ -97,21 +107,21 @@ class EpochLines(Callback):
         split, shape = data.split, data.dataset.spectrograms.shape
         sizes = f"{len(split.train)} train, {len(split.validation)} validate, {len(split.test)} test"
         protocol = state.experiment.split.protocol
-        self._bar.echo(
+        self._bar.on_the_way(
             f"{len(data.dataset.genres)} genres, {shape[0]} segments of {shape[1]} x {shape[2]}: {sizes} "
             f"(split by {protocol}{', leaky' if protocol == 'segment' else ''})"
         )
         for note in data.dataset.notes:
-            self._bar.echo_err(f"Note: {note}")
+            self._bar.note(note)
         if data.leaking:
-            self._bar.echo_err(f"Note: {data.leaking} tracks stand on both sides of the split, which inflates accuracy")
+            self._bar.note(f"{data.leaking} tracks stand on both sides of the split, which inflates accuracy")
         total = settings.epochs * -(-len(split.train) // settings.batch_size)
         epoch = min(state.epoch + 1, settings.epochs)
         self._bar.update(total=total, completed=state.steps, description=f"epoch {epoch}/{settings.epochs}")
 
     def on_note(self, state: LoopState, text: str) -> None:
         """Print a note."""
-        self._bar.echo_err(f"Note: {text}")
+        self._bar.note(text)
 
     def on_step(self, state: LoopState, metrics: BatchMetrics) -> None:
         """Move the bar."""
@@ -120,10 +130,10 @@ class EpochLines(Callback):
     def on_epoch(self, state: LoopState, metrics: EpochMetrics) -> None:
         """Print the epoch's line, and once what early validation figures are worth."""
         epochs = state.experiment.training.epochs
-        self._bar.echo(epoch_line(metrics, epochs))
+        self._bar.on_the_way(epoch_line(metrics, epochs))
         self._bar.update(description=f"epoch {min(metrics.epoch + 1, epochs)}/{epochs}")
         if not self._told and state.steps < settling_steps(state.architecture):
-            self._bar.echo_err(settling_note(state))
+            self._bar.note(settling_note(state))
         self._told = True
 
 
@@ -148,6 +158,6 @@ def settling_note(state: LoopState) -> str:
         else f"and this run has {epochs * per_epoch} in all; use more --epochs or a smaller --batch-size"
     )
     return (
-        f"Note: validation may stand near chance for the first {steps} steps, which batch normalization's running "
+        f"validation may stand near chance for the first {steps} steps, which batch normalization's running "
         f"statistics take to settle, {when}"
     )

@@ -11,7 +11,7 @@ from genrebench.errors import ConfigError
 from genrebench.network.architecture import Architecture
 from genrebench.network.genre_cnn import genre_cnn
 from genrebench.network.load import load_architecture
-from genrebench.report.document import Cell, Table
+from genrebench.report.document import Cell, Column, Table
 from genrebench.report.terminal import show
 
 _DEFAULT = genre_cnn()
@@ -65,12 +65,12 @@ def _show(network: Architecture) -> None:
     """Print the layer table as Keras does."""
     layers = network.walk()
     rows = [
-        (f"{layer.name} ({layer.kind})", f"({_axes(layer.output_shape)})", Cell(f"{layer.parameters:,}", numeric=True))
+        (layer.name, layer.kind, f"({_axes(layer.output_shape)})", Cell(f"{layer.parameters:,}", numeric=True))
         for layer in layers
     ]
     total, trainable = sum(layer.parameters for layer in layers), sum(layer.trainable_parameters for layer in layers)
     echo(f"Input: ({_axes(network.input_shape)})")
-    show(Table(("Layer (type)", "Output Shape", "Param #"), rows))
+    show(Table(("Layer", Column("Type", optional=True), "Output Shape", "Param #"), rows))
     echo(f"Total params: {total:,}")
     echo(f"Trainable params: {trainable:,}")
     echo(f"Non-trainable params: {total - trainable:,}")

@@ -6,14 +6,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from genrebench.cli.options import PATH, Word, examples, list_options
-from genrebench.cli.settings import KEYS, setting
-from genrebench.training.config import Experiment, default, load_experiment, resume_command
+from genrebench.cli.settings import set_option, setting, settings_of
+from genrebench.errors import GenrebenchError
+from genrebench.training.commands import resume_command
+from genrebench.training.config import EXPERIMENT_FILE, Experiment, default, load_experiment
+from genrebench.training.sweep import load_sweep, swept
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from genrebench.training import TrainingRun
 
+# So many recordings are named at the end.
+_CONFUSED = 3
 # What the epoch is whose weights are the model.
 _KEPT = {
     "best": "the best on the validation part",
@@ -27,11 +32,13 @@ _KEPT = {
     f"Defaults are {default('training.epochs')} epochs, Adam with a learning rate of "
     f"{default('training.learning_rate')}, batches of {default('training.batch_size')}, split by "
     f"{default('split.protocol')}. An experiment file says the same in TOML; options override the file. Ctrl-C ends "
-    "the run and keeps what was learned; --resume goes on, also after a crash, or to more --epochs.",
+    "the run and keeps what was learned; --resume goes on, also after a crash, or to more --epochs. A list in the "
+    "place of a value is a sweep: a run for each value, in all combinations, and a table of them at the end.",
     epilog=examples(
         "genrebench train --backend torch --dataset dataset --name gtzan",
         "genrebench train --backend torch --experiment experiments/gtzan.toml --epochs 50 --name short",
         "genrebench train --architecture mine.json --dataset dataset --name mine",
+        "genrebench train --name rates --set training.learning_rate=[0.001,0.0003] --set seed=[0,1]",
         "genrebench train --name gtzan --resume",
     ),
 )
@@ -45,6 +52,7 @@ _KEPT = {
 @setting("--learning-rate", "Step size of Adam.", type=float)
 @setting("--batch-size", "Segments in a step.", type=int)
 @setting("--precision", "float32, or bfloat16 where the processor has it.")
+@setting("--patience", "Epochs without a better one after which training ends; 0 is never.", type=int)
 @setting("--split", "track, artist, lists, or segment (leaky: inflates accuracy).")
 @setting("--validation", "Share of the tracks that chooses the saved weights.", type=float)
 @setting("--test", "Share that is measured once, at the end.", type=float)
@@ -54,9 +62,11 @@ _KEPT = {
 @click.option("--artists", type=PATH, help="CSV of tracks and artists: for artist, and for the proof of the others.")
 @setting("--seed", "Seed of everything random.", type=int)
 @setting("--device", "auto, or a device of the backend.", type=Word())
+@click.option("--logger", "loggers", multiple=True, help="tensorboard or mlflow, beside log.csv; repeat for both.")
+@set_option
 @click.option("--overwrite", is_flag=True, help="Replace a run of the same name.")
 @click.option("--resume", is_flag=True, help="Go on with a run of that name, with its settings.")
-def train(*, file: Path | None, overwrite: bool, resume: bool, **options: Any) -> None:
+def train(*, file: Path | None, overwrite: bool, resume: bool, assignments: tuple[str, ...], **options: Any) -> None:
     """Train a network.
 
     Parameters
@@ -65,13 +75,61 @@ def train(*, file: Path | None, overwrite: bool, resume: bool, **options: Any) -
         Whether a run of the same name may be replaced.
     resume : bool
         Whether to go on with it.
+    assignments : tuple of str
+        What ``--set`` says; options of their own go before it.
     """
     from genrebench.system.interrupts import interrupted_status
 
-    settings = {KEYS.get(name, name): value for name, value in options.items()}
+    options["loggers"] = list(options["loggers"]) or None
+    settings = settings_of(options, assignments)
+    if swept(file, settings):
+        _train_sweep(load_sweep(file, settings), overwrite=overwrite)
+        return
     experiment = load_experiment(file, settings, resume=resume)
     if run_training(experiment, overwrite=overwrite, resume=resume).status == "interrupted":
         raise click.exceptions.Exit(interrupted_status())
+
+
+def _train_sweep(experiments: "list[Experiment]", *, overwrite: bool) -> None:
+    """Train some runs, but for those that are there and finished, and list them by what they are worth."""
+    from genrebench.cli.output import echo
+    from genrebench.cli.runs import runs_table
+    from genrebench.report.terminal import show
+    from genrebench.training.runs import read_run
+
+    for number, experiment in enumerate(experiments, 1):
+        echo(f"[{number}/{len(experiments)}] {experiment.name}")
+        train_or_read(experiment, overwrite=overwrite)
+    found = [read_run(experiment.folder) for experiment in experiments]
+    show(runs_table(sorted(found, key=lambda run: run.accuracy("validation") or 0.0, reverse=True)))
+
+
+def train_or_read(
+    experiment: Experiment, *, overwrite: bool = False, console: "Console | None" = None
+) -> dict[str, Any]:
+    """Train, go on with a run that was stopped, or read the scores of a finished one that was told the same.
+
+    Raises
+    ------
+    Exit
+        If Ctrl-C ends it.
+    """
+    from genrebench.cli.output import echo
+    from genrebench.model.storage import read_document
+    from genrebench.system.interrupts import interrupted_status
+
+    try:
+        same = load_experiment(experiment.folder / EXPERIMENT_FILE, {}) == experiment and not overwrite
+        document = read_document(experiment.folder) if same else {}
+    except GenrebenchError:
+        document = {}
+    if document.get("status") == "finished" and isinstance(document.get("metrics"), dict):
+        echo("is there and finished", to=console)
+        return dict(document["metrics"])
+    run = run_training(experiment, overwrite=overwrite, resume=bool(document), console=console)
+    if run.status != "finished":
+        raise click.exceptions.Exit(interrupted_status())
+    return run.metrics
 
 
 def run_training(
@@ -110,4 +168,20 @@ def run_training(
             + (", leaky" if experiment.split.protocol == "segment" else ""),
             to=console,
         )
+    _name_confused(done, console)
     return done
+
+
+def _name_confused(done: "TrainingRun", console: "Console | None") -> None:
+    """Name the recordings that the model is most surely wrong about, and where they can be looked at."""
+    from genrebench.cli.output import echo
+    from genrebench.evaluation.confusions import most_confused
+    from genrebench.system.files import escaped
+    from genrebench.training.folder import REPORT_FILE
+
+    if found := most_confused(done.metrics, _CONFUSED):
+        echo("Most surely wrong:", to=console)
+    for each in found:
+        words = f"{escaped(each.track)} ({each.part}) taken for {escaped(each.taken_for)}"
+        echo(f"  {words}, {100 * each.probability:.1f} %", to=console)
+    echo(f"Curves, confusions and spectrograms: {escaped(done.folder / REPORT_FILE)}", to=console)

@@ -110,6 +110,7 @@ def preprocess(
     jobs: int | None = None,
     prune: bool = False,
     executor: Executor | None = None,
+    on_found: Callable[[Path, list[Recording]], None] | None = None,
     on_track: Callable[[int, int, TrackResult], None] | None = None,
 ) -> PreprocessReport:
     """Turn every recording of a dataset into spectrogram files.
@@ -119,7 +120,8 @@ def preprocess(
     Parameters
     ----------
     dataset : str or PathLike
-        Folder that holds ``genres_original/<genre>/<track>.wav``, or other formats.
+        Folder that holds ``genres_original/<genre>/<track>.wav``, or other formats; also with ``genres/``, with
+        either of them in a folder below, or with the genre folders themselves.
     config : MelConfig
         Settings of the spectrograms; a tree holds one set of settings only.
     output : str or PathLike, optional
@@ -130,6 +132,8 @@ def preprocess(
         Remove tracks whose recording is gone.
     executor : Executor, optional
         Where the work runs; by default in `jobs` processes on this machine.
+    on_found : callable, optional
+        Called with the folder of genre folders that was taken, and its recordings, before any is read.
     on_track : callable, optional
         Called with (tracks done, tracks to do, result) after each track.
 
@@ -157,6 +161,8 @@ def preprocess(
     recordings = dataset_recordings(dataset, notes)
     tree = checked_tree(Path(output) if output else default_tree(dataset), dataset)
     manifest = manifest_to_continue(tree, config)
+    if on_found:
+        on_found(originals(dataset), recordings)
     report = PreprocessReport(tree, manifest_path(tree), notes=notes)
     seen, failures = _without_namesakes(recordings)
     todo = _still_to_do(seen, manifest, tree, report)

@@ -46,6 +46,40 @@ def fit_temperature(log_probabilities: NDArray[np.float64], labels: NDArray[np.i
     return float(np.exp(found.x))
 
 
+def fit_threshold(log_probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    """Find the confidence from which on an answer is rather right than wrong.
+
+    It is the one with the fewest mistakes of believing what is wrong and of doubting what is right.
+
+    Parameters
+    ----------
+    log_probabilities : ndarray of float64 [shape=(n, classes)]
+        Calibrated ones.
+    labels : ndarray of int64 [shape=(n,)]
+        The truth.
+
+    Returns
+    -------
+    float
+        From 0, if nothing need be doubted, to 1.
+
+    Examples
+    --------
+    >>> answers = np.log([[0.9, 0.1], [0.8, 0.2], [0.6, 0.4], [0.55, 0.45]])
+    >>> round(fit_threshold(answers, np.array([0, 0, 1, 1])), 2)
+    0.7
+    """
+    probabilities = np.exp(log_softmax(log_probabilities))
+    order = np.argsort(probabilities.max(axis=1), kind="stable")
+    confidence = probabilities.max(axis=1)[order]
+    right = (probabilities.argmax(axis=1) == labels)[order]
+    # Of doubting the first k answers, for each k: right ones among them, and wrong ones among the others.
+    doubted = np.concatenate([[0], np.cumsum(right)])
+    believed = (~right).sum() - np.concatenate([[0], np.cumsum(~right)])
+    borders = np.concatenate([[0.0], (confidence[1:] + confidence[:-1]) / 2, [1.0]])
+    return float(borders[np.argmin(doubted + believed)])
+
+
 def calibration(
     log_probabilities: NDArray[np.float64], labels: NDArray[np.int64], temperature: float = 1.0
 ) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from genrebench.data.dataset import load_dataset
 from genrebench.data.lists import naming, read_track_list
 from genrebench.errors import AudioError, DatasetError, ModelError
 from genrebench.evaluation.interventions import Intervention, write_changed
-from genrebench.evaluation.metrics import NOT_CALIBRATED, scores
+from genrebench.evaluation.metrics import scores
+from genrebench.model.calibration import Calibration
 from genrebench.model.model import Model
 from genrebench.model.prediction import BATCH, spectrogram_batches
 from genrebench.system.files import StrPath, escaped
@@ -38,7 +39,7 @@ class Measured:
         The model's.
     failures : dict of str to str
         Reason by recording that could not be used.
-    temperatures : dict of str to float
+    calibration : Calibration
         The model's.
     """
 
@@ -47,11 +48,11 @@ class Measured:
     tracks: NDArray[np.str_]
     genres: tuple[str, ...]
     failures: dict[str, str] = field(default_factory=dict)
-    temperatures: dict[str, float] = field(default_factory=lambda: dict(NOT_CALIBRATED))
+    calibration: Calibration = Calibration()  # noqa: RUF009 - frozen
 
     def scores(self) -> dict[str, Any]:
         """Score what was measured; see `genrebench.evaluation.metrics.scores`."""
-        return scores(self.log_probabilities, self.labels, self.tracks, self.genres, self.temperatures)
+        return scores(self.log_probabilities, self.labels, self.tracks, self.genres, self.calibration)
 
 
 def measure_tree(model: Model, tree: StrPath, *, tracks: StrPath | None = None) -> Measured:
@@ -100,7 +101,7 @@ def measure_tree(model: Model, tree: StrPath, *, tracks: StrPath | None = None) 
         places[dataset.labels[first]],
         dataset.tracks[first],
         model.genres,
-        temperatures=temperatures_of(model),
+        calibration=model.calibration,
     )
 
 
@@ -146,7 +147,7 @@ def measure_recordings(
         np.repeat([recording.key for recording, _ in found], counts),
         model.genres,
         failures,
-        temperatures_of(model),
+        model.calibration,
     )
 
 
@@ -184,24 +185,6 @@ def is_tree(path: StrPath) -> bool:
     """Return whether a folder is a spectrogram tree, or holds one."""
     path = Path(path)
     return (path / SPECTROGRAMS).is_dir() or next(path.glob("*/*.npz"), None) is not None
-
-
-def temperatures_of(model: Model) -> dict[str, float]:
-    """Read the temperatures that a run fitted on its validation part; 1 for a model without.
-
-    Raises
-    ------
-    ModelError
-        If they are not positive numbers.
-    """
-    kept = model.document.get("calibration") or NOT_CALIBRATED
-    try:
-        found = {name: float(kept[name]) for name in NOT_CALIBRATED}
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"calibration: expected {', '.join(NOT_CALIBRATED)}", path=model.folder or "model") from error
-    if not all(np.isfinite(value) and value > 0 for value in found.values()):
-        raise ModelError(f"calibration: expected positive numbers, received {kept}", path=model.folder or "model")
-    return found
 
 
 def _segments(model: Model, path: Path, change: Intervention | None) -> Iterator[NDArray[np.float64]]:

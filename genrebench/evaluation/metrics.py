@@ -1,18 +1,16 @@
 """Scores of segments and of whole tracks, the same for every backend."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genrebench.audio.blocks import rows_of_tracks
-from genrebench.evaluation.calibration import calibration, fit_temperature
+from genrebench.evaluation.calibration import calibration, fit_temperature, fit_threshold
 from genrebench.evaluation.significance import wilson_interval
+from genrebench.model.calibration import Calibration
 from genrebench.network.numerics import accuracy, aggregate_segments, cross_entropy, log_softmax
-
-# A model that nobody calibrated.
-NOT_CALIBRATED = {"segment_temperature": 1.0, "track_temperature": 1.0}
 
 
 def aggregate_tracks(
@@ -43,8 +41,8 @@ def aggregate_tracks(
     return names, np.array([rows[name][0] for name in names]), aggregated
 
 
-def calibrate(logits: NDArray[Any], labels: NDArray[np.int64], tracks: NDArray[np.str_]) -> dict[str, float]:
-    """Fit the temperatures of segments and of tracks, on a part that did not train.
+def calibrate(logits: NDArray[Any], labels: NDArray[np.int64], tracks: NDArray[np.str_]) -> Calibration:
+    """Fit the temperatures of segments and of tracks, and when to be uncertain, on a part that did not train.
 
     Parameters
     ----------
@@ -57,14 +55,16 @@ def calibrate(logits: NDArray[Any], labels: NDArray[np.int64], tracks: NDArray[n
 
     Returns
     -------
-    dict
-        ``segment_temperature`` and ``track_temperature``, by which log-probabilities are divided.
+    Calibration
+        What is kept in the model.
     """
     _, first, aggregated = aggregate_tracks(logits, tracks)
-    return {
-        "segment_temperature": fit_temperature(log_softmax(logits), labels),
-        "track_temperature": fit_temperature(aggregated, labels[first]),
-    }
+    temperature = fit_temperature(aggregated, labels[first])
+    return Calibration(
+        segment_temperature=fit_temperature(log_softmax(logits), labels),
+        track_temperature=temperature,
+        uncertain_below=fit_threshold(aggregated / temperature, labels[first]),
+    )
 
 
 def scores(
@@ -72,7 +72,7 @@ def scores(
     labels: NDArray[np.int64],
     tracks: NDArray[np.str_],
     genres: Sequence[str],
-    temperatures: Mapping[str, float] = NOT_CALIBRATED,
+    calibrated: Calibration = Calibration(),  # noqa: B008 - frozen
 ) -> dict[str, Any]:
     """Score segments, and tracks by their aggregated segments.
 
@@ -84,8 +84,8 @@ def scores(
         True genre of each segment.
     tracks : ndarray of str [shape=(n,)]
         Track of each segment.
-    temperatures : mapping
-        As `calibrate` fits them.
+    calibrated : Calibration
+        As `calibrate` fits it.
 
     Returns
     -------
@@ -95,7 +95,8 @@ def scores(
         ``track_interval``, 95 % of Wilson; ``genres``, per genre its number of tracks, precision, recall and F1;
         ``track_confusion``, counts of tracks (rows true, columns predicted, in the order of `genres`);
         ``segment_calibration`` and ``track_calibration``, each with its error ``ece``, that without calibration
-        ``ece_before``, and its bins; ``predictions``, genre and probability by track.
+        ``ece_before``, and its bins; ``certain_tracks``, the number and the accuracy of the answers that
+        `calibrated` does not call uncertain; ``predictions``, genre and probability by track.
 
     Examples
     --------
@@ -113,7 +114,7 @@ def scores(
     every, there = np.arange(len(genres)), np.unique(true)
     averaged = {"labels": there, "average": "macro", "zero_division": 0}
     by_genre = zip(*precision_recall_fscore_support(true, predicted, labels=every, zero_division=0), strict=True)
-    probabilities = np.exp(log_softmax(aggregated / temperatures["track_temperature"]))
+    probabilities = np.exp(log_softmax(aggregated / calibrated.track_temperature))
     return {
         "segments": len(labels),
         "tracks": len(names),
@@ -128,8 +129,9 @@ def scores(
             for genre, (precision, recall, f1, count) in zip(genres, by_genre, strict=True)
         },
         "track_confusion": confusion_matrix(true, predicted, labels=every).tolist(),
-        "segment_calibration": _calibration(log_softmax(logits), labels, temperatures["segment_temperature"]),
-        "track_calibration": _calibration(aggregated, true, temperatures["track_temperature"]),
+        "segment_calibration": _calibration(log_softmax(logits), labels, calibrated.segment_temperature),
+        "track_calibration": _calibration(aggregated, true, calibrated.track_temperature),
+        "certain_tracks": _certain(probabilities, true, calibrated.uncertain_below),
         "predictions": {
             name: [genres[best], round(float(row[best]), 4)]
             for name, best, row in zip(names, predicted, probabilities, strict=True)
@@ -146,3 +148,11 @@ def _calibration(
         "ece_before": calibration(log_probabilities, labels)["ece"],
         **calibration(log_probabilities, labels, temperature),
     }
+
+
+def _certain(probabilities: NDArray[np.float64], true: NDArray[np.int64], threshold: float) -> dict[str, Any]:
+    """Count the answers that are not called uncertain, and how many of them are right."""
+    certain = probabilities.max(axis=1) >= threshold
+    right = int((probabilities.argmax(axis=1) == true)[certain].sum())
+    count = int(certain.sum())
+    return {"threshold": threshold, "tracks": count, "accuracy": right / count if count else None}

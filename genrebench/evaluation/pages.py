@@ -1,10 +1,9 @@
-"""An evaluation as a document and as pictures."""
+"""An evaluation as a document."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from genrebench.report.document import Block, Cell, Document, Heading, Table, Text
-from genrebench.report.figures import label, png
 
 _SUMMARY = ("", "tracks", "accuracy", "95 % interval", "macro-F1", "by segment", "macro-F1", "ECE", "uncalibrated")
 
@@ -99,50 +98,6 @@ def _interventions(changes: Sequence[Mapping[str, Any]]) -> Table:
         for each in changes
     ]
     return Table(("change", "accuracy", "points", "other answers", "p (McNemar)"), rows)
-
-
-def confusion_picture(part: Mapping[str, Any], title: str) -> bytes:
-    """Draw the confusion matrix of a part's tracks."""
-    from matplotlib.figure import Figure
-
-    genres, counts = [label(genre) for genre in part["genres"]], part["track_confusion"]
-    size = max(4.0, 0.6 * len(genres) + 1.5)
-    figure = Figure(figsize=(size + 1, size), dpi=120, layout="constrained")
-    axes = figure.subplots()
-    shares = [[count / max(1, sum(row)) for count in row] for row in counts]
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for row, line in enumerate(counts):
-        for column, count in enumerate(line):
-            if count:
-                color = "white" if shares[row][column] > 0.5 else "black"
-                axes.text(column, row, str(count), ha="center", va="center", color=color)
-    places = range(len(genres))
-    axes.set_xticks(places, genres, rotation=45, ha="right")
-    axes.set_yticks(places, genres)
-    axes.set(xlabel="predicted", ylabel="true", title=label(title))
-    return png(figure)
-
-
-def reliability_picture(parts: Mapping[str, Mapping[str, Any]], title: str) -> bytes:
-    """Draw how often tracks are right against how sure the model is, for each part."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5, 5), dpi=120, layout="constrained")
-    axes = figure.subplots()
-    axes.plot([0, 1], [0, 1], color="gray", linestyle=":", label="as sure as right")
-    for name, part in parts.items():
-        bins = part["track_calibration"]["bins"]
-        axes.plot(
-            [each["confidence"] for each in bins],
-            [each["accuracy"] for each in bins],
-            marker="o",
-            label=label(f"{name}, ECE {part['track_calibration']['ece']:.3f}"),
-        )
-    axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="probability", ylabel="share of tracks that are right")
-    axes.set_title(label(title))
-    axes.grid(alpha=0.3)
-    axes.legend(loc="upper left")
-    return png(figure)
 
 
 def comparison_document(comparison: Mapping[str, Any], most: int = 20) -> Document:

@@ -9,10 +9,15 @@ from genrebench.audio.blocks import MAX_OVERLAP
 from genrebench.audio.mel import FLOOR_DB, MelConfig
 from genrebench.audio.standardize import AnyStandardizer, BandStandardizer, read_standardizer
 from genrebench.errors import ConfigError, ModelError
+from genrebench.model.calibration import Calibration
 from genrebench.model.storage import MODEL_FILE, WEIGHTS_FILE
 from genrebench.network.architecture import Architecture
 from genrebench.system.files import escaped
 from genrebench.system.validation import from_list
+
+# The name of the model that comes with the library, and its folder.
+BUILTIN = "builtin"
+_BUILTIN_FOLDER = Path(__file__).with_name(BUILTIN)
 
 
 def _genre(value: object) -> object:
@@ -41,6 +46,7 @@ class Description(BaseModel):
     mel_fingerprint: str | None
     standardiser: Annotated[AnyStandardizer, PlainValidator(read_standardizer)]
     overlap: float = Field(default=0.0, ge=0, le=MAX_OVERLAP)
+    calibration: Annotated[Calibration, PlainValidator(Calibration.read)] = Calibration()
     genres: Annotated[tuple[Annotated[str, PlainValidator(_genre)], ...], from_list]
     weights: _Weights
     status: str
@@ -68,13 +74,20 @@ class Description(BaseModel):
 
 
 def model_folder(path: Path) -> Path:
-    """Say what a model is where something else was named.
+    """Find the folder of a model, or say what a model is where something else was named.
+
+    Parameters
+    ----------
+    path : Path
+        The folder, or `BUILTIN`, by which ``./builtin`` is not meant.
 
     Raises
     ------
     ModelError
         If it is no folder, or a folder of models.
     """
+    if path == Path(BUILTIN):
+        return _BUILTIN_FOLDER
     if path.exists() and not path.is_dir():
         inside = (
             f"; give the folder that it lies in, {escaped(path.parent)}" if (path.parent / MODEL_FILE).exists() else ""

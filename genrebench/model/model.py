@@ -18,6 +18,7 @@ from genrebench.audio.standardize import AnyStandardizer
 from genrebench.backend.protocol import Network
 from genrebench.backend.registry import load_backend
 from genrebench.errors import AudioError, ConfigError, ModelError, shown
+from genrebench.model.calibration import Calibration
 from genrebench.model.description import Description, model_folder
 from genrebench.model.prediction import BATCH, Prediction, spectrogram_batches
 from genrebench.model.storage import MODEL_FILE, WEIGHTS_FILE, read_document, read_weights, save_model
@@ -28,6 +29,8 @@ from genrebench.system.files import StrPath
 from genrebench.system.prefetch import prefetch
 from genrebench.system.validation import explain
 
+# Attributes that a description has by the same names.
+_DESCRIBED = ("architecture", "mel", "genres", "overlap", "calibration")
 # How often a model is read that a training replaces meanwhile.
 _ATTEMPTS = 5
 
@@ -36,8 +39,8 @@ _ATTEMPTS = 5
 class Model:
     """A network with its weights, and all that a recording needs to become its input.
 
-    Reading a model imports no framework. The network is built by `backend` when the first prediction asks for it, and
-    then kept; ``dataclasses.replace(model, backend="keras")`` is the same model on another one.
+    Reading it imports no framework. The network is built by `backend` on the first prediction, and then kept;
+    ``dataclasses.replace(model, backend="keras")`` is the same model on another one.
 
     Attributes
     ----------
@@ -62,6 +65,8 @@ class Model:
         ``auto``, or one of the backend's devices.
     overlap : float
         Share that consecutive windows of a recording have in common, from 0 to 0.9.
+    calibration : Calibration
+        What makes its probabilities honest; learned on the validation part.
 
     Examples
     --------
@@ -85,6 +90,7 @@ class Model:
     backend: str = "torch"
     device: str = "auto"
     overlap: float = 0.0
+    calibration: Calibration = Calibration()  # noqa: RUF009 - frozen
 
     def __post_init__(self) -> None:
         """Refuse a network that has another input or other classes than the rest."""
@@ -111,7 +117,7 @@ class Model:
         Parameters
         ----------
         path : str or PathLike
-            Folder of the model, such as ``results/gtzan``.
+            Folder of the model, such as ``results/gtzan``, or ``builtin``: the one that comes with the library.
         backend : str
             Backend that is to run it: ``torch``, ``keras``, ``numpy`` or any other that is installed.
         device : str
@@ -150,25 +156,20 @@ class Model:
         try:
             described = Description.model_validate(document)
             model = cls(
-                architecture=described.architecture,
+                **{name: getattr(described, name) for name in _DESCRIBED},
                 weights={},
-                mel=described.mel,
                 standardizer=described.standardiser,
-                genres=described.genres,
                 document=document,
                 folder=folder,
                 backend=backend,
                 device=device,
-                overlap=described.overlap,
             )
             described.check_meaning()
         except ValidationError as error:
-            problem = f"expected a complete model description; {explain(error)}"
-            raise ModelError(problem, path=folder / MODEL_FILE) from error
+            raise ModelError(f"expected a complete description; {explain(error)}", path=folder / MODEL_FILE) from error
         except ConfigError as error:
             raise ModelError(str(error), path=folder / MODEL_FILE) from error
-        expected_hash = described.weights.sha256
-        weights = read_weights(folder / WEIGHTS_FILE, model.architecture, sha256=expected_hash)
+        weights = read_weights(folder / WEIGHTS_FILE, model.architecture, sha256=described.weights.sha256)
         return dataclasses.replace(model, weights=weights)
 
     def save(self, folder: StrPath) -> None:
@@ -201,6 +202,7 @@ class Model:
             "mel_fingerprint": self.mel.fingerprint() if self.mel else None,
             "standardiser": self.standardizer.to_json(),
             **({"overlap": self.overlap} if self.overlap or "overlap" in self.document else {}),
+            **({"calibration": self.calibration.to_json()} if self.calibration != Calibration() else {}),
             "genres": list(self.genres),
         }
 
@@ -390,7 +392,9 @@ class Model:
                     yield batch
                     segments = []
                 elif isinstance(batch, list):
-                    yield Prediction.of_segments(path, np.concatenate(segments), self.genres, batch)
+                    yield Prediction.of_segments(
+                        path, np.concatenate(segments), self.genres, batch, calibration=self.calibration
+                    )
                     segments = []
                 else:
                     segments.append(self.log_probabilities(batch))

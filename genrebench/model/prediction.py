@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from genrebench.audio.mel import MelConfig, segment_spectrograms
 from genrebench.errors import AudioError
-from genrebench.network.numerics import aggregate_segments
+from genrebench.model.calibration import Calibration
+from genrebench.network.numerics import aggregate_segments, log_softmax
 
 # Segments that go through the network at a time: bounds the memory of a long recording.
 BATCH = 32
@@ -28,9 +29,12 @@ class Prediction:
     segments : int
         Number of segments, or of windows that overlap, that were classified.
     probabilities : dict of str to float
-        Probability of every genre, the most probable first; they sum to 1.
+        Probability of every genre, the most probable first; they sum to 1, and are calibrated if the model is.
     notes : tuple of str
         What is wrong with the recording although it was heard: where it is damaged or cut short.
+    uncertain : bool
+        Whether the most probable genre is so improbable that it was rather wrong than right where the model was
+        calibrated.
 
     Examples
     --------
@@ -46,6 +50,7 @@ class Prediction:
     segments: int
     probabilities: dict[str, float]
     notes: tuple[str, ...] = ()
+    uncertain: bool = False
 
     @classmethod
     def of_segments(
@@ -54,6 +59,8 @@ class Prediction:
         log_probabilities: NDArray[np.float64],
         genres: Sequence[str],
         notes: Sequence[str] = (),
+        *,
+        calibration: Calibration = Calibration(),  # noqa: B008 - frozen
     ) -> Self:
         """Aggregate the segments of a recording by their mean log-probability.
 
@@ -67,16 +74,22 @@ class Prediction:
             Name of each class.
         notes : sequence of str
             Remarks on the recording.
+        calibration : Calibration
+            Of the model; by default nothing is changed.
 
         Returns
         -------
         Prediction
             With the most probable genre first.
         """
-        probabilities = np.exp(aggregate_segments(log_probabilities))
+        aggregated = aggregate_segments(log_probabilities)
+        if calibration.track_temperature != 1:
+            aggregated = log_softmax(aggregated / calibration.track_temperature)
+        probabilities = np.exp(aggregated)
         best_first = np.argsort(-probabilities, kind="stable")
         named = {genres[index]: float(probabilities[index]) for index in best_first}
-        return cls(path, len(log_probabilities), named, tuple(notes))
+        uncertain = float(probabilities.max()) < calibration.uncertain_below
+        return cls(path, len(log_probabilities), named, tuple(notes), uncertain)
 
     @property
     def genre(self) -> str:

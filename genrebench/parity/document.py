@@ -17,6 +17,7 @@ from genrebench.report.document import (
     Heading,
     Item,
     Items,
+    Source,
     Style,
     Table,
     Text,
@@ -91,7 +92,9 @@ def _telling_rows(report: Report) -> Iterator[Block]:
 def _every_row(report: Report) -> Iterator[Block]:
     """Arrange figures and all rows of all stages."""
     yield Heading("Errors by layer")
-    yield Figure(errors_by_layer(report), "Relative error of every layer; gates are red", "errors-by-layer")
+    for number, (stage, image) in enumerate(errors_by_layer(report).items()):
+        words = f"Relative error of every layer, {stage} forward; the gate is red"
+        yield Figure(image, words, f"errors-by-layer{number or ''}")
     if any((*report.losses.values(), report.control)):
         alt = "Relative error of the loss of every step; the gate is red"
         yield Heading("Errors by step")
@@ -129,11 +132,11 @@ def _findings(report: Report) -> list[Item]:
     """List what is off, each with its facts."""
     items = []
     for finding in report.findings:
-        facts = []
+        facts: list[str | Source] = []
         if finding.tolerance is not None:
             facts.append(f"smallest tolerance with which the stage would pass: {format_error(finding.tolerance)}")
         if finding.cause:
-            facts.append(f"{finding.cause.title} [{finding.cause.id}]: {finding.cause.citation}")
+            facts.append(Source(f"{finding.cause.title} [{finding.cause.id}]: {finding.cause.citation}"))
         items.append(Item(finding.message, facts))
     return items
 

@@ -116,7 +116,8 @@ def _sparse(y: Value, target: Array, settings: Settings) -> Value:
 def _divergence(y: Value, target: Array, settings: Settings) -> Value:  # noqa: ARG001 - one form for all
     """Compute the Kullback-Leibler divergence."""
     t = target.clip(_EPSILON, 1)
-    return (-(op.log(op.clip(y, _EPSILON, 1.0)) - np.log(t)) * t).sum(-1)
+    difference: Value = op.log(op.clip(y, _EPSILON, 1.0)) - np.log(t)
+    return -(difference * t).sum(-1)
 
 
 def _logarithmic(y: Value, target: Array, settings: Settings) -> Value:  # noqa: ARG001 - one form for all

@@ -4,7 +4,7 @@ import glob
 import os
 import shlex
 import shutil
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -97,7 +97,9 @@ class PortableModel(KerasModel):
         return port(self, folder, overwrite=overwrite, proof=proof, keras=keras, seed=seed)
 
 
-def read_keras(path: StrPath, *, config: StrPath | None = None) -> PortableModel:
+def read_keras(
+    path: StrPath, *, config: StrPath | None = None, replace: Mapping[str, StrPath] | None = None
+) -> PortableModel:
     """Read a model that Keras saved, of version 1 to 3, without Keras and without trusting the file.
 
     Parameters
@@ -106,6 +108,9 @@ def read_keras(path: StrPath, *, config: StrPath | None = None) -> PortableModel
         A ``.keras``, ``.h5`` or ``.hdf5``.
     config : str or PathLike, optional
         A JSON file with the model's configuration, for a file that has weights only.
+    replace : mapping of str to str or PathLike, optional
+        By the names of layers that cannot be read, what stands in their place: arithmetic with the input ``x``, such as
+        ``"x / 255 - 0.5"``, or a JSON file of layers.
 
     Returns
     -------
@@ -116,6 +121,8 @@ def read_keras(path: StrPath, *, config: StrPath | None = None) -> PortableModel
     ------
     ModelError
         If the file is no Keras model, is damaged, or holds what Keras does not write.
+    ConfigError
+        If an expression is none, or no layer has the name of one to replace.
 
     Examples
     --------
@@ -126,7 +133,7 @@ def read_keras(path: StrPath, *, config: StrPath | None = None) -> PortableModel
     >>> [(name, weight.shape) for name, weight in model.weights.items()]
     [('dense/kernel', (4, 2)), ('dense/bias', (2,))]
     """
-    model = keras_file.read_keras(path, config=config)
+    model = keras_file.read_keras(path, config=config, replace=replace)
     return PortableModel(**{each.name: getattr(model, each.name) for each in fields(model)})
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -13,14 +14,17 @@ from genrebench.porting.definitions.normalization import constants
 from genrebench.porting.draws import draw_for, shapes_of
 from genrebench.porting.passes import name_of
 from genrebench.porting.reference import GraphReference
-from genrebench.reading.graph import Call, Graph, Tensor
+from genrebench.reading.graph import Graph, Tensor
 from genrebench.reading.kinds import core, imaging, merging, normalization, recurrent
 from genrebench.reading.kinds.base import Kind
+from genrebench.reading.submodel import Submodel
 
 # Lengths that are tried where a network leaves one open: small, and long enough for many poolings.
 _LENGTHS = (6, 9, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512)
 # By how much normal numbers are multiplied until nothing is dead: saturated gates and unused branches prove nothing.
 _SCALES = (1.0, 0.3, 3.0, 0.1, 10.0, 0.03, 30.0, 0.01, 100.0)
+# Of networks with more values than this in a batch only the first few are tried: each try runs the network.
+_MANY_VALUES, _FEW = 5_000_000, 3
 # Gradients of weights, for cotangents of about 1, that are smaller come through something that is saturated.
 _FAINT = 1e-3
 # More faults than a network can have: what it computes is no number.
@@ -81,10 +85,11 @@ def draw_sample(graph: Graph, weights: Mapping[str, Array], *, batch: int, seed:
     shapes = concrete_shapes(graph, batch)
     found = shapes_of(graph, shapes)
     reference = GraphReference(graph, weights)
-    names = [name_of(each) for each in graph.outputs]
     best: tuple[int, Sample] | None = None
+    is_large = sum(math.prod(shape) for shape in found.values()) > _MANY_VALUES
+    scales = _SCALES[:_FEW] if is_large else _SCALES
     # Positive numbers are for a logarithm, a root or a power that has no value for others.
-    for is_positive, scale in itertools.product((False, True), _SCALES):
+    for is_positive, scale in itertools.product((False, True), scales):
         rng = np.random.default_rng(seed)
         inputs = {name: _input(graph, weights, name, shape, scale, rng) for name, shape in shapes.items()}
         if is_positive:
@@ -93,13 +98,13 @@ def draw_sample(graph: Graph, weights: Mapping[str, Array], *, batch: int, seed:
         for call in graph.calls.values():
             draws |= draw_for(call, [found[each] for each in call.inputs], rng)
         cotangents = {name_of(each): rng.standard_normal(found[each]) for each in graph.outputs}
-        sample = Sample(inputs, draws, {name: cotangents[name] for name in names})
+        sample = Sample(inputs, draws, cotangents)
         faults = _faults(reference, sample)
         if best is None or faults < best[0]:
             best = (faults, sample)
         if not faults or all(value.dtype.kind == "i" for value in inputs.values()):
             break
-        if scale == _SCALES[-1] and best[0] < _NOT_FINITE:
+        if scale == scales[-1] and best[0] < _NOT_FINITE:
             break
     assert best is not None
     return best[1]
@@ -153,31 +158,35 @@ def concrete_shapes(graph: Graph, batch: int) -> dict[str, Shape]:
     raise ConfigError(f"expected small inputs that all layers can follow, found none: {reason}")
 
 
-def _readers(graph: Graph, start: str) -> Iterator[tuple[Call, Tensor]]:
-    """List the calls that read an input, as it is or moved, and what they read."""
+def _readers(graph: Graph, start: str, shape: Shape) -> Iterator[Kind]:
+    """List the kinds of layers that read an input, as it is or moved; also those in networks for each step alone."""
     reached = {Tensor(start)}
     for call in graph.calls.values():
-        for tensor in reached.intersection(call.inputs):
-            yield call, tensor
-            if isinstance(call.layer.kind, _MOVES):
-                reached.add(Tensor(call.name))
+        if not reached.intersection(call.inputs) or call.layer.kind is None:
+            continue
+        kind = call.layer.kind
+        inner = kind.layer if isinstance(kind, recurrent.TimeDistributed) else kind
+        if isinstance(inner, Submodel):
+            yield from _readers(inner.graph([shape[2:]]), "input_0", shape[:1] + shape[2:])
+        else:
+            yield inner
+        if isinstance(kind, _MOVES):
+            reached.add(Tensor(call.name))
 
 
 def _input(
     graph: Graph, weights: Mapping[str, Array], name: str, shape: Shape, scale: float, rng: np.random.Generator
 ) -> Array:
     """Draw one input."""
-    readers = [call for call, _ in _readers(graph, name)]
-    inner = [call.layer.kind.layer if isinstance(call.layer.kind, recurrent.TimeDistributed) else call.layer.kind
-             for call in readers]  # fmt: skip
-    tables = [kind for kind in inner if isinstance(kind, core.Embedding)]
+    readers = list(_readers(graph, name, shape))
+    tables = [kind for kind in readers if isinstance(kind, core.Embedding)]
     if tables:
         return _indices(min(kind.input_dim for kind in tables), shape, rng)
     kind = graph.calls[name].layer.kind
     if isinstance(kind, core.InputLayer) and "int" in kind.dtype:
         return rng.integers(0, 256 if len(shape) > 3 else 10, shape)
     value = _before(graph, weights, name, scale * rng.standard_normal(shape))
-    for each in inner:
+    for each in readers:
         if isinstance(each, core.Masking) and len(shape) > 2:
             value[~_steps(shape[0], shape[1])] = each.mask_value
     return value

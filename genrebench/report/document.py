@@ -1,8 +1,12 @@
 """What a report says, without a word of how it looks: blocks of plain text, which each renderer escapes for itself."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+# Of letters that no renderer takes for anything else.
+ADDRESS = re.compile(r"(https://[A-Za-z0-9.]+/(?:[A-Za-z0-9._/#=-]*[A-Za-z0-9_/])?)")
 
 Style = Literal["", "good", "bad", "warn", "quiet"]
 
@@ -37,11 +41,32 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Code:
+    """Lines that are shown as they are.
+
+    Attributes
+    ----------
+    language : str
+        Such as ``console``.
+    """
+
+    text: str
+    language: str = ""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A fact that says where something is documented: ``https`` addresses in it lead there."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Item:
     """An item of a list, with facts below it."""
 
     text: str
-    facts: Sequence[str] = ()
+    facts: Sequence[str | Source] = ()
 
 
 @dataclass(frozen=True)
@@ -145,11 +170,14 @@ class Figure:
         An SVG element or a PNG, as `genrebench.report.figures` makes them; it is trusted.
     alt : str
         What is to be seen, for those who cannot see it.
+    caption : str
+        What stands below the picture.
     """
 
     image: str | bytes
     alt: str
     id: str = ""
+    caption: str = ""
 
 
 @dataclass(frozen=True)
@@ -171,7 +199,7 @@ class Fold:
     id: str = ""
 
 
-Block = Heading | Text | Items | Table | Figure | Fold
+Block = Heading | Text | Code | Items | Table | Figure | Fold
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,17 @@ from genrebench.system.files import escaped
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# Colors that matplotlib draws in, and the page's in their place, which are others in the dark.
+_COLORS = {
+    "#000000": "var(--text)",
+    "#ffffff": "var(--back)",
+    "#808080": "var(--quiet)",
+    "#b0b0b0": "var(--quiet)",  # of grids, which are thin
+    "#cccccc": "var(--line)",
+    "#1f77b4": "var(--blue)",
+    "#d62728": "var(--bad)",
+}
+
 
 def label(text: str) -> str:
     """Return a name that matplotlib draws as it is: ``$`` begins no formula, ``_`` hides nothing from a legend."""
@@ -17,7 +28,7 @@ def label(text: str) -> str:
 
 
 def svg(figure: "Figure", prefix: str) -> str:
-    """Render a figure as an SVG element that stands in a page, the same for the same figure.
+    """Render a figure as an SVG element that stands in a page, in the page's colors, the same for the same figure.
 
     Parameters
     ----------
@@ -28,10 +39,11 @@ def svg(figure: "Figure", prefix: str) -> str:
 
     content = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": "genrebench", "svg.fonttype": "path"}):
-        figure.savefig(content, format="svg", metadata={"Date": None})
+        figure.savefig(content, format="svg", metadata={"Date": None}, transparent=True)
     element = content.getvalue()
     element = element[element.index("<svg") :]
     element = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", element)
+    element = re.sub(r"(?<=: )#[0-9a-f]{6}\b", lambda color: _COLORS.get(color[0], color[0]), element)
     return re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
 
 

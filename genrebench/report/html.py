@@ -5,18 +5,36 @@ import re
 from collections.abc import Iterable
 from html import escape
 
-from genrebench.report.document import Block, Cell, Document, Figure, Heading, Items, Style, Table, Text
+from genrebench.report.document import (
+    ADDRESS,
+    Block,
+    Cell,
+    Code,
+    Document,
+    Figure,
+    Heading,
+    Items,
+    Source,
+    Style,
+    Table,
+    Text,
+)
 from genrebench.system.files import escaped
 
 _STYLE = """
 :root { color-scheme: light dark; --text: #1b1f24; --quiet: #59636e; --line: #d0d7de; --back: #ffffff; --head: #f6f8fa;
-  --good: #1a7f37; --bad: #cf222e; --warn: #9a6700; }
+  --good: #1a7f37; --bad: #cf222e; --warn: #9a6700; --blue: #1f77b4; }
 @media (prefers-color-scheme: dark) { :root { --text: #e6edf3; --quiet: #9198a1; --line: #3d444d; --back: #0d1117;
-  --head: #151b23; --good: #3fb950; --bad: #ff7b72; --warn: #d29922; } }
+  --head: #151b23; --good: #3fb950; --bad: #ff7b72; --warn: #d29922; --blue: #6cb6ff; } }
 body { margin: 0 auto; padding: 1rem 1.25rem 4rem; max-width: 72rem; color: var(--text); background: var(--back);
   font: 15px/1.5 system-ui, sans-serif; overflow-wrap: break-word; }
 h1 { font-size: 1.6rem; margin: .5rem 0; } h2 { margin-top: 2.2rem; font-size: 1.2rem; }
-.scroll { overflow-x: auto; } a { color: inherit; } .one { white-space: nowrap; }
+a { color: inherit; } .one { white-space: nowrap; }
+.scroll { display: inline-block; vertical-align: top; margin: .4rem .8rem .4rem 0; max-width: 100%; overflow-x: auto;
+  background: linear-gradient(90deg, var(--back) 40%, transparent) 0 0 / 3rem 100% no-repeat local,
+    linear-gradient(-90deg, var(--back) 40%, transparent) 100% 0 / 3rem 100% no-repeat local,
+    linear-gradient(90deg, #8888, transparent) 0 0 / .8rem 100% no-repeat scroll,
+    linear-gradient(-90deg, #8888, transparent) 100% 0 / .8rem 100% no-repeat scroll; }
 table { border-collapse: collapse; font-size: .87rem; } td, th { border: 1px solid var(--line); padding: .25rem .55rem;
   text-align: left; vertical-align: top; white-space: nowrap; } th { background: var(--head); }
 td.n { font-family: ui-monospace, monospace; text-align: right; } td.w { overflow-wrap: anywhere; }
@@ -25,9 +43,16 @@ td.w, td.l { white-space: normal; min-width: 14rem; }
 .quiet { color: var(--quiet); } li { margin: .5rem 0; overflow-wrap: anywhere; }
 p.good, p.bad, p.warn { border-left: .35rem solid; padding: .4rem 1rem; background: var(--head); font-weight: 400; }
 p.good span, p.bad span, p.warn span { color: var(--text); }
-details { margin: .6rem 0; } summary { cursor: pointer; } figure { margin: 1rem 0; background: #fff; padding: .5rem;
-  border: 1px solid var(--line); overflow-x: auto; width: fit-content; max-width: calc(100% - 1rem - 2px); }
-figure svg, figure img { display: block; max-width: 100%; height: auto; min-width: 34rem; }
+details { margin: .6rem 0; } summary { cursor: pointer; } figure { display: inline-block; vertical-align: top;
+  margin: .4rem .4rem .4rem 0; padding: .5rem; border: 1px solid var(--line); max-width: 100%; box-sizing: border-box; }
+figure svg, figure img { display: block; max-width: 100%; height: auto; fill: var(--text); } img { background: #fff; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; padding: .5rem .75rem; background: var(--head); }
+figcaption { padding-top: .4rem; font-size: .87rem; contain: inline-size; }
+@media (max-width: 40rem) { body { padding: .5rem .75rem 3rem; } table { font-size: .8rem; }
+  td, th { padding: .25rem .4rem; }
+  td.w, td.l { min-width: 20rem; } td:last-child:nth-child(2) { min-width: 0; overflow-wrap: anywhere; }
+  th:first-child, td:first-child { position: sticky; left: 0; max-width: 10rem; min-width: 4rem;
+  white-space: normal; overflow-wrap: break-word; } td:first-child { background: var(--back); } }
 """
 # Longer text is broken into lines, which have some width even if the table has to scroll for it; so are longer words.
 _LONG = 24
@@ -57,12 +82,16 @@ def _block(block: Block) -> str:
         return f"<h{block.level}>{_text(block.text)}</h{block.level}>"
     if isinstance(block, Text):
         return f"<p{_id(block.id)}{_class(block.style)}><span>{_text(block.text)}</span></p>"
+    if isinstance(block, Code):
+        lines = map(escaped, block.text.split("\n"))
+        return f"<pre>{escape(chr(10).join(lines))}</pre>"
     if isinstance(block, Items):
         return _items(block)
     if isinstance(block, Table):
         return _table(block)
     if isinstance(block, Figure):
-        return f"<figure{_id(block.id)}>{_image(block)}</figure>"
+        caption = f"<figcaption>{_text(block.caption)}</figcaption>" if block.caption else ""
+        return f"<figure{_id(block.id)}>{_image(block)}{caption}</figure>"
     state = f": <span{_class(block.state.style)}>{_text(block.state.text)}</span>" if block.state else ""
     return (
         f"<details{_id(block.id)}{' open' if block.is_open else ''}><summary>{_text(block.title)}{state}</summary>"
@@ -90,10 +119,18 @@ def _items(block: Items) -> str:
     """Render a list."""
     tag = "ol" if block.numbered else "ul"
     items = (
-        f"<li>{_text(item.text)}" + "".join(f'<br><span class="quiet">{_text(fact)}</span>' for fact in item.facts)
+        f"<li>{_text(item.text)}" + "".join(f'<br><span class="quiet">{_fact(fact)}</span>' for fact in item.facts)
         for item in block.items
     )
     return f"<{tag}{_id(block.id)}>{'</li>'.join([*items, ''])}</{tag}>"
+
+
+def _fact(fact: str | Source) -> str:
+    """Render a fact; addresses in a source become links."""
+    if isinstance(fact, str):
+        return _text(fact)
+    parts = ADDRESS.split(fact.text)
+    return "".join(f'<a href="{part}">{part}</a>' if index % 2 else _text(part) for index, part in enumerate(parts))
 
 
 def _table(table: Table) -> str:

@@ -2,7 +2,19 @@
 
 import re
 
-from genrebench.report.document import Block, Column, Document, Figure, Heading, Items, Table, Text
+from genrebench.report.document import (
+    ADDRESS,
+    Block,
+    Code,
+    Column,
+    Document,
+    Figure,
+    Heading,
+    Items,
+    Source,
+    Table,
+    Text,
+)
 from genrebench.system.files import escaped
 
 # A column is padded up to this width, so that tables can be read as they stand.
@@ -21,6 +33,8 @@ def _block(block: Block) -> str:
         return f"{'#' * block.level} {plain(block.text)}"
     if isinstance(block, Text):
         return _paragraph(block.text)
+    if isinstance(block, Code):
+        return _code(block)
     if isinstance(block, Items):
         return _items(block)
     if isinstance(block, Table):
@@ -45,14 +59,35 @@ def _paragraph(text: str) -> str:
     return re.sub(r"^(\d+)([.)])(?=\s|$)", r"\1\\\2", text)
 
 
+def _code(block: Code) -> str:
+    """Return lines between fences that none of them ends."""
+    lines = [escaped(line) for line in block.text.split("\n")]
+    fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", block.text))])
+    return "\n".join([fence + block.language, *lines, fence])
+
+
 def _items(block: Items) -> str:
     """Render a list."""
     lines = []
     for number, item in enumerate(block.items, 1):
         mark = f"{number}. " if block.numbered else "- "
         lines.append(mark + _paragraph(item.text))
-        lines += [f"{' ' * len(mark)}- {_paragraph(fact)}" for fact in item.facts]
+        lines += [f"{' ' * len(mark)}- {_fact(fact)}" for fact in item.facts]
     return "\n".join(lines)
+
+
+def _fact(fact: str | Source) -> str:
+    """Return a fact; addresses in a source become links."""
+    if isinstance(fact, str):
+        return _paragraph(fact)
+    parts = ADDRESS.split(fact.text)
+    return "".join(f"<{part}>" if index % 2 else _between(part) for index, part in enumerate(parts))
+
+
+def _between(text: str) -> str:
+    """Return text that stands between links, with the spaces at its ends."""
+    words = plain(text)
+    return f"{' ' * text.startswith(' ')}{words}{' ' * (text.endswith(' ') and bool(words))}"
 
 
 def _table(table: Table) -> str:

@@ -8,7 +8,7 @@ from rich.measure import Measurement
 from rich.table import Table as RichTable
 from rich.text import Text as RichText
 
-from genrebench.report.document import Block, Cell, Document, Fold, Heading, Items, Table, Text
+from genrebench.report.document import Block, Cell, Code, Document, Fold, Heading, Items, Table, Text
 from genrebench.system.files import escaped
 
 _STYLES = {"": "", "good": "green", "bad": "bold red", "warn": "yellow", "quiet": "dim"}
@@ -38,6 +38,9 @@ def show(what: Document | Block, console: Console | None = None) -> None:
         _print(RichText(escaped(what.text), style="bold"), console)
     elif isinstance(what, Text):
         _print(line(Cell(what.text, what.style)), console)
+    elif isinstance(what, Code):
+        for each in what.text.split("\n"):
+            console.print(RichText(f"  {escaped(each)}"), soft_wrap=True)
     elif isinstance(what, Items):
         _show_items(what, console)
     elif isinstance(what, Table):
@@ -66,7 +69,8 @@ def _show_items(block: Items, console: Console) -> None:
         mark = f"{number}. " if block.numbered else "- "
         _print(line(item.text), console, mark)
         for fact in item.facts:
-            _print(line(Cell(fact, "quiet")), console, " " * len(mark))
+            text = fact if isinstance(fact, str) else fact.text
+            _print(line(Cell(text, "quiet")), console, " " * len(mark))
 
 
 def _print(text: RichText, console: Console, mark: str = "") -> None:

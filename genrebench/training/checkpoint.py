@@ -7,18 +7,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from genrebench.model.calibration import Calibration
 from genrebench.model.model import Model
 from genrebench.model.storage import LAST_WEIGHTS_FILE, save_weights
 from genrebench.system.files import write_atomically
 from genrebench.training.config import EXPERIMENT_FILE
-from genrebench.training.folder import CURVES_FILE, LOG_FILE, RunDirectory
-from genrebench.training.history import EpochMetrics, log_csv, training_curves
+from genrebench.training.folder import LOG_FILE, RunDirectory
+from genrebench.training.history import EpochMetrics, log_csv
 from genrebench.training.resume import Checkpoint, remove_previous
 from genrebench.training.state import Callback, LoopState
 
 
 class Log(Callback):
-    """Keeps the table of epochs, and draws its curves at the end.
+    """Keeps the table of epochs.
 
     Parameters
     ----------
@@ -41,9 +42,8 @@ class Log(Callback):
         write_atomically(self._run.current / LOG_FILE, log_csv(state.history), durable=False)
 
     def on_end(self, state: LoopState, status: str, scores: dict[str, Any]) -> None:
-        """Draw the curves."""
+        """Have the table on disk."""
         write_atomically(self._run.current / LOG_FILE, log_csv(state.history))
-        write_atomically(self._run.current / CURVES_FILE, training_curves(state.history, title=self._run.path.name))
 
 
 class Keeper(Callback):
@@ -149,10 +149,15 @@ class Keeper(Callback):
             **more,
             "metrics": scores,
         }
-        if "validation" in scores:
-            parts = {part: scores["validation"][f"{part}_calibration"] for part in ("segment", "track")}
-            document["calibration"] = {f"{part}_temperature": each["temperature"] for part, each in parts.items()}
-        dataclasses.replace(self._model, weights=last.best, document=document).save(folder)
+        model = dataclasses.replace(self._model, weights=last.best, document=document)
+        if measured := scores.get("validation"):
+            calibration = Calibration(
+                segment_temperature=measured["segment_calibration"]["temperature"],
+                track_temperature=measured["track_calibration"]["temperature"],
+                uncertain_below=measured["certain_tracks"]["threshold"],
+            )
+            model = dataclasses.replace(model, calibration=calibration)
+        model.save(folder)
 
 
 class _Beside:

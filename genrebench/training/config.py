@@ -1,20 +1,17 @@
 """What a training run is told: an experiment file in TOML, or the command line's options, or both."""
 
 import copy
-import difflib
 import os
-import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import unquote_to_bytes
 
 import tomli_w
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     Field,
     PlainSerializer,
@@ -26,6 +23,7 @@ from genrebench.data.splits import Protocol
 from genrebench.errors import ConfigError, shown
 from genrebench.system.files import StrPath, escaped, read_toml
 from genrebench.system.validation import explain
+from genrebench.training.keys import nearest_key, setting_keys
 from genrebench.training.settings import AugmentSettings, Settings, TrainingSettings, Word
 
 # File systems allow 255; what stands beside a run's folder has a few characters more.
@@ -154,6 +152,8 @@ class Experiment(Settings):
         Hyperparameters.
     augment : AugmentSettings
         How training segments are altered.
+    loggers : tuple of {'tensorboard', 'mlflow'}
+        What is told of the run beside its own log.
 
     Examples
     --------
@@ -171,6 +171,7 @@ class Experiment(Settings):
     split: SplitSettings = SplitSettings()
     training: TrainingSettings = TrainingSettings()
     augment: AugmentSettings = AugmentSettings()
+    loggers: tuple[Literal["tensorboard", "mlflow"], ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -191,7 +192,7 @@ class Experiment(Settings):
         str
             TOML with every key that has a value.
         """
-        return tomli_w.dumps(self._document())
+        return tomli_w.dumps(self.to_document())
 
     def override(self, settings: Mapping[str, Any]) -> "Experiment":
         """Change some settings.
@@ -211,10 +212,16 @@ class Experiment(Settings):
         ConfigError
             If a key is unknown or a value is wrong.
         """
-        return _experiment(self._document(), settings, "the options")
+        return _experiment(self.to_document(), settings, "the options")
 
-    def _document(self) -> dict[str, Any]:
-        """Describe the settings in types that TOML has."""
+    def to_document(self) -> dict[str, Any]:
+        """Describe the settings in types that TOML has.
+
+        Returns
+        -------
+        dict
+            Every key that has a value, tables within.
+        """
         return self.model_dump(mode="json", exclude_none=True)
 
 
@@ -241,12 +248,15 @@ def load_experiment(path: StrPath | None, settings: Mapping[str, Any], *, resume
         If the file cannot be read, a key is unknown, or a value is wrong; or if there is no run to resume.
     """
     where = "the options" if path is None else escaped(path)
-    document = {"name": f"run-{datetime.now():%Y%m%d-%H%M%S}"} if path is None else _read(Path(path))
+    document = {"name": f"run-{datetime.now():%Y%m%d-%H%M%S}"} if path is None else read_experiment_file(Path(path))
     if resume:
         told = _experiment(copy.deepcopy(document), settings, where)
         if path is None and settings.get("name") is None:
             raise ConfigError("--resume: expected the --name of the run to go on with, received none")
-        document = _merged(_read(_told(told.folder)), document) | {"name": told.name, "results": str(told.results)}
+        document = _merged(read_experiment_file(_told(told.folder)), document) | {
+            "name": told.name,
+            "results": str(told.results),
+        }
     return _experiment(document, settings, where)
 
 
@@ -258,8 +268,19 @@ def _told(folder: Path) -> Path:
     raise ConfigError(f"{escaped(folder)}: expected a run to go on with, found none; leave out --resume")
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """Read an experiment file."""
+def read_experiment_file(path: Path) -> dict[str, Any]:
+    """Read an experiment file, without checking its keys.
+
+    Returns
+    -------
+    dict
+        Tables within; ``name`` is the file's, unless it says another.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read, or is not TOML.
+    """
     return {"name": path.stem, **read_toml(path, expected="an experiment file", error=ConfigError)}
 
 
@@ -277,14 +298,6 @@ def unpublished(folder: Path) -> Path:
     """Name the folder in which a run lies before it has weights to save."""
     place = folder.resolve()
     return place.with_name(f".{place.name}.partial")
-
-
-def resume_command(experiment: Experiment) -> str:
-    """Write down how to go on with a run."""
-    words = ["genrebench", "train", "--name", experiment.name]
-    if experiment.results != default("results"):
-        words += ["--results", str(experiment.results)]
-    return shlex.join([*words, "--resume"])
 
 
 def default(key: str) -> Any:
@@ -321,23 +334,8 @@ def _experiment(document: dict[str, Any], settings: Mapping[str, Any], where: st
 def _hint(error: ValidationError) -> str:
     """Name the keys that may have been meant by those that do not exist."""
     unknown = [".".join(map(str, fault["loc"])) for fault in error.errors() if fault["type"] == "extra_forbidden"]
-    known = _keys()
-    near = []
-    for key in unknown:
-        table, dot, name = key.rpartition(".")
-        beside = [last for above, _, last in (each.rpartition(".") for each in known) if above == table]
-        near += [table + dot + each for each in difflib.get_close_matches(name, beside, n=1, cutoff=0.8)]
+    known = setting_keys(Experiment)
+    near = [found for key in unknown if (found := nearest_key(key, known))]
     if not unknown:
         return ""
     return f"; did you mean {', '.join(near)}?" if near else f"; known are {', '.join(known)}"
-
-
-def _keys() -> list[str]:
-    """List every key of an experiment file."""
-    keys = []
-    for name, field in Experiment.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            keys += [f"{name}.{inner}" for inner in field.annotation.model_fields]
-        else:
-            keys.append(name)
-    return keys

@@ -1,4 +1,4 @@
-"""One epoch: every segment of the training part once, then the validation part."""
+"""One epoch: every segment of the training part once, or some crops of each track, then the validation part."""
 
 import math
 import time
@@ -7,7 +7,9 @@ from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
+from genrebench.audio.blocks import rows_of_tracks
 from genrebench.backend.protocol import BatchMetrics
 from genrebench.system.interrupts import interrupts_deferred
 from genrebench.training.augment import Augmenter
@@ -18,7 +20,7 @@ from genrebench.training.state import Callback, LoopState, consecutive, tell
 
 
 def train_epoch(state: LoopState, callbacks: Sequence[Callback]) -> None:
-    """Train on every segment of the training part once, then measure the validation part.
+    """Train on every segment of the training part once, or on crops of each track, then measure the validation part.
 
     Parameters
     ----------
@@ -66,12 +68,35 @@ def _steps(state: LoopState) -> Generator[BatchMetrics, None, None]:
     inputs, labels, split = data.inputs, data.dataset.labels, data.split
     order = state.order.permutation(split.train)
     augment = state.experiment.augment
+    if augment.crops:
+        order = first_of_each(order, data.dataset.tracks, augment.crops)
     if not augment.on:
         return train_steps(state.network, inputs, labels, order, settings.batch_size)
     runs = consecutive(split.train, data.dataset.tracks)
     augmenter = Augmenter(augment, inputs, labels, runs, len(data.dataset.genres))
     rng = np.random.default_rng([state.experiment.seed, 2, state.epoch])
     return augmented_steps(state.network, augmenter.batches(order, settings.batch_size, rng))
+
+
+def first_of_each(order: NDArray[np.int64], tracks: NDArray[np.str_], count: int) -> NDArray[np.int64]:
+    """Keep the first segments of each track.
+
+    Parameters
+    ----------
+    order : ndarray of int64 [shape=(n,)]
+        Segments in random order.
+    tracks : ndarray of str [shape=(segments,)]
+        Track of every segment.
+    count : int
+        How many are kept of a track that has as many.
+
+    Examples
+    --------
+    >>> first_of_each(np.array([3, 0, 4, 1, 2]), np.array(["a", "a", "a", "b", "b"]), 1).tolist()
+    [3, 0]
+    """
+    kept = [rows[:count] for rows in rows_of_tracks(tracks[order])]
+    return order[np.sort(np.concatenate(kept))]
 
 
 def _require_finite(loss: float, state: LoopState) -> None:

@@ -16,7 +16,19 @@ from genrebench.training.resume import CHECKPOINT_FILE, CHECKPOINT_FILES, Checkp
 
 LOG_FILE = "log.csv"
 CURVES_FILE = "curves.png"
-RUN_FILES = (EXPERIMENT_FILE, LOG_FILE, CURVES_FILE, WEIGHTS_FILE, LAST_WEIGHTS_FILE, CHECKPOINT_FILE, MODEL_FILE)
+REPORT_FILE = "report.html"
+CARD_FILE = "README.md"
+TENSORBOARD_FOLDER = "tensorboard"
+RUN_FILES = (
+    EXPERIMENT_FILE,
+    LOG_FILE,
+    CURVES_FILE,
+    REPORT_FILE,
+    WEIGHTS_FILE,
+    LAST_WEIGHTS_FILE,
+    CHECKPOINT_FILE,
+    MODEL_FILE,
+)
 
 
 class RunDirectory:
@@ -93,7 +105,12 @@ class RunDirectory:
     def publish(self) -> None:
         """Put what was written so far in its place; an earlier run is replaced as a whole, other files stay."""
         if not self.published:
-            replaced = {*RUN_FILES, *CHECKPOINT_FILES, *(path.name for path in unfinished_files(self._place))}
+            replaced = {
+                *RUN_FILES,
+                *CHECKPOINT_FILES,
+                TENSORBOARD_FOLDER,
+                *(path.name for path in unfinished_files(self._place)),
+            }
             publish_folder(self.current, self._place, replaced=replaced)
 
     def discard(self) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 
 from genrebench.data.splits import PARTS, remarks
 from genrebench.errors import TrainingError
-from genrebench.training.history import last_saved
+from genrebench.training.history import last_saved, settling_steps
 from genrebench.training.state import LoopState, TrainingData
 
 # Epochs in a row that are no better than guessing before it is told.
@@ -43,6 +43,29 @@ def guessing_note(state: LoopState) -> str | None:
     return (
         f"in {PATIENCE} epochs the training loss has not come below {least:.4f}, where guessing is: the network "
         f"learns nothing; stop, and try a --learning-rate other than {rate:g}, such as 0.001"
+    )
+
+
+def out_of_patience(state: LoopState) -> bool:
+    """Return whether validation has not improved for as many epochs as the run was told to wait.
+
+    Epochs before the running statistics of batch normalization have settled do not count: there validation stands near
+    chance, however well training goes.
+    """
+    patience, best = state.experiment.training.patience, state.best
+    if not patience or best is None:
+        return False
+    settled = -(-settling_steps(state.architecture) * state.epoch // state.steps)
+    return state.epoch - max(best.epoch, settled) >= patience
+
+
+def patience_note(state: LoopState) -> str:
+    """Tell that a run ends before its last epoch."""
+    assert state.best is not None
+    patience = state.experiment.training.patience
+    return (
+        f"ends after epoch {state.epoch} of {state.experiment.training.epochs}: no epoch has been better than "
+        f"{state.best.epoch}, and patience is {patience}"
     )
 
 

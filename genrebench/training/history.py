@@ -1,20 +1,26 @@
-"""What a training run measured, epoch by epoch: as a table and as curves."""
+"""What a training run measured, epoch by epoch."""
 
 import csv
 import io
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genrebench.backend.protocol import BatchMetrics
+from genrebench.errors import ModelError
 from genrebench.network.architecture import Architecture
 from genrebench.network.layers import BatchNormalization
 from genrebench.network.numerics import accuracy, cross_entropy
+from genrebench.system.files import read_file
 from genrebench.training.settings import Keep
 
+_MEASURED = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "seconds")
+# A row has some hundred bytes, and a run at most a million.
+_MAX_LOG_BYTES = 2**28
 # Share of their initial values that running statistics may still hold when validation is worth reading.
 _REMAINDER = 0.05
 
@@ -108,6 +114,29 @@ def log_csv(history: Sequence[EpochMetrics]) -> bytes:
     return table.getvalue().encode()
 
 
+def read_log(path: Path) -> list[EpochMetrics]:
+    """Read the table that `log_csv` wrote.
+
+    Raises
+    ------
+    ModelError
+        If it is something else.
+    """
+    content = read_file(path, expected="the log of a run", error=ModelError, max_bytes=_MAX_LOG_BYTES)
+    try:
+        # Not pydantic's own reading of text: numbers have to come back to the last bit.
+        return [
+            EpochMetrics(
+                epoch=int(row["epoch"]),
+                **{name: float(row[name]) for name in _MEASURED},
+                saved={"True": True, "False": False}[row["saved"]],
+            )
+            for row in csv.DictReader(io.StringIO(content.decode()))
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"expected the log of a run, received something else ({error})", path=path) from error
+
+
 def settling_steps(architecture: Architecture) -> int:
     """Count the steps after which batch normalization's running statistics have forgotten where they started.
 
@@ -124,34 +153,3 @@ def settling_steps(architecture: Architecture) -> int:
     if momentum == 0:
         return 0
     return math.ceil(math.log(_REMAINDER) / math.log(momentum))
-
-
-def training_curves(history: Sequence[EpochMetrics], *, title: str) -> bytes:
-    """Draw loss and accuracy over the epochs of a run.
-
-    Parameters
-    ----------
-    history : sequence of EpochMetrics
-        At least one row, and one that was saved.
-    """
-    from matplotlib.figure import Figure  # without pyplot: no window system, no global state
-
-    numbers = [row.epoch for row in history]
-    best = last_saved(history)
-    assert best is not None
-    figure = Figure(figsize=(10, 4), dpi=120, layout="constrained")
-    panels = figure.subplots(1, 2)
-    for axes, quantity in zip(panels, ("loss", "accuracy"), strict=True):
-        for part, color in (("train", "tab:blue"), ("validation", "tab:orange")):
-            values = [getattr(row, f"{part}_{quantity}") for row in history]
-            axes.plot(numbers, values, color=color, label=part, linewidth=1.2, marker="." if len(history) < 30 else "")
-        axes.axvline(best.epoch, color="gray", linestyle=":", label=f"saved (epoch {best.epoch})")
-        axes.set(xlabel="epoch", ylabel=quantity)
-        axes.grid(alpha=0.3)
-        axes.legend(loc="lower left" if quantity == "loss" else "lower right")
-    panels[0].set(yscale="log", ylabel="cross-entropy in nats")
-    panels[1].set(ylim=(0, 1.02))
-    figure.suptitle(title)
-    content = io.BytesIO()
-    figure.savefig(content, format="png")
-    return content.getvalue()

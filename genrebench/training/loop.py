@@ -25,19 +25,22 @@ from genrebench.network.architecture import Architecture
 from genrebench.network.genre_cnn import genre_cnn
 from genrebench.network.load import load_architecture
 from genrebench.network.types import Weights
-from genrebench.system.environment import versions
+from genrebench.system.environment import processor, versions
 from genrebench.system.files import StrPath, escaped
 from genrebench.system.interrupts import interrupts_ignored
 from genrebench.training.averaging import AveragedWeights
 from genrebench.training.checkpoint import Keeper, Log
-from genrebench.training.config import Experiment, load_experiment, resume_command
+from genrebench.training.commands import resume_command
+from genrebench.training.config import Experiment, load_experiment
 from genrebench.training.epoch import train_epoch
 from genrebench.training.folder import RunDirectory, reserved, where_to_go_on
-from genrebench.training.health import split_notes
+from genrebench.training.health import out_of_patience, patience_note, split_notes
 from genrebench.training.history import EpochMetrics
+from genrebench.training.results import Results
 from genrebench.training.resume import Checkpoint, origin_of
 from genrebench.training.scoring import score_saved_model
 from genrebench.training.state import Callback, LoopState, TrainingData, load_training_data, tell
+from genrebench.training.trackers import load_trackers
 
 
 @dataclass(frozen=True)
@@ -189,9 +192,16 @@ def _run(experiment: Experiment, overwrite: bool, resume: bool, others: Sequence
             f"{escaped(experiment.folder)}: holds a run; choose another --name, or add --overwrite, or --resume to go "
             "on with it"
         )
+    callbacks: tuple[Callback, ...] = ()
+
+    def note(text: str) -> None:
+        """Tell all callbacks what the user should know."""
+        tell(state, callbacks, text)
+
+    trackers = load_trackers(experiment, run, note)
     state, model, origin = _prepare(experiment, saved)
     keeper = Keeper(run, model, origin, saved)
-    callbacks = (Log(run), keeper, *others)
+    callbacks = (Log(run), keeper, Results(run, note), *trackers, *others)
     status = "finished"
     try:
         run.go_on() if saved else run.begin()
@@ -199,8 +209,10 @@ def _run(experiment: Experiment, overwrite: bool, resume: bool, others: Sequence
             each.on_start(state)
         for text in (*([saved.note(origin)] if saved else ()), *split_notes(state.data)):
             tell(state, callbacks, text)
-        while state.epoch < experiment.training.epochs:
+        while state.epoch < experiment.training.epochs and not out_of_patience(state):
             train_epoch(state, callbacks)
+        if state.epoch < experiment.training.epochs:
+            tell(state, callbacks, patience_note(state))
     except BaseException as stop:  # whatever it was: no half run stays, and no run stays "running"
         if not run.published:
             keeper.stop()
@@ -349,5 +361,6 @@ def _record(experiment: Experiment, data: TrainingData, info: BackendInfo, optim
             "tracks_on_both_sides": data.leaking,
             **({} if data.leaking else {"validation_tracks": held_out["validation"], "test_tracks": held_out["test"]}),
         },
-        "versions": versions(("genrebench", info.framework, "numpy", "librosa", "soundfile", "soxr")),
+        "versions": versions(("genrebench", info.framework, "numpy", "librosa", "soundfile", "soxr"))
+        | {"processor": processor()},
     }

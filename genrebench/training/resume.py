@@ -27,6 +27,7 @@ from genrebench.system.validation import explain
 from genrebench.training.config import Experiment
 from genrebench.training.health import went_wrong
 from genrebench.training.history import EpochMetrics, last_saved
+from genrebench.training.settings import PLAIN
 from genrebench.training.state import LoopState, TrainingData
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
@@ -35,8 +36,8 @@ _PREVIOUS, _NEXT = "checkpoint_previous.safetensors", "checkpoint_next.safetenso
 CHECKPOINT_FILES = (_NEXT, CHECKPOINT_FILE, _PREVIOUS)
 # Of the genre network's size 7.6 MB; what claims more than this is no checkpoint.
 MAX_CHECKPOINT_BYTES = 2 * 2**30
-# Settings that may change: how far to go, and where things lie, since what lies there is compared.
-_FREE = frozenset({"training.epochs", "name", "results", "dataset", "architecture"})
+# Settings that may change: how far to go, who is told, and where things lie, since what lies there is compared.
+_FREE = frozenset({"training.epochs", "training.patience", "name", "results", "dataset", "architecture", "loggers"})
 
 
 class _Header(BaseModel):
@@ -185,8 +186,8 @@ class Checkpoint:
         ConfigError
             If there are some, or fewer epochs are asked for than are done.
         """
-        # A setting that there was not yet had its default.
-        began = _settings(Experiment(name="default")) | self.origin["settings"]
+        # A setting that there was not yet changed nothing.
+        began = _settings(Experiment(name="default").override(PLAIN)) | self.origin["settings"]
         now = _settings(experiment)
         changed = [
             f"{key}: expected {began.get(key)}, received {now.get(key)}"

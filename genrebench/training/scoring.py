@@ -27,7 +27,7 @@ def score_saved_model(experiment: Experiment, data: TrainingData, best: EpochMet
     Returns
     -------
     dict
-        Scores of ``validation``, on which the temperatures are fitted, and of ``test`` unless it is empty.
+        Scores of ``validation``, on which it is calibrated, and of ``test`` unless it is empty.
 
     Raises
     ------
@@ -40,9 +40,9 @@ def score_saved_model(experiment: Experiment, data: TrainingData, best: EpochMet
         part: predict(model.network, inputs, rows, batch_size=experiment.training.batch_size)
         for part, (inputs, rows, _, _) in held_out.items()
     }
-    temperatures = calibrate(logits["validation"], *held_out["validation"][2:])
+    calibrated = calibrate(logits["validation"], *held_out["validation"][2:])
     metrics = {
-        part: scores(logits[part], labels, tracks, data.dataset.genres, temperatures)
+        part: scores(logits[part], labels, tracks, data.dataset.genres, calibrated)
         for part, (_, _, labels, tracks) in held_out.items()
     }
     if best is not None:

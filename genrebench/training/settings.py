@@ -1,8 +1,8 @@
 """Hyperparameters and augmentation, as an experiment file has them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from genrebench.audio.blocks import MAX_OVERLAP
 from genrebench.audio.standardize import Kind
@@ -15,6 +15,17 @@ def _lower_case(value: object) -> object:
 
 Word = BeforeValidator(_lower_case)
 Keep = Literal["best", "best-loss", "last"]
+
+
+# Every option off. What a run of before there were options did, and so what their absence from it means; plain scripts
+# train like that.
+PLAIN: dict[str, Any] = {
+    "training.standardization": "global",
+    "training.averaging": 0.0,
+    "augment.crops": 0,
+    "augment.gain": 0.0,
+    "augment.mixup": 0.0,
+}
 
 
 class Settings(BaseModel):
@@ -45,6 +56,9 @@ class TrainingSettings(Settings):
         Share of the averaged weights that a step keeps; they are validated and saved. 0 is no average.
     keep : {'best', 'best-loss', 'last'}
         Which epoch's weights are the model: of the highest validation accuracy, the lowest loss, or the last.
+    patience : int
+        Epochs in a row without a better one after which training ends, counted from when validation is worth reading;
+        0 is never.
     overlap : float
         Share that consecutive windows have in common in validation, test and inference.
     """
@@ -53,20 +67,29 @@ class TrainingSettings(Settings):
     learning_rate: float = Field(default=1e-3, gt=0, strict=True)
     batch_size: int = Field(default=64, ge=1, le=10**6, strict=True)
     precision: Annotated[Literal["float32", "bfloat16"], Word] = "float32"
-    standardization: Annotated[Kind, Word] = "global"
+    standardization: Annotated[Kind, Word] = "track-band"
     level: float = Field(default=0.5, ge=1e-3, le=80, strict=True)
-    averaging: float = Field(default=0.0, ge=0, lt=1, strict=True)
+    averaging: float = Field(default=0.999, ge=0, lt=1, strict=True)
     keep: Annotated[Keep, Word] = "best"
+    patience: int = Field(default=0, ge=0, strict=True)
     overlap: float = Field(default=0.0, ge=0, le=MAX_OVERLAP, strict=True)
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        """Refuse patience where every epoch is kept."""
+        if self.patience and self.keep == "last":
+            raise ValueError("expected keep to be 'best' or 'best-loss' with patience")
+        return self
 
 
 class AugmentSettings(Settings):
-    """How training segments are altered, each time anew; by default not at all.
+    """How training segments are altered, each time anew.
 
     Attributes
     ----------
-    crops : bool
-        Whether windows begin anywhere in a track, across the borders of its segments.
+    crops : int
+        Windows of each track in an epoch, which begin anywhere in it, across the borders of its segments; not more than
+        it has segments. 0 takes every segment as it is.
     stretch : float
         Largest natural logarithm of the factor by which time is stretched.
     shift : int
@@ -83,14 +106,14 @@ class AugmentSettings(Settings):
         Share of the probability that is spread over all genres.
     """
 
-    crops: bool = Field(default=False, strict=True)
+    crops: int = Field(default=3, ge=0, strict=True)
     stretch: float = Field(default=0.0, ge=0, le=0.7, strict=True)
     shift: int = Field(default=0, ge=0, strict=True)
-    gain: float = Field(default=0.0, ge=0, le=100, strict=True)
+    gain: float = Field(default=0.5, ge=0, le=100, strict=True)
     gain_knots: int = Field(default=6, ge=2, strict=True)
     frequency_mask: int = Field(default=0, ge=0, strict=True)
     time_mask: int = Field(default=0, ge=0, strict=True)
-    mixup: float = Field(default=0.0, ge=0, le=100, strict=True)
+    mixup: float = Field(default=0.4, ge=0, le=100, strict=True)
     smoothing: float = Field(default=0.0, ge=0, lt=1, strict=True)
 
     @property

@@ -90,6 +90,8 @@ def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path, monkeypatch: py
         (["d/genres_original/jazz/1.wav"], "d/genres_original"),
         (["d/genres/jazz/1.au"], "d"),
         (["d/genres/jazz/1.au"], "d/genres"),
+        (["d/gtzan/genres/jazz/1.au", "d/gtzan/readme.txt"], "d"),
+        (["d/Data/genres_original/jazz/1.wav", "d/genres.tar.gz"], "d"),
         (["d/jazz/1.mp3", "d/genres_mel_npz/jazz/1-0.npz"], "d"),
     ],
 )
@@ -97,6 +99,16 @@ def test_datasets_are_taken_as_people_have_them(files: list[str], typed: str, tm
     """GTZAN's own, Kaggle's, the folder itself, plain genre folders."""
     touch(tmp_path, *files)
     assert [each.key for each in dataset_recordings(tmp_path / typed)] == ["jazz/1"]
+
+
+def test_an_archive_is_to_be_unpacked(tmp_path: Path) -> None:
+    """In the folder, or named itself."""
+    touch(tmp_path, "d/genres.tar.gz")
+    for typed in ("d", "d/genres.tar.gz"):
+        with pytest.raises(
+            DatasetError, match=r"found genres\.tar\.gz, an archive; unpack it first, and give the folder"
+        ):
+            dataset_recordings(tmp_path / typed)
 
 
 def test_recordings_below_a_genre_have_names_of_their_own(tmp_path: Path) -> None:

@@ -6,7 +6,10 @@ from dataclasses import replace
 import matplotlib.image
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
+from genrebench.bench import rendering
 from genrebench.bench.rendering import bench_document, cost_picture, suite_document, targets_picture
 from genrebench.bench.results import BenchReport, Candidate, SuiteResult, Target
 from genrebench.report.document import Document, Heading, Table, Text
@@ -63,3 +66,33 @@ def test_a_target_that_has_no_margin_is_drawn_all_the_same(bench_report: BenchRe
     """A picture of nothing, or of one bar."""
     suite = SuiteResult((Candidate("n", "s", (1.0,)),), (Target("w", measured, 1.0),))
     assert targets_picture(replace(bench_report, suites={"s": suite})).startswith(b"\x89PNG")
+
+
+def test_every_target_has_a_bar_and_a_missed_one_is_not_told_by_color_alone(
+    bench_report: BenchReport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the left of the line, hatched, and in words; one without a ratio has its words."""
+    drawn: list[Figure] = []
+
+    def keep(figure: Figure) -> bytes:
+        """Keep a figure instead of drawing it."""
+        drawn.append(figure)
+        return b""
+
+    monkeypatch.setattr(rendering, "png", keep)
+    targets = (
+        Target("met", 3.0, 2.0),
+        Target("missed", 1.0, 2.0),
+        Target("little", 1e-9, 1e-3, at_least=False, unit=""),
+    )
+    targets_picture(replace(bench_report, suites={"s": SuiteResult((), targets)}))
+    axes = drawn[0].axes[0]
+    little, missed, met = (patch for patch in axes.patches if isinstance(patch, Rectangle))
+    assert (met.get_width(), missed.get_width(), little.get_width()) == (0.5, -0.5, 0.0)
+    assert missed.get_hatch()
+    assert not met.get_hatch()
+    assert [text.get_text() for text in axes.texts] == [
+        " 1e-09 (asked <= 0.001)",
+        " MISSED: 1.00 x (asked >= 2.00 x)",
+        " 3.00 x (asked >= 2.00 x)",
+    ]

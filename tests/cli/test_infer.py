@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,17 +23,20 @@ from tests.conftest import Recorder
 RECORDED_RUN = Path(__file__).parents[2] / "results" / "gtzan_mini"
 
 
-def test_from_recordings_to_printed_genres(trained: Path) -> None:
-    """A line per recording with its genre and probability; training recordings are mostly known."""
-    result = run("infer", trained / "dataset" / "genres_original", "--model", trained / "results" / "small")
+def test_from_recordings_to_printed_genres(trained: Path, tmp_path: Path) -> None:
+    """A line per recording with its genre and probability; with more epochs those of training are mostly known."""
+    shutil.copytree(trained / "results" / "small", tmp_path / "small")
+    done = run("train", "--results", tmp_path, "--name", "small", "--resume", "--epochs", 100)
+    assert done.exit_code == 0, done.output
+    result = run("infer", trained / "dataset" / "genres_original", "--model", tmp_path / "small")
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert len(lines) == 12
-    data = json.loads((trained / "results" / "small" / "model.json").read_text())["data"]
+    data = json.loads((tmp_path / "small" / "model.json").read_text())["data"]
     held_out = {*data["validation_tracks"], *data["test_tracks"]}
     known = []
     for line in lines:
-        match = re.fullmatch(r"\S+/((\w+)/\w+\.\d+)\.wav +(\w+) (\d+\.\d) %", line)
+        match = re.fullmatch(r"\S+/((\w+)/\w+\.\d+)\.wav +(?:uncertain: )?(\w+) (\d+\.\d) %.*", line)
         assert match, line
         assert 33 <= float(match[4]) <= 100
         if match[1] not in held_out:
@@ -47,15 +51,26 @@ def test_json_has_all_genres_unless_fewer_are_asked_for(trained: Path, record: R
     (everything,) = json.loads(run("infer", path, "--model", model, "--json").stdout)
     assert everything["path"] == str(path)
     assert everything["segments"] == 60
-    assert list(everything) == ["path", "genre", "probability", "probabilities", "segments"]
+    assert list(everything) == ["path", "genre", "probability", "uncertain", "probabilities", "segments"]
     assert sum(everything["probabilities"].values()) == pytest.approx(1)
     assert len(everything["probabilities"]) == 3
     (two,) = json.loads(run("infer", path, "--model", model, "--json", "--top-k", 2).stdout)
     assert list(two["probabilities"].items()) == list(everything["probabilities"].items())[:2]
     assert two["genre"] == next(iter(two["probabilities"]))
-    text = run("infer", path, "--model", model, "--top-k", 2).stdout
+    text = run("infer", path, "--model", model, "--top-k", 2, "--min-confidence", 0).stdout
     assert re.findall(r"(\w+) \d+\.\d %", text) == list(two["probabilities"])
-    assert len(re.findall("%", run("infer", path, "--model", model).stdout)) == 1
+    assert len(re.findall("%", run("infer", path, "--model", model, "--min-confidence", 0).stdout)) == 1
+
+
+def test_an_improbable_answer_is_uncertain(trained: Path, record: Recorder) -> None:
+    """Its best guesses are named, in JSON as ever; the bound is the model's unless another is asked for."""
+    path, model = record("a.mp3"), trained / "results" / "small"
+    text = run("infer", path, "--model", model, "--min-confidence", 1).stdout
+    assert re.fullmatch(r"\S+  uncertain: \w+ \d+\.\d %, \w+ \d+\.\d %, \w+ \d+\.\d %\n", text)
+    for bound, uncertain in ((1, True), (0, False)):
+        (row,) = json.loads(run("infer", path, "--model", model, "--min-confidence", bound, "--json").stdout)
+        assert row["uncertain"] is uncertain
+        assert row["genre"] == next(iter(row["probabilities"]))
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "ascii"])

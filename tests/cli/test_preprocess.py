@@ -14,7 +14,9 @@ def test_recordings_become_spectrograms_once(tmp_path: Path) -> None:
     write_originals(tmp_path, tracks=1)
     done = run("preprocess", "--dataset", tmp_path, "--jobs", 1, *SETTINGS)
     assert done.exit_code == 0, done.output
-    assert done.stdout.endswith(": 3 tracks written, 0 already there; 12 segments of 32 x 16 in 3 genres\n")
+    first, last = done.stdout.splitlines()
+    assert first == f"{tmp_path / 'genres_original'}: 3 recordings (3 wav) in 3 genres"
+    assert last.endswith(": 3 tracks written, 0 already there; 12 segments of 32 x 16 in 3 genres")
     again = run("preprocess", "--dataset", tmp_path, "--jobs", 1, *SETTINGS)
     assert "0 tracks written, 3 already there" in again.stdout
     refused(run("preprocess", "--dataset", tmp_path), "hop_length 256 instead of 512")
@@ -79,3 +81,18 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     assert gone.startswith("Note: 1 tracks in the tree have no recording any more, such as metal/metal.00001; ")
     result = run("preprocess", "--dataset", tmp_path, "--jobs", 1, "--prune", *SETTINGS)
     assert result.stderr.splitlines()[-1] == "Note: 1 tracks without a recording were removed"
+
+
+def test_quiet_leaves_results_and_errors(tmp_path: Path) -> None:
+    """No notes; what was written, and what failed, is said."""
+    write_originals(tmp_path, tracks=1)
+    (tmp_path / "genres_original" / "disco" / "text.txt").write_text("no music")
+    (tmp_path / "genres_original" / "disco" / "bad.wav").write_bytes(b"no music")
+    command = ("preprocess", "--dataset", tmp_path, "--jobs", 1, *SETTINGS)
+    loud = run(*command, "--output", tmp_path / "a")
+    assert "Note: " in loud.stderr
+    quiet = run("--quiet", *command, "--output", tmp_path / "b")
+    assert quiet.exit_code == loud.exit_code == 1
+    assert "Note: " not in quiet.stderr
+    assert "Failed: " in quiet.stderr
+    assert "tracks written" in quiet.stdout

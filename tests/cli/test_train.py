@@ -41,15 +41,24 @@ def test_a_run_prints_what_it_trains_on_each_epoch_and_its_scores(trained: Path)
     assert lines[0] == "3 genres, 48 segments of 32 x 16: 24 train, 12 validate, 12 test (split by track)"
     assert [line[:11] for line in lines[1:41]] == [f"epoch {i:>2}/40" for i in range(1, 41)]
     assert all(len(line) <= 80 for line in lines[1:41])
-    assert re.match(r"validation: \d+\.\d% of 12 segments, \d+\.\d% of 3 tracks", lines[-2])
-    assert re.match(r"test: \d+\.\d% of 12 segments, \d+\.\d% of 3 tracks", lines[-1])
+    scores = lines[42:]
+    assert re.match(r"validation: \d+\.\d% of 12 segments, \d+\.\d% of 3 tracks", scores[0])
+    assert re.match(r"test: \d+\.\d% of 12 segments, \d+\.\d% of 3 tracks", scores[1])
+    parts = json.loads((trained / "results" / "small" / "model.json").read_text())["metrics"]
+    wrong = sum(
+        answer[0] != track.split("/")[0] for each in parts.values() for track, answer in each["predictions"].items()
+    )
+    named = [line for line in scores[2:-1] if line.startswith("  ")]
+    assert len(named) == min(3, wrong)
+    assert all(re.fullmatch(r"  \w+/\S+ \((validation|test)\) taken for \w+, \d+\.\d %", line) for line in named)
+    assert scores[-1] == f"Curves, confusions and spectrograms: {trained / 'results' / 'small' / 'report.html'}"
 
 
 def test_a_run_on_few_data_says_what_its_validation_is_worth(trained: Path) -> None:
-    """Once: 40 epochs of six steps are fewer than batch normalization takes to settle."""
+    """Once: 40 epochs of five steps (three crops of six tracks) are fewer than batch normalization takes."""
     assert (trained / "train.err").read_text() == (
         "Note: validation may stand near chance for the first 299 steps, which batch normalization's running "
-        "statistics take to settle, and this run has 240 in all; use more --epochs or a smaller --batch-size\n"
+        "statistics take to settle, and this run has 200 in all; use more --epochs or a smaller --batch-size\n"
     )
 
 
@@ -189,3 +198,13 @@ def test_in_a_terminal_no_line_is_torn_by_the_bar(trained: Path, tmp_path: Path)
         "validation: ",
     ):
         assert re.search(rf"(^|\x1b\[2K|\n){words}", output), (words, output)
+
+
+@needs_torch
+def test_quiet_training_prints_what_came_of_it(trained: Path, tmp_path: Path) -> None:
+    """No line per epoch, no note; weights, scores and the report."""
+    options = ("--dataset", trained / "dataset", "--results", tmp_path, "--name", "x", "--epochs", 1, "--device", "cpu")
+    done = run("--quiet", "train", *options)
+    assert done.exit_code == 0, done.output
+    assert done.stderr == ""
+    assert done.stdout.startswith(f"{tmp_path / 'x'}: weights of epoch 1")

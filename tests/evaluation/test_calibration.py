@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from genrebench.evaluation.calibration import calibration, fit_temperature
+from genrebench.evaluation.calibration import calibration, fit_temperature, fit_threshold
 
 
 def test_the_error_is_the_mean_distance_of_confidence_and_accuracy() -> None:
@@ -29,3 +29,16 @@ def test_a_part_that_is_all_right_or_all_wrong_gives_a_bounded_temperature() -> 
     logits = np.array([[2.0, 0.0]])
     assert 0.05 <= fit_temperature(logits, np.array([0])) < 0.06
     assert 19 < fit_temperature(logits, np.array([1])) <= 20
+
+
+@pytest.mark.parametrize(
+    ("right", "threshold"),
+    [((1, 1, 1, 1), 0.0), ((0, 0, 0, 0), 1.0), ((0, 0, 1, 1), 0.7), ((1, 0, 0, 1), 0.85), ((0, 1, 1, 1), 0.575)],
+)
+def test_the_threshold_makes_the_fewest_mistakes(right: tuple[int, ...], threshold: float) -> None:
+    """Answers of 55, 60, 80 and 90 %: what is believed though wrong counts as what is doubted though right."""
+    confidence = np.array([0.55, 0.6, 0.8, 0.9])
+    answers = np.log(np.stack([confidence, 1 - confidence], axis=1))
+    order = np.array([2, 0, 3, 1])
+    labels = 1 - np.array(right)
+    assert fit_threshold(answers[order], labels[order]) == pytest.approx(threshold)

@@ -12,8 +12,9 @@ from genrebench.audio.standardize import Standardizer, TrackBandStandardizer
 from genrebench.data.dataset import load_dataset
 from genrebench.errors import DatasetError, ModelError
 from genrebench.evaluation.interventions import Intervention
-from genrebench.evaluation.measure import labeled_recordings, measure_recordings, measure_tree, temperatures_of
+from genrebench.evaluation.measure import labeled_recordings, measure_recordings, measure_tree
 from genrebench.evaluation.runs import compare_changed, pool_folds, summarize
+from genrebench.model.calibration import Calibration
 from genrebench.model.model import Model
 from genrebench.network.genre_cnn import genre_cnn
 from tests.conftest import SMALL
@@ -29,7 +30,7 @@ def model() -> Model:
         mel=SMALL,
         standardizer=Standardizer(-40.0, 15.0),
         genres=("metal", "polka", "disco", "classical"),
-        document={"calibration": {"segment_temperature": 2.0, "track_temperature": 3.0}},
+        calibration=Calibration(segment_temperature=2.0, track_temperature=3.0),
         backend="numpy",
     )
 
@@ -106,14 +107,6 @@ def test_a_tree_of_other_settings_is_refused(model: Model, small_dataset: Path) 
     mel = replace(SMALL, segments=2, track_duration=1.0)
     with pytest.raises(DatasetError, match="expected spectrograms with the model's settings"):
         measure_tree(replace(model, mel=mel), small_dataset)
-
-
-@pytest.mark.parametrize("kept", [{"track_temperature": 1.0}, {"segment_temperature": "x", "track_temperature": 1},
-                                  {"segment_temperature": 0, "track_temperature": 1}, [1, 2]])  # fmt: skip
-def test_temperatures_that_are_none_are_refused(kept: object, model: Model) -> None:
-    """Missing, no number, not positive."""
-    with pytest.raises(ModelError, match="calibration: expected"):
-        temperatures_of(replace(model, document={"calibration": kept}))
 
 
 def test_a_change_of_volume_changes_no_answer(model: Model, small_dataset: Path) -> None:

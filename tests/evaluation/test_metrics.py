@@ -5,6 +5,7 @@ import pytest
 from sklearn import metrics as sklearn
 
 from genrebench.evaluation.metrics import aggregate_tracks, calibrate, scores
+from genrebench.model.calibration import Calibration
 from genrebench.network.numerics import cross_entropy, log_softmax
 
 
@@ -69,10 +70,10 @@ def test_calibration_changes_probabilities_and_no_answer() -> None:
     logits = rng.normal(size=(3000, 4))
     labels = np.array([rng.choice(4, p=row) for row in np.exp(log_softmax(logits))])
     tracks = np.array([f"t{number:04}" for number in range(3000)])
-    temperatures = calibrate(3 * logits, labels, tracks)
-    assert temperatures["segment_temperature"] == pytest.approx(3, rel=0.1)
-    assert temperatures["track_temperature"] == temperatures["segment_temperature"]
-    before, after = (scores(3 * logits, labels, tracks, "abcd", each) for each in (NONE, temperatures))
+    calibrated = calibrate(3 * logits, labels, tracks)
+    assert calibrated.segment_temperature == pytest.approx(3, rel=0.1)
+    assert calibrated.track_temperature == calibrated.segment_temperature
+    before, after = (scores(3 * logits, labels, tracks, "abcd", each) for each in (NONE, calibrated))
     for part in ("segment", "track"):
         assert after[f"{part}_calibration"]["ece"] < 0.03 < before[f"{part}_calibration"]["ece"]
         assert after[f"{part}_calibration"]["ece_before"] == before[f"{part}_calibration"]["ece"]
@@ -80,4 +81,13 @@ def test_calibration_changes_probabilities_and_no_answer() -> None:
     assert after["track_confusion"] == before["track_confusion"]
 
 
-NONE = {"segment_temperature": 1.0, "track_temperature": 1.0}
+def test_answers_are_certain_from_the_threshold_on() -> None:
+    """Of three tracks one is too improbable to be believed; below it is another's answer, which is wrong."""
+    logits = np.log([[0.9, 0.1], [0.7, 0.3], [0.4, 0.6]])
+    found = scores(logits, np.zeros(3, np.int64), np.array(["a", "b", "c"]), "xy", Calibration(uncertain_below=0.65))
+    assert found["certain_tracks"] == {"threshold": 0.65, "tracks": 2, "accuracy": 1.0}
+    found = scores(logits, np.zeros(3, np.int64), np.array(["a", "b", "c"]), "xy", Calibration(uncertain_below=1.0))
+    assert found["certain_tracks"] == {"threshold": 1.0, "tracks": 0, "accuracy": None}
+
+
+NONE = Calibration()

@@ -7,6 +7,7 @@ import pytest
 
 from genrebench.errors import AudioError
 from genrebench.model import prediction as predictions
+from genrebench.model.calibration import Calibration
 from genrebench.model.prediction import Prediction, spectrogram_batches
 from tests.conftest import SMALL, Recorder
 
@@ -20,6 +21,18 @@ def test_segments_are_aggregated_by_their_mean_log_probability() -> None:
     means = np.sqrt([0.4 * 0.45, 0.4 * 0.45, 0.2 * 0.1])
     assert list(prediction.probabilities.values()) == pytest.approx(means / means.sum())
     assert prediction.probability == prediction.probabilities["jazz"]
+
+
+def test_a_calibrated_model_is_as_sure_as_it_may_be() -> None:
+    """The aggregated log-probabilities are divided by the temperature; the answer stays, and may be uncertain."""
+    segments, genres = np.log([[0.2, 0.8], [0.2, 0.8]]), ("blues", "jazz")
+    calibration = Calibration(track_temperature=2.0, uncertain_below=0.7)
+    prediction = Prediction.of_segments(Path("a.wav"), segments, genres, calibration=calibration)
+    assert prediction.probabilities == pytest.approx({"jazz": 2 / 3, "blues": 1 / 3})
+    assert prediction.uncertain
+    plain = Prediction.of_segments(Path("a.wav"), segments, genres)
+    assert plain.probability == pytest.approx(0.8)
+    assert not plain.uncertain
 
 
 def test_a_batch_holds_segments_of_one_recording(

@@ -13,8 +13,8 @@ def test_layers_views_and_gates_are_drawn(kind: str, request: pytest.FixtureRequ
     """A name is text, and what could not be measured is left out."""
     report: Report = request.getfixturevalue(kind)
     drawn = errors_by_layer(report)
-    assert drawn.count("<svg") == 1
-    assert "<script" not in drawn
+    assert list(drawn) == ["evaluation", "training"]
+    assert all(each.count("<svg") == 1 and "<script" not in each for each in drawn.values())
     assert errors_by_step(report).count("<svg") == 1
 
 

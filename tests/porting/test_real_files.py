@@ -27,7 +27,7 @@ def test_every_real_file_is_alive(name: str) -> None:
     _, gradients = done.vjp(sample.cotangents)
     assert all((np.abs(value) > 1e-3).any() for value in gradients.values())
     rng = np.random.default_rng(0)
-    # In proportion to the weights, and so small that no rectifier changes its side, of which some are within 1e-9 of it.
+    # In proportion to the weights. Some rectifiers are within 1e-9 of their kink, which no step may cross.
     directions = {name: rng.standard_normal(value.shape) * model.weights[name] for name, value in gradients.items()}
 
     def total(step: float) -> float:

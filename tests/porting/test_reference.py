@@ -164,6 +164,14 @@ def test_an_input_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
         GraphReference(graph, weights_of(graph)).run({"a": np.zeros((4, 3)), "b": np.zeros(shape)})
 
 
+@pytest.mark.parametrize("word", [-1, 7])
+def test_a_word_that_is_in_no_table_is_refused(word: int) -> None:
+    """NumPy would take one from the end."""
+    graph = text()
+    with pytest.raises(BackendError, match="expected whole numbers from 0 to 6, received"):
+        GraphReference(graph, weights_of(graph)).run({"words": np.array([[1, word]])})
+
+
 def test_a_missing_input_and_a_missing_layer_are_refused() -> None:
     """A missing input; a layer that is not understood."""
     graph = siamese()

@@ -39,6 +39,23 @@ def test_words_are_padded_behind_before_and_in_between() -> None:
     assert any(len(set(row[row != 0])) < np.count_nonzero(row) for row in words)
 
 
+def test_words_of_a_network_for_each_sentence_are_whole_numbers() -> None:
+    """The table is within the wrapper."""
+    table = layer("Embedding", "table", input_dim=4, output_dim=2, batch_input_shape=[None, 5])
+    inner = {"class_name": "Sequential", "config": {"name": "inner", "layers": [table, layer("LSTM", "lstm", units=2)]}}
+    graph = graph_of(
+        functional(
+            input_layer("words", 3, 5),
+            node("TimeDistributed", "each", ["words"], layer=inner),
+            inputs=["words"],
+            outputs=["each"],
+        )
+    )
+    words = draw_sample(graph, weights_of(graph), batch=2, seed=0).inputs["words"]
+    assert words.dtype.kind == "i"
+    assert words.max() < 4
+
+
 def test_draws_are_for_the_layers_that_draw() -> None:
     """One mask for a dropout; for a cell with dropout of its state one for each gate."""
     draws = draw_sample(text(), weights_of(text()), batch=3, seed=0).draws

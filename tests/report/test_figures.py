@@ -34,6 +34,19 @@ def test_an_svg_stands_in_a_page() -> None:
     assert "metadata" not in made
 
 
+def test_an_svg_has_the_colors_of_the_page() -> None:
+    """Of text, background and lines, which are others in the dark; a color that means something stays."""
+    made = Figure(figsize=(2, 1))
+    axes = made.subplots()
+    axes.plot([1, 2], [1, 3], color="tab:blue", label="a")
+    axes.plot([1, 2], [1, 4], color="#2f6fb3", label="b")
+    axes.grid()
+    axes.legend()
+    found = set(re.findall(r"(?:fill|stroke): ([^;\"]+)", svg(made, "x")))
+    assert {"var(--text)", "var(--back)", "var(--blue)", "var(--quiet)", "#2f6fb3"} <= found
+    assert not found & {"#000000", "#ffffff", "#1f77b4"}
+
+
 def test_a_png_is_one() -> None:
     """It begins as they do."""
     assert png(figure()).startswith(b"\x89PNG\r\n")

@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from genrebench.report.document import Cell, Document, Figure, Fold, Items, Table, Text
+from genrebench.report.document import Cell, Code, Document, Figure, Fold, Item, Items, Source, Table, Text
 from genrebench.report.html import page
 from genrebench.system.files import escaped
 from tests.report.hostile import HOSTILE, LONG, document_of
@@ -87,8 +87,31 @@ def test_numbers_stay_whole_and_long_words_break() -> None:
     assert f'<td class="l">{"word " * 10}</td>' in html
 
 
+def test_a_picture_may_have_words_below_it() -> None:
+    """Which are text."""
+    html = page(Document("", [Figure("<svg></svg>", "a", caption="<b>")]))
+    assert '<svg role="img" aria-label="a"></svg><figcaption>&lt;b&gt;</figcaption></figure>' in html
+
+
+def test_addresses_of_sources_are_links() -> None:
+    """Such as say ``https`` and have no letter that could be markup; in other facts, addresses are text."""
+    address = "https://a.example/b_c.html#d"
+    facts: list[str | Source] = [f"see {address}", Source(f"x: {address}; <https://b.example/> javascript:x")]
+    html = page(Document("", [Items([Item("one", facts)])]))
+    assert html.count("<a ") == 2
+    assert (
+        f'x: <a href="{address}">{address}</a>; &lt;<a href="https://b.example/">https://b.example/</a>&gt; j' in html
+    )
+    assert f"see {address}" in html
+
+
 def test_pictures_lie_in_the_page() -> None:
     """SVG as it is, PNG as data; both say what they show."""
     html = page(Document("", [Figure('<svg viewBox="0 0 1 1"></svg>', 'a "curve"', "f"), Figure(b"\x89PNG", "bars")]))
     assert '<figure id="f"><svg role="img" aria-label="a &quot;curve&quot;" viewBox="0 0 1 1"></svg></figure>' in html
     assert '<img alt="bars" src="data:image/png;base64,iVBORw==">' in html
+
+
+def test_code_is_shown_as_it_is() -> None:
+    """With its lines, and as text."""
+    assert "<pre>$ a\n&lt;b&gt;\\x1b</pre>" in page(Document("", [Code("$ a\n<b>\x1b", "console")]))

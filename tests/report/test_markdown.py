@@ -7,7 +7,20 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from genrebench.report.document import Cell, Column, Document, Figure, Fold, Heading, Item, Items, Table, Text
+from genrebench.report.document import (
+    Cell,
+    Code,
+    Column,
+    Document,
+    Figure,
+    Fold,
+    Heading,
+    Item,
+    Items,
+    Source,
+    Table,
+    Text,
+)
 from genrebench.report.markdown import markdown, plain
 from genrebench.system.files import escaped
 from tests.report.hostile import HOSTILE, document_of
@@ -93,3 +106,15 @@ def test_a_document_keeps_its_parts() -> None:
         "| a\\|b   | rounding |     1.5e-16 |\n"
         "\n### More: passed\n\ninside\n\n(a curve)\n"
     )
+
+
+def test_addresses_of_sources_are_links() -> None:
+    """In angle brackets; what stands between them is text."""
+    fact = Source("x [y]: https://a.example/b_c.html#d; https://b.example/ *z*")
+    text = markdown(Document("a", [Items([Item("one", [fact])])]))
+    assert r"  - x \[y]: <https://a.example/b_c.html#d>; <https://b.example/> \*z\*" in text
+
+
+def test_code_stands_between_fences() -> None:
+    """Which no line of it ends; control characters are escaped."""
+    assert markdown(Document("a", [Code("$ x\n```\n\x1b", "console")])) == "# a\n\n````console\n$ x\n```\n\\x1b\n````\n"

@@ -5,7 +5,20 @@ import io
 import pytest
 from rich.console import Console
 
-from genrebench.report.document import Block, Cell, Column, Document, Figure, Fold, Heading, Item, Items, Table, Text
+from genrebench.report.document import (
+    Block,
+    Cell,
+    Code,
+    Column,
+    Document,
+    Figure,
+    Fold,
+    Heading,
+    Item,
+    Items,
+    Table,
+    Text,
+)
 from genrebench.report.terminal import line, show
 from tests.report.hostile import HOSTILE, document_of
 
@@ -30,6 +43,11 @@ def shown(what: Document | Block, width: int | None = None, *, color: bool = Fal
     terminal = {"force_terminal": True, "color_system": "standard" if color else None, "width": width}
     show(what, Console(file=stream, **terminal) if width else Console(file=stream))  # type: ignore[arg-type]
     return stream.getvalue()
+
+
+def test_code_is_indented_and_never_broken() -> None:
+    """In a terminal of any width; control characters are escaped."""
+    assert shown(Code("$ genrebench train --name x\n\x1b"), 20) == "  $ genrebench train --name x\n  \\x1b\n"
 
 
 def test_a_document_is_shown_block_by_block() -> None:

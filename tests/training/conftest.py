@@ -6,8 +6,11 @@ import pytest
 
 from genrebench.network.architecture import Architecture
 from genrebench.network.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
-from genrebench.system.files import write_json
-from genrebench.training import Experiment, SplitSettings, TrainingSettings
+from genrebench.system.files import write_atomically, write_json
+from genrebench.training import Experiment, SplitSettings, TrainingSettings, results
+from genrebench.training.folder import CURVES_FILE, REPORT_FILE
+from genrebench.training.runs import Run
+from genrebench.training.settings import PLAIN
 
 # Everything that has a state of its own: running statistics, dropout, moments.
 TINY = Architecture(
@@ -23,9 +26,22 @@ TINY = Architecture(
 )
 
 
+@pytest.fixture(autouse=True)
+def drawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare runs their pictures and pages, which take longer than the training; tests of these are marked with it."""
+    if not request.node.get_closest_marker("drawn"):
+
+        def write_nothing(run: Run) -> None:
+            """Write files of the same names."""
+            for name in (CURVES_FILE, REPORT_FILE):
+                write_atomically(run.folder / name, b"")
+
+        monkeypatch.setattr(results, "write_results", write_nothing)
+
+
 @pytest.fixture
 def experiment(small_dataset: Path, tmp_path: Path) -> Experiment:
-    """Describe a short training on the small dataset.
+    """Describe a short training on the small dataset, without options.
 
     Returns
     -------
@@ -39,7 +55,7 @@ def experiment(small_dataset: Path, tmp_path: Path) -> Experiment:
         results=tmp_path,
         split=SplitSettings(validation=0.25, test=0.25),
         training=TrainingSettings(epochs=4, batch_size=5),
-    )
+    ).override(PLAIN)
 
 
 @pytest.fixture

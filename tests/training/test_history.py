@@ -1,17 +1,17 @@
-"""What a run measured: rows, which one is better, the table, the curves, and when validation is worth reading."""
+"""What a run measured: rows, which one is better, the table, and when validation is worth reading."""
 
-import io
 from dataclasses import replace
+from pathlib import Path
 
-import matplotlib.image
 import numpy as np
 import pytest
 
 from genrebench.backend.protocol import BatchMetrics
+from genrebench.errors import ModelError
 from genrebench.network.architecture import Architecture
 from genrebench.network.genre_cnn import genre_cnn
 from genrebench.network.layers import BatchNormalization, Dense, Flatten
-from genrebench.training.history import EpochMetrics, log_csv, settling_steps, training_curves
+from genrebench.training.history import EpochMetrics, log_csv, read_log, settling_steps
 
 ROW = EpochMetrics(1, 0.0, 0.0, validation_loss=1.0, validation_accuracy=0.5, seconds=0.25, saved=True)
 
@@ -51,13 +51,19 @@ def test_the_table_has_one_row_per_epoch() -> None:
     assert lines[1:] == ["1,0.0,0.0,1.0,0.5,0.25,True", "2,0.0,0.0,1.0,0.5,0.25,False"]
 
 
-def test_curves_are_a_picture_of_the_epochs() -> None:
-    """A PNG that changes with what was measured."""
-    rows = [replace(ROW, train_loss=1.0), replace(ROW, epoch=2, train_loss=0.5, saved=False)]
-    picture = training_curves(rows, title="run")
-    assert np.ptp(matplotlib.image.imread(io.BytesIO(picture))[..., :3]) > 0.5
-    other = training_curves([rows[0], replace(rows[1], train_loss=0.1)], title="run")
-    assert other != picture
+def test_the_table_is_read_back_to_the_last_bit(tmp_path: Path) -> None:
+    """Also what has no short decimal form."""
+    rows = [replace(ROW, train_loss=0.1 + 0.2, seconds=1 / 3), replace(ROW, epoch=2, saved=False)]
+    (tmp_path / "log.csv").write_bytes(log_csv(rows))
+    assert read_log(tmp_path / "log.csv") == rows
+
+
+@pytest.mark.parametrize("content", ["a,b\n1,2\n", log_csv([ROW]).decode().replace("True", "yes"), "\xff"])
+def test_another_table_is_refused(tmp_path: Path, content: str) -> None:
+    """In one line that names the file."""
+    (tmp_path / "log.csv").write_text(content, encoding="latin-1")
+    with pytest.raises(ModelError, match=r"log\.csv: expected the log of a run, received something else"):
+        read_log(tmp_path / "log.csv")
 
 
 @pytest.mark.parametrize(("momentum", "steps"), [(0.99, 299), (0.9, 29), (0.0, 0)])

@@ -80,7 +80,7 @@ def test_the_network_learns_twenty_segments_by_heart(tmp_path: Path) -> None:
 
 
 def test_a_run_leaves_every_file_and_what_they_say_agrees(experiment: Experiment) -> None:
-    """Log, JSON, weights, curves and resolved configuration; the best epoch is the same in all."""
+    """Log, JSON, weights and resolved configuration; the best epoch is the same in all."""
     watch = Watch()
     run = train(experiment, callbacks=[watch])
     seen = watch.epochs
@@ -102,7 +102,6 @@ def test_a_run_leaves_every_file_and_what_they_say_agrees(experiment: Experiment
     assert {"torch", "numpy", "python", "genrebench"} <= document["versions"].keys()
     assert document["data"]["segments"] == {"train": 24, "validation": 12, "test": 12}
     assert len(document["data"]["test_tracks"]) == 3
-    assert (run.folder / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert 'protocol = "track"' in (run.folder / "experiment.toml").read_text()
 
 
@@ -370,6 +369,7 @@ def test_temperatures_are_kept_in_the_model(experiment: Experiment) -> None:
     """Those that were fitted on the validation part, which the test part uses, too."""
     run = train(experiment)
     kept = Model.load(run.folder).document["calibration"]
+    assert Model.load(run.folder).calibration.to_json() == kept
     for part in ("validation", "test"):
         for what in ("segment", "track"):
             assert run.metrics[part][f"{what}_calibration"]["temperature"] == kept[f"{what}_temperature"] > 0

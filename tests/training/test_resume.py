@@ -18,7 +18,6 @@ from genrebench.model.model import Model
 from genrebench.network.architecture import Architecture
 from genrebench.system.files import write_json
 from genrebench.training import Callback, EpochMetrics, Experiment, LoopState, TrainingRun, loop, train
-from genrebench.training import checkpoint as saving
 from genrebench.training import resume as resuming
 from genrebench.training.config import load_experiment, unpublished
 from genrebench.training.resume import Checkpoint, newest_checkpoint
@@ -116,7 +115,7 @@ def test_a_finished_run_goes_on_to_more_epochs(tiny: Experiment, straight: tuple
 
 @pytest.fixture
 def quick(tiny: Experiment, monkeypatch: pytest.MonkeyPatch) -> Experiment:
-    """Describe the tiny training, whose data are read once, and which draws nothing: it is run many times.
+    """Describe the tiny training, whose data are read once: it is run many times.
 
     Returns
     -------
@@ -125,7 +124,6 @@ def quick(tiny: Experiment, monkeypatch: pytest.MonkeyPatch) -> Experiment:
     """
     data = load_training_data(tiny)
     monkeypatch.setattr(loop, "load_training_data", lambda experiment: data)
-    monkeypatch.setattr(saving, "training_curves", lambda history, title: b"curves")
     return tiny
 
 

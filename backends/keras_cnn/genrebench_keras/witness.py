@@ -50,7 +50,16 @@ def answer(arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, A
         return {}, {**value, "refused": _reason(error)}
     from genrebench_keras.model_run import ModelRun
 
-    run = ModelRun(model, options)
+    try:
+        return _computed(ModelRun(model, options), stored, arrays, options, value)
+    except Exception as error:  # what an engine cannot compute, such as three-dimensional pooling in float64
+        return {}, {**value, "refused": f"it opens it, and cannot run it in float64: {_reason(error)}"}
+
+
+def _computed(
+    run: Any, stored: Any, arrays: Arrays, options: dict[str, Any], value: dict[str, Any]
+) -> tuple[Arrays, dict[str, Any]]:
+    """Run a model in all trials and modes."""
     value |= {"absent": run.absent, "differing": run.differing(stored, _part(arrays, "stored"))}
     found: Arrays = {}
     for trial in options["trials"]:

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from genrebench.errors import BackendError
 from genrebench.network.adam import Adam
-from genrebench_torch.foreign import module as module
 from genrebench_torch.losses import loss_of
 from genrebench_torch.optimizer import KerasAdam
 from genrebench_torch.weights import Located
@@ -248,7 +247,7 @@ def _with_draws(module: nn.Module, queue: list[Tensor | None]) -> Callable[[Tens
         if name == "AlphaDropout":
             a = 1 / math.sqrt((1 - rate) * (1 + rate * _LOWEST**2))
             return a * (x * draw + _LOWEST * (1 - draw)) - a * _LOWEST * rate
-        return x * (draw / (1 - rate))
+        return x * (draw / (1 - rate) if rate < 1 else 0.0 * draw)
 
     return forward
 

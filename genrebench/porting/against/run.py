@@ -185,10 +185,11 @@ def _finding(port: Port, stage: Stage, row: Row) -> Finding:
 
 def _verdict(port: Port, report: Report, look: Look) -> str:
     """Say in a sentence or two what was found."""
-    seen = sum(1 for each in look.seen if each.case.tensor in look.right.outputs)
-    total = len(look.right.outputs)
+    calls = [each.case.call for each in look.seen]
+    names = {call.name if call.name in look.right.outputs else call.inputs[0].call for call in calls}
+    total = sum(1 for call in look.graph.calls.values() if call.inputs and call.name in look.right.outputs)
     if report.passed:
-        return f"{port.label} computes what the Keras model does; {seen} of {total} steps were seen on the way."
+        return f"{port.label} computes what the Keras model does; {len(names)} of {total} steps were seen on the way."
     forward = [each for each in report.findings if each.row and each.row.quantity == "output"] or list(report.findings)
     if not forward:
         return f"{port.label} is off."

@@ -145,5 +145,8 @@ def _thresholded_relu(kind: kinds.ThresholdedReLU, given: Given) -> Value:
 
 @defines(kinds.Softmax)
 def _softmax(kind: kinds.Softmax, given: Given) -> Value:
-    """Compute softmax over axes."""
-    return softmax(given.x, kind.axis)
+    """Compute softmax over axes; what a mask of the same axes takes away is 0, as if its value were very small."""
+    x, mask = given.x, given.mask
+    if mask is None or mask.ndim != x.ndim:
+        return softmax(x, kind.axis)
+    return where(mask, softmax(where(mask, x, -1e9), kind.axis), 0.0)

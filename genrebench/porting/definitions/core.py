@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from genrebench.errors import BackendError
 from genrebench.network.types import Array
 from genrebench.porting.definitions.activation import activate
 from genrebench.porting.definitions.base import Given, Made, defines, last
@@ -24,6 +25,9 @@ def _dense(kind: kinds.Dense, given: Given) -> Value:
 def _embedding(kind: kinds.Embedding, given: Given) -> Made:
     """Take a row of the table for each number; 0 marks a step that is not there, if asked for."""
     indices = given.x.data.astype(np.int64)
+    if indices.size and not 0 <= indices.min() <= indices.max() < kind.input_dim:
+        raise BackendError(f"expected whole numbers from 0 to {kind.input_dim - 1}, received {indices.min()} to "
+                           f"{indices.max()}")  # fmt: skip
     return Made((take(given.weights["embeddings"], indices),), (indices != 0 if kind.mask_zero else None,))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from genrebench.backend.worker import JobResult, start_job
 from genrebench.errors import WorkerError
 from genrebench.network.types import Array
+from genrebench.porting.activity import Activity
 from genrebench.porting.passes import name_of
 from genrebench.porting.proof.subject import DRAWN, STORED, Trial, arrays_of
 from genrebench.porting.source import Emitted
@@ -36,6 +37,8 @@ class Run:
         With respect to inputs, by call.
     statistics : dict of str to ndarray
         Running statistics after it, by canonical name.
+    activity : dict of str to Activity
+        Of the definitions, how alive each output is.
     """
 
     outputs: Arrays = field(default_factory=dict)
@@ -43,6 +46,7 @@ class Run:
     gradients: Arrays = field(default_factory=dict)
     slopes: Arrays = field(default_factory=dict)
     statistics: Arrays = field(default_factory=dict)
+    activity: dict[str, Activity] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -92,9 +96,17 @@ def part(arrays: Mapping[str, Array], *path: str) -> Arrays:
 @contextmanager
 def asked_twin(
     emitted: Emitted, network: Path, trials: Sequence[Trial], targets: Mapping[str, Array],
-    loss: Mapping[str, Any] | None, **limits: Any,
+    loss: Mapping[str, Any] | None, *, trains: bool, **limits: Any,
 ) -> Iterator[Callable[[], Answer]]:  # fmt: skip
-    """Have PyTorch run the file that was written; the function that is given waits for its answer."""
+    """Have PyTorch run the file that was written; the function that is given waits for its answer.
+
+    Parameters
+    ----------
+    targets, loss : mapping
+        Of the short run; None for no such run.
+    trains : bool
+        Whether there is anything to train.
+    """
     arrays: Arrays = {}
     options: list[dict[str, Any]] = []
     for trial in trials:
@@ -104,7 +116,7 @@ def asked_twin(
         arrays |= {f"{trial.name}/state/{name}": value for name, value in state.items()}
         arrays |= {f"{trial.name}/{name}": value for name, value in arrays_of(trial).items()}
         tasks = list(MODES)
-        if trial.name == STORED:
+        if trial.name == STORED and trains:
             tasks += ["adam", *(["steps"] if loss else [])]
             arrays |= {f"{trial.name}/targets/{name}": value for name, value in targets.items()}
         options.append({"path": str(network), "table": emitted.table(), "tasks": tasks, "loss": loss, "steps": STEPS})

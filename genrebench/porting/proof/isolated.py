@@ -24,7 +24,7 @@ from genrebench.reading.kinds.normalization import BatchNormalization
 
 # Of Keras on TensorFlow: it resizes in float32 whatever it is given, and keeps some constants as such.
 SINGLE_ID = "tensorflow-float32"
-_SINGLE_KINDS = frozenset({"UpSampling2D", "Resizing", "LeakyReLU"})
+_SINGLE_KINDS = frozenset("UpSampling2D Resizing CenterCrop Rescaling LeakyReLU MultiHeadAttention".split())
 _SINGLE_ACTIVATIONS = frozenset({"gelu", "leaky_relu", "hard_sigmoid", "hard_sigmoid_keras2", "hard_silu"})
 _SINGLE_TOLERANCE = 2e-6
 

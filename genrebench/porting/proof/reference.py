@@ -11,7 +11,7 @@ from genrebench.network.numerics import perturb_by_ulp, relative_error
 from genrebench.network.types import Array
 from genrebench.parity.context import CONTROL_FACTOR
 from genrebench.porting.losses import loss_and_gradient
-from genrebench.porting.proof.answers import EVALUATION, MODES, TRAINING, Answer, Run
+from genrebench.porting.proof.answers import MODES, TRAINING, Answer, Run
 from genrebench.porting.proof.subject import Trial
 from genrebench.porting.reference import GraphReference
 from genrebench.reading.graph import Graph
@@ -36,8 +36,10 @@ class Reference:
         By trial and mode, how much that changes an output at most.
     control : dict of str to ndarray
         The short run from weights one ulp away.
-    dead : list of str
-        What no trial brought to life: outputs that are 0 or always the same, gradients that are 0.
+    dead : dict of str to str
+        What no trial brought to life, and how: outputs that are always the same, gradients that are 0.
+    missed : dict of str to str
+        Activations of which some piece was never taken.
     """
 
     answer: Answer
@@ -45,6 +47,7 @@ class Reference:
     effects: dict[tuple[str, str], float]
     control: dict[str, Array]
     dead: dict[str, str] = field(default_factory=dict)
+    missed: dict[str, str] = field(default_factory=dict)
 
 
 def compute_reference(
@@ -67,7 +70,7 @@ def compute_reference(
         first = trials[0]
         short = train(graph, first.weights, first, loss, targets, steps)
         control = train(graph, perturb_by_ulp(first.weights), first, loss, targets, steps)
-    return Reference(Answer(runs, steps=short), tolerances, effects, control, _dead(graph, runs))
+    return Reference(Answer(runs, steps=short), tolerances, effects, control, _dead(graph, runs), _missed(runs))
 
 
 def run_of(graph: Graph, weights: Mapping[str, Array], trial: Trial, mode: str, *, moved: bool = False) -> Run:
@@ -76,10 +79,11 @@ def run_of(graph: Graph, weights: Mapping[str, Array], trial: Trial, mode: str, 
     made = GraphReference(graph, weights).run(
         trial.sample.inputs, training=is_training, draws=trial.sample.draws if is_training else {}
     )
+    activity = made.activity()
     if moved:
         made.move_by_ulp()
     slopes, gradients = made.vjp(trial.sample.cotangents)
-    return Run(made.outputs, made.masks, gradients, slopes, made.statistics)
+    return Run(made.outputs, made.masks, gradients, slopes, made.statistics, activity)
 
 
 def _tolerance(gradient: Array, near: Array) -> float:
@@ -117,10 +121,7 @@ def _dead(graph: Graph, runs: Mapping[tuple[str, str], Run]) -> dict[str, str]:
         kind = call.layer.kind
         if kind is None or kind.name in _OF_MASKS:
             continue
-        outputs = [run.outputs[call.name] for run in runs.values()]
-        if not any(each.any() for each in outputs):
-            found[call.name] = "its output is nothing but zeros"
-        elif all((each == each[:1]).all() for each in outputs):
+        if not any(run.activity[call.name].varies for run in runs.values()):
             found[call.name] = "its output is the same for every input"
     for name in runs[next(iter(runs))].gradients:
         if not any(run.gradients[name].any() for run in runs.values()):
@@ -128,4 +129,12 @@ def _dead(graph: Graph, runs: Mapping[tuple[str, str], Run]) -> dict[str, str]:
     return found
 
 
-__all__ = ["EVALUATION", "REFERENCE", "Reference", "compute_reference", "run_of", "train"]
+def _missed(runs: Mapping[tuple[str, str], Run]) -> dict[str, str]:
+    """Find activations that are defined piece by piece, and of which a piece was never taken."""
+    found = {}
+    for name in next(iter(runs.values())).activity:
+        pieces = [run.activity[name].pieces for run in runs.values()]
+        never = [index for index, shares in enumerate(zip(*pieces, strict=True), 1) if not any(shares)]
+        if never:
+            found[name] = f"of its activation, piece {', '.join(map(str, never))} of {len(pieces[0])} was never taken"
+    return found

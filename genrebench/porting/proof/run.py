@@ -88,13 +88,14 @@ def prove(
     began = time.perf_counter()
     limits: dict[str, Any] = {"threads": threads, **({"timeout": timeout} if timeout else {})}
     trials = trials_of(model, batch=batch, seed=seed)
-    loss = model.loss if model.loss and model.loss["name"] in LOSSES else None
+    trains = model.graph.trainable_parameters > 0
+    loss = model.loss if trains and model.loss and model.loss["name"] in LOSSES else None
     targets = _targets(model, trials[0], loss, seed) if loss else {}
     answers: dict[str, Answer] = {}
     with ExitStack() as stack:
         waits = {}
         if twin:
-            asked = asked_twin(emitted, folder / NETWORK, trials, targets, loss, **limits)
+            asked = asked_twin(emitted, folder / NETWORK, trials, targets, loss, trains=trains, **limits)
             waits[TWIN] = stack.enter_context(asked)
         if keras:
             waits[KERAS] = stack.enter_context(asked_keras(model, trials, **limits))

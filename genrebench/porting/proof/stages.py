@@ -19,6 +19,7 @@ from genrebench.porting.proof.isolated import Isolated
 from genrebench.porting.proof.reference import REFERENCE, Reference
 from genrebench.porting.proof.subject import SAID, STORED, Trial
 from genrebench.reading.keras_file import KerasModel
+from genrebench.reading.kinds.normalization import Normalization
 
 LOSS_TOLERANCE = 1e-9
 _BITS = {True: "the same", False: "other"}
@@ -94,9 +95,10 @@ def alive(proof: Proof) -> Stage:
         reason = proof.reference.dead.get(name, "")
         tensor = run.outputs.get(name, run.gradients.get(name))
         shape = () if tensor is None else tensor.shape
-        note = f"{reason} with the file's weights and with drawn ones, which proves nothing about it" if reason else ""
+        missed = proof.reference.missed.get(name, "")
+        note = f"{reason} with the file's weights and with drawn ones, which proves nothing" if reason else missed
         rows.append(state(name, "structure", shape, holds=not reason, note=note))
-    criterion = "no layer's output is 0 or always the same, no weight's gradient is 0, with one of two sets of weights"
+    criterion = "no layer's output is always the same, no weight's gradient is 0, with one of two sets of weights"
     return Stage(
         "alive",
         "Every layer alive",
@@ -132,7 +134,11 @@ def structure(proof: Proof) -> Stage:
 
 def weights(proof: Proof) -> Stage:
     """Compare the weights that the written network loads with those of the file."""
-    given = dict(proof.model.weights)
+    # How many samples a normalization has seen, nothing computes with.
+    counts = {
+        f"{each.name}/count" for each in proof.model.graph.layers.values() if isinstance(each.kind, Normalization)
+    }
+    given = {name: value for name, value in proof.model.weights.items() if name not in counts}
     cases = {name: WeightCase(proof.loaded[name], given[name], name, given) for name in given if name in proof.loaded}
     rows = compare_all(proof.loaded, given, 0.0, quantity="weight", cases=cases)
     comparisons = [Comparison(TWIN, REFERENCE, tuple(rows))] if TWIN in proof.answers else []
@@ -287,16 +293,9 @@ def steps(proof: Proof) -> Stage:
         f"loss of each step, relative <= {LOSS_TOLERANCE:g}, and weights at the end, or {CONTROL_FACTOR:g} times the "
         "distance of a run that began one ulp away"
     )
-    name = (proof.model.loss or {}).get("name")
     if answer is None or not right:
-        why = (
-            f"{TWIN} was not asked"
-            if answer is None
-            else "the file names no loss that is known"
-            if not name
-            else f"the loss {name} has no definition"
-        )
-        return Stage("steps", "Short run", criterion, "float64", LOSS_TOLERANCE, (), why)
+        return Stage("steps", "Short run", criterion, "float64", LOSS_TOLERANCE, (), _no_steps(proof, answer))
+    name = (proof.model.loss or {}).get("name")
     rows = []
     for number, expected in enumerate(right["losses"], 1):
         losses = answer.steps.get("losses")
@@ -314,3 +313,13 @@ def steps(proof: Proof) -> Stage:
                             step=len(right["losses"]), mode=f"after {len(right['losses'])} steps, {name}"))  # fmt: skip
     comparison = Comparison(TWIN, REFERENCE, tuple(rows), answer.error)
     return Stage("steps", "Short run", criterion, "float64", LOSS_TOLERANCE, (comparison,))
+
+
+def _no_steps(proof: Proof, answer: Answer | None) -> str:
+    """Say why there is no short run."""
+    name = (proof.model.loss or {}).get("name")
+    if answer is None:
+        return f"{TWIN} was not asked"
+    if not proof.model.graph.trainable_parameters:
+        return "nothing is trained"
+    return f"the loss {name} has no definition" if name else "the file names no loss that is known"

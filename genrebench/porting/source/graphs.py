@@ -19,6 +19,8 @@ def write_graph(graph: Graph, parts: set[str]) -> Scope:
     by_layer: defaultdict[str, list[Call]] = defaultdict(list)
     for call in calls:
         by_layer[call.layer.name].append(call)
+        for tensor in _read_by(call):
+            scope.readers[tensor].add(call.layer.kind.name if call.layer.kind else "")
     # A network within a layer has the same calls, but nobody outside gives it anything.
     inputs = graph.inputs or [name for name, each in graph.calls.items() if isinstance(each.layer.kind, InputLayer)]
     for name in inputs:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from genrebench.network.types import Array
 from genrebench.porting.source.emitted import RandomCall
-from genrebench.porting.source.layout import commented, wrap
+from genrebench.porting.source.layout import WIDTH, commented, wrap
 from genrebench.porting.source.names import RESERVED, VARIABLE_LENGTH, identifier
 from genrebench.porting.source.places import WeightPlace
 from genrebench.reading.graph import Tensor
@@ -74,6 +74,9 @@ class Scope:
         self.places: dict[str, WeightPlace] = {}
         self.constants: dict[str, Array] = {}
         self.attributes: dict[str, str] = {}
+        self._taken: set[str] = set()
+        # The kinds that read each tensor.
+        self.readers: defaultdict[Tensor, set[str]] = defaultdict(set)
         self.records: list[Record] = []
         self.masks: dict[Tensor, int] = {}
         self.parameters: list[int] = []
@@ -91,7 +94,8 @@ class Scope:
     def attribute(self, layer: str) -> str:
         """Name the module of a layer."""
         if layer not in self.attributes:
-            self.attributes[layer] = identifier(layer, set(self.attributes.values()) | self.parts)
+            self.attributes[layer] = identifier(layer, self._taken)
+            self._taken.add(self.attributes[layer])
         return self.attributes[layer]
 
     def value(self, hint: str, *, is_named: bool = False) -> int:
@@ -171,7 +175,8 @@ class Scope:
             written, place = _written(f"{pattern} = {named(statement.text)}", statement)
             places |= dict.fromkeys(statement.targets(), len(lines) + place)
             lines += written
-        lines += wrap(f"return {named(values)}", INDENT)
+        found = f"return {named(values)}"
+        lines += wrap(found if INDENT + len(found) <= WIDTH else f"return ({named(values)})", INDENT)
         given = ", ".join(f"{variables[each]}: Tensor" for each in self.parameters)
         back = "Tensor" if len(outputs) == 1 else f"tuple[{', '.join(['Tensor'] * len(outputs))}]"
         signature = wrap(f"def forward(self, {given}) -> {back}:", 4, hugging=f" -> {back}:")
@@ -195,8 +200,9 @@ class Scope:
             if end > index + 1 or holders["x"] > index or value in self._named or not is_alone:
                 hint = self._hints[value]
                 # A variable is free when what it held is not read any more.
-                held = {each for each, until in holders.items() if until > index}
-                name = identifier(hint.lower(), held | taken, VARIABLE_LENGTH)
+                for each in [each for each, until in holders.items() if until <= index]:
+                    del holders[each]
+                name = identifier(hint.lower(), holders.keys() | taken, VARIABLE_LENGTH)
             variables[value] = name
             holders[name] = end
 

@@ -44,6 +44,23 @@ class Site:
         """Tell whether an optimizer moves the layer's weights."""
         return self.call.layer.trainable
 
+    def readers(self) -> set[str]:
+        """List the kinds that read the output."""
+        return self.scope.readers[Tensor(self.call.name)]
+
+    def drops(self, rate: float) -> bool:
+        """Tell whether something is dropped in training.
+
+        Raises
+        ------
+        ConfigError
+            If it is in evaluation, too.
+        """
+        fixed = self.call.arguments.get("training")
+        if rate and fixed is True:
+            raise ConfigError(f"expected random layers in evaluation, received `{self.call.name:.80}` always training")
+        return bool(rate) and fixed is not False
+
     def part(self, name: str) -> str:
         """Ask for a local module or function of the written file."""
         self.scope.parts.add(name)

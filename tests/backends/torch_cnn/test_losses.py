@@ -21,12 +21,12 @@ CLASSES = RNG.integers(0, 5, (4, 6))
 def softmax(x: Array) -> Array:
     """Compute exponentials that add up to 1."""
     powers: Array = np.exp(x)
-    return powers / powers.sum(-1, keepdims=True)
+    return np.asarray(powers / powers.sum(-1, keepdims=True))
 
 
 def binary(y: Array, t: Array) -> Array:
     """Compute binary cross-entropy of each value."""
-    return -(t * np.log(y) + (1 - t) * np.log(1 - y))
+    return np.asarray(-(t * np.log(y) + (1 - t) * np.log(1 - y)))
 
 
 def units(x: Array) -> Array:

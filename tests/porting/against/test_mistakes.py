@@ -11,7 +11,8 @@ from genrebench.backend.worker import JobResult, plain
 from genrebench.porting.against import run
 from genrebench.porting.against.subject import read_port
 from genrebench.reading.keras_file import KerasModel
-from tests.porting.against.mistakes import MISTAKES, Mistake
+from tests.porting.against.mistake import Mistake
+from tests.porting.against.mistakes import MISTAKES
 from tests.porting.models import model_of
 
 torch = pytest.importorskip("torch")

@@ -12,7 +12,8 @@ from genrebench.network.types import Array
 from genrebench.porting.against.matching import best_layout, family, layouts
 from genrebench.porting.against.subject import read_port
 from genrebench.porting.source import write_source
-from tests.porting.against.mistakes import MISTAKES, Mistake, linear
+from tests.porting.against.mistake import Mistake, linear
+from tests.porting.against.mistakes import MISTAKES
 from tests.porting.against.test_mistakes import Comparing, compared
 from tests.porting.models import layer, model_of, sequential
 
@@ -36,10 +37,9 @@ class Network(nn.Module):
 
 def two_dense() -> Any:
     """Make a model of two dense layers, of the same shapes but for the input."""
-    return model_of(
-        sequential(layer("Dense", "one", units=5, activation="relu"), layer("Dense", "two", units=5, activation="softmax"),
-                   shape=(4,)), loss={"name": "categorical_crossentropy"}
-    )  # fmt: skip
+    one = layer("Dense", "one", units=5, activation="relu")
+    two = layer("Dense", "two", units=5, activation="softmax")
+    return model_of(sequential(one, two, shape=(4,)), loss={"name": "categorical_crossentropy"})
 
 
 def state_of(model: Any, first: str, second: str) -> dict[str, Array]:

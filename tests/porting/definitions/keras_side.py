@@ -1,8 +1,9 @@
-"""Keras' own answers to the cases, in float64: run as a program, which writes a file for each case into a folder."""
+"""Keras' own answers to the cases, in float64: a program that writes a file for each into a folder, or all totals."""
 
+import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +11,34 @@ import numpy as np
 
 from genrebench.network.types import Array
 from genrebench.porting.sampling import Sample
-from tests.porting.definitions.cases import CASES, Case
+from tests.porting.definitions.cases import CASES, TOTALS, Case
 
 
-def main(folder: Path) -> None:
-    """Answer all cases that Keras has."""
+def main(folder: Path | None) -> None:
+    """Answer all cases that Keras has, into a folder or as totals."""
     os.environ["KERAS_BACKEND"] = "tensorflow"
     import keras
 
     keras.config.set_floatx("float64")
+    totals = {}
     for number, case in enumerate(CASES):
-        if case.keras:
-            np.savez(folder / f"{number}.npz", allow_pickle=False, **answer(case))
+        if not case.keras:
+            continue
+        found = answer(case)
+        if folder is not None:
+            np.savez(folder / f"{number}.npz", allow_pickle=False, **found)
+        totals[case.key] = [
+            *(total_of(case, found, mode) for mode in ("evaluation", "training")),
+            masks_of(case, found),
+        ]
+    if folder is None:
+        TOTALS.write_text(json.dumps(totals, indent=1) + "\n", encoding="utf-8")
+
+
+def total_of(case: Case, found: Mapping[str, Array], mode: str) -> float:
+    """Multiply the outputs by the cotangents, and sum."""
+    cotangents = case.sample(case.graph()).cotangents.values()
+    return sum(float((found[f"{mode}/outputs/{number}"] * each).sum()) for number, each in enumerate(cotangents))
 
 
 def answer(case: Case) -> dict[str, Array]:
@@ -30,7 +47,7 @@ def answer(case: Case) -> dict[str, Array]:
 
     graph = case.graph()
     weights = case.weights(graph)
-    sample = case.sample(graph, weights)
+    sample = case.sample(graph)
     names = {name: sample.inputs[name] for name in graph.inputs}
     inputs = {name: keras.Input(value.shape[1:], name=name, dtype=value.dtype.name) for name, value in names.items()}
     settings = {key: {"module": "keras.layers", **value} if isinstance(value, dict) else value
@@ -93,6 +110,17 @@ def run(model: Any, layer: Any, case: Case, sample: Sample, *, training: bool) -
     return found
 
 
+def masks_of(case: Case, found: Mapping[str, Array]) -> list[list[str]]:
+    """Write the masks that go out of a layer in evaluation, if any."""
+    names = [f"evaluation/masks/{number}" for number in range(case.outputs)]
+    return [written(found[name]) for name in names if name in found]
+
+
+def written(mask: Array) -> list[str]:
+    """Write a mask as digits, a row for each sample."""
+    return ["".join(str(int(each)) for each in row) for row in mask]
+
+
 class drawn:  # noqa: N801
     """Puts given draws in the place of Keras' random numbers."""
 
@@ -139,4 +167,4 @@ class drawn:  # noqa: N801
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(None if sys.argv[1] == "--totals" else Path(sys.argv[1]))

@@ -1,6 +1,7 @@
 """The definitions against Keras itself, in float64 and in both modes."""
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -9,14 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genrebench.network.numerics import FLOAT32_TOLERANCE, FORWARD_TOLERANCE, GRADIENT_TOLERANCE
+from genrebench.network.numerics import GRADIENT_TOLERANCE
 from genrebench.network.types import Array
 from genrebench.porting.reference import GraphReference
-from tests.porting.definitions.cases import CASES, Case
+from tests.porting.definitions.cases import CASES, TOTALS, Case
+from tests.porting.definitions.keras_side import masks_of, total_of
 
 ROOT = Path(__file__).parents[3]
-# TensorFlow takes the kernel of bicubic interpolation from a table of 1,024 offsets.
-TABLE_TOLERANCE = 1e-3
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +36,7 @@ def defined(case: Case, *, training: bool) -> dict[str, Array]:
     """Run a case by its definition, and name what comes out as `keras_side` does."""
     graph = case.graph()
     weights = case.weights(graph)
-    sample = case.sample(graph, weights)
+    sample = case.sample(graph)
     done = GraphReference(graph, weights).run(sample.inputs, training=training, draws=sample.draws)
     of_inputs, of_weights = done.vjp(sample.cotangents)
     found = {f"gradients/inputs/{name}": value for name, value in of_inputs.items()}
@@ -69,10 +69,19 @@ def test_keras_computes_what_is_defined(answers: Path, number: int, case: Case, 
         if name.startswith("masks"):
             assert np.array_equal(value, theirs[name]), name
             continue
-        tolerance = GRADIENT_TOLERANCE if name.startswith("gradients") else FORWARD_TOLERANCE
-        if not case.exact:
-            is_table = case.settings.get("interpolation") == "bicubic"
-            tolerance = TABLE_TOLERANCE if is_table else FLOAT32_TOLERANCE
+        tolerance = max(case.tolerance, GRADIENT_TOLERANCE if name.startswith("gradients") else 0.0)
         # The gradient of the bias of keys is 0, since it moves all scores of a query alike; what is left is rounding.
         scale = max(np.linalg.norm(value), 1e-3 * largest)
         assert np.linalg.norm(theirs[name] - value) <= tolerance * scale, name
+
+
+def test_the_totals_are_those_of_the_installed_keras(answers: Path) -> None:
+    """Which quick tests compare with; `keras_side` writes them anew."""
+    totals = json.loads(TOTALS.read_text(encoding="utf-8"))
+    assert totals.keys() == {case.key for case in CASES if case.keras}
+    for number, case in enumerate(CASES):
+        if case.keras:
+            with np.load(answers / f"{number}.npz") as file:
+                found = [total_of(case, file, mode) for mode in ("evaluation", "training")]
+                assert masks_of(case, file) == totals[case.key][2]
+            np.testing.assert_allclose(found, totals[case.key][:2], rtol=1e-6, atol=1e-9, err_msg=str(case))

@@ -265,10 +265,26 @@ def test_a_masked_mean_counts_what_is_there() -> None:
     assert computed("GlobalAveragePooling1D", {}, STEPS, masks=[mask]).tolist() == [[2.5]]
 
 
+def test_softmax_leaves_out_what_is_masked() -> None:
+    """Two equal values share, the masked one has nothing."""
+    mask = np.array([[True, False, True]])
+    assert computed("Softmax", {}, [[1.0, 5.0, 1.0]], masks=[mask]).tolist() == [[0.5, 0.0, 0.5]]
+
+
 def test_inputs_of_smaller_rank_get_axes_behind_the_batch() -> None:
     """Not in front of it: samples stay with samples."""
     y = computed("Add", {}, np.zeros((2, 2, 1)), [[10.0], [20.0]])
     assert y[..., 0].tolist() == [[10.0, 10.0], [20.0, 20.0]]
+
+
+def test_a_vector_without_length_is_divided_by_epsilon() -> None:
+    """And not by its length, which would be 0."""
+    np.testing.assert_allclose(
+        computed("UnitNormalization", {}, [[3e-13, 4e-13], [3.0, 4.0]]), [[0.3, 0.4], [0.6, 0.8]]
+    )
+    np.testing.assert_allclose(computed("UnitNormalization", {}, [[0.0, 0.0]]), [[0.0, 0.0]])
+    y = computed("Dot", {"axes": 1, "normalize": True}, [[1e-8, 0.0]], [[2.0, 0.0]])
+    np.testing.assert_allclose(y, [[0.1]])
 
 
 def test_interpolation_is_between_pixel_centers() -> None:

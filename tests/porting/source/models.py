@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 
 from genrebench.network.types import Array
+from genrebench.porting import definitions as definitions
 from genrebench.reading.builder import Builder
 from genrebench.reading.graph import Graph
 from genrebench.reading.keras_file import KerasModel
 from genrebench.reading.version import KerasVersion
 from tests.porting.definitions.cases import CASES
 from tests.reading.files import KERAS_2, KERAS_3, functional, input_layer, layer, node, sequential
+from tests.reading.test_operations import FUNCTIONS, document_2, document_3
 
 
 def random_weights(graph: Graph) -> dict[str, Array]:
@@ -267,6 +269,9 @@ def models() -> dict[str, KerasModel]:
     for number, case in enumerate(CASES):
         graph = case.graph()
         found[f"{number} {case}"] = model_of(graph, case.weights(graph))
+    for number, (function, named, shape, _, _) in enumerate(FUNCTIONS):
+        found[f"function {number} {function}"] = read(document_2(function, named, shape))
+    found["division"] = read(document_3("TrueDivide", {}, ["x0", "x1"], (4, 3), (4, 3)), KERAS_3)
     return found | {name: read(*document) for name, document in DOCUMENTS.items()}
 
 

@@ -14,10 +14,11 @@ from genrebench.errors import ConfigError
 from genrebench.porting.source import write_source
 from genrebench.porting.source.allowed import check_source
 from genrebench.porting.source.table import WRITERS
+from genrebench.reading.keras_file import KerasModel
 from genrebench.reading.kinds import KINDS
 from genrebench.reading.problems import Problem
 from tests.porting.source.models import DOCUMENTS, HOSTILE, MODELS, model_of, read
-from tests.reading.files import layer, sequential
+from tests.reading.files import functional, input_layer, layer, node, sequential
 
 RUFF = shutil.which("ruff", path=f"{Path(sys.executable).parent}:{sys.path[0]}") or shutil.which("ruff")
 
@@ -120,6 +121,53 @@ def test_problems_are_refused() -> None:
     model.graph.problems.append(Problem("dense", "expected something else"))
     with pytest.raises(ConfigError, match="expected a model without problems, received `dense`"):
         write_source(model_of(model.graph, model.weights))
+
+
+def always(class_name: str, **config: object) -> KerasModel:
+    """Make a layer that Keras 2 calls with training=True."""
+    call = {**layer(class_name, "always", **config), "name": "always"}
+    call["inbound_nodes"] = [[["a", 0, 0, {"training": True}]]]
+    return read(functional(input_layer("a", 4, 3), call, inputs=["a"], outputs=["always"]))
+
+
+def test_dropout_that_always_drops_is_a_module_that_says_so() -> None:
+    """In evaluation, too."""
+    text = write_source(always("Dropout", rate=0.5)).text
+    assert "self.always = AlwaysDropout(0.5)" in text
+    assert "return F.dropout(x, self.p)" in text
+
+
+@pytest.mark.parametrize(
+    ("class_name", "config"),
+    [
+        ("BatchNormalization", {}),
+        ("GaussianNoise", {"stddev": 0.5}),
+        ("LSTM", {"units": 2, "dropout": 0.5}),
+        ("GRU", {"units": 2, "recurrent_dropout": 0.5}),
+    ],
+)
+def test_what_is_always_in_training_is_refused(class_name: str, config: dict[str, object]) -> None:
+    """Where PyTorch's layer would follow the network's mode."""
+    with pytest.raises(ConfigError, match="received `always` always training"):
+        write_source(always(class_name, **config))
+
+
+def test_what_never_is_in_training_draws_nothing() -> None:
+    """Dropout with training=False is not written; batch normalization goes by its running statistics."""
+    model = always("Dropout", rate=0.5)
+    model.graph.calls["always"].arguments["training"] = False
+    assert "Dropout" not in write_source(model).text
+    model = always("BatchNormalization")
+    model.graph.calls["always"].arguments["training"] = False
+    assert "FrozenBatchNorm1d(3" in write_source(model).text
+
+
+def test_many_outputs_are_given_in_lines(tmp_path: Path) -> None:
+    """A tuple that is too long for one."""
+    names = [f"output_number_{number}" for number in range(8)]
+    layers = [node("Dense", name, ["a"], units=2) for name in names]
+    text = write_source(read(functional(input_layer("a", 3), *layers, inputs=["a"], outputs=names))).text
+    assert "        return (\n            output_number_0,\n" in text
 
 
 def test_straight_runs_are_called_x_and_branches_have_names() -> None:

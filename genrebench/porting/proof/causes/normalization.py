@@ -46,7 +46,6 @@ def _scale(case: CallCase) -> Predictions:
     for one, two in (("gamma", "beta"), ("moving_mean", "moving_variance")):
         if one in own and two in own:
             text = f"{one} and {two} exchanged"
-            yield Prediction(text, case.run(own={one: own[two], two: np.abs(own[one])}), weight=text)
             yield Prediction(text, case.run(own={one: own[two], two: own[one]}), weight=text)
     if "moving_variance" in own:
         square = {"moving_variance": own["moving_variance"] ** 2}

@@ -27,11 +27,12 @@ def write_multi_head_attention(site: Site) -> None:
     features = [known(site.shapes[each], -1) for each in (0, 2 if len(site.shapes) > 2 else 1, 1)]
     output = kind.output_dim or features[0]
     gives_scores = bool(site.call.arguments.get("return_attention_scores"))
+    # In Keras, too, what a query that may see nothing gets depends on whether scores are kept.
     is_scoring = gives_scores or kind.dropout > 0
     name = site.part("ScoringMultiHeadAttention" if is_scoring else "MultiHeadAttention")
     text = f"{name}({tuple(features)}, {kind.num_heads}, ({kind.key_dim}, {kind.value_dim}), {output}"
     text += "" if kind.use_bias else ", bias=False"
-    text += f", dropout={kind.dropout!r}" if kind.dropout else ""
+    text += f", dropout={kind.dropout!r}" if site.drops(kind.dropout) else ""
     module = site.module(f"{text})", projections(site))
     seen = visible(site, query, value)
     if mask := site.mask(0, "query_mask"):
@@ -40,7 +41,7 @@ def write_multi_head_attention(site: Site) -> None:
     if not is_scoring:
         site.give(called)
         return
-    if kind.dropout:
+    if site.drops(kind.dropout):
         site.draws(f"{module}.dropout")
     y, shares = site.steps("{}, {}", called, "", f"{site.name}_scores" if gives_scores else "")
     site.enter(y)
@@ -102,9 +103,9 @@ def write_attention(site: Site) -> None:
         if each.name == "scale":
             weights = {**weights, "scale": ("scale", SAME)}
             arguments.append(f"scale={each.shape!r}")
-    arguments += [f"dropout={kind.dropout!r}"] if kind.dropout else []
+    arguments += [f"dropout={kind.dropout!r}"] if site.drops(kind.dropout) else []
     module = site.module(f"{site.part(name)}({', '.join(arguments)})", weights)
-    if kind.dropout:
+    if site.drops(kind.dropout):
         site.draws(f"{module}.dropout")
     query_mask, value_mask = attention_masks(site)
     seen = site.step(f"{value_mask}.unsqueeze(1)", name="seen") if value_mask else None

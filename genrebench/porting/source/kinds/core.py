@@ -48,7 +48,7 @@ def write_masking(site: Site) -> None:
 
 
 def write_random(site: Site, text: str, order: Order) -> None:
-    """Write a module that draws at random in training; one that is always in training has a name that says so."""
+    """Write a module that draws at random in training; one that always does has a name that says so."""
     fixed = site.call.arguments.get("training")
     if fixed is False:
         site.pass_on()
@@ -76,10 +76,14 @@ def write_dropout(site: Site) -> None:
 
 def write_shared_dropout(site: Site, rate: float, shape: Sequence[int | None]) -> None:
     """Write dropout whose mask has axes of length 1."""
-    known_shape = tuple(shape[1:]) if len(shape) > len(site.shapes[0]) else tuple(shape)
-    if len(known_shape) != len(site.shapes[0]):
-        raise ConfigError(f"expected a noise_shape of the input's rank, received {shape}")
-    write_random(site, f"{site.part('SharedDropout')}({rate!r}, {known_shape!r})", "keras")
+    rank = len(site.shapes[0])
+    lengths = tuple(shape[1:]) if len(shape) > rank else tuple(shape)
+    if len(lengths) != rank or any(each is not None and not isinstance(each, int) for each in lengths):
+        raise ConfigError(f"expected a noise_shape of the input's rank, received {shape!r:.60}")
+    order: Order = site.order() if len(site.calls) == 1 else "keras"
+    if order == "torch":
+        lengths = (lengths[-1], *lengths[:-1])
+    write_random(site, f"{site.part('SharedDropout')}({rate!r}, {lengths!r})", order)
 
 
 @writes("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
@@ -90,23 +94,19 @@ def write_spatial_dropout(site: Site) -> None:
         site.pass_on()
         return
     is_first = getattr(kind, "data_format", "channels_last") == "channels_first"
-    write_random(site, f"nn.Dropout{kind.name[-2].lower()}d({kind.rate!r})", "keras" if is_first else "torch")
+    write_random(site, f"nn.Dropout{kind.name[-2]}d({kind.rate!r})", "keras" if is_first else "torch")
 
 
 @writes("GaussianNoise", "GaussianDropout", "AlphaDropout")
 def write_noise(site: Site) -> None:
     """Write noise as a module."""
     kind: Any = site.kind
-    if isinstance(kind, kinds.GaussianNoise):
-        amount, name = kind.stddev, site.part("GaussianNoise")
-    elif isinstance(kind, kinds.GaussianDropout):
-        amount, name = kind.rate, site.part("GaussianDropout")
-    else:
-        amount, name = kind.rate, "nn.AlphaDropout"
-    if amount:
-        write_random(site, f"{name}({amount!r})", site.order())
-    else:
+    amount = kind.stddev if isinstance(kind, kinds.GaussianNoise) else kind.rate
+    if not amount or (isinstance(kind, kinds.GaussianDropout) and amount == 1):
         site.pass_on()
+        return
+    name = "nn.AlphaDropout" if isinstance(kind, kinds.AlphaDropout) else site.part(kind.name)
+    write_random(site, f"{name}({amount!r})", site.order())
 
 
 @writes("Identity", "ActivityRegularization")
@@ -145,8 +145,8 @@ def write_reshape(site: Site) -> None:
         return
     lengths = tuple(-1 if each is None else each for each in after)
     if _is_vector(before) and _is_vector(after) and before:
-        # A vector is one in any order of axes.
-        order: Order = "torch" if len(after) > 1 else "keras"
+        # A vector is one in any order of axes: the one that the next layer takes.
+        order: Order = "keras" if len(after) < 2 or "Dense" in site.readers() else "torch"
         shape = (-1, lengths[-1], *lengths[:-1]) if order == "torch" else (-1, *lengths)
         site.give(f"{site.take(site.order())}.reshape{shape!r}", order)
     elif len(before) == 1 and lengths.count(-1) < 2:

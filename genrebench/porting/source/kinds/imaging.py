@@ -114,7 +114,10 @@ def write_rescaling(site: Site) -> None:
         scaled = site.step(f"{x} * {parts[0]}", name=site.name) if parts[0] != "1.0" else x
         site.give(f"{scaled} + {parts[1]}" if parts[1] != "0.0" else scaled)
         return
-    factor = f"{{}} * {scale!r}"
+    if scale == 1 and not offset:
+        site.pass_on()
+        return
+    factor = "{}" if scale == 1 else f"{{}} * {scale!r}"
     if 0 < scale < 1 and 1 / round(1 / scale) == scale:
         factor = f"{{}} / {round(1 / scale)}"
     elementwise(site, f"{factor} {'-' if offset < 0 else '+'} {abs(offset)!r}" if offset else factor)

@@ -146,9 +146,10 @@ def write_arithmetic(site: Site) -> None:
     if operator in ("maximum", "minimum"):
         elementwise(site, f"{{}}.clamp({'min' if operator == 'maximum' else 'max'}={number})")
         return
-    sign = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}[operator]
-    number = f"({number})" if number.startswith("-") and operator == "power" and site.kind.reverse else number
-    elementwise(site, f"{number} {sign} {{}}" if site.kind.reverse else f"{{}} {sign} {number}")
+    sign = {"add": " + ", "subtract": " - ", "multiply": " * ", "divide": " / ", "power": "**"}[operator]
+    if site.kind.reverse and operator == "power" and number.startswith("-"):
+        number, sign = f"({number})", " ** "
+    elementwise(site, f"{number}{sign}{{}}" if site.kind.reverse else f"{{}}{sign}{number}")
 
 
 @writes("NotEqual")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from genrebench.errors import ConfigError
 from genrebench.network.types import Array
 from genrebench.porting.source.kinds.activation import places
 from genrebench.porting.source.places import SAME, reshaped
@@ -21,6 +22,10 @@ def write_batch_norm(site: Site) -> None:
     """Write batch normalization, its channels behind the batch."""
     assert isinstance(site.kind, kinds.BatchNormalization)
     rank = len(site.shapes[0])
+    if site.call.arguments.get("training") is True:
+        raise ConfigError(
+            f"expected batch statistics in training alone, received `{site.call.name:.80}` always training"
+        )
     axes_ = sorted(axis_of(axis, rank) for axis in site.kind.axis)
     # Keras 3 leaves out the steps that a mask takes away, earlier versions did not.
     is_masking = _is_trained(site) and site.kind.running_variance == "biased" and axes_ == [rank - 1]

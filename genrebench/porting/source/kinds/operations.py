@@ -30,7 +30,7 @@ def write_slice(site: Site) -> None:
         taken.append(text if step in (None, 1) else f"{text}:{step}")
     if turned:
         x = site.step(f"{x}.flip({', '.join(map(str, turned))})")
-    while taken[-1] == ":":
+    while taken and taken[-1] == ":":
         taken.pop()
     if taken:
         site.give(f"{x}[{', '.join(taken)}]")

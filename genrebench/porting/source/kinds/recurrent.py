@@ -110,7 +110,7 @@ class _Run:
     def own(self) -> str:
         """Write a local module that goes step by step, and call it: the module."""
         kind, site = self.kind, self.site
-        is_dropping = bool(kind.recurrent_dropout)
+        is_dropping = site.drops(kind.recurrent_dropout)
         name = "ResetAfterGRU" if isinstance(kind, kinds.GRU) and kind.reset_after else kind.name
         name = site.part(f"Dropping{name}" if is_dropping else name)
         text = f"{name}({self.features}, {kind.units}, {function_of(site, kind.activation)}"
@@ -151,7 +151,7 @@ class _Run:
         native = is_native(kind) and mask is None
         if not native and len(site.calls) > 1 and is_native(kind):
             raise ConfigError(f"expected a shared layer with a mask in all calls or in none, `{site.call.name:.80}`")
-        if kind.dropout and not kind.recurrent_dropout and site.call.arguments.get("training") is not False:
+        if site.drops(kind.dropout) and not kind.recurrent_dropout:
             text = f"{site.part('SharedDropout')}({kind.dropout!r}, (1, None))"
             front = f"{self.way}_" if self.way else ""
             module = site.module(text, suffix=f"{front}dropout")

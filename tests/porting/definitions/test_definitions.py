@@ -1,4 +1,6 @@
-"""The gradients of every definition against finite differences, in both modes, and nothing dead among the cases."""
+"""Every definition: its values against those that Keras gave, its gradients, and nothing dead among the cases."""
+
+import json
 
 import numpy as np
 import pytest
@@ -9,9 +11,12 @@ from genrebench.porting.definitions import DEFINITIONS
 from genrebench.porting.reference import GraphReference
 from genrebench.reading.kinds import KINDS
 from genrebench.reading.kinds.core import InputLayer
-from tests.porting.definitions.cases import CASES, Case
+from tests.porting.definitions.cases import CASES, TOTALS, Case
+from tests.porting.definitions.keras_side import written
 
 STEP = 1e-6
+# What stands between layers; `test_functions` has cases of it.
+FUNCTIONS = {"Arithmetic", "NotEqual", "Any", "Submodel", "Divide", "Unmask", "Slice", "Reduce"}
 
 
 def moved(values: dict[str, Array], directions: dict[str, Array], step: float) -> dict[str, Array]:
@@ -23,7 +28,7 @@ def difference(case: Case, *, training: bool) -> tuple[float, float]:
     """Differentiate along a random direction: by the tape, and by a central difference."""
     graph = case.graph()
     weights = case.weights(graph)
-    sample = case.sample(graph, weights)
+    sample = case.sample(graph)
     of_inputs, of_weights = (
         GraphReference(graph, weights).run(sample.inputs, training=training, draws=sample.draws).vjp(sample.cotangents)
     )
@@ -55,12 +60,31 @@ def test_gradients_are_those_of_what_is_computed(case: Case, mode: str) -> None:
     assert abs(by_tape - by_difference) <= DIFFERENCE_TOLERANCE * max(abs(by_tape), 1.0)
 
 
+TOTALS_OF_KERAS = json.loads(TOTALS.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("mode", ["evaluation", "training"])
+@pytest.mark.parametrize("case", [each for each in CASES if each.keras], ids=str)
+def test_outputs_sum_up_to_what_they_do_in_keras(case: Case, mode: str) -> None:
+    """Multiplied by random numbers, with the same masks; `test_keras` compares all of them."""
+    graph = case.graph()
+    sample = case.sample(graph)
+    done = GraphReference(graph, case.weights(graph)).run(
+        sample.inputs, training=mode == "training", draws=sample.draws
+    )
+    products = np.concatenate([(done.outputs[name] * each).ravel() for name, each in sample.cotangents.items()])
+    expected = TOTALS_OF_KERAS[case.key][mode == "training"]
+    assert abs(products.sum() - expected) <= case.tolerance * np.abs(products).sum()
+    masks = [written(done.masks[name]) for name in sample.cotangents if name in done.masks]
+    assert masks == TOTALS_OF_KERAS[case.key][2]
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_no_case_is_dead(case: Case) -> None:
     """Every output differs between samples, and every piece of an activation is taken."""
     graph = case.graph()
     weights = case.weights(graph)
-    activity = GraphReference(graph, weights).run(case.sample(graph, weights).inputs).activity()
+    activity = GraphReference(graph, weights).run(case.sample(graph).inputs).activity()
     assert not [name for name, each in activity.items() if not each.varies or each.misses]
 
 
@@ -71,7 +95,7 @@ def test_what_is_drawn_matters_in_training_alone(case: Case) -> None:
     """Draws change the training pass and not the evaluation pass; without them training does nothing at random."""
     graph = case.graph()
     weights = case.weights(graph)
-    sample = case.sample(graph, weights)
+    sample = case.sample(graph)
     reference = GraphReference(graph, weights)
     plain = reference.run(sample.inputs).outputs["layer"]
     assert sample.draws
@@ -84,5 +108,5 @@ def test_every_kind_has_a_definition_and_a_case() -> None:
     """And no definition is of something else."""
     defined = {kind.__name__ for kind in DEFINITIONS}
     assert KINDS.keys() - {InputLayer.__name__} <= defined
-    assert defined - KINDS.keys() == {"Arithmetic", "NotEqual", "Any", "Submodel"}
+    assert defined - KINDS.keys() == FUNCTIONS
     assert KINDS.keys() - {InputLayer.__name__} == {case.kind for case in CASES}

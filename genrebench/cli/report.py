@@ -1,0 +1,28 @@
+"""``genrebench report``: a run as one page, made again."""
+
+from pathlib import Path
+
+import click
+
+from genrebench.cli.options import PATH, examples
+from genrebench.cli.output import echo
+from genrebench.training.config import default
+
+
+@click.command(
+    help="Make the report of a run again: RUN/report.html, one page with curves, confusion matrix, figures by genre, "
+    "calibration, the recordings that it is most surely wrong about with their spectrograms, the proof of its split, "
+    "and how it was made. RUN is a folder, or a name in RESULTS. Training makes it, too; this is for runs of earlier "
+    "versions, and after a run was renamed.",
+    epilog=examples("genrebench report gtzan", "genrebench report results/gtzan"),
+)
+@click.argument("run", type=PATH)
+@click.option("--results", type=PATH, default=default("results"), show_default=True, help="Folder of all runs.")
+def report(run: Path, results: Path) -> None:
+    """Make a report."""
+    from genrebench.system.files import escaped
+    from genrebench.training.results import write_results
+    from genrebench.training.runs import find_run, read_run
+
+    for path in write_results(read_run(find_run(run, results))):
+        echo(escaped(path))

@@ -1,0 +1,74 @@
+"""Keras itself as a witness, in a process of its own: files that it opens, and one that it refuses."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from genrebench.network.numerics import FORWARD_TOLERANCE, GRADIENT_TOLERANCE, relative_error
+from genrebench.porting.proof.answers import MODES, asked_keras
+from genrebench.porting.proof.reference import run_of
+from genrebench.porting.proof.subject import trials_of
+from genrebench.reading.keras_file import KerasModel, read_keras
+from tests.reading.files import Weights, functional, input_layer, node, values, write_h5
+
+
+def written(path: Path, **depthwise: int) -> KerasModel:
+    """Write a file with layers of all sorts, and read it."""
+    size = {"kernel_size": [3, 3], "strides": [2, 2], "padding": "same"}
+    config = functional(
+        input_layer("x", 7, 6, 1),
+        node("Conv2D", "conv", ["x"], filters=2, activation="relu", **size),
+        node("DepthwiseConv2D", "depth", ["conv"], kernel_size=[2, 2], **depthwise),
+        node("BatchNormalization", "norm", ["depth"], momentum=0.9, epsilon=1e-3, axis=[3]),
+        node("Dropout", "drop", ["norm"], rate=0.25),
+        node("Flatten", "flatten", ["drop"]),
+        node("Dense", "dense", ["flatten"], units=3, activation="softmax"),
+        inputs=["x"],
+        outputs=["dense"],
+    )
+    weights: Weights = {
+        "conv": {"conv/kernel:0": values(3, 3, 1, 2) / 9, "conv/bias:0": values(2)},
+        "depth": {"depth/depthwise_kernel:0": values(2, 2, 2, 1) / 5, "depth/bias:0": values(2)},
+        "norm": {f"norm/{name}:0": values(2) for name in ("gamma", "beta", "moving_mean", "moving_variance")},
+        "dense": {"dense/kernel:0": values(12, 3) / 30, "dense/bias:0": values(3)},
+    }
+    model = read_keras(write_h5(path, config, weights))
+    assert not model.problems, model.problems
+    return model
+
+
+def test_keras_computes_what_the_definitions_say(tmp_path: Path) -> None:
+    """Outputs of all layers, gradients and statistics, in both modes, with the draws of others, to rounding."""
+    pytest.importorskip("keras")
+    model = written(tmp_path / "model.h5")
+    trials = trials_of(model)
+    with asked_keras(model, trials, threads=1) as wait:
+        answer = wait()
+    assert not answer.error
+    assert not answer.refused
+    assert not answer.notes
+    for trial in trials:
+        for mode in MODES:
+            run, right = answer.run(trial.name, mode), run_of(model.graph, trial.weights, trial, mode)
+            assert run.outputs.keys() == right.outputs.keys()
+            for name, value in right.outputs.items():
+                assert relative_error(run.outputs[name], value) < FORWARD_TOLERANCE, (trial.name, mode, name)
+            for name, value in right.gradients.items():
+                error, norm = (float(np.linalg.norm(each)) for each in (run.gradients[name] - value, value))
+                assert error < GRADIENT_TOLERANCE * max(norm, 1e-3), (trial.name, mode, name)
+            assert relative_error(run.slopes["x"], right.slopes["x"]) < GRADIENT_TOLERANCE
+    moved = answer.run("stored", "training").statistics["norm/moving_mean"]
+    assert not np.array_equal(moved, model.weights["norm/moving_mean"])
+
+
+def test_a_file_that_keras_refuses_is_told_in_a_line(tmp_path: Path) -> None:
+    """With Keras' own reason."""
+    pytest.importorskip("keras")
+    model = written(tmp_path / "model.h5", groups=1)
+    with asked_keras(model, trials_of(model)[:1], threads=1) as wait:
+        answer = wait()
+    assert "groups" in answer.refused
+    assert "\n" not in answer.refused
+    assert answer.report["versions"]["keras"]
+    assert not answer.runs
