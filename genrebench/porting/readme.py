@@ -49,7 +49,7 @@ def readme(model: KerasModel, report: Report | None, command: str) -> str:
     )
     shapes = Document("", [Table(("", "name", "shape, in Keras' order of axes", "dtype"), list(_ends(model)))])
     proof = Document("", list(_proof(report)))
-    traps = [Item(sentence(trap.text, names)) for trap, names in graph.traps().items()]
+    traps = [Item(sentence(trap.text, names).replace("`", "")) for trap, names in graph.traps().items()]
     files = Table(("file", "holds"), [(name, what) for name, what in _files(report)])
     tail: list[Block] = [Heading("What usually goes wrong, and does not here"), Items(traps)] if traps else []
     tail += [Heading("Files"), files]

@@ -259,6 +259,31 @@ def test_attention_of_heads_divides_by_the_root_of_the_key_size_and_the_plain_on
     np.testing.assert_allclose(computed("Attention", {}, query, values)[0, 0, 3], 6 / (1 + np.exp(4.0)))
 
 
+def test_masks_that_attention_is_called_with_are_those_that_come_with_its_inputs() -> None:
+    """As arguments, for heads by name and for the plain layer as a list; a causal mask is a triangle."""
+    rng = np.random.default_rng(0)
+    x, there = Value(rng.normal(size=(2, 5, 4))), np.array([[True] * 3 + [False] * 2, [False] + [True] * 4])
+
+    def attended(kind: str, settings: dict[str, Any], arguments: dict[str, Any], *masks: Array | None) -> Array:
+        """Attend to itself."""
+        case = Case(kind, settings, [(5, 4), (5, 4)])
+        graph = case.graph()
+        weights = {name.removeprefix("layer/"): Value(value) for name, value in case.weights(graph).items()}
+        layer = graph.layers["layer"].kind
+        assert layer is not None
+        return compute(layer, Given((x, x), weights, masks, arguments)).outputs[0].data
+
+    heads = ("MultiHeadAttention", {"num_heads": 2, "key_dim": 4})
+    by_name = attended(*heads, {"value_mask": Value(there)})
+    assert np.array_equal(by_name, attended(*heads, {}, None, there))
+    assert not np.allclose(by_name, attended(*heads, {}))
+    triangle = Value(np.tril(np.ones((1, 5, 5), bool)))
+    assert np.array_equal(attended(*heads, {"attention_mask": triangle}), attended(*heads, {"use_causal_mask": True}))
+    by_list = attended("Attention", {}, {"mask": (None, Value(there))})
+    assert np.array_equal(by_list, attended("Attention", {}, {}, None, there))
+    assert not np.allclose(by_list, attended("Attention", {}, {}))
+
+
 def test_a_masked_mean_counts_what_is_there() -> None:
     """Two of four steps."""
     mask = np.array([[True, False, True, False]])
