@@ -242,7 +242,7 @@ def table(folder: Path, work: Path, tools: list[tuple[str, str, bool]]) -> str:
         for name, tool, by_onnx in tools:
             why = failure(work / model.stem, tool, by_onnx)
             if why:
-                cells.append("not opened")
+                cells.append("failed")
                 reasons.append(f"- {model.name}, {name}: {why}")
                 continue
             error = compared(work / model.stem, tool)
