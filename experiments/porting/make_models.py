@@ -458,6 +458,9 @@ def fill(model, chance):
         signed = drawn * np.where(chance.uniform(size=value.shape) < 0.5, -1, 1) if value.ndim > 1 else drawn
         values.append(signed.astype(value.dtype) if value.dtype.kind == "f" else value)
     model.set_weights(values)
+    for layer in model.layers:
+        if hasattr(layer, "finalize_state"):  # of Normalization, which computes with copies
+            layer.finalize_state()
 
 
 def given(model, chance):
@@ -477,7 +480,7 @@ def main():
     """Write all that this Keras can."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder")
-    parser.add_argument("--only", help="the name of one model")
+    parser.add_argument("--only", nargs="+", help="the names of some models")
     options = parser.parse_args()
     keras, version = load_keras()
     k = keras.layers
@@ -490,7 +493,7 @@ def main():
     made += list(old_graphs(keras, k) if is_old else graphs(keras, k))
     written = 0
     for name, make in made:
-        if options.only and name != options.only:
+        if options.only and name not in options.only:
             continue
         keras.backend.clear_session()  # of TensorFlow 1, in which every model grows one graph
         chance = np.random.RandomState(sum(map(ord, name)))

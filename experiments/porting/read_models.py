@@ -18,8 +18,8 @@ from genrebench.errors import GenrebenchError
 from genrebench.porting.reference import GraphReference
 from genrebench.reading.keras_file import read_keras
 
-# Rounding in float32, by the largest value of an output.
-FLOAT32 = 1e-4
+# Rounding in float32, by the largest value of an output. TensorFlow takes bicubic weights from a table of 1,024 places.
+FLOAT32, TABLE = 1e-4, 2e-3
 
 
 def faults(path: Path) -> list[str]:
@@ -45,14 +45,15 @@ def faults(path: Path) -> list[str]:
     if [each.shape for each in found] != [each.shape for each in expected]:
         return [f"expected outputs of {[each.shape for each in expected]}, received {[each.shape for each in found]}"]
     errors = [np.abs(one - other).max() / np.abs(other).max() for one, other in zip(found, expected, strict=True)]
-    return [f"expected what Keras computed, received {max(errors):.1e} beside it"] if not max(errors) < FLOAT32 else []
+    fits = max(errors) < (TABLE if "bicubic" in path.name else FLOAT32)
+    return [] if fits else [f"expected what Keras computed, received {max(errors):.1e} beside it"]
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Read them all."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
+    folder = parser.parse_args(arguments).folder
     files = sorted(path for path in folder.rglob("*") if path.suffix in {".h5", ".hdf5", ".keras"})
     counts: collections.Counter[str] = collections.Counter()
     good = 0
