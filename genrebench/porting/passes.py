@@ -6,7 +6,7 @@ from typing import Any
 
 from genrebench.errors import ConfigError
 from genrebench.network.types import Array
-from genrebench.porting.definitions.base import Given, Made, Mask, compute
+from genrebench.porting.definition import Given, Made, Mask, compute
 from genrebench.porting.tape import Value
 from genrebench.reading.graph import Call, Graph, Tensor
 from genrebench.reading.kinds.core import InputLayer

@@ -11,7 +11,7 @@ from genrebench.errors import BackendError
 from genrebench.network.types import Array
 from genrebench.porting import definitions as definitions
 from genrebench.porting.activity import Activity, measure
-from genrebench.porting.definitions.base import Given
+from genrebench.porting.definition import Given
 from genrebench.porting.passes import Pass, draws_of, made_by, name_of, run_graph, tensors_of
 from genrebench.porting.tape import Value, gradients
 from genrebench.reading.graph import Call, Graph, Tensor

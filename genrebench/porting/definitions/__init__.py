@@ -1,5 +1,6 @@
 """What each kind of layer computes: one function each, entered in `DEFINITIONS` by being defined."""
 
+from genrebench.porting.definition import DEFINITIONS as DEFINITIONS
 from genrebench.porting.definitions import (
     activation,
     attention,
@@ -13,7 +14,6 @@ from genrebench.porting.definitions import (
     recurrent,
     wrappers,
 )
-from genrebench.porting.definitions.base import DEFINITIONS as DEFINITIONS
 
 _FAMILIES = (
     activation, attention, convolution, core, imaging, merging, normalization, operations, pooling, recurrent, wrappers,

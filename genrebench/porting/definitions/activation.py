@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from genrebench.network.types import Array
-from genrebench.porting.definitions.base import Given, defines
+from genrebench.porting.definition import Given, defines
 from genrebench.porting.primitives import (
     clip,
     erf,

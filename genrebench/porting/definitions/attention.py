@@ -3,8 +3,8 @@
 import numpy as np
 
 from genrebench.network.types import Array
+from genrebench.porting.definition import Given, Made, Mask, defines
 from genrebench.porting.definitions.activation import softmax
-from genrebench.porting.definitions.base import Given, Made, Mask, defines
 from genrebench.porting.definitions.core import dropped
 from genrebench.porting.primitives import einsum, tanh, where
 from genrebench.porting.tape import Value

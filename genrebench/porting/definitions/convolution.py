@@ -1,8 +1,8 @@
 """Convolutions."""
 
 from genrebench.network.layers.windows import same_padding
+from genrebench.porting.definition import Given, back, defines, last
 from genrebench.porting.definitions.activation import activate
-from genrebench.porting.definitions.base import Given, back, defines, last
 from genrebench.porting.primitives import einsum, overlap, pad, windows
 from genrebench.porting.tape import Value
 from genrebench.reading.kinds import convolution as kinds

@@ -6,8 +6,8 @@ import numpy as np
 
 from genrebench.errors import BackendError
 from genrebench.network.types import Array
+from genrebench.porting.definition import Given, Made, defines, last
 from genrebench.porting.definitions.activation import activate
-from genrebench.porting.definitions.base import Given, Made, defines, last
 from genrebench.porting.primitives import repeat, take, where
 from genrebench.porting.tape import Value
 from genrebench.reading.kinds import core as kinds

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from genrebench.porting.definitions.base import Given, back, defines, last
+from genrebench.porting.definition import Given, back, defines, last
 from genrebench.porting.definitions.resizing import resized
 from genrebench.porting.primitives import pad, repeat
 from genrebench.porting.tape import Value

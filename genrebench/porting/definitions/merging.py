@@ -6,7 +6,7 @@ from operator import add, mul, sub, truediv
 
 import numpy as np
 
-from genrebench.porting.definitions.base import Given, Made, Mask, defines
+from genrebench.porting.definition import Given, Made, Mask, defines
 from genrebench.porting.definitions.normalization import normalized
 from genrebench.porting.primitives import concatenate, einsum, exp, maximum, minimum, where
 from genrebench.porting.tape import Value

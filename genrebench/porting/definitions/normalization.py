@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from genrebench.network.types import Array
-from genrebench.porting.definitions.base import Given, Made, along, defines, handed_on, kept
+from genrebench.porting.definition import Given, Made, along, defines, handed_on, kept
 from genrebench.porting.primitives import where
 from genrebench.porting.tape import Value
 from genrebench.reading.kinds import normalization as kinds

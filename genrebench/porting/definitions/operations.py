@@ -1,6 +1,6 @@
 """Functions of tensors that stand between layers."""
 
-from genrebench.porting.definitions.base import Given, defines
+from genrebench.porting.definition import Given, defines
 from genrebench.porting.primitives import largest
 from genrebench.porting.tape import Value
 from genrebench.reading.kinds import operations as kinds

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from genrebench.porting.definitions.base import Given, back, defines, kept, last
+from genrebench.porting.definition import Given, back, defines, kept, last
 from genrebench.porting.definitions.convolution import bordered
 from genrebench.porting.primitives import first_largest, largest, windows
 from genrebench.porting.tape import Value

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from genrebench.network.types import Array
+from genrebench.porting.definition import Given, Made, Mask, compute, defines
 from genrebench.porting.definitions.activation import activate
-from genrebench.porting.definitions.base import Given, Made, Mask, compute, defines
 from genrebench.porting.definitions.core import dropped
 from genrebench.porting.primitives import concatenate, stack, where
 from genrebench.porting.tape import Value

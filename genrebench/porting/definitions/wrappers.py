@@ -3,7 +3,7 @@
 import dataclasses
 
 from genrebench.network.types import Array
-from genrebench.porting.definitions.base import Given, Made, compute, defines, handed_on
+from genrebench.porting.definition import Given, Made, compute, defines, handed_on
 from genrebench.porting.passes import run_graph
 from genrebench.porting.primitives import stack
 from genrebench.porting.tape import Value

@@ -8,7 +8,7 @@ import pytest
 
 from genrebench.errors import ConfigError
 from genrebench.network.types import Array
-from genrebench.porting.definitions.base import Given, compute
+from genrebench.porting.definition import Given, compute
 from genrebench.porting.tape import Value, gradients
 from genrebench.reading.kinds.base import Kind
 from genrebench.reading.kinds.merging import Any as AnyTrue

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from genrebench.network.types import Array
+from genrebench.porting.definition import Given, compute
 from genrebench.porting.definitions.activation import FUNCTIONS, activate
-from genrebench.porting.definitions.base import Given, compute
 from genrebench.porting.definitions.resizing import matrix
 from genrebench.porting.reference import run_call
 from genrebench.porting.tape import Value
