@@ -60,6 +60,15 @@ def graphs(keras, k):
         state = k.Concatenate()([forward, backward])
         return Model([x, y], k.GRU(10, return_sequences=True)(y, initial_state=state))
 
+    yield from ((each.__name__, each) for each in (dot, shared, nested, residual, translator, gru_translator))
+    yield from later_graphs(keras, k)
+    yield from functions(keras, k)
+
+
+def later_graphs(keras, k):
+    """List networks with attention, and with models in them."""
+    Input, Model, Sequential = keras.layers.Input, keras.models.Model, keras.models.Sequential  # noqa: N806 - classes
+
     def attention():
         """Attend with several heads, to itself and to another."""
         x, y = Input((7, 6)), Input((5, 4))
@@ -92,12 +101,7 @@ def graphs(keras, k):
         y = k.Dense(4, name="first")(x)
         return Model(x, [y, k.Dense(2, name="second")(y)])
 
-    yield from (
-        (each.__name__, each)
-        for each in (dot, shared, nested, residual, translator, gru_translator, attention, attention_of_old)
-    )
-    yield from ((each.__name__, each) for each in (steps_of_a_model, augmented, several))
-    yield from functions(keras, k)
+    yield from ((each.__name__, each) for each in (attention, attention_of_old, steps_of_a_model, augmented, several))
 
 
 def functions(keras, k):

@@ -22,6 +22,7 @@ from made_graphs import graphs, old_graphs
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 warnings.simplefilter("ignore")
+FIRST = "channels_first"
 IMAGE, SIGNAL, VECTOR, VOLUME = (9, 8, 3), (11, 4), (6,), (5, 4, 6, 2)
 
 
@@ -41,7 +42,6 @@ def load_keras():
 
 def chains(k):
     """List networks of one layer behind the other: name, shape of the input, and what makes the layers."""
-    first = "channels_first"
     for name in (
         "linear relu sigmoid tanh softmax softplus softsign selu elu exponential hard_sigmoid swish gelu leaky_relu "
         "relu6 silu mish log_softmax hard_silu celu hard_tanh log_sigmoid"
@@ -57,7 +57,7 @@ def chains(k):
     yield "thresholded_relu", VECTOR, lambda: [k.ThresholdedReLU(0.3)]
     yield "softmax", SIGNAL, lambda: [k.Softmax(), k.Softmax(axis=1)]
     yield "flatten", IMAGE, lambda: [k.Flatten(), k.Dense(3)]
-    yield "flatten_first", (3, 9, 8), lambda: [k.Flatten(data_format=first), k.Dense(3)]
+    yield "flatten_first", (3, 9, 8), lambda: [k.Flatten(data_format=FIRST), k.Dense(3)]
     yield "reshape", IMAGE, lambda: [k.Reshape((8, -1)), k.Reshape((24, 9)), k.Dense(2)]
     yield "permute", IMAGE, lambda: [k.Permute((3, 1, 2)), k.Dense(2)]
     yield "repeat_vector", VECTOR, lambda: [k.RepeatVector(4), k.Dense(3)]
@@ -75,6 +75,12 @@ def chains(k):
         ],
     )
     yield "spatial_dropout", IMAGE, lambda: [k.SpatialDropout2D(0.2), k.Dense(2)]
+    for part in (sequences, windows, convolutions, preparing, recurrent):
+        yield from part(k)
+
+
+def sequences(k):
+    """List masks and embeddings."""
     yield "masking", SIGNAL, lambda: [k.Masking(0.0), k.LSTM(3)]
     yield "embedding", (7,), lambda: [k.Embedding(9, 4), k.Dense(2)]
     yield "embedding_masked", (7,), lambda: [k.Embedding(9, 4, mask_zero=True), k.Dropout(0.1), k.LSTM(3), k.Dense(2)]
@@ -88,6 +94,10 @@ def chains(k):
         ],
     )
     yield "embedding_masked_mean", (7,), lambda: [k.Embedding(9, 4, mask_zero=True), k.GlobalAveragePooling1D()]
+
+
+def windows(k):
+    """List poolings, borders and convolutions of every rank."""
     for rank, shape in ((1, SIGNAL), (2, IMAGE), (3, VOLUME)):
         conv, size = getattr(k, f"Conv{rank}D"), (3, 2, 3)[:rank]
         yield (
@@ -109,6 +119,10 @@ def chains(k):
             pad = getattr(k, f"{kind}{rank}D")
             argument = 2 if sizes is None else sizes if rank == 1 else (sizes,) * rank
             yield f"{kind.lower()}{rank}", shape, lambda pad=pad, argument=argument: [pad(argument)]
+
+
+def convolutions(k):
+    """List the other convolutions."""
     yield "conv1_causal", SIGNAL, lambda: [k.Conv1D(3, 3, padding="causal", dilation_rate=2)]
     yield "conv2_groups", (9, 8, 4), lambda: [k.Conv2D(6, 3, groups=2)]
     yield "global_keepdims", IMAGE, lambda: [k.GlobalAveragePooling2D(keepdims=True), k.Conv2D(2, 1)]
@@ -140,6 +154,10 @@ def chains(k):
         lambda: [k.Conv2DTranspose(4, 3, strides=2, padding="same", output_padding=1)],
     )
     yield "transpose3", VOLUME, lambda: [k.Conv3DTranspose(2, 2, strides=2)]
+
+
+def preparing(k):
+    """List normalizations and what prepares images."""
     yield "batch_norm", IMAGE, lambda: [k.BatchNormalization(), k.BatchNormalization(axis=1, scale=False)]
     yield "batch_norm_rank_2", VECTOR, lambda: [k.BatchNormalization(momentum=0.9, epsilon=1e-5, center=False)]
     yield "layer_norm", SIGNAL, lambda: [k.LayerNormalization(), k.LayerNormalization(axis=[1, 2], center=False)]
@@ -167,6 +185,10 @@ def chains(k):
             k.Dense(2),
         ],
     )
+
+
+def recurrent(k):
+    """List recurrent layers, and layers for each step."""
     for kind in ("SimpleRNN", "LSTM", "GRU"):
         cell = getattr(k, kind)
         yield kind.lower(), SIGNAL, lambda cell=cell: [cell(5, return_sequences=True), cell(3)]
@@ -204,7 +226,7 @@ def chains(k):
             k.LSTM(3),
         ],
     )
-    yield "channels_first", (3, 9, 8), lambda: [k.ZeroPadding2D(1, data_format=first), k.UpSampling2D(2, first)]
+    yield "channels_first", (3, 9, 8), lambda: [k.ZeroPadding2D(1, data_format=FIRST), k.UpSampling2D(2, FIRST)]
 
 
 def old_chains(k):
