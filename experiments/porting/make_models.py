@@ -18,9 +18,11 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from made_graphs import graphs, old_graphs
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 warnings.simplefilter("ignore")
+FIRST = "channels_first"
 IMAGE, SIGNAL, VECTOR, VOLUME = (9, 8, 3), (11, 4), (6,), (5, 4, 6, 2)
 
 
@@ -40,7 +42,6 @@ def load_keras():
 
 def chains(k):
     """List networks of one layer behind the other: name, shape of the input, and what makes the layers."""
-    first = "channels_first"
     for name in (
         "linear relu sigmoid tanh softmax softplus softsign selu elu exponential hard_sigmoid swish gelu leaky_relu "
         "relu6 silu mish log_softmax hard_silu celu hard_tanh log_sigmoid"
@@ -56,7 +57,7 @@ def chains(k):
     yield "thresholded_relu", VECTOR, lambda: [k.ThresholdedReLU(0.3)]
     yield "softmax", SIGNAL, lambda: [k.Softmax(), k.Softmax(axis=1)]
     yield "flatten", IMAGE, lambda: [k.Flatten(), k.Dense(3)]
-    yield "flatten_first", (3, 9, 8), lambda: [k.Flatten(data_format=first), k.Dense(3)]
+    yield "flatten_first", (3, 9, 8), lambda: [k.Flatten(data_format=FIRST), k.Dense(3)]
     yield "reshape", IMAGE, lambda: [k.Reshape((8, -1)), k.Reshape((24, 9)), k.Dense(2)]
     yield "permute", IMAGE, lambda: [k.Permute((3, 1, 2)), k.Dense(2)]
     yield "repeat_vector", VECTOR, lambda: [k.RepeatVector(4), k.Dense(3)]
@@ -74,6 +75,12 @@ def chains(k):
         ],
     )
     yield "spatial_dropout", IMAGE, lambda: [k.SpatialDropout2D(0.2), k.Dense(2)]
+    for part in (sequences, windows, convolutions, preparing, recurrent):
+        yield from part(k)
+
+
+def sequences(k):
+    """List masks and embeddings."""
     yield "masking", SIGNAL, lambda: [k.Masking(0.0), k.LSTM(3)]
     yield "embedding", (7,), lambda: [k.Embedding(9, 4), k.Dense(2)]
     yield "embedding_masked", (7,), lambda: [k.Embedding(9, 4, mask_zero=True), k.Dropout(0.1), k.LSTM(3), k.Dense(2)]
@@ -87,6 +94,10 @@ def chains(k):
         ],
     )
     yield "embedding_masked_mean", (7,), lambda: [k.Embedding(9, 4, mask_zero=True), k.GlobalAveragePooling1D()]
+
+
+def windows(k):
+    """List poolings, borders and convolutions of every rank."""
     for rank, shape in ((1, SIGNAL), (2, IMAGE), (3, VOLUME)):
         conv, size = getattr(k, f"Conv{rank}D"), (3, 2, 3)[:rank]
         yield (
@@ -108,6 +119,10 @@ def chains(k):
             pad = getattr(k, f"{kind}{rank}D")
             argument = 2 if sizes is None else sizes if rank == 1 else (sizes,) * rank
             yield f"{kind.lower()}{rank}", shape, lambda pad=pad, argument=argument: [pad(argument)]
+
+
+def convolutions(k):
+    """List the other convolutions."""
     yield "conv1_causal", SIGNAL, lambda: [k.Conv1D(3, 3, padding="causal", dilation_rate=2)]
     yield "conv2_groups", (9, 8, 4), lambda: [k.Conv2D(6, 3, groups=2)]
     yield "global_keepdims", IMAGE, lambda: [k.GlobalAveragePooling2D(keepdims=True), k.Conv2D(2, 1)]
@@ -139,6 +154,10 @@ def chains(k):
         lambda: [k.Conv2DTranspose(4, 3, strides=2, padding="same", output_padding=1)],
     )
     yield "transpose3", VOLUME, lambda: [k.Conv3DTranspose(2, 2, strides=2)]
+
+
+def preparing(k):
+    """List normalizations and what prepares images."""
     yield "batch_norm", IMAGE, lambda: [k.BatchNormalization(), k.BatchNormalization(axis=1, scale=False)]
     yield "batch_norm_rank_2", VECTOR, lambda: [k.BatchNormalization(momentum=0.9, epsilon=1e-5, center=False)]
     yield "layer_norm", SIGNAL, lambda: [k.LayerNormalization(), k.LayerNormalization(axis=[1, 2], center=False)]
@@ -166,6 +185,10 @@ def chains(k):
             k.Dense(2),
         ],
     )
+
+
+def recurrent(k):
+    """List recurrent layers, and layers for each step."""
     for kind in ("SimpleRNN", "LSTM", "GRU"):
         cell = getattr(k, kind)
         yield kind.lower(), SIGNAL, lambda cell=cell: [cell(5, return_sequences=True), cell(3)]
@@ -203,7 +226,7 @@ def chains(k):
             k.LSTM(3),
         ],
     )
-    yield "channels_first", (3, 9, 8), lambda: [k.ZeroPadding2D(1, data_format=first), k.UpSampling2D(2, first)]
+    yield "channels_first", (3, 9, 8), lambda: [k.ZeroPadding2D(1, data_format=FIRST), k.UpSampling2D(2, FIRST)]
 
 
 def old_chains(k):
@@ -257,186 +280,6 @@ def old_chains(k):
         cell = getattr(k, kind)
         yield kind.lower(), SIGNAL, lambda cell=cell: [cell(5, return_sequences=True), cell(3, dropout_W=0.1)]
         yield "bidirectional_" + kind.lower(), SIGNAL, lambda cell=cell: [k.Bidirectional(cell(4))]
-
-
-def graphs(keras, k):
-    """List networks with branches: name, and what makes the model."""
-    Input, Model, Sequential = keras.layers.Input, keras.models.Model, keras.models.Sequential  # noqa: N806 - classes
-    for kind in "Add Subtract Multiply Average Maximum Minimum Concatenate".split():
-
-        def merged(kind=kind):
-            """Merge two branches."""
-            x = Input(SIGNAL)
-            return Model(x, getattr(k, kind)()([k.Dense(3)(x), k.Dense(3)(x)]))
-
-        yield "merge_" + kind.lower(), merged
-
-    def dot():
-        """Multiply two branches."""
-        x, y = Input((5, 6)), Input((4, 6))
-        return Model([x, y], [k.Dot((2, 2))([x, y]), k.Dot(2, normalize=True)([x, y]), k.Concatenate(axis=1)([x, y])])
-
-    def shared():
-        """Call a layer and a model twice."""
-        x, y = Input(VECTOR), Input(VECTOR)
-        layer, inner = k.Dense(6, activation="tanh"), Sequential([k.Dense(4, input_shape=VECTOR), k.Dense(6)])
-        return Model([x, y], k.Concatenate()([layer(x), layer(y), inner(layer(x)), inner(y)]))
-
-    def nested():
-        """Put a model with a frozen layer into a model that is frozen, too."""
-        i = Input(IMAGE)
-        convolution = k.Conv2D(4, 3)
-        convolution.trainable = False
-        inner = Model(i, k.BatchNormalization()(convolution(i)), name="backbone")
-        x = Input(IMAGE)
-        outer = Model(x, k.Dense(2)(k.GlobalAveragePooling2D()(inner(x))))
-        inner.trainable = False
-        return outer
-
-    def residual():
-        """Add what went around."""
-        x = Input((9, 8, 4))
-        y = k.Activation("relu")(k.BatchNormalization()(k.Conv2D(4, 3, padding="same")(x)))
-        return Model(x, k.Dense(2, activation="softmax")(k.Flatten()(k.Add()([x, y]))))
-
-    def translator():
-        """Hand states from one layer to another."""
-        x, y = Input((None, 4)), Input((None, 3))
-        _, h, c = k.LSTM(5, return_state=True)(x)
-        return Model(
-            [x, y], k.Dense(3, activation="softmax")(k.LSTM(5, return_sequences=True)(y, initial_state=[h, c]))
-        )
-
-    def gru_translator():
-        """Hand the states of a bidirectional layer on."""
-        x, y = Input((7, 4)), Input((6, 3))
-        _, forward, backward = k.Bidirectional(k.GRU(5, return_state=True))(x)
-        state = k.Concatenate()([forward, backward])
-        return Model([x, y], k.GRU(10, return_sequences=True)(y, initial_state=state))
-
-    def attention():
-        """Attend with several heads, to itself and to another."""
-        x, y = Input((7, 6)), Input((5, 4))
-        heads = k.MultiHeadAttention(3, 5, value_dim=4)
-        own = k.LayerNormalization()(x + k.MultiHeadAttention(2, 3)(x, x))
-        return Model([x, y], k.Dense(3)(k.Add()([own, heads(x, y)])))
-
-    def attention_of_old():
-        """Attend without projections."""
-        x, y = Input((7, 6)), Input((5, 6))
-        return Model(
-            [x, y], [k.Attention()([x, y]), k.AdditiveAttention()([x, y]), k.Attention(use_scale=True)([x, y])]
-        )
-
-    def steps_of_a_model():
-        """Use a model for each step."""
-        inner = Sequential([k.Conv2D(3, 3, input_shape=IMAGE), k.Flatten(), k.Dense(4)])
-        x = Input((5, *IMAGE))
-        return Model(x, k.LSTM(3)(k.TimeDistributed(inner)(x)))
-
-    def augmented():
-        """Begin with a model without weights."""
-        inner = Sequential([k.RandomFlip(input_shape=IMAGE), k.RandomRotation(0.1)])
-        x = Input(IMAGE)
-        return Model(x, k.Dense(3)(k.Flatten()(k.Rescaling(1 / 127.5, -1)(inner(x)))))
-
-    def several():
-        """Give several outputs, one of them an input."""
-        x = Input(VECTOR)
-        y = k.Dense(4, name="first")(x)
-        return Model(x, [y, k.Dense(2, name="second")(y)])
-
-    yield from (
-        (each.__name__, each)
-        for each in (dot, shared, nested, residual, translator, gru_translator, attention, attention_of_old)
-    )
-    yield from ((each.__name__, each) for each in (steps_of_a_model, augmented, several))
-    yield from functions(keras, k)
-
-
-def functions(keras, k):
-    """List networks with functions of tensors between their layers."""
-    Input, Model = keras.layers.Input, keras.models.Model  # noqa: N806 - classes
-
-    def arithmetic():
-        """Compute with tensors and numbers."""
-        x = Input(VECTOR)
-        y = k.Dense(6)(x)
-        return Model(x, k.Dense(2)((x + y) * 2.0 - 1.0 / (y * y + 1.0) + abs(y) ** 2 - (1 - x) / 3 + (-y)))
-
-    def slices():
-        """Take parts of tensors."""
-        x = Input(SIGNAL)
-        return Model(x, [x[:, 1:, ::-1], x[:, -1], x[..., 0], k.Dense(2)(x[:, :, None])])
-
-    def squeeze_and_excite():
-        """Scale the channels by what all places say."""
-        x = Input(IMAGE)
-        y = k.Dense(3, activation="sigmoid")(k.Dense(2, activation="relu")(k.GlobalAveragePooling2D()(x)))
-        return Model(x, x * k.Reshape((1, 1, 3))(y))
-
-    def tensorflow():
-        """Call TensorFlow's functions."""
-        import tensorflow as tf
-
-        x = Input(IMAGE)
-        y = tf.nn.relu(tf.reshape(x, [-1, 24, 9]))
-        z = tf.concat([y, tf.nn.softmax(y)], axis=1)
-        first, second = tf.split(tf.transpose(z, [0, 2, 1]), 2, axis=-1)
-        ends = [tf.reduce_mean(x, axis=[1, 2]), tf.reduce_sum(y, axis=1), tf.math.l2_normalize(first, axis=-1)]
-        ends += [tf.clip_by_value(second, -0.5, 0.5), tf.linalg.matmul(first, second, transpose_b=True)]
-        ends += [tf.expand_dims(y, 1), tf.stack([first, second], axis=1), tf.nn.bias_add(x, [0.1, 0.2, 0.3])]
-        return Model(
-            x, [*ends, tf.math.maximum(tf.math.sqrt(tf.math.square(x)), 0.1), tf.math.exp(x) - [1.0, 2.0, 3.0]]
-        )
-
-    def operations():
-        """Call the operations of Keras 3."""
-        from keras import ops
-
-        x = Input(IMAGE)
-        y = ops.relu(ops.reshape(x, (-1, 24, 9)))
-        z = ops.concatenate([y, ops.softmax(y)], axis=1)
-        first, second = ops.split(ops.transpose(z, (0, 2, 1)), 2, axis=-1)
-        ends = [ops.mean(x, axis=(1, 2)), ops.sum(y, axis=1), ops.max(y, axis=-1, keepdims=True)]
-        ends += [ops.clip(second, -0.5, 0.5), ops.matmul(first, ops.swapaxes(second, 1, 2)), ops.flip(x, axis=1)]
-        ends += [ops.expand_dims(y, 1), ops.stack([first, second], axis=1), x + np.array([0.1, 0.2, 0.3], "float32")]
-        return Model(x, [*ends, ops.maximum(ops.sqrt(ops.square(x)), 0.1), ops.log(ops.exp(x) + 1.0)])
-
-    yield from ((each.__name__, each) for each in (arithmetic, slices, squeeze_and_excite, tensorflow, operations))
-
-
-def old_graphs(keras, k):
-    """List networks with branches, as Keras 1 wrote them."""
-    Input, Model, Sequential = keras.layers.Input, keras.models.Model, keras.models.Sequential  # noqa: N806 - classes
-    for mode in ("sum", "mul", "concat", "ave", "max"):
-
-        def merged(mode=mode):
-            """Merge two branches."""
-            x = Input(VECTOR)
-            return Model(x, k.merge([k.Dense(3)(x), k.Dense(3)(x)], mode=mode))
-
-        yield "merge_" + mode, merged
-
-    def merged_first():
-        """Begin a Sequential with two others."""
-        left, right = Sequential([k.Dense(3, input_dim=4)]), Sequential([k.Dense(2, input_dim=5)])
-        model = Sequential()
-        model.add(k.Merge([left, right], mode="concat"))
-        model.add(k.Dense(2, activation="softmax"))
-        return model
-
-    def nested():
-        """Put a Sequential into another."""
-        return Sequential([Sequential([k.Dense(5, input_dim=6), k.BatchNormalization()]), k.Dense(2)])
-
-    def deconvolution():
-        """Go back from a smaller image."""
-        x = Input((4, 4, 3))
-        shape = (None, 9, 9, 2)
-        return Model(x, k.Deconvolution2D(2, 3, 3, output_shape=shape, subsample=(2, 2), dim_ordering="tf")(x))
-
-    yield from ((each.__name__, each) for each in (merged_first, nested, deconvolution))
 
 
 def chain(keras, shape, make, integers):
