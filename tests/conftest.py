@@ -75,6 +75,7 @@ SLOW = (
     "backend/",
     "test_doctests",
     "porting/definitions/test_keras",
+    "porting/export/",
     "test_exports",
     "test_wheel",
 )

@@ -49,8 +49,7 @@ def export(run: Path, results: Path, format_: Any, output: Path, **options: Any)
 
     exported = export_model(Model.load(find_run(run, results)), output, format=format_, **options)
     for check in exported.checks:
-        unit = f" {check.unit}" if check.unit else ""
-        echo(f"{check.what}: {check.found:.1e}{unit}, at most {check.limit:.0e}{unit}")
+        echo(check.label)
     for name, tensors in exported.ends.items():
         echo(f"{name}: {', '.join(f'{tensor} ({_axes(shape)})' for tensor, shape in tensors.items())}")
     echo(escaped(exported.path))

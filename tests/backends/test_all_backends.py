@@ -28,6 +28,7 @@ def test_every_gate_of_parity_holds(backend: str, architecture: str) -> None:
     trained = {"training", "loss", "gradients", "adam", "steps"}
     assert ran >= {"structure", "weights", "evaluation"}
     assert ran.isdisjoint(trained) if backend in PREDICTING else ran >= trained
+    assert ("only predicts, and was compared in that alone" in report.verdict) == (backend in PREDICTING)
 
 
 def test_every_backend_conforms(backend: str) -> None:

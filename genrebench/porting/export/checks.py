@@ -17,6 +17,7 @@ from genrebench.errors import ModelError
 from genrebench.model.model import Model
 from genrebench.network.numerics import relative_error
 from genrebench.network.reference import ReferenceNetwork
+from genrebench.network.types import Array
 from genrebench.system.files import StrPath
 from genrebench.system.temporary import temporary_folder
 
@@ -26,6 +27,12 @@ LOGITS_TOLERANCE, MEL_TOLERANCE = 1e-5, 1e-4
 _MOST, _MUSIC = 10, (("rock", 3), ("jazz", 1), ("classical", 2))
 
 Batches = list[NDArray[np.float32]]
+
+
+def part(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:
+    """Take the arrays of one kind from what a job gave back."""
+    start = f"{prefix}/"
+    return {name.removeprefix(start): each for name, each in arrays.items() if name.startswith(start)}
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,12 @@ class Check:
     def passed(self) -> bool:
         """Return whether the difference is small enough; NaN is not."""
         return self.found <= self.limit
+
+    @property
+    def label(self) -> str:
+        """Describe what was found in a line."""
+        unit = f" {self.unit}" if self.unit else ""
+        return f"{self.what}: {self.found:.1e}{unit}, at most {self.limit:.0e}{unit}"
 
     def require(self, path: Path) -> "Check":
         """Return itself, if it passed.
@@ -146,7 +159,7 @@ def _paths(recordings: Sequence[StrPath], sample_rate: int, samples: int) -> Ite
         yield paths
 
 
-def check_spectrograms(trial: Trial, found: Mapping[str, NDArray[np.float32]]) -> Check:
+def check_spectrograms(trial: Trial, found: Mapping[str, Array]) -> Check:
     """Compare spectrograms by number of the recording with librosa's."""
     largest = max(
         float(np.abs(found[str(number)] - expected).max()) if found[str(number)].shape == expected.shape else np.inf
@@ -155,7 +168,7 @@ def check_spectrograms(trial: Trial, found: Mapping[str, NDArray[np.float32]]) -
     return Check(f"spectrograms of {trial.label} against librosa", largest, MEL_TOLERANCE, "dB")
 
 
-def check_logits(model: Model, trial: Trial, found: Mapping[str, NDArray[np.float32]], inputs: Batches) -> Check:
+def check_logits(model: Model, trial: Trial, found: Mapping[str, Array], inputs: Batches) -> Check:
     """Compare logits by number of the recording with the reference's in float64.
 
     Parameters

@@ -12,7 +12,7 @@ from genrebench.backend.worker import run_job
 from genrebench.errors import ConfigError, ModelError
 from genrebench.model.model import Model
 from genrebench.network.types import Array
-from genrebench.porting.export.checks import Check, Trial, check_logits, check_spectrograms
+from genrebench.porting.export.checks import Check, Trial, check_logits, check_spectrograms, part
 from genrebench.porting.export.facts import facts
 from genrebench.system.files import write_atomically
 from genrebench.system.process import TIMEOUT
@@ -83,11 +83,11 @@ def export_onnx(
     done = run_job("genrebench_onnx.writing:write", arrays=arrays, options=options, name="onnx", timeout=timeout)
     checks = []
     if with_frontend:
-        spectrograms = _part(done.arrays, "spectrogram")
+        spectrograms = part(done.arrays, "spectrogram")
         checks.append(check_spectrograms(trial, spectrograms).require(path))
         # What the network makes of its own spectrograms; those have been compared.
         standardized = [model.standardizer.apply(spectrograms[str(number)]) for number in range(len(batches))]
-    checks.append(check_logits(model, trial, _part(done.arrays, "logits"), standardized).require(path))
+    checks.append(check_logits(model, trial, part(done.arrays, "logits"), standardized).require(path))
     write_atomically(path, done.arrays["model"].tobytes())
     return checks, done.value
 
@@ -119,9 +119,3 @@ def _front_end(mel: MelConfig) -> dict[str, Array]:
 
     filters = filter_bank(mel).toarray().astype(np.float32)
     return {"window": get_window("hann", mel.n_fft), "filters": filters}
-
-
-def _part(arrays: dict[str, Array], prefix: str) -> dict[str, Array]:
-    """Take the arrays of one kind."""
-    start = f"{prefix}/"
-    return {name.removeprefix(start): each for name, each in arrays.items() if name.startswith(start)}

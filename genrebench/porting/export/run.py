@@ -9,7 +9,10 @@ from typing import Any, Literal, get_args
 from genrebench.errors import ConfigError, escaped
 from genrebench.model.model import Model
 from genrebench.porting.export.checks import Check, make_trial
+from genrebench.porting.export.keras_archive import export_keras, facts_file
 from genrebench.porting.export.onnx_file import export_onnx
+from genrebench.porting.export.torch_folder import export_torch
+from genrebench.porting.port import check_place
 from genrebench.system.files import StrPath
 from genrebench.system.process import TIMEOUT
 
@@ -99,12 +102,23 @@ def export_model(
         option = "--with-frontend" if with_frontend else "--one-recording"
         raise ConfigError(f"{option}: expected --format onnx, received {format}; other formats take the network alone")
     place = Path(os.path.abspath(path))  # noqa: PTH100 - a link in it is not followed
-    _check_file(place, overwrite=overwrite)
+    if format == "torch":
+        check_place(place, overwrite=overwrite)
+    else:
+        for each in (place, facts_file(place)) if format == "keras" else (place,):
+            _check_file(each, overwrite=overwrite)
+    if format == "keras" and place.suffix != ".keras":
+        raise ConfigError(f"{escaped(place)}: expected a name that ends in .keras, by which Keras knows its files")
     trial = make_trial(model, check)
-    checks, ends = export_onnx(
-        model, place, trial, with_frontend=with_frontend, one_recording=one_recording, timeout=timeout
-    )
-    return Exported(Path(path), checks, ends)
+    if format == "torch":
+        found = export_torch(model, place, trial, overwrite=overwrite, timeout=timeout)
+    elif format == "keras":
+        found = export_keras(model, place, trial, timeout=timeout)
+    else:
+        found = export_onnx(
+            model, place, trial, with_frontend=with_frontend, one_recording=one_recording, timeout=timeout
+        )
+    return Exported(Path(path), *found)
 
 
 def _check_file(place: Path, *, overwrite: bool) -> None:

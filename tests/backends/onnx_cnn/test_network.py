@@ -1,5 +1,7 @@
 """The ONNX backend: what it predicts is the definition's, and what it cannot do it says."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -92,11 +94,12 @@ def test_what_is_not_prediction_is_refused() -> None:
     """A pass in training, gradients and updates, each by name; wrong inputs before that."""
     network = backend.OnnxBackend.build(SMALL, random_weights(SMALL, 0))
     x, labels = random_inputs(SMALL, 2)
-    for what, call in {
+    calls: dict[str, Callable[[], object]] = {
         "a pass in training": lambda: network.trace(x, training=True),
         "gradients": lambda: network.loss_and_gradients(x, labels),
         "an update of Adam": lambda: network.adam_update({}, AdamState.zeros({}), Adam()),
-    }.items():
+    }
+    for what, call in calls.items():
         with pytest.raises(BackendError, match=f"expected to predict.*was asked for {what}"):
             call()
     with pytest.raises(BackendError, match=r"expected inputs of shape \(n, 33, 20, 1\)"):
