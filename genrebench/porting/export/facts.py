@@ -3,8 +3,8 @@
 import dataclasses
 from typing import Any
 
-from genrebench import __version__
 from genrebench.model.model import Model
+from genrebench.system.environment import installed_version
 
 
 def facts(model: Model) -> dict[str, Any]:
@@ -26,5 +26,5 @@ def facts(model: Model) -> dict[str, Any]:
         "overlap": model.overlap,
         "calibration": model.calibration.to_json(),
         "architecture": model.architecture.fingerprint(),
-        "genrebench": __version__,
+        "genrebench": installed_version("genrebench"),
     }

@@ -89,8 +89,7 @@ def export_model(
     Examples
     --------
     >>> import genrebench as gb
-    >>> from genrebench.porting.export.run import export_model
-    >>> exported = export_model(gb.load("results/gtzan"), "gtzan.onnx", format="onnx")
+    >>> exported = gb.export(gb.load("results/gtzan"), "gtzan.onnx", format="onnx")
     >>> exported.ends["outputs"]
     {'logits': ['segments', 10]}
     >>> all(check.passed for check in exported.checks)
