@@ -36,7 +36,7 @@ def write(arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, An
         ``inputs`` and ``outputs``: shapes by name.
     """
     engine = next((name for name in _ENGINES if installed_version(name)), None)
-    if engine is None or not installed_version("keras"):
+    if engine is None:
         raise BackendError("expected Keras on TensorFlow, PyTorch or JAX, none installed; pip install keras tensorflow")
     load_engine(engine)
     import keras

@@ -6,18 +6,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from genrebench.errors import ConfigError, escaped
+from genrebench.errors import BackendError, ConfigError, escaped
 from genrebench.model.model import Model
 from genrebench.porting.export.checks import Check, make_trial
 from genrebench.porting.export.keras_archive import export_keras, facts_file
 from genrebench.porting.export.onnx_file import export_onnx
 from genrebench.porting.export.torch_folder import export_torch
 from genrebench.porting.port import check_place
+from genrebench.system.environment import installed_version
 from genrebench.system.files import StrPath
 from genrebench.system.process import TIMEOUT
 
 Format = Literal["onnx", "keras", "torch"]
 FORMATS: tuple[str, ...] = get_args(Format)
+_NEEDS = {"onnx": ("onnx", "onnxruntime"), "keras": ("keras",), "torch": ("torch",)}
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ def export_model(
             _check_file(each, overwrite=overwrite)
     if format == "keras" and place.suffix != ".keras":
         raise ConfigError(f"{escaped(place)}: expected a name that ends in .keras, by which Keras knows its files")
+    _require_installed(format)
     trial = make_trial(model, check)
     if format == "torch":
         found = export_torch(model, place, trial, overwrite=overwrite, timeout=timeout)
@@ -118,6 +121,16 @@ def export_model(
             model, place, trial, with_frontend=with_frontend, one_recording=one_recording, timeout=timeout
         )
     return Exported(Path(path), *found)
+
+
+def _require_installed(format: Format) -> None:  # noqa: A002 - as above
+    """Refuse a format whose framework is absent, before anything is computed; Keras' plugin knows its engines."""
+    absent = [name for name in _NEEDS[format] if installed_version(name) is None]
+    if absent:
+        raise BackendError(
+            f"--format {format}: expected {' and '.join(_NEEDS[format])}, {' and '.join(absent)} not installed; "
+            f"pip install {' '.join(absent)}"
+        )
 
 
 def _check_file(place: Path, *, overwrite: bool) -> None:
