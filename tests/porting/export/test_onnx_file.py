@@ -79,6 +79,19 @@ def test_audio_gives_what_the_model_gives_for_a_recording(kind: str, tmp_path: P
     assert [check.passed for check in exported.checks] == [True, True]
 
 
+@pytest.mark.parametrize("kind", ["track", "track-band"])
+def test_a_long_recording_is_taken_in_blocks_as_the_page_says(kind: str, tmp_path: Path) -> None:
+    """The last block is a whole one, of which only what is new counts; that is what the model itself does."""
+    model, size = replace(make_model(kind), backend="numpy"), SMALL.segments
+    exported = export_model(model, tmp_path / "model.onnx", format="onnx", one_recording=True)
+    recording = np.random.default_rng(3).uniform(-80, 0, (2 * size + 2, *SMALL.shape)).astype(np.float32)
+    recording *= np.linspace(1, 0.5, len(recording), dtype=np.float32)[:, None, None]  # blocks that differ
+    blocks = [recording[:size], recording[size : 2 * size], recording[-size:]]
+    found = [run_file(exported, block)["logits"] for block in blocks]
+    expected = np.concatenate([model.log_probabilities(each) for each in model.prepare([recording])])
+    np.testing.assert_allclose(log_softmax(np.concatenate([*found[:2], found[2][-2:]])), expected, atol=1e-4)
+
+
 @pytest.mark.parametrize("n_fft", [400, 600])
 def test_the_front_end_takes_windows_of_any_length(n_fft: int, tmp_path: Path) -> None:
     """Not only powers of two, which are what others make of an FFT most easily."""
