@@ -13,6 +13,7 @@ Recordings and models
     - `load`: read a trained `Model`; `Model.predict` and `Model.predict_many` classify recordings.
     - `Model`: a network with its weights, and all that a recording needs to become its input.
     - `Prediction`: what a model makes of one recording.
+    - `export`: write a model for programs that do not have genrebench: ONNX, Keras, PyTorch.
 
 Data and training
     - `preprocess`: turn a dataset's recordings into spectrogram files.
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from genrebench.network.architecture import Architecture
     from genrebench.network.genre_cnn import genre_cnn
     from genrebench.parity.run import compare_backends as compare
+    from genrebench.porting.export.run import export_model as export
     from genrebench.porting.port import read_keras
     from genrebench.system.memory import keep_freed_memory
     from genrebench.testing import check_backend
@@ -67,6 +69,7 @@ __all__ = [
     "Prediction",
     "check_backend",
     "compare",
+    "export",
     "genre_cnn",
     "keep_freed_memory",
     "list_backends",
@@ -87,6 +90,7 @@ _HOMES = {
     "Prediction": "genrebench.model.prediction:Prediction",
     "check_backend": "genrebench.testing:check_backend",
     "compare": "genrebench.parity.run:compare_backends",
+    "export": "genrebench.porting.export.run:export_model",
     "genre_cnn": "genrebench.network.genre_cnn:genre_cnn",
     "keep_freed_memory": "genrebench.system.memory:keep_freed_memory",
     "list_backends": "genrebench.backend.registry:list_backends",

@@ -12,10 +12,10 @@ for _name in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "TF_NUM_INTRAOP", "TF_NUM_IN
     os.environ[f"{_name}_THREADS"] = "1"
 # GENREBENCH_TEST_BACKENDS=torch tests PyTorch alone: what no selected backend needs is as good as not installed.
 _NEEDS = {"torch": {"torch"}, "keras": {"keras", "tensorflow"}, "keras-jax": {"keras", "jax"},
-          "keras-torch": {"keras", "torch"}, "numpy": set()}  # fmt: skip
+          "keras-torch": {"keras", "torch"}, "numpy": set(), "onnx": {"onnx", "onnxruntime"}}  # fmt: skip
 SELECTED = set(filter(None, os.environ.get("GENREBENCH_TEST_BACKENDS", ",".join(_NEEDS)).split(","))) | {"numpy"}
 assert _NEEDS.keys() >= SELECTED, f"GENREBENCH_TEST_BACKENDS: expected names among {', '.join(_NEEDS)}"
-_ABSENT = {"torch", "keras", "tensorflow", "jax"}.difference(*(_NEEDS[name] for name in SELECTED))
+_ABSENT = set().union(*_NEEDS.values()).difference(*(_NEEDS[name] for name in SELECTED))
 
 
 class _WithoutSomeFrameworks(PathFinder):
@@ -75,6 +75,7 @@ SLOW = (
     "backend/",
     "test_doctests",
     "porting/definitions/test_keras",
+    "porting/export/",
     "test_exports",
     "test_wheel",
 )

@@ -110,7 +110,7 @@ def test_the_house_names_every_room() -> None:
     """In the table of rows, from the top down to the ground."""
     text = (ROOT / "docs" / "house.md").read_text(encoding="utf-8")
     table = text.partition("## Where to put what")[0]
-    plugins = {"genrebench_torch", "genrebench_keras", "__main__"}
+    plugins = {"genrebench_torch", "genrebench_keras", "genrebench_onnx", "__main__"}
     places = {room: table.find(f"`genrebench/{room}") for row in ROWS for room in row - plugins}
     assert min(places.values()) > 0, places
     lowest = [min(places[room] for room in row - plugins) for row in ROWS]

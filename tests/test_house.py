@@ -11,13 +11,13 @@ from tests.conftest import SMALL_OPTIONS
 from tests.test_rows import MODULES
 
 ROOT = Path(__file__).parent.parent
-FRAMEWORKS = {"torch", "tensorflow", "keras", "jax"}
+FRAMEWORKS = {"torch", "tensorflow", "keras", "jax", "onnx", "onnxruntime"}
 
 BLOCKED = """
 import sys
 class Block:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {"torch", "tensorflow", "keras", "jax"}:
+        if name.split(".")[0] in {"torch", "tensorflow", "keras", "jax", "onnx", "onnxruntime"}:
             raise ModuleNotFoundError(f"blocked: {name}", name=name)
 sys.meta_path.insert(0, Block())
 from genrebench.cli.main import main

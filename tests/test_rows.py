@@ -13,7 +13,7 @@ ROWS = (
     {"system"},
     {"network"},
     {"audio", "backend", "reading", "report"},
-    {"data", "model", "testing", "genrebench_keras", "genrebench_torch"},
+    {"data", "model", "testing", "genrebench_keras", "genrebench_onnx", "genrebench_torch"},
     {"evaluation", "parity"},
     {"porting", "training"},
     {"bench"},
@@ -22,7 +22,7 @@ ROWS = (
 )
 ROW = {room: number for number, rooms in enumerate(ROWS) for room in rooms}
 # A plugin knows what a plugin of anybody's may know.
-PLUGINS = {"genrebench_keras", "genrebench_torch"}
+PLUGINS = {"genrebench_keras", "genrebench_onnx", "genrebench_torch"}
 MODULES = sorted([*(ROOT / "genrebench").rglob("*.py"), *(ROOT / "backends").rglob("*.py")])
 
 

@@ -1,4 +1,4 @@
-"""What gets installed: the core, both plugins under names of their own, and nothing else."""
+"""What gets installed: the core, the plugins under names of their own, and nothing else."""
 
 import subprocess
 import sys
@@ -22,11 +22,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     return zipfile.ZipFile(path)
 
 
-def test_the_wheel_holds_three_packages(wheel: zipfile.ZipFile) -> None:
+def test_the_wheel_holds_the_packages(wheel: zipfile.ZipFile) -> None:
     """Each is typed; a folder called backends/ would be in the way of a user's own."""
     names = wheel.namelist()
     packages = {name.partition("/")[0] for name in names if ".dist-info" not in name}
-    assert packages == {"genrebench", "genrebench_torch", "genrebench_keras"}
+    assert packages == {"genrebench", "genrebench_torch", "genrebench_keras", "genrebench_onnx"}
     assert {f"{package}/py.typed" for package in packages} <= set(names)
 
 

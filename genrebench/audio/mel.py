@@ -121,7 +121,7 @@ DEFAULT = MelConfig()
 
 
 @functools.lru_cache(maxsize=8)
-def _filter_bank(config: MelConfig) -> "scipy.sparse.csr_array":
+def filter_bank(config: MelConfig) -> "scipy.sparse.csr_array":
     """Make librosa's Mel filters [shape=(n_mels, 1 + n_fft // 2)], as the sparse matrix that they are.
 
     Of 128 x 1025 weights 2018 are not zero. And a sparse product is summed in one order, whereas the last bits of a
@@ -190,7 +190,7 @@ def mel_spectrogram(y: NDArray[np.floating[Any]], config: MelConfig = DEFAULT) -
         )
     if not np.isfinite(y).all():
         raise AudioError("expected finite samples, received NaN or infinity")
-    filters = _filter_bank(config)
+    filters = filter_bank(config)
     spectrum = librosa.stft(
         y.astype(np.float32, copy=False),
         n_fft=config.n_fft,

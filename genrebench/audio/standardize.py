@@ -19,7 +19,7 @@ from genrebench.system.validation import Checked, from_list
 
 Kind = Literal["global", "band", "track", "track-band"]
 # Share of its mean below which the deviation of what never changes may be mere rounding.
-_ROUNDING = 1e-6
+ROUNDING = 1e-6
 
 
 class AnyStandardizer(Checked, ABC):
@@ -168,7 +168,7 @@ class BandStandardizer(AnyStandardizer):
             [np.square(spectrograms[index] - mean[:, None], dtype=np.float64).mean(axis=1) for index in indices], axis=0
         )
         deviation = np.sqrt(variance)
-        changes = deviation > _ROUNDING * np.abs(mean)
+        changes = deviation > ROUNDING * np.abs(mean)
         if not changes.any():
             raise DatasetError("expected spectrograms that differ, received bands that never change")
         scale: NDArray[np.float64] = np.where(changes, deviation, np.maximum(1, np.abs(mean)))
@@ -193,7 +193,7 @@ class TrackStandardizer(AnyStandardizer):
     def statistics(self, around: NDArray[np.float32]) -> tuple[ArrayLike, ArrayLike]:
         """Measure the recording as a whole. See `AnyStandardizer.statistics`."""
         mean, deviation = around.mean(dtype=np.float64), around.std(dtype=np.float64)
-        return mean, deviation if deviation > _ROUNDING * abs(mean) else np.inf
+        return mean, deviation if deviation > ROUNDING * abs(mean) else np.inf
 
 
 @dataclass(frozen=True)

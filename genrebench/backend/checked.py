@@ -19,6 +19,7 @@ from genrebench.network.types import Array, Shape, Weights
 
 T = TypeVar("T")
 _TEXTS, _TUPLES = ("name", "framework", "summary", "implementation"), ("devices", "requires", "precisions")
+_FLAGS = ("can_train", "predicts_only")
 
 
 def info_problem(info: Any, name: str) -> str:
@@ -42,9 +43,12 @@ def info_problem(info: Any, name: str) -> str:
         values = getattr(info, field)
         if not isinstance(values, tuple) or not all(isinstance(each, str) and each.isprintable() for each in values):
             return f"info.{field}: expected a tuple of names, received {_shown(values)}"
-    values = info.can_train
-    if not isinstance(values, bool):
-        return f"info.can_train: expected True or False, received {_shown(values)}"
+    for field in _FLAGS:
+        value = getattr(info, field)
+        if not isinstance(value, bool):
+            return f"info.{field}: expected True or False, received {_shown(value)}"
+    if info.can_train and info.predicts_only:
+        return "info.predicts_only: expected False of a backend that trains, received True"
     return ""
 
 

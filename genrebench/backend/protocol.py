@@ -51,6 +51,9 @@ class BackendInfo:
         Other distributions that must be installed, such as the engine under Keras.
     precisions : tuple of str
         What its networks can be trained in: ``float32``, and perhaps ``bfloat16``.
+    predicts_only : bool
+        Whether its networks do nothing but predict, as those of an engine for inference: they refuse passes in
+        training, gradients and updates, and are not asked for these.
     """
 
     name: str
@@ -61,6 +64,7 @@ class BackendInfo:
     implementation: str
     requires: tuple[str, ...] = ()
     precisions: tuple[str, ...] = ("float32",)
+    predicts_only: bool = False
 
 
 @dataclass(frozen=True)

@@ -115,11 +115,11 @@ def preprocess_parts(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, 
 
 
 def infer(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
-    """Classify ``recordings`` with ``model`` after start-up; note seconds, and the probabilities of each file."""
+    """Classify ``recordings`` with ``model`` on ``backend`` after start-up; note seconds and probabilities."""
     from genrebench.model.model import Model
     from genrebench.model.prediction import Prediction
 
-    model = Model.load(options["model"])
+    model = Model.load(options["model"], backend=options["backend"])
     model.predict(options["recordings"][0])
     began = time.perf_counter()
     found = list(model.predict_many(options["recordings"]))

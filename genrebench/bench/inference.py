@@ -11,6 +11,9 @@ from genrebench.system.environment import installed_version
 
 COLD, IMPORTS = "genrebench infer, one file, cold", "import torch and librosa's features"
 PLAIN, OWN = "plain loop, 60 files", "genrebench, 60 files"
+# What is timed without a target where ONNX Runtime is installed: it predicts without PyTorch's long import.
+_ONNX = "onnx"
+COLD_ONNX, OWN_ONNX = f"{COLD}, {_ONNX}", f"{OWN}, {_ONNX}"
 FILES = 60
 # Seconds of the recordings whose peak memory is compared: a quarter of an hour and two hours.
 _SHORT, _LONG = 900, 7200
@@ -25,22 +28,22 @@ def inference_suite(data: BenchData) -> SuiteResult:
         return SuiteResult(notes=("inference: left out, torch is not installed",))
     files = [data.recordings[index % len(data.recordings)] for index in range(FILES)]
 
-    def infer(*paths: Path) -> Measurement:
+    def infer(*paths: Path, backend: str = "torch") -> Measurement:
         """Run the command as a user would."""
-        return run_python("-m", "genrebench", "infer", "--model", data.model, *paths)
+        return run_python("-m", "genrebench", "infer", "--model", data.model, "--backend", backend, *paths)
 
-    runs = take_turns(
-        {
-            IMPORTS: partial(run_python, "-c", _IMPORT),
-            COLD: partial(infer, files[0]),
-            PLAIN: partial(run_python, plain_script("infer"), data.model, *files),
-            OWN: partial(run_own, "infer", model=str(data.model), recordings=list(map(str, files))),
-        },
-        data.request.rounds,
-        on_run=data.on_run,
-    )
+    own = partial(run_own, "infer", model=str(data.model), recordings=list(map(str, files)))
+    asked = {
+        IMPORTS: partial(run_python, "-c", _IMPORT),
+        COLD: partial(infer, files[0]),
+        PLAIN: partial(run_python, plain_script("infer"), data.model, *files),
+        OWN: partial(own, backend="torch"),
+    }
+    if installed_version("onnxruntime") and installed_version(_ONNX):
+        asked |= {COLD_ONNX: partial(infer, files[0], backend=_ONNX), OWN_ONNX: partial(own, backend=_ONNX)}
+    runs = take_turns(asked, data.request.rounds, on_run=data.on_run)
     candidates = timed(runs)
-    for name in (PLAIN, OWN):  # after start-up, as they say themselves
+    for name in runs.keys() & {PLAIN, OWN, OWN_ONNX}:  # after start-up, as they say themselves
         candidates[name] = Candidate(name, "s", tuple(run.report["seconds"] for run in runs[name]), {"files": FILES})
     imports, cold, slow, fast = (candidates[name].median for name in (IMPORTS, COLD, PLAIN, OWN))
     difference = _largest_difference(*(runs[name][0].report["probabilities"] for name in (PLAIN, OWN)))

@@ -30,6 +30,7 @@ COMMANDS = {
     "parity": "Prove that backends build the same network.",
     "bench": "Measure how fast it is, beside plain ways of doing the same.",
     "inspect": "Print what is in somebody's Keras file, read without Keras.",
+    "export": "Write a model for other programs: ONNX, Keras or PyTorch.",
     "port": "Write somebody's Keras file as a module of PyTorch, and prove it.",
     "demo": "Go the whole way on synthetic audio.",
 }

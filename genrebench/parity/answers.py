@@ -42,6 +42,10 @@ from genrebench.system.process import MAX_REPLY, TIMEOUT
 # With these, one step of Adam moves a weight by g / (|g| + 1), which gives the gradient g back.
 GRADIENT_PROBE_ADAM = Adam(learning_rate=1.0, beta_1=0.0, beta_2=0.0, epsilon=1.0)
 _DEVICE = "cpu"
+# All that a backend is asked which only predicts.
+PREDICTION = frozenset(
+    {"weights", "evaluation", "logits", "weights_float32", "evaluation_float32", "logits_float32", "trained"}
+)
 
 Build = Callable[[Architecture, Weights], Network]
 
@@ -125,6 +129,9 @@ def answer(arrays: dict[str, Array], options: dict[str, Any]) -> tuple[dict[str,
     asked = _questions(double, network("float64", perturbed=True), network("float32"))
     answers: dict[str, Answer] = {}
     for name, kind in answer_types().items():
+        if info.predicts_only and name not in PREDICTION:
+            answers[name] = kind(error="the backend only predicts")
+            continue
         began = time.perf_counter()
         try:
             answers[name] = asked[name]()

@@ -139,6 +139,10 @@ def verdict(context: Context, stages: tuple[Stage, ...], findings: tuple[Finding
         builds = "builds" if len(backends) == 1 else "build"
         names = " and ".join(backends)
         sentences.append(f"{names} {builds} the same network as {reference}: all {len(ran)} gates hold.")
+    predicting = [backend for backend in backends if context.outputs[backend].info.predicts_only]
+    if predicting and not failed:
+        only = "only predicts, and was" if len(predicting) == 1 else "only predict, and were"
+        sentences.append(f"{' and '.join(predicting)} {only} compared in that alone.")
     for backend in off:
         first = next(finding for finding in findings if finding.backend == backend)
         cause = f" ({first.cause.explanation})" if first.cause else ""

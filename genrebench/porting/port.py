@@ -175,7 +175,7 @@ def port(
                 command=command, on_stage=on_stage,
             )  # fmt: skip
         _write_texts(work, model, report)
-        _publish(work, place, overwrite=overwrite)
+        publish(work, place, names=FILES, overwrite=overwrite)
     return Ported(Path(folder), report)
 
 
@@ -254,14 +254,20 @@ def _write_texts(folder: Path, model: KerasModel, report: Report | None) -> None
         (folder / REPORTS[2]).write_text(page(parity_document(report, every_row=True)), encoding="utf-8")
 
 
-def _publish(work: Path, place: Path, *, overwrite: bool) -> None:
-    """Put all files in their place in one step."""
+def publish(work: Path, place: Path, *, names: Collection[str], overwrite: bool) -> None:
+    """Put files that were written elsewhere in their place in one step, those of them that there are.
+
+    Raises
+    ------
+    ConfigError
+        If something has come there meanwhile.
+    """
     with _beside(place) as new:
-        for name in FILES:
+        for name in names:
             if (work / name).exists():
                 shutil.copyfile(work / name, new / name)
         check_place(place, overwrite=overwrite)
-        publish_folder(new, place, replaced=FILES)
+        publish_folder(new, place, replaced=names)
 
 
 @contextmanager

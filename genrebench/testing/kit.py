@@ -17,6 +17,8 @@ Check = Callable[[BackendUnderTest], None]
 _STATUSES = ("passed", "failed", "skipped", "expected")
 # Only a backend that trains can be checked at training.
 _TRAINING: tuple[Check, ...] = (training.training, training.training_state)
+# And only one that does not merely predict at these.
+_BEYOND_PREDICTION = frozenset({"gradients", "finite-differences", "adam", "mode-switch"})
 _BEFORE_LAYERS: tuple[Check, ...] = (checks.info, checks.build, checks.weights_round_trip)
 _AFTER_LAYERS: tuple[Check, ...] = (
     *(checks.names_shapes_dtypes, checks.logits, checks.sizes, checks.trace, checks.gradients),
@@ -138,7 +140,10 @@ def check_backend(
         implementation = CheckedBackend(info, implementation)
     under_test = BackendUnderTest(info, implementation, load_backend("numpy")[1])
     return (
-        _expect(_run(name, check, required, under_test), expected.get(name))
+        _expect(
+            _run(name, check, required and not (info.predicts_only and name in _BEYOND_PREDICTION), under_test),
+            expected.get(name),
+        )
         for name, (check, required) in known.items()
         if not only or name in only
     )

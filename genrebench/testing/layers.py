@@ -67,6 +67,8 @@ def check_layer(kind: str, under_test: BackendUnderTest) -> None:
         try:
             compare(network.trace(x, training=False), reference.trace(x, training=False), FORWARD_TOLERANCE)
             compare({"logits": network.logits(x)}, {"logits": reference.logits(x)}, FORWARD_TOLERANCE)
+            if under_test.info.predicts_only:
+                continue
             stage = "training"
             trace = network.trace(x, training=True, dropout_masks=masks)
             compare(trace, reference.trace(x, training=True, dropout_masks=masks), FORWARD_TOLERANCE)

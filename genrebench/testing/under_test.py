@@ -69,6 +69,22 @@ class BackendUnderTest:
         weights = random_weights(architecture, 0)
         return self.build(architecture), self.reference.build(architecture, weights, dtype="float64", device="cpu")
 
+    @property
+    def modes(self) -> tuple[bool, ...]:
+        """List the modes that networks run in: evaluation, and training unless they only predict."""
+        return (False,) if self.info.predicts_only else (False, True)
+
+    def require_training(self) -> None:
+        """Skip what a network that only predicts cannot do.
+
+        Raises
+        ------
+        CheckSkipped
+            If the backend only predicts.
+        """
+        if self.info.predicts_only:
+            raise CheckSkipped("the backend only predicts")
+
     def build_trainable(
         self, architecture: Architecture, weights: Mapping[str, NDArray[Any]] | None = None, *, dtype: str
     ) -> Trainable:

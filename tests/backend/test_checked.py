@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from genrebench.backend import Adam, BatchMetrics
-from genrebench.backend.checked import CheckedBackend, check_array
+from genrebench.backend.checked import CheckedBackend, check_array, info_problem
 from genrebench.errors import AnswerError
 from genrebench.network.architecture import Architecture
 from genrebench.network.layers import BatchNormalization, Conv2D, Dense, Flatten
@@ -154,3 +154,17 @@ def test_a_network_has_the_methods_that_its_plugin_announces() -> None:
         CheckedBackend(INFO, Builds(lambda *given, **options: {})).build(ARCHITECTURE, weights)
     with pytest.raises(AnswerError, match="build: expected an answer, received SystemExit: 3"):
         CheckedBackend(INFO, Builds(lambda *given, **options: exit(3))).build(ARCHITECTURE, weights)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"can_train": 1}, "info.can_train: expected True or False, received 1"),
+        ({"predicts_only": "yes"}, "info.predicts_only: expected True or False, received 'yes'"),
+        ({"can_train": True, "predicts_only": True}, "info.predicts_only: expected False of a backend that trains"),
+    ],
+)
+def test_what_a_plugin_says_of_its_training_is_checked(changes: dict[str, Any], message: str) -> None:
+    """Each is a truth value, and they do not contradict each other."""
+    assert info_problem(replace(INFO, **changes), INFO.name).startswith(message)
+    assert info_problem(INFO, INFO.name) == ""

@@ -74,7 +74,7 @@ def test_the_plain_inference_predicts_the_same_genres(bench_data: BenchData) -> 
     pytest.importorskip("torch")
     files = list(map(str, bench_data.recordings[:2]))
     plain = run_python(plain_script("infer"), bench_data.model, *files).report
-    own = run_own("infer", model=str(bench_data.model), recordings=files).report
+    own = run_own("infer", model=str(bench_data.model), recordings=files, backend="torch").report
     assert own["files"] == plain["files"] == 2
     assert own["probabilities"].keys() == plain["probabilities"].keys() == set(files)
     for file, probabilities in plain["probabilities"].items():

@@ -37,6 +37,22 @@ def test_inference_is_compared_with_imports_and_a_plain_loop(
     assert not target(suite, "largest difference").met
     assert not target(suite, "2 h of audio").met
     assert target(suite, "60 files, against 6").measured == 1
+    seconds = {each.name: each.median for each in suite.candidates}
+    assert (seconds[inference.COLD_ONNX], seconds[inference.OWN_ONNX]) == (2.2, 2.0)
+
+
+def test_onnx_is_timed_where_it_is_installed(
+    bench_data: BenchData, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing is missed where it is not."""
+    monkeypatch.setattr(inference, "installed_version", lambda name: "1" if name == "torch" else None)
+    monkeypatch.setattr(inference, "_LONG", 20)
+    monkeypatch.setattr(inference, "_SHORT", 10)
+    stand_in(
+        inference, lambda name, arguments: Measurement(1.0, 100, {"seconds": 1.0, "probabilities": {"a": {"b": 1.0}}})
+    )
+    names = {each.name for each in inference.inference_suite(bench_data).candidates}
+    assert names == {inference.IMPORTS, inference.COLD, inference.PLAIN, inference.OWN}
 
 
 def test_a_file_that_was_not_answered_counts_as_different(

@@ -7,7 +7,8 @@ import pytest
 
 from genrebench.backend import BackendInfo
 from genrebench.backend.registry import load_backend
-from genrebench.errors import ConfigError
+from genrebench.errors import BackendError, ConfigError
+from genrebench.network.reference import ReferenceNetwork
 from genrebench.testing import CheckResult, check_backend, check_names, summarize
 from genrebench.testing.kit import list_checks
 
@@ -108,3 +109,42 @@ def test_a_required_check_that_did_not_run_is_a_fault() -> None:
         assert not summarize(each for each in passed.values() if each.name != name)[1]
     required = {name for name, result in passed.items() if not result.required}
     assert required == {"training", "training-state", "layer-activation", "layer-global-average-pooling2d"}
+
+
+class Predicts(ReferenceNetwork):
+    """A network that does nothing but predict."""
+
+    def trace(self, x: Any, *, training: bool, dropout_masks: Any = None) -> Any:
+        """Refuse a pass in training."""
+        if training:
+            raise BackendError("expected to predict")
+        return super().trace(x, training=False, dropout_masks=dropout_masks)
+
+    def loss_and_gradients(self, *arguments: Any, **options: Any) -> Any:
+        """Refuse gradients, but only of what is right."""
+        super().loss_and_gradients(*arguments, **options)
+        raise BackendError("expected to predict")
+
+    def adam_update(self, *arguments: Any) -> Any:
+        """Refuse an update."""
+        raise BackendError("expected to predict")
+
+
+class Predicting:
+    """A backend of such networks."""
+
+    def build(self, architecture: Any, weights: Any, *, dtype: str, device: str) -> Any:
+        """Build one, or refuse what the reference refuses."""
+        load_backend("numpy")[1].build(architecture, weights, dtype=dtype, device=device)
+        return Predicts(architecture, weights, dtype=dtype)
+
+
+def test_a_backend_that_only_predicts_is_asked_for_no_more() -> None:
+    """It conforms if it says so; the same networks fail for one that promises more."""
+    info = replace(LAZY, predicts_only=True)
+    results = list(check_backend((info, Predicting())))
+    assert summarize(results)[1], [each for each in results if each.is_fault]
+    skipped = {each.name for each in results if each.message == "the backend only predicts"}
+    assert skipped == {"gradients", "finite-differences", "adam", "mode-switch"}
+    failed = {each.name for each in check_backend((LAZY, Predicting())) if each.status == "failed"}
+    assert failed >= skipped | {"trace", "names-shapes-dtypes", "determinism", "dropout-masks", "layer-dense"}

@@ -4,6 +4,8 @@ import ast
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from genrebench_torch.ported import Arrays, _namespace, answer
 
 
@@ -51,6 +53,36 @@ def loaded(arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, A
     dict
         ``training``, whether the network is in training mode.
     """
-    path = Path(options["path"])
-    network = _namespace(ast.parse(path.read_text(encoding="utf-8")), path)["load"](options["weights"])
+    network = _load(options)
     return {name: each.numpy().copy() for name, each in network.state_dict().items()}, {"training": network.training}
+
+
+def predicted(arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
+    """Load a network as its README says, and run it.
+
+    Parameters
+    ----------
+    arrays : dict of str to ndarray
+        ``inputs/<number>``, batches in Keras' order of axes.
+    options : dict
+        ``path`` of the file, ``weights``, path of the weights.
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``logits/<number>``.
+    dict
+        Nothing.
+    """
+    network = _load(options)
+    with torch.inference_mode():
+        logits = {name.partition("/")[2]: network(torch.from_numpy(each.copy())) for name, each in arrays.items()}
+    return {f"logits/{name}": each.numpy().copy() for name, each in logits.items()}, {}
+
+
+def _load(options: dict[str, Any]) -> torch.nn.Module:
+    """Load a network."""
+    path = Path(options["path"])
+    namespace = _namespace(ast.parse(path.read_text(encoding="utf-8")), path)
+    network: torch.nn.Module = namespace["load"](options["weights"])
+    return network

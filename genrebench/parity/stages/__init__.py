@@ -4,6 +4,7 @@ Every stage walks the architecture; layers are known by kind, never by name or s
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from genrebench.parity.context import Context
 from genrebench.parity.report import Stage
@@ -22,9 +23,12 @@ def run_stages(context: Context, genres: Sequence[str] = ()) -> Iterator[Stage]:
 def run_computed(context: Context) -> Iterator[Stage]:
     """Go through the stages of what is computed in float64, which the definitions decide."""
     yield network.forward(context, training=False)
-    yield network.forward(context, training=True)
-    yield network.loss(context)
-    yield network.gradients(context)
-    yield optimizer.adam(context)
-    yield optimizer.steps(context)
+    # Whoever only predicts is not asked for more; of a stage that leaves nobody, the report says so.
+    able = tuple(name for name in context.backends if not context.outputs[name].info.predicts_only)
+    others = [name for name in context.backends if name not in able]
+    asked = replace(context, backends=able) if others else context
+    skipped = "" if able else f"{' and '.join(others)} only predict{'s' * (len(others) == 1)}"
+    yield replace(network.forward(asked, training=True), skipped=skipped)
+    for stage in (network.loss, network.gradients, optimizer.adam, optimizer.steps):
+        yield replace(stage(asked), skipped=skipped)
     yield paths.fast_path(context)

@@ -17,6 +17,8 @@ from genrebench.porting.source.scope import Scope, Written
 from genrebench.reading.graph import Graph
 from genrebench.reading.keras_file import KerasModel
 
+# The container of a network that came from no file of Keras.
+OWN = "genrebench"
 _LOAD = '''
 def load(path: str | Path = "weights.safetensors") -> Network:
     """Make the network with the weights of a file, ready for evaluation."""
@@ -69,6 +71,7 @@ def write_source(model: KerasModel) -> Emitted:
     scope = write_graph(graph, set())
     name = shown_name(model.path.name)
     saved = f"Keras {shown_name(model.version.text)}" if model.version.text else "an old Keras"
+    saved = "genrebench" if model.container == OWN else saved
     lines, written = write_class("Network", f"The network of {name}, which {saved} saved.", scope, graph)
     scope.parts.update(*(NEEDS.get(part, ()) for part in scope.parts))
     blocks = [text.strip("\n") for part, text in PARTS.items() if part in scope.parts]

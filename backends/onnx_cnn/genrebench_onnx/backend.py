@@ -1,0 +1,31 @@
+"""The ONNX backend; ONNX Runtime is imported with it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from numpy.typing import NDArray
+
+from genrebench.errors import BackendError
+from genrebench.network.architecture import Architecture
+from genrebench_onnx.graph import TYPES
+from genrebench_onnx.info import INFO
+from genrebench_onnx.network import OnnxNetwork
+
+
+class OnnxBackend:
+    """Builds networks in ONNX Runtime."""
+
+    @staticmethod
+    def build(
+        architecture: Architecture,
+        weights: Mapping[str, NDArray[Any]],
+        *,
+        dtype: str = "float32",
+        device: str = "auto",
+    ) -> OnnxNetwork:
+        """Build a network on the CPU. See `Backend.build`."""
+        if dtype not in TYPES:
+            raise BackendError(f"dtype: expected one of {', '.join(TYPES)}, received {dtype!r}")
+        if device not in ("auto", *INFO.devices):
+            raise BackendError(f"device: expected auto or {', '.join(INFO.devices)}, received {device!r}")
+        return OnnxNetwork(architecture, weights, dtype=dtype)
