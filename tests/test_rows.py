@@ -14,7 +14,7 @@ ROWS = (
     {"network"},
     {"audio", "backend", "reading", "report"},
     {"data", "model", "testing", "genrebench_keras", "genrebench_onnx", "genrebench_torch"},
-    {"evaluation", "parity"},
+    {"evaluation", "parity", "serve"},
     {"porting", "training"},
     {"bench"},
     {"cli"},

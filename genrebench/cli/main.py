@@ -19,6 +19,7 @@ COMMANDS = {
     "preprocess": "Turn recordings into spectrograms.",
     "train": "Train the network and save it.",
     "infer": "Print the genre of recordings.",
+    "serve": "Open a page to try a model on, with a JSON API.",
     "evaluate": "Say what a model, or a protocol, is worth.",
     "runs": "List the runs in results/.",
     "report": "Make the report of a run again, as one page.",

@@ -1,0 +1,1 @@
+"""A web page and a JSON API that classify recordings; its packages are the extra ``web``."""
