@@ -85,7 +85,7 @@ def test_the_pages_have_commands_and_tables_of_defaults() -> None:
     """Otherwise the tests above would pass on nothing."""
     texts = [page.read_text(encoding="utf-8") for page in PAGES]
     found = {command for text in texts for command, _ in re.findall(DEFAULTS, text, flags=re.MULTILINE)}
-    assert found == {"preprocess", "train", "parity", "bench"}
+    assert found == {"preprocess", "train", "parity", "bench", "serve"}
     assert {words[0] for text in texts for words in command_lines(text) if words} >= OPTIONS.keys() - {"demo"}
 
 

@@ -1,11 +1,12 @@
 """``genrebench serve``: a page on which recordings are classified, and a JSON API."""
 
+import socket
 from pathlib import Path
 
 import click
 
 from genrebench.cli.options import COUNT, PATH, Amount, Word, examples
-from genrebench.errors import ConfigError
+from genrebench.errors import ConfigError, shown
 from genrebench.model.model import Model
 from genrebench.model.newest import newest_model
 from genrebench.serve.limits import Limits
@@ -13,6 +14,8 @@ from genrebench.serve.limits import Limits
 # Requests at a time, those for the page included; more are answered with 503 before anything is read of them.
 _CONNECTIONS = 200
 _LOCAL = "127.0.0.1"
+# Seconds in which what is being classified may come to its end.
+_GRACE = 10
 
 
 @click.command(
@@ -86,8 +89,10 @@ def serve(
     Raises
     ------
     ConfigError
-        If a limit is none, or the packages of the extra ``web`` are not installed.
+        If a limit is none, the address cannot be listened on, or packages of the extra ``web`` are not installed.
     """
+    from genrebench.cli.output import echo
+    from genrebench.system.files import escaped
     from genrebench.system.memory import keep_freed_memory
 
     limits = Limits(workers=workers, waiting=waiting, max_megabytes=max_megabytes, max_seconds=max_seconds)
@@ -101,16 +106,38 @@ def serve(
             f"expected the packages of the page, {error.name} is missing; pip install 'genrebench[web]'"
         ) from error
     keep_freed_memory()
+    listening = _listen(host, port)
     chosen = Model.load(newest_model(Path("results")) if model is None else model, backend=backend, device=device)
     allowed = hosts or (LOCAL_HOSTS if host in LOCAL_HOSTS else ("*",))
     app = create_app(chosen, limits, hosts=allowed)
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
-        log_level="info",
+        log_level="warning",
         access_log=False,
         server_header=False,
         limit_concurrency=_CONNECTIONS,
-        timeout_graceful_shutdown=10,
+        timeout_graceful_shutdown=_GRACE,
     )
+    with listening:
+        name = f"[{host}]" if ":" in host else host
+        where = f"http://{name}:{listening.getsockname()[1]}"
+        echo(f"{escaped(where)} classifies with {escaped(str(chosen.folder))}; Ctrl-C ends it")
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Take an address, before anything is loaded for it.
+
+    Raises
+    ------
+    ConfigError
+        If it is taken, or no address of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise ConfigError(
+            f"--host {shown(host)} --port {port}: expected a free address of this machine ({error.strerror}); "
+            "choose another --port"
+        ) from error

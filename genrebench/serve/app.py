@@ -74,16 +74,18 @@ def create_app(model: Model, limits: Limits = Limits(), *, hosts: Collection[str
     ------
     ModelError
         If the model does not know how recordings become its inputs.
+    BackendError
+        If the backend is unavailable.
     """
     if model.mel is None:
         raise ModelError("expected a model that takes recordings, received one of spectrograms", path=model.folder)
+    _warm_up(model)
     pool = Pool(limits)
     metrics = Metrics(lambda: pool.taken)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        """Be ready before the first request, and leave no upload behind."""
-        await pool.run(functools.partial(_warm_up, model))
+        """Leave no upload behind."""
         with temporary_folder("serve") as folder:
             app.state.folder = folder
             try:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import soundfile
@@ -13,13 +14,8 @@ from genrebench.network.genre_cnn import genre_cnn
 from genrebench.serve.limits import Limits
 from tests.conftest import GENRES, SMALL
 
-pytest.importorskip("fastapi")
-pytest.importorskip("httpx2")
-
-from fastapi.testclient import TestClient
-
-from genrebench.serve.app import create_app
-from genrebench.serve.guard import LOCAL_HOSTS
+if TYPE_CHECKING:
+    from fastapi.testclient import TestClient
 
 # Enough for a recording of eight segments; small enough to be exceeded by little.
 LIMITS = Limits(max_megabytes=1, max_seconds=5.0, workers=1, waiting=1, upload_seconds=5.0)
@@ -47,8 +43,15 @@ def song(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[TestClient]:
+def client() -> "Iterator[TestClient]":
     """Start a server in this process."""
+    pytest.importorskip("fastapi")
+    pytest.importorskip("httpx2")
+    from fastapi.testclient import TestClient
+
+    from genrebench.serve.app import create_app
+    from genrebench.serve.guard import LOCAL_HOSTS
+
     app = create_app(small_model(), LIMITS, hosts=(*LOCAL_HOSTS, "testserver"))
     with TestClient(app) as started:
         yield started

@@ -14,8 +14,12 @@ from genrebench.model.model import Model
 from tests.conftest import GENRES, Recorder
 from tests.serve.conftest import LIMITS, small_model
 
-from fastapi.testclient import TestClient  # isort: skip
-from genrebench.serve.app import STATIC, create_app  # isort: skip
+pytest.importorskip("fastapi")
+pytest.importorskip("httpx2")
+
+from fastapi.testclient import TestClient
+
+from genrebench.serve.app import STATIC, create_app
 
 
 def sent(client: TestClient, name: str, content: bytes) -> tuple[int, dict[str, Any]]:

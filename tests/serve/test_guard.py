@@ -3,10 +3,15 @@
 from pathlib import Path
 
 import pytest
+
+from tests.serve.conftest import LIMITS, small_model
+
+pytest.importorskip("fastapi")
+pytest.importorskip("httpx2")
+
 from fastapi.testclient import TestClient
 
 from genrebench.serve.app import create_app
-from tests.serve.conftest import LIMITS, small_model
 
 
 def test_only_its_own_names_are_answered(client: TestClient) -> None:
