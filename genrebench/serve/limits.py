@@ -47,7 +47,7 @@ class Limits(Checked):
 
     @property
     def places(self) -> int:
-        """Recordings that may be here at the same time."""
+        """How many recordings may be here at the same time."""
         return self.workers + self.waiting
 
     @property
