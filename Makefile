@@ -9,7 +9,7 @@ SOURCES := genrebench backends experiments tests
 # A file's tests stay in one process, for what they share; tests/conftest.py has put the slow ones first.
 PYTEST := $(VENV)/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo check test coverage soak fuzz kills mutants lint style types format clean
+.PHONY: help setup demo check test coverage soak fuzz kills mutants lint style types format docs clean
 
 help:
 	@echo "make demo      go the whole way on synthetic audio: preprocess, train, infer (about 2 minutes)"
@@ -22,6 +22,7 @@ help:
 	@echo "make mutants   change the numerics and the files room, and see whether tests notice (hours; SAMPLE=300)"
 	@echo "make lint      check format, style, docstrings and types"
 	@echo "make format    format the code"
+	@echo "make docs      make the site of the documentation, in build/site; a warning is an error"
 	@echo "make clean     remove .venv and caches"
 
 setup: $(INSTALLED)
@@ -72,8 +73,11 @@ format: $(INSTALLED)
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .coverage* coverage.json genrebench-demo
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .coverage* coverage.json genrebench-demo build/site
 
 # The last line is reached only if all before it worked, so a broken installation is tried again.
 $(INSTALLED): requirements.txt pyproject.toml

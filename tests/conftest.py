@@ -78,6 +78,7 @@ SLOW = (
     "porting/export/",
     "test_exports",
     "test_wheel",
+    "test_site",
 )
 
 
