@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from genrebench.serve.metrics import Metrics
@@ -79,6 +80,8 @@ class Guard:
         try:
             refusal = self._refusal(Headers(scope=scope))
             await (refusal or self._app)(scope, receive, answer)
+        except ClientDisconnect:
+            _log.info("a client left before its recording was here")
         except Exception as error:
             _log.exception("unforeseen")
             if not status:
