@@ -111,7 +111,7 @@ function open(card, answer, file) {
   surfer.on("error", () => {
     card.querySelector(".unplayable").hidden = false;
     card.querySelector(".wave").hidden = true;
-    button.disabled = true;
+    card.querySelectorAll("button").forEach((each) => (each.disabled = true));
   });
   surfer.loadBlob(file).catch(() => {});
   return player;
@@ -166,7 +166,7 @@ function addTable(card, answer, player) {
     const { start, end, genre, probability, probabilities } = segment;
     const button = make("button", "", `${clock(start)} - ${clock(end)}`);
     button.type = "button";
-    button.setAttribute("aria-label", `Play from ${clock(start)} to ${clock(end)}`);
+    button.setAttribute("aria-label", `Play ${clock(start)} - ${clock(end)}`);
     button.addEventListener("click", () => player.play(start, end));
     const [, second] = Object.entries(probabilities);
     const row = make("tr", "", "");
