@@ -185,6 +185,19 @@ def test_the_interface_is_described(client: TestClient) -> None:
     assert client.get("/docs").status_code == 404  # that page would load from elsewhere
 
 
+def test_the_page_of_the_documentation_is_true(client: TestClient) -> None:
+    """Every status that is used stands in its table, and the error that it shows is what is answered."""
+    text = (Path(__file__).parents[2] / "docs" / "serve.md").read_text(encoding="utf-8")
+    responses = client.get("/openapi.json").json()["paths"]["/predict"]["post"]["responses"]
+    told = {
+        status for row in re.findall(r"^\| (\d{3}(?:, \d{3})*) \|", text, re.MULTILINE) for status in row.split(", ")
+    }
+    assert told >= responses.keys() - {"200"}
+    assert told - responses.keys() == {"403", "421", "500"}  # of every address
+    _, answer = sent(client, "notes.txt", b"What I want to hear.\n")
+    assert f'{{"error":"{answer["error"]}"}}' in text
+
+
 def test_errors_of_addresses_are_json(client: TestClient) -> None:
     """They name what there is."""
     for response, status in ((client.get("/nonesuch"), 404), (client.get("/predict"), 405)):
