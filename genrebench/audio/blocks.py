@@ -4,12 +4,13 @@ A recording longer than those of training is taken in blocks of their length, ea
 network sees what it saw in training and memory does not grow with the recording.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genrebench.audio.decode import Span
 from genrebench.audio.standardize import AnyStandardizer
 
 # Windows of a block are in memory together: ten times the segments.
@@ -90,10 +91,50 @@ def cut_windows(segments: NDArray[np.float32], overlap: float) -> NDArray[np.flo
     if not overlap:
         return segments
     count, bands, frames = segments.shape
-    steps = int(np.ceil((count - 1) / (1 - overlap) - 1e-9))
-    starts = np.rint(np.linspace(0, (count - 1) * frames, steps + 1)).astype(int)
     joined = segments.transpose(1, 0, 2).reshape(bands, count * frames)
-    return np.stack([joined[:, start : start + frames] for start in starts])
+    return np.stack([joined[:, start : start + frames] for start in _window_starts(count, frames, overlap)])
+
+
+def _window_starts(count: int, frames: int, overlap: float) -> NDArray[np.intp]:
+    """Choose at which of the frames of so many segments windows begin."""
+    steps = int(np.ceil((count - 1) / (1 - overlap) - 1e-9))
+    return np.rint(np.linspace(0, (count - 1) * frames, steps + 1)).astype(np.intp)
+
+
+def window_spans(spans: Sequence[Span], *, frames: int, block: int | None, overlap: float) -> list[Span]:
+    """Compute where the windows of a recording begin and end.
+
+    Parameters
+    ----------
+    spans : sequence of tuple of float
+        Where its segments do, in seconds, all but the last of one length; silent ones between them are left out.
+    frames : int
+        Frames of a segment.
+    block, overlap : int or None, float
+        As of `standardize_recording`.
+
+    Returns
+    -------
+    list of tuple of float
+        One for each window that `standardize_recording` gives; one that joins segments around silence reaches
+        across it.
+
+    Examples
+    --------
+    >>> window_spans([(0.0, 3.0), (3.0, 6.0)], frames=4, block=10, overlap=0.5)
+    [(0.0, 3.0), (1.5, 4.5), (3.0, 6.0)]
+    """
+    if not overlap or not spans:
+        return list(spans)
+    longest = max(end - start for start, end in spans)
+    windows = []
+    for first in range(0, len(spans), block or len(spans)):
+        part = spans[first:][: block or len(spans)]
+        for start in map(int, _window_starts(len(part), frames, overlap)):
+            (before, within), (after, last) = divmod(start, frames), divmod(start + frames - 1, frames)
+            end = min(part[after][1], part[after][0] + (last + 1) / frames * longest)
+            windows.append((part[before][0] + within / frames * longest, end))
+    return windows
 
 
 def standardize_tracks(

@@ -13,6 +13,9 @@ from genrebench.audio.readers import MAX_CHANNELS, Block, read_blocks
 from genrebench.errors import AudioError
 from genrebench.system.files import StrPath
 
+# Where something begins and ends in a recording, in seconds.
+Span = tuple[float, float]
+
 # Raised when the same file gives other samples or segments. 1: libsndfile alone, and silent segments counted, too.
 DECODING = 2
 # Sample rates outside this range come from broken headers, and would be resampled to an absurd length.
@@ -35,6 +38,7 @@ def cut_segments(
     sample_rate: int,
     samples: int,
     notes: list[str] | None = None,
+    spans: list[Span] | None = None,
     on_block: Callable[[NDArray[np.float32], int], None] | None = None,
 ) -> Iterator[NDArray[np.float32]]:
     """Cut a recording into segments, and leave out those that are silent.
@@ -47,6 +51,8 @@ def cut_segments(
         Samples per second that it is resampled to.
     notes : list of str, optional
         Takes remarks on what is wrong with the recording although it can be heard.
+    spans : list of tuple of float, optional
+        Takes where each segment begins and ends in the recording, in seconds; what is padded does not count.
     on_block : callable, optional
         As of `decode`.
 
@@ -62,18 +68,22 @@ def cut_segments(
     """
     pending = np.empty(0, dtype=np.float32)
     count = sounding = 0
+    spans = [] if spans is None else spans
     for block in decode(path, sample_rate, notes, on_block):
         pending = np.concatenate([pending, block])
         while len(pending) >= samples:
             count += 1
             if not is_silent(pending[:samples]):
                 sounding += 1
+                spans.append(((count - 1) * samples / sample_rate, count * samples / sample_rate))
                 yield pending[:samples]
             pending = pending[samples:]
     if 2 * (len(pending) + round(_SLACK_SECONDS * sample_rate)) >= samples:
         count += 1
         if not is_silent(pending):
             sounding += 1
+            start = (count - 1) * samples
+            spans.append((start / sample_rate, (start + len(pending)) / sample_rate))
             yield np.pad(pending, (0, samples - len(pending)))
     if count == 0:
         raise AudioError(

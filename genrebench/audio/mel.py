@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from genrebench.audio.decode import SAMPLE_RATES, cut_segments
+from genrebench.audio.decode import SAMPLE_RATES, Span, cut_segments
 from genrebench.errors import AudioError, ConfigError
 from genrebench.system.files import StrPath
 from genrebench.system.validation import Checked
@@ -181,6 +181,22 @@ def mel_spectrogram(y: NDArray[np.floating[Any]], config: MelConfig = DEFAULT) -
     >>> gb.mel_spectrogram(y, gb.MelConfig(n_mels=64, hop_length=1024)).shape
     (64, 65)
     """
+    return to_decibels(mel_power(y, config))
+
+
+def mel_power(y: NDArray[np.floating[Any]], config: MelConfig = DEFAULT) -> NDArray[np.float32]:
+    """Turn mono audio into the power of its Mel bands, which `to_decibels` makes a spectrogram of.
+
+    Returns
+    -------
+    ndarray of float32 [shape=(n_mels, 1 + samples // hop_length)]
+        Not relative to anything, so that what is loud in one segment can be compared with another.
+
+    Raises
+    ------
+    AudioError, ConfigError
+        As of `mel_spectrogram`.
+    """
     import librosa
 
     if y.ndim != 1 or y.dtype.kind != "f" or len(y) < config.n_fft:
@@ -198,7 +214,14 @@ def mel_spectrogram(y: NDArray[np.floating[Any]], config: MelConfig = DEFAULT) -
         window="hann",
         pad_mode="constant",
     )
-    power = filters @ (spectrum.real**2 + spectrum.imag**2)  # (n_mels, bins) @ (bins, frames)
+    power: NDArray[np.float32] = filters @ (spectrum.real**2 + spectrum.imag**2)  # (n_mels, bins) @ (bins, frames)
+    return power
+
+
+def to_decibels(power: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Express power in dB below its maximum, from -80 to 0; without any, all is -80."""
+    import librosa
+
     loudest = power.max()
     if loudest <= MIN_POWER:
         return np.full(power.shape, FLOOR_DB, dtype=np.float32)
@@ -207,7 +230,12 @@ def mel_spectrogram(y: NDArray[np.floating[Any]], config: MelConfig = DEFAULT) -
 
 
 def segment_spectrograms(
-    path: StrPath, config: MelConfig = DEFAULT, *, limit: int | None = None, notes: list[str] | None = None
+    path: StrPath,
+    config: MelConfig = DEFAULT,
+    *,
+    limit: int | None = None,
+    notes: list[str] | None = None,
+    spans: list[Span] | None = None,
 ) -> Iterator[NDArray[np.float32]]:
     """Decode a recording and yield the Mel spectrogram of each segment in which there is sound.
 
@@ -219,6 +247,8 @@ def segment_spectrograms(
         Stop after so many segments; by default go on to the end. The segments before do not depend on it.
     notes : list of str, optional
         Takes remarks on what is wrong with the recording although it can be heard.
+    spans : list of tuple of float, optional
+        Takes where each segment begins and ends, in seconds.
 
     Yields
     ------
@@ -230,6 +260,8 @@ def segment_spectrograms(
     AudioError
         If the recording cannot be decoded, is shorter than half a segment, holds NaN or infinity, or is silent.
     """
-    segments = cut_segments(path, sample_rate=config.sample_rate, samples=config.segment_samples, notes=notes)
+    segments = cut_segments(
+        path, sample_rate=config.sample_rate, samples=config.segment_samples, notes=notes, spans=spans
+    )
     for segment in itertools.islice(segments, limit):
         yield mel_spectrogram(segment, config)

@@ -18,7 +18,7 @@ from genrebench.evaluation.interventions import Intervention, write_changed
 from genrebench.evaluation.metrics import scores
 from genrebench.model.calibration import Calibration
 from genrebench.model.model import Model
-from genrebench.model.prediction import BATCH, spectrogram_batches
+from genrebench.model.prediction import BATCH, Ending, spectrogram_batches
 from genrebench.system.files import StrPath, escaped
 from genrebench.system.temporary import temporary_folder
 
@@ -203,7 +203,7 @@ def _segments(model: Model, path: Path, change: Intervention | None) -> Iterator
         for _, batch in spectrogram_batches([file], model.mel, model.prepare):
             if isinstance(batch, AudioError):
                 raise batch
-            if not isinstance(batch, list):
+            if not isinstance(batch, Ending):
                 yield model.log_probabilities(batch)
 
 

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from genrebench.audio.blocks import standardize_recording, standardize_tracks
+from genrebench.audio.blocks import standardize_recording, standardize_tracks, window_spans
 from genrebench.audio.mel import MelConfig
 from genrebench.audio.standardize import AnyStandardizer
 from genrebench.backend.protocol import Network
@@ -20,13 +19,12 @@ from genrebench.backend.registry import load_backend
 from genrebench.errors import AudioError, ConfigError, ModelError, shown
 from genrebench.model.calibration import Calibration
 from genrebench.model.description import Description, model_folder
-from genrebench.model.prediction import BATCH, Prediction, spectrogram_batches
+from genrebench.model.prediction import BATCH, Prediction, predictions, spectrogram_batches
 from genrebench.model.storage import MODEL_FILE, WEIGHTS_FILE, read_document, read_weights, save_model
 from genrebench.network.architecture import Architecture
 from genrebench.network.numerics import log_softmax
 from genrebench.network.types import Weights
 from genrebench.system.files import StrPath
-from genrebench.system.prefetch import prefetch
 from genrebench.system.validation import explain
 
 # Attributes that a description has by the same names.
@@ -212,13 +210,15 @@ class Model:
         _, implementation = load_backend(self.backend)
         return implementation.build(self.architecture, self.weights, dtype="float32", device=self.device)
 
-    def predict(self, path: StrPath) -> Prediction:
+    def predict(self, path: StrPath, *, timeline: bool = False) -> Prediction:
         """Classify one recording, from its beginning to its end.
 
         Parameters
         ----------
         path : str or PathLike
             Recording in any format, sample rate and length.
+        timeline : bool
+            Whether the answer has those of its segments, too, with their times.
 
         Returns
         -------
@@ -241,18 +241,22 @@ class Model:
         >>> prediction.segments
         3
         """
-        prediction = next(self.predict_many([path]))
+        prediction = next(self.predict_many([path], timeline=timeline))
         if isinstance(prediction, AudioError):
             raise prediction
         return prediction
 
-    def predict_many(self, paths: Iterable[StrPath]) -> Generator[Prediction | AudioError, None, None]:
+    def predict_many(
+        self, paths: Iterable[StrPath], *, timeline: bool = False
+    ) -> Generator[Prediction | AudioError, None, None]:
         """Classify recordings, the next one being decoded while the network works on the last.
 
         Parameters
         ----------
         paths : iterable of str or PathLike
             Recordings in any format, sample rate and length.
+        timeline : bool
+            Whether each answer has those of its segments, too.
 
         Returns
         -------
@@ -281,7 +285,16 @@ class Model:
                 path=self.folder or "model",
             )
         _ = self.network  # an unavailable backend is known before anything is decoded
-        return self._predictions(spectrogram_batches(map(Path, paths), self.mel, self.prepare))
+        windows = functools.partial(
+            window_spans, frames=self.mel.shape[1], block=self.mel.segments, overlap=self.overlap
+        )
+        return predictions(
+            spectrogram_batches(map(Path, paths), self.mel, self.prepare),
+            self.log_probabilities,
+            self.genres,
+            calibration=self.calibration,
+            windows=windows if timeline else None,
+        )
 
     def prepare(self, batches: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
         """Make a recording's segments the network's inputs, some at a time: standardized, in windows that may overlap.
@@ -380,21 +393,3 @@ class Model:
                 path=self.folder or "model",
             )
         return log_softmax(logits)
-
-    def _predictions(
-        self, batches: Iterator[tuple[Path, NDArray[np.float32] | AudioError | list[str]]]
-    ) -> Generator[Prediction | AudioError, None, None]:
-        """Classify recordings, whose inputs are made ahead."""
-        segments: list[NDArray[np.float64]] = []
-        with closing(prefetch(batches)) as prepared:
-            for path, batch in prepared:
-                if isinstance(batch, AudioError):
-                    yield batch
-                    segments = []
-                elif isinstance(batch, list):
-                    yield Prediction.of_segments(
-                        path, np.concatenate(segments), self.genres, batch, calibration=self.calibration
-                    )
-                    segments = []
-                else:
-                    segments.append(self.log_probabilities(batch))

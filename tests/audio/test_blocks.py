@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from genrebench.audio.blocks import cut_windows, standardize_recording, standardize_tracks
+from genrebench.audio.blocks import cut_windows, standardize_recording, standardize_tracks, window_spans
 from genrebench.audio.standardize import AnyStandardizer, Standardizer, TrackBandStandardizer, TrackStandardizer
 
 RNG = np.random.default_rng(0)
@@ -65,6 +65,28 @@ def test_windows_go_from_the_beginning_to_the_end(overlap: float) -> None:
     assert steps.max() <= np.ceil(8 * (1 - overlap))
     assert steps.mean() == pytest.approx(8 * (1 - overlap), rel=0.1)
     assert len(cut_windows(SEGMENTS[:1], overlap)) == 1
+
+
+@pytest.mark.parametrize("overlap", [0.0, 0.25, 0.5, 0.9])
+@pytest.mark.parametrize("count", [1, 9, 10, 25])
+def test_every_window_has_its_place_in_the_recording(count: int, overlap: float) -> None:
+    """As many spans as windows; each is where the window's frames come from, across silence that was left out."""
+    places = [number + (number > 4) for number in range(count)]  # the fifth of the recording's seconds is silent
+    spans = [(float(place), place + 1.0) for place in places]
+    seconds = np.concatenate([np.linspace(start, end, 8, endpoint=False, dtype=np.float32) for start, end in spans])
+    segments = seconds.reshape(count, 1, 8)
+    blocks = [segments[first : first + 10] for first in range(0, count, 10)]
+    windows = np.concatenate([cut_windows(block, overlap) for block in blocks])
+    found = window_spans(spans, frames=8, block=10, overlap=overlap)
+    np.testing.assert_allclose([start for start, _ in found], windows[:, 0, 0])
+    np.testing.assert_allclose([end for _, end in found], windows[:, 0, -1] + 1 / 8)
+
+
+def test_a_window_ends_where_the_recording_ends() -> None:
+    """What was padded after it has no time; without segments there are no windows."""
+    spans = [(0.0, 3.0), (3.0, 5.0)]
+    assert window_spans(spans, frames=6, block=None, overlap=0.5) == [(0.0, 3.0), (1.5, 4.5), (3.0, 5.0)]
+    assert window_spans([], frames=6, block=None, overlap=0.5) == []
 
 
 def test_windows_without_overlap_are_the_segments() -> None:

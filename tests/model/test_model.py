@@ -77,6 +77,27 @@ def test_probabilities_are_aggregated_over_all_segments(record: Recorder, monkey
     assert mine.predict(path).probabilities == pytest.approx(prediction.probabilities, rel=1e-4)
 
 
+@pytest.mark.parametrize("overlap", [0.0, 0.5])
+def test_a_timeline_says_where_in_the_recording_each_answer_lies(
+    overlap: float, record: Recorder, music: np.ndarray
+) -> None:
+    """Half a second each, without what is silent; the answer for the recording is the same with it and without."""
+    samples = music[: int(22050 * 4.4)].copy()
+    samples[int(0.9 * 22050) : int(2.1 * 22050)] = 0
+    path = record("song.wav", samples)
+    mine = dataclasses.replace(model(), overlap=overlap)
+    prediction = mine.predict(path, timeline=True)
+    assert len(prediction.timeline) == prediction.segments
+    starts = [segment.start for segment in prediction.timeline]
+    assert starts == sorted(starts)
+    if not overlap:
+        assert starts == [0, 0.5, 2, 2.5, 3, 3.5, 4]
+    assert prediction.timeline[-1].end == pytest.approx(4.4, abs=1e-3)
+    plain = mine.predict(path)
+    assert plain.timeline == ()
+    assert plain.probabilities == prediction.probabilities
+
+
 def test_spectrograms_are_classified_each_on_its_own(small_dataset: Path) -> None:
     """One row of probabilities for each, also of none; another shape than the network's input is refused."""
     mine, data = model(), load_dataset(small_dataset)
