@@ -45,7 +45,7 @@ class Sorter:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Keys of a row that tell what was done."""
+        """The keys of a row that tell what was done."""
         placed = () if self.folder is None else ("moved_to" if self.move else "copied_to",)
         return (*placed, *(("tagged",) if self.tag else ()), *(("dry_run",) if self.dry_run else ()))
 
