@@ -168,7 +168,7 @@ def infer(
             rows.add(failure_row(problem) | version)
         done = sum(1 for _ in classify(model, rows, bar, extras=extras))
         if extras.sorter and extras.sorter.dry_run:
-            bar.note("Note: nothing was moved, copied or tagged (--dry-run)")
+            bar.note("nothing was moved, copied or tagged (--dry-run)")
     failed = len(rows.todo) - done
     if output is not None and not is_quiet():
         there = f"{len(recordings) - len(rows.todo)} already there, " if name == "jsonl" else ""

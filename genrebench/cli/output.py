@@ -1,6 +1,7 @@
 """Plain lines: results go to standard output and can be piped; notes and errors go to standard error.
 
-With ``--quiet``, before a command or behind one that has it, there are no notes, no bars and no lines on the way: results and errors only.
+With ``--quiet``, before a command or behind one that has it, there are no notes, no bars and no lines on the way:
+results and errors only.
 """
 
 import click

@@ -215,6 +215,8 @@ def test_quiet_leaves_results_and_errors(songs: Path) -> None:
     path.write_bytes(path.read_bytes()[:200_000])
     loud, quiet = infer(songs), infer(songs, "-q")
     assert loud.stdout == quiet.stdout
+    words = ["--quiet", "infer", str(songs), "--model", str(RECORDED_RUN), "--backend", "numpy"]
+    assert CliRunner().invoke(main, words).stderr == quiet.stderr
     assert "Note: " in loud.stderr
     assert quiet.stderr == f"Error: {songs}/bad.mp3: cannot be decoded; it is text, not audio\n"
 

@@ -83,18 +83,6 @@ def test_the_rate_is_told_per_second_or_minute(speed: float | None, text: str) -
     assert Rate().render(task).plain == (f"{text}," if text else "")
 
 
-def test_quiet_leaves_errors(capsys: pytest.CaptureFixture[str]) -> None:
-    """And results; there is neither a bar nor a note."""
-    console = Console(file=io.StringIO(), force_terminal=True, width=80)
-    with display("working", "things", total=2, console=console, quiet=True) as bar:
-        bar.note("Note: something")
-        bar.echo_err("Error: it failed")
-        bar.write(b"result\n")
-    assert isinstance(console.file, io.StringIO)
-    assert console.file.getvalue() == ""
-    assert capsys.readouterr() == ("result\n", "Error: it failed\n")
-
-
 def test_an_epoch_s_line_fits_80_columns() -> None:
     """The longest one of 300 epochs, and one that is aligned with it."""
     line = epoch_line(METRICS, 300)

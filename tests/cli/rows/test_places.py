@@ -1,11 +1,13 @@
 """The places of rows: files that are whole or absent, and names under which recordings can lie together."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from genrebench.cli.progress import display
 from genrebench.cli.rows.formats import Csv, Json, Layout, Text
-from genrebench.cli.rows.places import in_file, in_folder, unique_places
+from genrebench.cli.rows.places import in_file, in_folder, on_terminal, unique_places
 from genrebench.errors import ConfigError
 from tests.cli.rows.test_formats import BAD, GOOD
 
@@ -27,6 +29,23 @@ def test_a_file_is_whole_or_absent(tmp_path: Path) -> None:
         rows.add({})
     assert path.read_bytes() == content
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_row_is_printed_as_soon_as_it_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+    """And whatever happens then, the array is closed."""
+
+    def stop() -> None:
+        """Be interrupted after the first row."""
+        with display("working", "rows") as bar, on_terminal(Json(LAYOUT), [], bar) as rows:
+            rows.add(GOOD)
+            printed.append(capsys.readouterr().out)
+            raise KeyboardInterrupt
+
+    printed: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        stop()
+    assert '"path": "a.wav"' in printed[0]
+    assert len(json.loads(printed[0] + capsys.readouterr().out)) == 1
 
 
 def test_what_is_there_is_not_replaced_unless_it_may_be(tmp_path: Path) -> None:
