@@ -115,9 +115,14 @@ def display(
         TextColumn("left {task.fields[status]}"),
     )
     # A pipe gets its results, though the bar stands in a terminal.
-    streams = {"redirect_stdout": sys.stdout.isatty(), "redirect_stderr": sys.stderr.isatty()}
-    disable = is_quiet() or not console.is_terminal
-    with Progress(*columns, console=console, disable=disable, transient=True, **streams) as progress:
+    with Progress(
+        *columns,
+        console=console,
+        disable=is_quiet() or not console.is_terminal,
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),
+        redirect_stderr=sys.stderr.isatty(),
+    ) as progress:
         yield Display(progress, description, total)
 
 

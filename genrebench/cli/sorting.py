@@ -141,7 +141,9 @@ def write_genre(path: Path, genre: str) -> None:
     """
     import mutagen
     from mutagen.asf import ASFTags
-    from mutagen.id3 import ID3, TCON
+    from mutagen.id3 import ID3
+
+    frame: Any = mutagen.id3.TCON
 
     whole = Path(os.path.realpath(path))  # a link stays one
     try:
@@ -151,10 +153,11 @@ def write_genre(path: Path, genre: str) -> None:
                 raise AudioError("expected a format with tags, such as mp3, flac, ogg or m4a; not tagged", path=path)
             if audio.tags is None:
                 audio.add_tags()
+            tags: Any = audio.tags
             if isinstance(audio.tags, ID3):
-                audio.tags.setall("TCON", [TCON(encoding=3, text=[genre])])
+                tags.setall("TCON", [frame(encoding=3, text=[genre])])
             else:
-                audio.tags["WM/Genre" if isinstance(audio.tags, ASFTags) else "genre"] = [genre]
+                tags["WM/Genre" if isinstance(audio.tags, ASFTags) else "genre"] = [genre]
             audio.save()
     except (mutagen.MutagenError, NotImplementedError, ValueError, LookupError, TypeError) as error:
         raise AudioError(f"cannot be tagged ({str(error) or type(error).__name__})", path=path) from error

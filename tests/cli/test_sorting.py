@@ -24,9 +24,9 @@ def predicted(path: Path, genre: str = "rock", *, uncertain: bool = False) -> Pr
     return Prediction(path, 1, {genre: 0.9, "jazz": 0.1}, uncertain=uncertain)
 
 
-def sorter(folder: Path | None, **options: Any) -> Sorter:
+def sorter(folder: Path | None, **changes: Any) -> Sorter:
     """Make a sorter that keeps names."""
-    options = {"move": False, "tag": False, "dry_run": False, "places": {}} | options
+    options: dict[str, Any] = {"move": False, "tag": False, "dry_run": False, "places": {}} | changes
     return Sorter(folder=folder, **options)
 
 
@@ -157,7 +157,7 @@ def tagged_file(record: Recorder, suffix: str) -> Path:
     elif suffix != "wav":
         with av.open(wav) as source, av.open(path, "w") as target:
             codec = {"opus": "libopus", "m4a": "aac", "wma": "wmav2", "wv": "wavpack"}[suffix]
-            stream = target.add_stream(codec, rate=48000 if suffix == "opus" else 22050)
+            stream: Any = target.add_stream(codec, rate=48000 if suffix == "opus" else 22050)
             stream.layout, stream.bit_rate = "mono", 64_000
             for frame in source.decode(audio=0):
                 target.mux(stream.encode(frame))

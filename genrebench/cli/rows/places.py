@@ -49,8 +49,13 @@ def in_file(style: Format, recordings: Sequence[Path], path: Path, *, overwrite:
     """
     refuse_existing("--output", [path], overwrite=overwrite)
     with writing_atomically(path) as file:
+
+        def add(row: Row) -> None:
+            """Write a row."""
+            file.write(style.row(row))
+
         file.write(style.begin())
-        yield Rows(recordings, lambda row: file.write(style.row(row)) and None)
+        yield Rows(recordings, add)
         file.write(style.end())
 
 
