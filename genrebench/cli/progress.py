@@ -18,6 +18,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 from genrebench.backend.protocol import BatchMetrics
@@ -112,7 +113,8 @@ def display(
         TextColumn(f"{unit},"),
         *([Rate()] if rate else []),
         TimeRemainingColumn(),
-        TextColumn("left {task.fields[status]}"),
+        # What is worked on gets the room that is left; whatever its name is, the figures stay readable.
+        TextColumn("left {task.fields[status]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
     )
     # A pipe gets its results, though the bar stands in a terminal.
     with Progress(
@@ -120,6 +122,7 @@ def display(
         console=console,
         disable=is_quiet() or not console.is_terminal,
         transient=True,
+        expand=True,
         redirect_stdout=sys.stdout.isatty(),
         redirect_stderr=sys.stderr.isatty(),
     ) as progress:

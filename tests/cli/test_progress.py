@@ -76,6 +76,18 @@ def test_a_terminal_s_cursor_is_not_moved(monkeypatch: pytest.MonkeyPatch) -> No
     assert console.file.getvalue() == "[bold] a b\\x1b[2J, and longer than the terminal is wide\nc"
 
 
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_long_name_does_not_hide_how_far_it_is(width: int) -> None:
+    """The bar, the count and the time that is left are whole in a narrow terminal; the name is cut."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
+    with display("classifying", "recordings", total=12345, console=console, rate=True) as bar:
+        bar.update(advance=3, status="a_very_long_name_of_a_recording_" * 3, refresh=True)
+    assert isinstance(console.file, io.StringIO)
+    line = console.file.getvalue().split("\x1b[2K")[-2]
+    assert re.search(r"classifying +3/12345 recordings, +-:--:-- l", line), line
+    assert max(map(len, line.splitlines())) <= width
+
+
 @pytest.mark.parametrize(("speed", "text"), [(2.34, "2.3/s"), (0.5, "30/min"), (None, "")])
 def test_the_rate_is_told_per_second_or_minute(speed: float | None, text: str) -> None:
     """Whichever gives a number that can be read; nothing before it is known."""
