@@ -102,9 +102,11 @@ def _row(model: Model, prediction: Prediction, extras: Extras) -> Row:
     try:
         if extras.pictures:
             _draw(model, prediction, extras.pictures[str(prediction.path)])
-        return row | (extras.sorter.act(prediction) if extras.sorter else {})
+        if extras.sorter:
+            extras.sorter.act(prediction, row)
     except AudioError as error:
-        return row | {"error": str(error)}
+        row["error"] = str(error)
+    return row
 
 
 def _draw(model: Model, prediction: Prediction, path: Path) -> None:

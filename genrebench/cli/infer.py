@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from genrebench.audio.blocks import MAX_OVERLAP
-from genrebench.cli.classifying import Extras, classify
 from genrebench.cli.options import COUNT, PATH, Amount, Word, examples
 from genrebench.cli.rows.choice import FORMATS, format_class, format_name, is_folder, open_rows
 from genrebench.cli.rows.formats import Layout
@@ -119,6 +118,7 @@ def infer(
         Options of the model, and of what is done to the recordings.
     """
     from genrebench.audio.recordings import find_recordings
+    from genrebench.cli.classifying import Extras, classify
     from genrebench.cli.output import echo, is_quiet
     from genrebench.cli.progress import display
     from genrebench.system.memory import keep_freed_memory

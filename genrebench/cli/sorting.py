@@ -1,6 +1,7 @@
 """Recordings sorted into folders of their genres, or tagged with them."""
 
 import errno
+import filecmp
 import os
 import secrets
 import shutil
@@ -49,41 +50,44 @@ class Sorter:
         placed = () if self.folder is None else ("moved_to" if self.move else "copied_to",)
         return (*placed, *(("tagged",) if self.tag else ()), *(("dry_run",) if self.dry_run else ()))
 
-    def act(self, prediction: Prediction) -> Row:
+    def act(self, prediction: Prediction, row: Row) -> None:
         """Move, copy and tag a recording.
 
-        Returns
-        -------
-        dict
-            What was done: the new path, and the genre that it was tagged with; or what would be, with ``dry_run``.
+        Parameters
+        ----------
+        row : dict
+            Takes what was done, also before something failed: the new path, and the genre that it was tagged with; or
+            what would be, with ``dry_run``.
 
         Raises
         ------
         AudioError
             If it could not be done, or the new place is taken.
         """
-        done: Row = {"dry_run": True} if self.dry_run else {}
+        if self.dry_run:
+            row["dry_run"] = True
         path = prediction.path
         try:
             if self.folder is not None:
                 genre = UNCERTAIN if prediction.uncertain else folder_name(prediction.genre)
                 target = self.folder / genre / self.places[str(path)]
-                if not path.is_relative_to(self.folder / genre):
+                if not path.absolute().is_relative_to(self.folder.absolute() / genre):
                     self._place(path, target)
-                    done[self.keys[0]] = str(target)
+                    row[self.keys[0]] = str(target)
                     path = path if self.dry_run else target
             if self.tag and not prediction.uncertain:
                 if not self.dry_run:
                     write_genre(path, prediction.genre)
-                done["tagged"] = prediction.genre
+                row["tagged"] = prediction.genre
         except OSError as error:
             where = f"{escaped(error.filename)}: " if error.filename else ""
             raise AudioError(f"cannot be sorted or tagged ({where}{error.strerror})", path=path) from error
-        return done
 
     def _place(self, path: Path, target: Path) -> None:
-        """Move or copy one recording; what is at the new place stays."""
+        """Move or copy one recording; what is at the new place stays, and may be the copy that was made before."""
         if os.path.lexists(target):
+            if not self.move and target.is_file() and filecmp.cmp(path, target, shallow=False):
+                return
             raise AudioError(f"not sorted, since {escaped(target)} is there already; remove one of them", path=path)
         if self.move and path.is_symlink():
             raise AudioError(

@@ -14,6 +14,7 @@ from genrebench.cli import sorting
 from genrebench.cli.sorting import Sorter, folder_name, require_mutagen, write_genre
 from genrebench.errors import AudioError, ConfigError
 from genrebench.model.prediction import Prediction
+from genrebench.model.rows import Row
 from tests.conftest import Recorder
 
 NOISE = np.random.default_rng(0).normal(0, 0.1, 22050).astype(np.float32)
@@ -30,6 +31,13 @@ def sorter(folder: Path | None, **changes: Any) -> Sorter:
     return Sorter(folder=folder, **options)
 
 
+def acted(mine: Sorter, path: Path, **options: Any) -> Row:
+    """Have a recording sorted, and return what is told of it."""
+    row: Row = {}
+    mine.act(predicted(path, **options), row)
+    return row
+
+
 @pytest.mark.parametrize("move", [False, True])
 def test_a_recording_goes_into_the_folder_of_its_genre(move: bool, tmp_path: Path) -> None:
     """Moved or copied, with its content and time; uncertain ones have a folder of their own."""
@@ -39,7 +47,7 @@ def test_a_recording_goes_into_the_folder_of_its_genre(move: bool, tmp_path: Pat
         os.utime(path, (1e9, 1e9))
         mine = sorter(tmp_path / "sorted", move=move, places={str(path): Path("album") / name})
         target = tmp_path / "sorted" / folder / "album" / name
-        assert mine.act(predicted(path, uncertain=uncertain)) == {"moved_to" if move else "copied_to": str(target)}
+        assert acted(mine, path, uncertain=uncertain) == {"moved_to" if move else "copied_to": str(target)}
         assert target.read_bytes() == b"content"
         assert target.stat().st_mtime == 1e9
         assert path.exists() is not move
@@ -47,7 +55,7 @@ def test_a_recording_goes_into_the_folder_of_its_genre(move: bool, tmp_path: Pat
 
 
 @pytest.mark.parametrize("move", [False, True])
-def test_what_is_there_already_stays(move: bool, tmp_path: Path) -> None:
+def test_what_is_there_already_stays(move: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another recording of that name is not replaced; one that is in its genre's folder is left where it is."""
     path, there = tmp_path / "a.wav", tmp_path / "sorted" / "rock" / "a.wav"
     path.write_bytes(b"new")
@@ -55,10 +63,37 @@ def test_what_is_there_already_stays(move: bool, tmp_path: Path) -> None:
     there.write_bytes(b"old")
     mine = sorter(tmp_path / "sorted", move=move, places={str(path): Path("a.wav"), str(there): Path("rock/a.wav")})
     with pytest.raises(AudioError, match=r"a\.wav: not sorted, since .*rock/a\.wav is there already"):
-        mine.act(predicted(path))
+        acted(mine, path)
     assert (path.read_bytes(), there.read_bytes()) == (b"new", b"old")
-    assert mine.act(predicted(there)) == {}
+    assert acted(mine, there) == {}
+    monkeypatch.chdir(tmp_path)
+    relative = sorter(Path("sorted"), move=move, places={str(there): Path("rock/a.wav")})
+    assert acted(relative, there) == {}
     assert there.read_bytes() == b"old"
+
+
+def test_a_copy_that_was_made_before_is_enough(tmp_path: Path) -> None:
+    """The same command again has nothing to do, and nothing to complain of."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"content")
+    mine = sorter(tmp_path / "sorted", places={str(path): Path("a.wav")})
+    first = acted(mine, path)
+    assert acted(mine, path) == first
+    path.write_bytes(b"another")
+    with pytest.raises(AudioError, match="is there already"):
+        acted(mine, path)
+
+
+def test_what_was_done_before_something_failed_is_told(tmp_path: Path) -> None:
+    """A recording that was moved, and could not be tagged then, is found by its row."""
+    pytest.importorskip("mutagen")
+    path = tmp_path / "a.au"
+    path.write_bytes(b"content")
+    row: Row = {}
+    with pytest.raises(AudioError, match="not tagged"):
+        sorter(tmp_path / "sorted", move=True, tag=True, places={str(path): Path("a.au")}).act(predicted(path), row)
+    assert Path(row["moved_to"]).read_bytes() == b"content"
+    assert "tagged" not in row
 
 
 def test_a_dry_run_tells_and_does_nothing(tmp_path: Path) -> None:
@@ -67,12 +102,12 @@ def test_a_dry_run_tells_and_does_nothing(tmp_path: Path) -> None:
     path.write_bytes(b"content")
     mine = sorter(tmp_path / "sorted", move=True, tag=True, dry_run=True, places={str(path): Path("a.wav")})
     row = {"moved_to": f"{tmp_path}/sorted/rock/a.wav", "tagged": "rock", "dry_run": True}
-    assert mine.act(predicted(path)) == row
+    assert acted(mine, path) == row
     assert mine.keys == tuple(row)
     assert list(tmp_path.iterdir()) == [path]
     (tmp_path / "sorted" / "rock" / "a.wav").mkdir(parents=True)
     with pytest.raises(AudioError, match="is there already"):
-        mine.act(predicted(path))
+        acted(mine, path)
 
 
 def test_a_move_to_another_disk_is_a_copy_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,10 +129,10 @@ def test_a_move_to_another_disk_is_a_copy_first(tmp_path: Path, monkeypatch: pyt
     with monkeypatch.context() as full:
         full.setattr(shutil, "copy2", fill)
         with pytest.raises(AudioError, match=r"a\.wav: cannot be sorted or tagged \(No space left on device\)"):
-            mine.act(predicted(path))
+            acted(mine, path)
     assert path.read_bytes() == b"content"
     assert list(target.parent.iterdir()) == []
-    mine.act(predicted(path))
+    acted(mine, path)
     assert target.read_bytes() == b"content"
     assert not path.exists()
 
@@ -109,8 +144,8 @@ def test_a_link_is_not_moved(tmp_path: Path) -> None:
     path.symlink_to("real.wav")
     places = {str(path): Path("a.wav")}
     with pytest.raises(AudioError, match="it is a link; give the file that it leads to, or use --copy-to"):
-        sorter(tmp_path / "sorted", move=True, places=places).act(predicted(path))
-    sorter(tmp_path / "sorted", places=places).act(predicted(path))
+        acted(sorter(tmp_path / "sorted", move=True, places=places), path)
+    acted(sorter(tmp_path / "sorted", places=places), path)
     copy = tmp_path / "sorted" / "rock" / "a.wav"
     assert copy.read_bytes() == b"content"
     assert not copy.is_symlink()
@@ -226,12 +261,12 @@ def test_copies_are_tagged_and_not_the_recordings(record: Recorder, tmp_path: Pa
     path = record("a.flac", NOISE)
     content = path.read_bytes()
     mine = sorter(tmp_path / "sorted", tag=True, places={str(path): Path("a.flac")})
-    assert mine.act(predicted(path))["tagged"] == "rock"
+    assert acted(mine, path)["tagged"] == "rock"
     assert path.read_bytes() == content
     assert genre_of(mutagen.File(tmp_path / "sorted" / "rock" / "a.flac")) == ["rock"]
-    assert "tagged" not in mine.act(predicted(path, uncertain=True))
-    assert sorter(None, tag=True).act(predicted(path, uncertain=True)) == {}
-    assert sorter(None, tag=True).act(predicted(path)) == {"tagged": "rock"}
+    assert "tagged" not in acted(mine, path, uncertain=True)
+    assert acted(sorter(None, tag=True), path, uncertain=True) == {}
+    assert acted(sorter(None, tag=True), path) == {"tagged": "rock"}
     assert path.read_bytes() != content
 
 

@@ -6,12 +6,15 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from genrebench.cli.progress import Display
 from genrebench.cli.rows.formats import Format, Layout
 from genrebench.cli.rows.journal import Journal
 from genrebench.cli.rows.places import Rows, in_file, in_folder, in_journal, on_terminal
 from genrebench.errors import ConfigError, escaped
+
+if TYPE_CHECKING:
+    from genrebench.cli.progress import Display
 
 # Formats by name, and where their class is.
 _FORMATS = {
@@ -71,7 +74,7 @@ def open_rows(
     output: Path | None,
     recordings: Sequence[Path],
     *,
-    bar: Display,
+    bar: "Display",
     places: Mapping[str, Path],
     journal: Callable[[Path], Journal],
     overwrite: bool,

@@ -3,14 +3,16 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from genrebench.cli.progress import Display
 from genrebench.cli.rows.formats import Format
 from genrebench.cli.rows.journal import Journal
 from genrebench.errors import ConfigError, escaped
 from genrebench.model.rows import Row
 from genrebench.system.files import write_atomically, writing_atomically
+
+if TYPE_CHECKING:
+    from genrebench.cli.progress import Display
 
 
 class Rows(NamedTuple):
@@ -29,13 +31,28 @@ class Rows(NamedTuple):
 
 
 @contextmanager
-def on_terminal(style: Format, recordings: Sequence[Path], bar: Display) -> Iterator[Rows]:
+def on_terminal(style: Format, recordings: Sequence[Path], bar: "Display") -> Iterator[Rows]:
     """Print rows to standard output, which may be a pipe; what was begun is ended whatever happens."""
-    bar.write(style.begin())
+    begun = False
+
+    def begin() -> None:
+        """Print what stands before all rows, once there is one."""
+        nonlocal begun
+        if not begun:
+            begun = True
+            bar.write(style.begin())
+
+    def add(row: Row) -> None:
+        """Print a row."""
+        begin()
+        bar.write(style.row(row))
+
     try:
-        yield Rows(recordings, lambda row: bar.write(style.row(row)))
+        yield Rows(recordings, add)
+        begin()
     finally:
-        bar.write(style.end())
+        if begun:
+            bar.write(style.end())
 
 
 @contextmanager
