@@ -22,6 +22,8 @@ _INCHES, _DPI = (10.0, 4.4), 150
 # Share of the picture's width that a letter of a genre's name needs.
 _LETTER = 0.0065
 _TICKS = (500, 1000, 2000, 4000, 8000, 16000)
+# Seconds between two times at the axis; a recording may have a day.
+_STEPS = (0.1, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 86_400)
 _HATCHES = ("", "///", "...", "xxx")
 _COLORS = 10
 
@@ -47,7 +49,7 @@ def timeline_picture(prediction: Prediction, mel: MelConfig) -> bytes:
         If the recording is there no more.
     """
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import FuncFormatter, MultipleLocator
 
     figure = Figure(figsize=_INCHES, dpi=_DPI, layout="constrained")
     above, below = figure.subplots(2, sharex=True, height_ratios=(3, 1))
@@ -55,6 +57,8 @@ def timeline_picture(prediction: Prediction, mel: MelConfig) -> bytes:
     _draw_spectrogram(above, _spectrogram(prediction, mel), mel, duration)
     _draw_genres(below, prediction, duration)
     below.set_xlim(0, duration)
+    step = next((step for step in _STEPS if duration <= 10 * step), duration)
+    below.xaxis.set_major_locator(MultipleLocator(step))
     below.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: clock(seconds).removesuffix(".0")))
     below.set_xlabel("time (minutes:seconds)")
     name = escaped(prediction.path.name)
