@@ -116,8 +116,8 @@ def window_spans(spans: Sequence[Span], *, frames: int, block: int | None, overl
     Returns
     -------
     list of tuple of float
-        One for each window that `standardize_recording` gives; one that joins segments around silence reaches
-        across it.
+        One for each window that `standardize_recording` gives; one that joins segments around silence lies on the side
+        of it that it has more of.
 
     Examples
     --------
@@ -132,8 +132,11 @@ def window_spans(spans: Sequence[Span], *, frames: int, block: int | None, overl
         part = spans[first:][: block or len(spans)]
         for start in map(int, _window_starts(len(part), frames, overlap)):
             (before, within), (after, last) = divmod(start, frames), divmod(start + frames - 1, frames)
-            end = min(part[after][1], part[after][0] + (last + 1) / frames * longest)
-            windows.append((part[before][0] + within / frames * longest, end))
+            begins = part[before][0] + within / frames * longest
+            ends = min(part[after][1], part[after][0] + (last + 1) / frames * longest)
+            if before != after and part[after][0] - part[before][1] > longest / frames:
+                begins, ends = (begins, part[before][1]) if 2 * within <= frames else (part[after][0], ends)
+            windows.append((begins, ends))
     return windows
 
 

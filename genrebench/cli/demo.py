@@ -8,7 +8,7 @@ import click
 from genrebench.audio.mel import MelConfig
 from genrebench.audio.recordings import find_recordings
 from genrebench.audio.synthesis.render import GENRES, write_recordings
-from genrebench.cli.infer import classify
+from genrebench.cli.classifying import print_genres
 from genrebench.cli.options import PATH, examples
 from genrebench.cli.output import echo
 from genrebench.cli.preprocess import run_preprocessing
@@ -89,12 +89,12 @@ def run_demo(folder: Path, recordings: Sequence[Path] = ()) -> None:
     )
     run_training(experiment, overwrite=True)
     echo("\n[4/4] Naming the genre of recordings that training never saw (the folder says which it is)")
-    predictions = classify(Model.load(experiment.folder), held_out, top_k=2)
+    predictions = print_genres(Model.load(experiment.folder), held_out, top_k=2)
     right = sum(prediction.genre == prediction.path.parent.name for prediction in predictions)
     echo(f"{right} of {len(predictions)} right")
     if own:
         echo("\nYour recordings, by the model that comes with genrebench (--model builtin)")
-        classify(Model.load(BUILTIN), own, top_k=2)
+        print_genres(Model.load(BUILTIN), own, top_k=2)
     echo("\nNext, real music. With GTZAN, or folders of your own, in dataset/genres_original/<genre>/<track>.wav:")
     echo("  genrebench preprocess --dataset dataset")
     echo("  genrebench train --backend torch --dataset dataset --name gtzan")

@@ -1,44 +1,47 @@
-"""``genrebench infer``: the genre of recordings, a line each, or JSON."""
+"""``genrebench infer``: the genre of recordings, a line each, or rows for programs."""
 
-import json
+import os
 import sys
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from genrebench.audio.blocks import MAX_OVERLAP
 from genrebench.cli.options import COUNT, PATH, Amount, Word, examples
-from genrebench.errors import AudioError
+from genrebench.cli.rows.choice import FORMATS, format_class, format_name, is_folder, open_rows
+from genrebench.cli.rows.formats import Layout
+from genrebench.cli.rows.journal import Journal
+from genrebench.cli.rows.places import refuse_existing, unique_places
+from genrebench.errors import AudioError, ConfigError
 from genrebench.model.description import BUILTIN
 from genrebench.model.model import Model
 from genrebench.model.newest import newest_model
-from genrebench.model.prediction import Prediction
+from genrebench.model.rows import Row, failure_row, model_row
 from genrebench.system.files import escaped
 
 if TYPE_CHECKING:
-    from genrebench.cli.journal import Journal
-
-# Genres that are named where none is probable enough.
-_GUESSES = 3
-# A name so much longer than most stands out of its column instead of widening it for all.
-_LONG = 16
+    from genrebench.cli.sorting import Sorter
 
 
 @click.command(
     help="Print the genre of recordings, and its probability.\n\n"
-    "Folders are searched for recordings. Every segment of a recording is classified; their probabilities are "
-    "aggregated by the mean log-probability. The preprocessing is that of the model's training. An answer that is so "
-    "improbable that it is rather wrong than right is printed as uncertain. The status is 1 if a recording failed or a "
-    "folder held none.",
+    "Folders are searched for recordings, and - reads a list of files and folders from standard input. Every segment "
+    "of a recording is classified; their probabilities are aggregated by the mean log-probability. The preprocessing "
+    "is that of the model's training. An answer that is so improbable that it is rather wrong than right is printed as "
+    "uncertain. The status is 1 if a recording failed or a folder held none.",
     epilog=examples(
         "genrebench infer song.mp3",
         "genrebench infer albums/ --model results/gtzan --top-k 3",
+        "genrebench infer song.mp3 --timeline --picture song.png",
         "genrebench infer song.mp3 --json",
+        "genrebench infer albums/ --output genres.csv",
+        "genrebench infer albums/ --format audacity --output labels/",
         "genrebench infer collection/ --output genres.jsonl --resume",
+        "find . -name '*.mp3' -print0 | genrebench infer -",
+        "genrebench infer inbox/ --move-to sorted/ --dry-run",
     ),
 )
 @click.argument("paths", metavar="FILE_OR_FOLDER...", type=PATH, nargs=-1, required=True)
@@ -48,16 +51,46 @@ _LONG = 16
     help="Folder of a model, or builtin, which comes with genrebench.  "
     "[default: the newest in results/, or else builtin]",
 )
-@click.option("--top-k", type=COUNT, help="Genres printed for each recording.  [default: 1; all with --json]")
+@click.option("--top-k", type=COUNT, help="Genres told of each recording.  [default: 1 in text, all in other formats]")
 @click.option(
     "--min-confidence",
     type=Amount(0, 1),
     metavar="PROBABILITY",
     help="Call what is less probable uncertain.  [default: what the model learned]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON array, with a row for each failure, too.")
-@click.option("--output", type=PATH, metavar="FILE.jsonl", help="Write a line of JSON for each recording to a file.")
-@click.option("--resume", is_flag=True, help="Go on with --output where a run was stopped.")
+@click.option(
+    "--overlap",
+    type=Amount(0, MAX_OVERLAP),
+    metavar="SHARE",
+    help="Share that consecutive segments have in common.  [default: that of the model's training]",
+)
+@click.option("--timeline", is_flag=True, help="Tell the genre of each segment, too, with its start and end.")
+@click.option(
+    "--picture",
+    type=PATH,
+    metavar="FILE.png|FOLDER",
+    help="Draw each recording's spectrogram with the genres of its segments below it.",
+)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(FORMATS),
+    help="Format of what is printed or written.  [default: that of the --output's name, or else text]",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option(
+    "--output",
+    type=PATH,
+    metavar="FILE_OR_FOLDER",
+    help="Write a file instead of printing, or a folder with a file for each recording.",
+)
+@click.option("--resume", is_flag=True, help="Go on with --output FILE.jsonl where a run was stopped.")
+@click.option("--overwrite", is_flag=True, help="Replace files of --output and --picture that are there.")
+@click.option("--move-to", type=PATH, metavar="FOLDER", help="Move recordings into FOLDER/GENRE/.")
+@click.option("--copy-to", type=PATH, metavar="FOLDER", help="Copy recordings into FOLDER/GENRE/.")
+@click.option("--tag", is_flag=True, help="Write the genre into the tags of recordings, or of their copies.")
+@click.option("--dry-run", is_flag=True, help="Only tell what --move-to, --copy-to and --tag would do.")
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress and no notes, only results and errors.")
 @click.option("--backend", default=Model.backend, show_default=True, help="Framework that runs the network.")
 @click.option(
     "--device", type=Word(), default=Model.device, show_default=True, help="auto, or a device of the backend."
@@ -65,164 +98,194 @@ _LONG = 16
 def infer(
     paths: tuple[Path, ...],
     *,
-    model: Path | None,
     top_k: int | None,
-    min_confidence: float | None,
+    timeline: bool,
+    picture: Path | None,
+    style: str | None,
     as_json: bool,
     output: Path | None,
     resume: bool,
-    backend: str,
-    device: str,
+    overwrite: bool,
+    **others: Any,
 ) -> None:
     """Classify recordings.
 
     Parameters
     ----------
     top_k : int, optional
-        How many genres to print for each recording.
-    min_confidence : float, optional
-        Probability below which an answer is uncertain.
+        How many genres to tell of each recording.
+    **others : object
+        Options of the model, and of what is done to the recordings.
     """
     from genrebench.audio.recordings import find_recordings
-    from genrebench.cli.journal import Journal, fingerprint
-    from genrebench.cli.output import echo, echo_err
+    from genrebench.cli.classifying import Extras, classify
+    from genrebench.cli.output import echo, is_quiet
+    from genrebench.cli.progress import display
     from genrebench.system.memory import keep_freed_memory
 
-    if resume and output is None:
+    _check_together(resume=resume, overwrite=overwrite, picture=picture, output=output, **others)
+    name = format_name("json" if as_json else style, output)
+    if resume and (name != "jsonl" or output is None or is_folder(output)):
         raise click.UsageError("--resume goes on with an --output FILE.jsonl; give one")
     keep_freed_memory()
     problems: list[AudioError] = []
-    recordings = list(find_recordings(paths, problems))
-    if not recordings and not as_json and output is None:
+    named = list(_named(paths))
+    recordings = list(dict.fromkeys(find_recordings(named, problems)))
+    if not recordings and name == "text" and output is None:
         raise problems[0]
-    if model is None:
-        model = newest_model(Path("results"))
-        where = "comes with genrebench" if model == Path(BUILTIN) else "the newest in results/"
-        echo_err(f"model: {escaped(model)} ({where})")
-    chosen = Model.load(model, backend=backend, device=device)
-    if min_confidence is not None:
-        chosen = replace(chosen, calibration=replace(chosen.calibration, uncertain_below=min_confidence))
-    journal = Journal(output, f"{fingerprint(chosen)[:16]}/{top_k or 'all'}", resume=resume) if output else None
-    for problem in problems:
-        echo_err(f"Error: {problem}")
-    if journal is None:
-        predictions = classify(chosen, recordings, top_k=top_k, as_json=as_json, problems=problems)
-        failed = len(recordings) - len(predictions)
-    else:
-        with journal.writing(recordings) as todo:
-            predictions = classify(chosen, todo, top_k=top_k, journal=journal)
-            there = len(dict.fromkeys(recordings)) - len(todo)
-            failed = len(todo) - len(predictions)
-        echo(
-            f"{escaped(journal.path)}: {len(predictions)} recordings classified, {there} already there, {failed} failed"
-        )
+    model = _load(**others)
+    version = model_row(model)
+    places = unique_places(named, recordings)
+    extras = Extras(
+        top_k=None if name == "text" else top_k,
+        timeline=timeline or format_class(name).timed,
+        pictures=_pictures(picture, places, overwrite=overwrite or resume),
+        sorter=_sorter(places, **others),
+    )
+    layout = Layout(
+        genres=model.genres,
+        top_k=top_k,
+        timeline=extras.timeline,
+        actions=extras.sorter.keys if extras.sorter else (),
+        paths=[str(path) for path in recordings],
+    )
+    with (
+        display("classifying", "recordings", total=len(recordings), rate=True) as bar,
+        open_rows(
+            name,
+            layout,
+            output,
+            recordings,
+            bar=bar,
+            places=places,
+            journal=lambda path: Journal(path, _made_by(version, layout), resume=resume, overwrite=overwrite),
+            overwrite=overwrite,
+        ) as rows,
+    ):
+        bar.update(total=len(rows.todo))
+        for problem in problems:
+            bar.echo_err(f"Error: {problem}")
+            rows.add(failure_row(problem) | version)
+        done = sum(1 for _ in classify(model, rows, bar, extras=extras))
+        if extras.sorter and extras.sorter.dry_run:
+            bar.note("nothing was moved, copied or tagged (--dry-run)")
+    failed = len(rows.todo) - done
+    if output is not None and not is_quiet():
+        there = f"{len(recordings) - len(rows.todo)} already there, " if name == "jsonl" else ""
+        echo(f"{escaped(output)}: {done} recordings classified, {there}{failed} failed")
     if failed or problems:
         raise click.exceptions.Exit(1)
 
 
-def classify(
-    model: Model,
-    recordings: Sequence[Path],
+def _check_together(
     *,
-    top_k: int | None = None,
-    as_json: bool = False,
-    problems: Sequence[AudioError] = (),
-    journal: "Journal | None" = None,
-) -> list[Prediction]:
-    """Classify recordings and print a line each; one that fails does not end the run.
+    resume: bool,
+    overwrite: bool,
+    picture: Path | None,
+    output: Path | None,
+    move_to: Path | None,
+    copy_to: Path | None,
+    tag: bool,
+    dry_run: bool,
+    **_others: Any,
+) -> None:
+    """Refuse options that mean nothing together."""
+    if resume and overwrite:
+        raise click.UsageError("--resume keeps what --overwrite replaces; give one of them")
+    if move_to is not None and (copy_to is not None or resume):
+        raise click.UsageError(
+            "--move-to goes without --copy-to and without --resume: what was moved is not there any more, so the same "
+            "command goes on with the rest"
+        )
+    if dry_run and not (move_to or copy_to or tag):
+        raise click.UsageError("--dry-run tells what --move-to, --copy-to or --tag would do; give one of them")
+    if overwrite and not (output or picture):
+        raise click.UsageError("--overwrite replaces files of --output and --picture; give one of them")
 
-    Parameters
-    ----------
-    top_k : int, optional
-        How many genres to print for each; by default one in a line, and all in JSON.
-    as_json : bool
-        Print one JSON array at the end instead of lines.
-    problems : sequence of AudioError
-        What failed before, for the JSON.
-    journal : Journal, optional
-        Takes a row for each recording; nothing is printed then.
+
+def _named(paths: Iterable[Path]) -> Iterator[Path]:
+    """Go through files and folders; ``-`` stands for a list of them on standard input.
+
+    A name ends with a line's end, or, if there is one anywhere, with a zero byte, as ``find -print0`` writes it.
+
+    Raises
+    ------
+    ConfigError
+        If the list is empty.
     """
-    from rich.console import Console
-
-    from genrebench.audio.drift import library_drift
-    from genrebench.cli.output import echo_err
-    from genrebench.cli.progress import display
-
-    predictions = []
-    rows = [_failure(error) for error in problems]
-    width = column_width([len(escaped(path)) for path in recordings])
-    console = Console(stderr=as_json)
-    with (
-        display("classifying", "recordings", total=len(recordings), console=console) as bar,
-        closing(model.predict_many(recordings)) as classified,
-    ):
-        for path, prediction in zip(recordings, classified, strict=True):
-            bar.update(advance=1, status=escaped(path.name))
-            if isinstance(prediction, AudioError):
-                bar.echo_err(f"Error: {prediction}")
-                rows.append(_failure(prediction, path))
-            else:
-                for note in prediction.notes:
-                    bar.echo_err(f"Note: {escaped(path)}: {note}")
-                predictions.append(prediction)
-                rows.append(_document(prediction, top_k))
-                if not as_json and journal is None:
-                    bar.echo(f"{escaped(path):<{width}}  {_ranking(prediction, top_k or 1)}")
-            if journal is not None:
-                journal.add(rows.pop())
-    drift = library_drift() if predictions else None
-    if drift:
-        echo_err(f"Note: {drift}")
-    if as_json:
-        # Where the terminal lacks a letter, JSON spells it in ASCII.
-        has_all = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-        print(json.dumps(rows, indent=2, ensure_ascii=not has_all, allow_nan=False))
-    return predictions
+    for path in paths:
+        if str(path) != "-":
+            yield path
+            continue
+        content = sys.stdin.buffer.read() if sys.stdin else b""
+        names = content.split(b"\0") if b"\0" in content else content.splitlines()
+        found = [Path(os.fsdecode(name)) for name in names if name.strip()]
+        if not found:
+            raise ConfigError("-: expected files and folders on standard input, one in a line, received none")
+        yield from found
 
 
-def column_width(lengths: Sequence[int]) -> int:
-    """Choose how wide a column is: as its longest entry, apart from entries that are far longer than most.
+def _load(
+    *,
+    model: Path | None,
+    backend: str,
+    device: str,
+    min_confidence: float | None,
+    overlap: float | None,
+    **_others: Any,
+) -> Model:
+    """Load the model that was asked for, or else the newest, and change what was asked for."""
+    from genrebench.cli.output import echo_err, is_quiet
 
-    Examples
-    --------
-    >>> column_width([10, 12, 90])
-    12
+    if model is None:
+        model = newest_model(Path("results"))
+        if not is_quiet():
+            where = "comes with genrebench" if model == Path(BUILTIN) else "the newest in results/"
+            echo_err(f"model: {escaped(model)} ({where})")
+    loaded = Model.load(model, backend=backend, device=device)
+    if min_confidence is not None:
+        loaded = replace(loaded, calibration=replace(loaded.calibration, uncertain_below=min_confidence))
+    return loaded if overlap is None else replace(loaded, overlap=overlap)
+
+
+def _sorter(
+    places: Mapping[str, Path], *, move_to: Path | None, copy_to: Path | None, tag: bool, dry_run: bool, **_others: Any
+) -> "Sorter | None":
+    """Prepare to do something to the recordings, if that was asked for."""
+    from genrebench.cli.sorting import Sorter, require_mutagen
+
+    if tag:
+        require_mutagen()
+    folder = move_to or copy_to
+    if folder is None and not tag:
+        return None
+    return Sorter(folder=folder, move=move_to is not None, tag=tag, dry_run=dry_run, places=places)
+
+
+def _pictures(picture: Path | None, places: Mapping[str, Path], *, overwrite: bool) -> dict[str, Path]:
+    """Name the picture of each recording.
+
+    Raises
+    ------
+    ConfigError
+        If several are to go into one file, or one is there already.
     """
-    if not lengths:
-        return 0
-    usual = median(lengths) + _LONG
-    return max(length for length in lengths if length <= usual)
+    if picture is None:
+        return {}
+    if picture.suffix.lower() == ".png" and not picture.is_dir():
+        if len(places) != 1:
+            raise ConfigError(
+                f"--picture {escaped(picture)}: expected a folder for the pictures of {len(places)} recordings, "
+                "received the name of one file"
+            )
+        found = dict.fromkeys(places, picture)
+    else:
+        found = {path: picture / place.with_name(f"{place.name}.png") for path, place in places.items()}
+    refuse_existing("--picture", found.values(), overwrite=overwrite)
+    return found
 
 
-def _ranking(prediction: Prediction, top_k: int) -> str:
-    """Format the most probable genres; of an uncertain answer, at least the best guesses."""
-    shown = max(top_k, _GUESSES) if prediction.uncertain else top_k
-    ranking = ", ".join(
-        f"{escaped(genre)} {100 * probability:.1f} %"
-        for genre, probability in list(prediction.probabilities.items())[:shown]
-    )
-    return f"uncertain: {ranking}" if prediction.uncertain else ranking
-
-
-def _document(prediction: Prediction, top_k: int | None) -> dict[str, Any]:
-    """Describe a prediction in plain JSON types.
-
-    Returns
-    -------
-    dict
-        Path, genre, its probability, whether it is uncertain, the `top_k` genres' probabilities or all, number of
-        segments, and remarks if there are any.
-    """
-    return {
-        "path": str(prediction.path),
-        "genre": prediction.genre,
-        "probability": prediction.probability,
-        "uncertain": prediction.uncertain,
-        "probabilities": dict(list(prediction.probabilities.items())[:top_k]),
-        "segments": prediction.segments,
-    } | ({"notes": list(prediction.notes)} if prediction.notes else {})
-
-
-def _failure(error: AudioError, path: Path | None = None) -> dict[str, Any]:
-    """Describe a recording that failed in plain JSON types."""
-    return {"path": str(path or error.path), "error": str(error)}
+def _made_by(version: Row, layout: Layout) -> str:
+    """Describe all that a row depends on but the recording."""
+    parts = [version["model_version"], str(layout.top_k or "all")]
+    return "/".join([*parts, *["timeline"] * layout.timeline, *layout.actions])

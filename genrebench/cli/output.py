@@ -1,6 +1,7 @@
 """Plain lines: results go to standard output and can be piped; notes and errors go to standard error.
 
-With ``genrebench --quiet`` there are no notes, no bars and no lines on the way: results and errors only.
+With ``--quiet``, before a command or behind one that has it, there are no notes, no bars and no lines on the way:
+results and errors only.
 """
 
 import click
@@ -18,7 +19,9 @@ def echo(line: str, *, to: Console | None = None) -> None:
 def is_quiet() -> bool:
     """Return whether only results and errors are to be printed."""
     context = click.get_current_context(silent=True)
-    return context is not None and bool(context.find_root().params.get("quiet"))
+    while context is not None and not context.params.get("quiet"):
+        context = context.parent
+    return context is not None
 
 
 def note(line: str) -> None:

@@ -9,7 +9,17 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Column
+from rich.text import Text
 
 from genrebench.backend.protocol import BatchMetrics
 from genrebench.cli.output import echo, echo_err, is_quiet
@@ -38,7 +48,19 @@ class Display:
 
     def echo(self, line: str) -> None:
         """Print a result."""
-        echo(line, to=self._progress.console)
+        echo(line, to=None if self._progress.console.stderr else self._progress.console)
+
+    def write(self, content: bytes) -> None:
+        """Print a piece of a result at once: to a terminal without what would move its cursor, to a pipe as it is."""
+        if not content:
+            return
+        if sys.stdout.isatty():
+            lines = "\n".join(map(escaped, content.decode().replace("\t", " ").split("\n")))
+            console = Console() if self._progress.console.stderr else self._progress.console
+            console.print(Text(lines), end="", soft_wrap=True, highlight=False)
+            return
+        sys.stdout.write(content.decode())
+        sys.stdout.flush()
 
     def on_the_way(self, line: str) -> None:
         """Print a line that is no result yet, but for ``--quiet``."""
@@ -55,12 +77,17 @@ class Display:
         if self._progress.disable or not sys.stderr.isatty():
             echo_err(line)
         else:
-            self.echo(escaped(line))
+            echo(escaped(line), to=self._progress.console)
 
 
 @contextmanager
 def display(
-    description: str, unit: str, *, total: int | None = None, console: Console | None = None
+    description: str,
+    unit: str,
+    *,
+    total: int | None = None,
+    console: Console | None = None,
+    rate: bool = False,
 ) -> Iterator[Display]:
     """Show a bar for as long as the context lasts.
 
@@ -68,23 +95,49 @@ def display(
     ----------
     total : int, optional
         How many there are, if that is known already.
+    console : Console, optional
+        Where; by default standard output if that is a terminal, or else standard error.
+    rate : bool
+        Whether to show how many there are in a second.
 
     Yields
     ------
     Display
         The bar, and a way to print beside it.
     """
-    console = console or Console()
+    console = console or Console(stderr=not sys.stdout.isatty())
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=12),
         MofNCompleteColumn(),
         TextColumn(f"{unit},"),
+        *([Rate()] if rate else []),
         TimeRemainingColumn(),
-        TextColumn("left {task.fields[status]}"),
+        # What is worked on gets the room that is left; whatever its name is, the figures stay readable.
+        TextColumn("left {task.fields[status]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
     )
-    with Progress(*columns, console=console, disable=is_quiet() or not console.is_terminal, transient=True) as progress:
+    # A pipe gets its results, though the bar stands in a terminal.
+    with Progress(
+        *columns,
+        console=console,
+        disable=is_quiet() or not console.is_terminal,
+        transient=True,
+        expand=True,
+        redirect_stdout=sys.stdout.isatty(),
+        redirect_stderr=sys.stderr.isatty(),
+    ) as progress:
         yield Display(progress, description, total)
+
+
+class Rate(ProgressColumn):
+    """How many there are in a second, or in a minute if that takes long."""
+
+    def render(self, task: Task) -> Text:
+        """Format the rate of late."""
+        speed = task.finished_speed or task.speed
+        if not speed:
+            return Text("")
+        return Text(f"{speed:.1f}/s," if speed >= 1 else f"{60 * speed:.0f}/min,")
 
 
 class EpochLines(Callback):

@@ -9,10 +9,10 @@ import os
 import secrets
 import stat
 import tomllib
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from genrebench.errors import GenrebenchError
 from genrebench.errors import escaped as escaped  # of use wherever files are
@@ -62,11 +62,29 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
     OSError
         If it cannot be written; its ``filename`` is `path`.
     """
+    with writing_atomically(path, durable=durable) as file:
+        file.write(content)
+
+
+@contextmanager
+def writing_atomically(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
+    """Open a file that takes its place, whole, when the context ends; if it ends with an error, nothing has changed.
+
+    Parameters
+    ----------
+    durable : bool
+        As of `write_atomically`.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; its ``filename`` is `path`.
+    """
     # The name depends on nothing that may be long, and a name of ours, unlike tempfile's, gets the usual permissions.
     unfinished = path.parent / f".{os.getpid()}-{secrets.token_hex(4)}.part"
     try:
         with unfinished.open("xb") as file:
-            file.write(content)
+            yield file
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
@@ -76,6 +94,8 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
     except OSError as error:
         with suppress(OSError):  # a disk that went away takes the rest along
             unfinished.unlink(missing_ok=True)
+        if error.filename is not None and str(error.filename) != str(unfinished):
+            raise  # of another file, which whoever writes this one used meanwhile
         raise OSError(error.errno, error.strerror, str(path)) from error
     except BaseException:
         unfinished.unlink(missing_ok=True)

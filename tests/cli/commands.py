@@ -5,6 +5,7 @@ import pty
 import re
 import subprocess
 import sys
+from typing import IO
 
 from click.testing import CliRunner, Result
 
@@ -27,8 +28,13 @@ def refused(result: Result, message: str, status: int = 1) -> None:
     assert "Traceback" not in result.output
 
 
-def in_terminal(*arguments: object) -> tuple[int, str]:
+def in_terminal(*arguments: object, stdout: IO[bytes] | None = None) -> tuple[int, str]:
     """Run the command line in a terminal of 80 columns.
+
+    Parameters
+    ----------
+    stdout : file, optional
+        Where standard output goes instead.
 
     Returns
     -------
@@ -40,7 +46,7 @@ def in_terminal(*arguments: object) -> tuple[int, str]:
     parent, child = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "24"}
     command = [sys.executable, "-m", "genrebench", *map(str, arguments)]
-    with subprocess.Popen(command, stdin=child, stdout=child, stderr=child, env=environment) as process:
+    with subprocess.Popen(command, stdin=child, stdout=stdout or child, stderr=child, env=environment) as process:
         os.close(child)
         content = b""
         while True:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from rich.progress import Progress
 
-from genrebench.cli.progress import display, epoch_line, settling_note
+from genrebench.cli.progress import Display, Rate, display, epoch_line, settling_note
 from genrebench.network.genre_cnn import genre_cnn
 from genrebench.training import EpochMetrics
 
@@ -46,6 +47,52 @@ def test_an_error_that_is_redirected_stays_out_of_the_terminal(
     assert isinstance(console.file, io.StringIO)
     assert "Error" not in console.file.getvalue()
     assert capsys.readouterr().err == "Error: it failed\n"
+
+
+def test_a_terminal_shows_progress_though_results_go_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The bar of standard error leaves standard output alone: a pipe gets each piece at once, as it is."""
+    monkeypatch.setattr("sys.stderr", SimpleNamespace(isatty=lambda: True))
+    console = Console(file=io.StringIO(), stderr=True, force_terminal=True, width=80)
+    with display("working", "things", total=2, console=console) as bar:
+        bar.update(advance=1, refresh=True)
+        bar.write("a\tö\x1b".encode())
+        assert capsys.readouterr().out == "a\tö\x1b"
+        bar.echo("b")
+        assert capsys.readouterr().out == "b\n"
+    assert isinstance(console.file, io.StringIO)
+    assert "working" in console.file.getvalue()
+
+
+def test_a_terminal_s_cursor_is_not_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By no name of a file; a line that is not finished stays so."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=20)
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("sys.stderr", SimpleNamespace(isatty=lambda: True))
+    bar = Display(Progress(console=console), "working", 2)
+    bar.write(b"[bold] a\tb\x1b[2J, and longer than the terminal is wide\nc")
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue() == "[bold] a b\\x1b[2J, and longer than the terminal is wide\nc"
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_long_name_does_not_hide_how_far_it_is(width: int) -> None:
+    """The bar, the count and the time that is left are whole in a narrow terminal; the name is cut."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
+    with display("classifying", "recordings", total=12345, console=console, rate=True) as bar:
+        bar.update(advance=3, status="a_very_long_name_of_a_recording_" * 3, refresh=True)
+    assert isinstance(console.file, io.StringIO)
+    line = console.file.getvalue().split("\x1b[2K")[-2]
+    assert re.search(r"classifying +3/12345 recordings, +-:--:-- l", line), line
+    assert max(map(len, line.splitlines())) <= width
+
+
+@pytest.mark.parametrize(("speed", "text"), [(2.34, "2.3/s"), (0.5, "30/min"), (None, "")])
+def test_the_rate_is_told_per_second_or_minute(speed: float | None, text: str) -> None:
+    """Whichever gives a number that can be read; nothing before it is known."""
+    task: Any = SimpleNamespace(finished_speed=None, speed=speed)
+    assert Rate().render(task).plain == (f"{text}," if text else "")
 
 
 def test_an_epoch_s_line_fits_80_columns() -> None:

@@ -19,6 +19,7 @@ from genrebench.system.files import (
     unfinished_files,
     write_atomically,
     write_json,
+    writing_atomically,
 )
 
 
@@ -52,6 +53,24 @@ def test_an_interrupted_write_leaves_nothing_unfinished(tmp_path: Path, monkeypa
     with pytest.raises(KeyboardInterrupt):
         write_atomically(tmp_path / "file", b"content")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_written_piece_by_piece_appears_whole(tmp_path: Path) -> None:
+    """When the context ends; what goes wrong with another file meanwhile keeps that file's name."""
+    path = tmp_path / "file"
+    with writing_atomically(path) as file:
+        file.write(b"a")
+        assert not path.exists()
+        file.write(b"b")
+    assert path.read_bytes() == b"ab"
+    with pytest.raises(FileNotFoundError) as failure, writing_atomically(path):
+        (tmp_path / "absent").open()
+    assert str(failure.value.filename) == str(tmp_path / "absent")
+    with pytest.raises(FileNotFoundError) as failure, writing_atomically(tmp_path / "absent" / "file"):
+        pass
+    assert failure.value.filename == str(tmp_path / "absent" / "file")
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == b"ab"
 
 
 def test_written_files_have_the_usual_permissions(tmp_path: Path) -> None:

@@ -1,20 +1,16 @@
 """What ``infer`` makes of many recordings, a line of JSON each, in a file with which a stopped run goes on."""
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from filelock import FileLock, Timeout
 
+from genrebench.cli.rows.formats import json_text
 from genrebench.errors import ConfigError
-from genrebench.model.model import Model
-from genrebench.system.files import parse_json, read_file, sha256, write_atomically
-
-Row = dict[str, Any]
+from genrebench.model.rows import Row
+from genrebench.system.files import parse_json, read_file, write_atomically
 
 # A million recordings have some 500 MB of rows.
 _MAX_BYTES = 2**30
@@ -27,10 +23,12 @@ class Journal:
     ----------
     path : Path
         The file.
-    model : str
-        Fingerprint of what makes the rows; rows of another model are made again.
+    made_by : str
+        What makes the rows: the model's fingerprint, and the options; rows made by anything else are made again.
     resume : bool
         Whether to go on with the rows that are there.
+    overwrite : bool
+        Whether a file that is there may be replaced.
 
     Attributes
     ----------
@@ -43,16 +41,15 @@ class Journal:
         If there is a file, and it is not to be gone on with.
     """
 
-    def __init__(self, path: Path, model: str, *, resume: bool) -> None:
+    def __init__(self, path: Path, made_by: str, *, resume: bool = False, overwrite: bool = False) -> None:
         """Read the rows that are there."""
-        if path.suffix != ".jsonl":
+        if path.exists() and not (resume or overwrite):
             raise ConfigError(
-                f"--output {path}: expected a name that ends with .jsonl, received {path.suffix or 'none'}"
+                f"--output {path}: is there already; go on with it by --resume, replace it by --overwrite, or choose "
+                "another"
             )
-        if path.exists() and not resume:
-            raise ConfigError(f"--output {path}: is there already; go on with it by --resume, or choose another")
         self.path = path
-        self._model = model
+        self._made_by = made_by
         self._rows = {row["path"]: row for row in self._read()} if resume else {}
         self._order: list[str] = []
 
@@ -110,8 +107,8 @@ class Journal:
         try:
             status = os.stat(path)  # noqa: PTH116 - a row's path may be any text
         except OSError:
-            return {"size": None, "modified_ns": None, "model": self._model}
-        return {"size": status.st_size, "modified_ns": status.st_mtime_ns, "model": self._model}
+            return {"size": None, "modified_ns": None, "made_by": self._made_by}
+        return {"size": status.st_size, "modified_ns": status.st_mtime_ns, "made_by": self._made_by}
 
     def add(self, row: Row) -> None:
         """Write one row at once."""
@@ -125,15 +122,6 @@ class Journal:
             raise OSError(error.errno, error.strerror, str(self.path)) from error
 
 
-def fingerprint(model: Model) -> str:
-    """Hash all on which a model's answers depend: weights, architecture, preprocessing and genres."""
-    mel = model.mel.fingerprint() if model.mel else None
-    parts: list[Any] = [model.architecture.to_json(), mel, model.standardizer.to_json(), model.genres]
-    parts += [model.overlap, model.calibration.to_json()]
-    weights = (np.ascontiguousarray(model.weights[name]).tobytes() for name in sorted(model.weights))
-    return sha256([json.dumps(parts, sort_keys=True).encode(), *weights])
-
-
 def _line(row: Row) -> bytes:
-    """Format a row; names that are no UTF-8 are spelled in ASCII."""
-    return json.dumps(row, allow_nan=False).encode() + b"\n"
+    """Format a row; what cannot be printed in a name is spelled in ASCII."""
+    return json_text(row).encode() + b"\n"

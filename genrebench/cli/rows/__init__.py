@@ -1,0 +1,1 @@
+"""What ``infer`` writes: the formats of rows, and the places where they go."""
