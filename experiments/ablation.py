@@ -26,6 +26,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "standardization band": {"training.standardization": "band"},
     "standardization track": {"training.standardization": "track"},
     "level 2": {"training.level": 2.0},
+    "crops 3": {"augment.crops": 3},
     "crops 0 (segments)": {"augment.crops": 0},
     "no mixup": {"augment.mixup": 0.0},
     "mixup 1": {"augment.mixup": 1.0},

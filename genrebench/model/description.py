@@ -79,7 +79,7 @@ def model_folder(path: Path) -> Path:
     Parameters
     ----------
     path : Path
-        The folder, or `BUILTIN`, by which ``./builtin`` is not meant.
+        The folder, or `BUILTIN`, by which no folder of that name in the working folder is meant.
 
     Raises
     ------

@@ -106,7 +106,7 @@ class AugmentSettings(Settings):
         Share of the probability that is spread over all genres.
     """
 
-    crops: int = Field(default=2, ge=0, strict=True)
+    crops: int = Field(default=1, ge=0, strict=True)
     stretch: float = Field(default=0.0, ge=0, le=0.7, strict=True)
     shift: int = Field(default=0, ge=0, strict=True)
     gain: float = Field(default=0.5, ge=0, le=100, strict=True)

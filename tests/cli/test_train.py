@@ -55,10 +55,10 @@ def test_a_run_prints_what_it_trains_on_each_epoch_and_its_scores(trained: Path)
 
 
 def test_a_run_on_few_data_says_what_its_validation_is_worth(trained: Path) -> None:
-    """Once: 40 epochs of three steps (two crops of six tracks) are fewer than batch normalization takes."""
+    """Once: 40 epochs of five steps (three crops of six tracks) are fewer than batch normalization takes."""
     assert (trained / "train.err").read_text() == (
         "Note: validation may stand near chance for the first 299 steps, which batch normalization's running "
-        "statistics take to settle, and this run has 120 in all; use more --epochs or a smaller --batch-size\n"
+        "statistics take to settle, and this run has 200 in all; use more --epochs or a smaller --batch-size\n"
     )
 
 
