@@ -107,7 +107,8 @@ def serve(
         ) from error
     keep_freed_memory()
     listening = _listen(host, port)
-    chosen = Model.load(newest_model(Path("results")) if model is None else model, backend=backend, device=device)
+    model = newest_model(Path("results")) if model is None else model
+    chosen = Model.load(model, backend=backend, device=device)
     allowed = hosts or (LOCAL_HOSTS if host in LOCAL_HOSTS else ("*",))
     app = create_app(chosen, limits, hosts=allowed)
     config = uvicorn.Config(
@@ -121,7 +122,7 @@ def serve(
     with listening:
         name = f"[{host}]" if ":" in host else host
         where = f"http://{name}:{listening.getsockname()[1]}"
-        echo(f"{escaped(where)} classifies with {escaped(str(chosen.folder))}; Ctrl-C ends it")
+        echo(f"{escaped(where)} classifies with {escaped(model)}; Ctrl-C ends it")
         uvicorn.Server(config).run(sockets=[listening])
 
 
