@@ -35,11 +35,13 @@ class Display:
     ----------
     progress : Progress
         The bar; disabled where there is no terminal.
+    results : Console
+        Where results go.
     """
 
-    def __init__(self, progress: Progress, description: str, total: int | None) -> None:
+    def __init__(self, progress: Progress, description: str, total: int | None, results: Console) -> None:
         """Show an empty bar."""
-        self._progress = progress
+        self._progress, self._results = progress, results
         self._task = progress.add_task(description, total=total, status="")
 
     def update(self, **changes: Any) -> None:
@@ -48,7 +50,7 @@ class Display:
 
     def echo(self, line: str) -> None:
         """Print a result."""
-        echo(line, to=None if self._progress.console.stderr else self._progress.console)
+        echo(line, to=self._results)
 
     def write(self, content: bytes) -> None:
         """Print a piece of a result at once: to a terminal without what would move its cursor, to a pipe as it is."""
@@ -87,6 +89,7 @@ def display(
     *,
     total: int | None = None,
     console: Console | None = None,
+    results: Console | None = None,
     rate: bool = False,
 ) -> Iterator[Display]:
     """Show a bar for as long as the context lasts.
@@ -97,6 +100,8 @@ def display(
         How many there are, if that is known already.
     console : Console, optional
         Where; by default standard output if that is a terminal, or else standard error.
+    results : Console, optional
+        Where results go; by default to `console`, or to standard output if that is not given.
     rate : bool
         Whether to show how many there are in a second.
 
@@ -105,7 +110,8 @@ def display(
     Display
         The bar, and a way to print beside it.
     """
-    console = console or Console(stderr=not sys.stdout.isatty())
+    results = results or console or Console()
+    console = console or (results if sys.stdout.isatty() else Console(stderr=True))
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=12),
@@ -126,7 +132,7 @@ def display(
         redirect_stdout=sys.stdout.isatty(),
         redirect_stderr=sys.stderr.isatty(),
     ) as progress:
-        yield Display(progress, description, total)
+        yield Display(progress, description, total, results)
 
 
 class Rate(ProgressColumn):

@@ -55,7 +55,7 @@ def test_a_terminal_shows_progress_though_results_go_elsewhere(
     """The bar of standard error leaves standard output alone: a pipe gets each piece at once, as it is."""
     monkeypatch.setattr("sys.stderr", SimpleNamespace(isatty=lambda: True))
     console = Console(file=io.StringIO(), stderr=True, force_terminal=True, width=80)
-    with display("working", "things", total=2, console=console) as bar:
+    with display("working", "things", total=2, console=console, results=Console()) as bar:
         bar.update(advance=1, refresh=True)
         bar.write("a\tö\x1b".encode())
         assert capsys.readouterr().out == "a\tö\x1b"
@@ -70,7 +70,7 @@ def test_a_terminal_s_cursor_is_not_moved(monkeypatch: pytest.MonkeyPatch) -> No
     console = Console(file=io.StringIO(), force_terminal=True, width=20)
     monkeypatch.setattr("sys.stdout", SimpleNamespace(isatty=lambda: True))
     monkeypatch.setattr("sys.stderr", SimpleNamespace(isatty=lambda: True))
-    bar = Display(Progress(console=console), "working", 2)
+    bar = Display(Progress(console=console), "working", 2, console)
     bar.write(b"[bold] a\tb\x1b[2J, and longer than the terminal is wide\nc")
     assert isinstance(console.file, io.StringIO)
     assert console.file.getvalue() == "[bold] a b\\x1b[2J, and longer than the terminal is wide\nc"
