@@ -18,13 +18,13 @@ from genrebench.model.description import BUILTIN
 from genrebench.model.model import Model
 from genrebench.system.files import escaped
 from genrebench.training.config import Experiment, SplitSettings
-from genrebench.training.settings import TrainingSettings
+from genrebench.training.settings import AugmentSettings, TrainingSettings
 
 # Four segments of three seconds, so that the network has its usual input of 128 x 130.
 MEL = MelConfig(segments=4, track_duration=12.0)
 TRACKS_PER_GENRE = 10
 EPOCHS = 16
-# Small batches make many steps: the running statistics of batch normalization, on which validation and inference rest,
+# Small batches, and as many crops as there are segments, make many steps: the running statistics of batch normalization, on which validation and inference rest,
 # keep 99 % of their old value in each step and need several hundred to forget where they started.
 BATCH_SIZE = 8
 # The held-out recordings come from another seed, so that none of them stands in the dataset.
@@ -86,6 +86,7 @@ def run_demo(folder: Path, recordings: Sequence[Path] = ()) -> None:
         results=folder / "results",
         split=SplitSettings(validation=0.1, test=0.0),
         training=TrainingSettings(epochs=EPOCHS, batch_size=BATCH_SIZE),
+        augment=AugmentSettings(crops=MEL.segments),
     )
     run_training(experiment, overwrite=True)
     echo("\n[4/4] Naming the genre of recordings that training never saw (the folder says which it is)")
