@@ -371,9 +371,9 @@ class Present:
     def __getattr__(self, name):
         """Find a layer, or what says that there is none."""
 
-        def absent(*arguments, **settings):
+        def absent(*_arguments, **_settings):
             """Refuse to be made."""
-            raise NotImplementedError("no layer " + name)
+            raise LookupError("no layer " + name)
 
         places = [self._layers, getattr(getattr(self._layers, "experimental", None), "preprocessing", None)]
         return next((getattr(each, name) for each in places if hasattr(each, name)), absent)

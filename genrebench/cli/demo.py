@@ -24,8 +24,9 @@ from genrebench.training.settings import AugmentSettings, TrainingSettings
 MEL = MelConfig(segments=4, track_duration=12.0)
 TRACKS_PER_GENRE = 10
 EPOCHS = 16
-# Small batches, and as many crops as there are segments, make many steps: the running statistics of batch normalization, on which validation and inference rest,
-# keep 99 % of their old value in each step and need several hundred to forget where they started.
+# Small batches, and as many crops as there are segments, make many steps: the running statistics of batch
+# normalization, on which validation and inference rest, keep 99 % of their old value in each step and need several
+# hundred to forget where they started.
 BATCH_SIZE = 8
 # The held-out recordings come from another seed, so that none of them stands in the dataset.
 DATASET_SEED, HELD_OUT_SEED = 0, 1

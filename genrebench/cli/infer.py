@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from genrebench.audio.blocks import MAX_OVERLAP
-from genrebench.cli.options import COUNT, PATH, Amount, Word, examples
+from genrebench.cli.options import COUNT, PATH, Amount, examples, model_option, runner_options
 from genrebench.cli.rows.choice import FORMATS, format_class, format_name, is_folder, open_rows
 from genrebench.cli.rows.formats import Layout
 from genrebench.cli.rows.journal import Journal
@@ -45,12 +45,7 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("paths", metavar="FILE_OR_FOLDER...", type=PATH, nargs=-1, required=True)
-@click.option(
-    "--model",
-    type=PATH,
-    help="Folder of a model, or builtin, which comes with genrebench.  "
-    "[default: the newest in results/, or else builtin]",
-)
+@model_option
 @click.option("--top-k", type=COUNT, help="Genres told of each recording.  [default: 1 in text, all in other formats]")
 @click.option(
     "--min-confidence",
@@ -91,10 +86,7 @@ if TYPE_CHECKING:
 @click.option("--tag", is_flag=True, help="Write the genre into the tags of recordings, or of their copies.")
 @click.option("--dry-run", is_flag=True, help="Only tell what --move-to, --copy-to and --tag would do.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress and no notes, only results and errors.")
-@click.option("--backend", default=Model.backend, show_default=True, help="Framework that runs the network.")
-@click.option(
-    "--device", type=Word(), default=Model.device, show_default=True, help="auto, or a device of the backend."
-)
+@runner_options
 def infer(
     paths: tuple[Path, ...],
     *,

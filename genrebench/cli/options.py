@@ -74,6 +74,24 @@ def worker_limits(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def model_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command that classifies the option for its ``model``."""
+    default = "the newest in results/, or else builtin"
+    text = f"Folder of a model, or builtin, which comes with genrebench.  [default: {default}]"
+    return click.option("--model", type=PATH, help=text)(command)
+
+
+def runner_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command that classifies the options for who runs the network, and where: ``backend`` and ``device``."""
+    from genrebench.model.model import Model
+
+    text = "auto, or a device of the backend."
+    device = click.option("--device", type=Word(), default=Model.device, show_default=True, help=text)
+    text = "Framework that runs the network."
+    backend = click.option("--backend", default=Model.backend, show_default=True, help=text)
+    return backend(device(command))
+
+
 def list_options(purpose: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Give a command the options for lists of a split's parts: ``train_list``, ``validation_list``, ``test_list``.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from genrebench.cli.options import COUNT, PATH, Amount, Word, examples
+from genrebench.cli.options import COUNT, Amount, examples, model_option, runner_options
 from genrebench.errors import ConfigError, shown
 from genrebench.model.model import Model
 from genrebench.model.newest import newest_model
@@ -28,12 +28,7 @@ _GRACE = 10
         "curl -F file=@song.mp3 http://127.0.0.1:8000/predict",
     ),
 )
-@click.option(
-    "--model",
-    type=PATH,
-    help="Folder of a model, or builtin, which comes with genrebench.  "
-    "[default: the newest in results/, or else builtin]",
-)
+@model_option
 @click.option("--host", default=_LOCAL, show_default=True, help="Address to listen on; 0.0.0.0 is every one.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
 @click.option(
@@ -62,10 +57,7 @@ _GRACE = 10
     show_default=True,
     help="Length of a recording.",
 )
-@click.option("--backend", default=Model.backend, show_default=True, help="Framework that runs the network.")
-@click.option(
-    "--device", type=Word(), default=Model.device, show_default=True, help="auto, or a device of the backend."
-)
+@runner_options
 def serve(
     *,
     model: Path | None,

@@ -9,7 +9,7 @@ from genrebench.parity.context import Context
 from genrebench.parity.ledger.base import explain
 from genrebench.parity.ledger.entries import entries_for
 from genrebench.parity.ledger.tensors import LossCase
-from genrebench.parity.report import Comparison, Finding, Row, Stage, smallest_tolerance
+from genrebench.parity.report import Cause, Comparison, Finding, Row, Stage, smallest_tolerance
 from genrebench.parity.stages import run_computed, run_stages
 
 _FORWARD = ("evaluation", "training")
@@ -114,18 +114,23 @@ def _own_errors(stage: Stage, comparison: Comparison) -> list[Row]:
     return diverging[:1]
 
 
-def _finding(stage: Stage, comparison: Comparison, row: Row) -> Finding:
-    """Explain one row."""
-    cause = explain(entries_for(row.case), row.case) if row.case is not None else None
-    size = f"off by {row.relative_l2:.1e}" if row.relative_l2 is not None else row.note or "cannot be compared"
-    if comparison.error and row.relative_l2 is None:
-        size = f"{size} ({comparison.error})"
+def finding_of(stage: Stage, comparison: Comparison, row: Row, cause: Cause | None, size: str) -> Finding:
+    """Put into words how far a row is off, and why, if that is known."""
     why = "no entry of the ledger explains it"
     if cause:
         remains = "exactly" if cause.residual == 0 else f"to {cause.residual:.1e}"
         why = f"{cause.explanation}; explains the difference {remains}"
     message = f"{row.label} ({stage.id}): {comparison.backend} {size}: {why}"
     return Finding(comparison.backend, stage.id, row, smallest_tolerance([comparison]), cause, message)
+
+
+def _finding(stage: Stage, comparison: Comparison, row: Row) -> Finding:
+    """Explain one row."""
+    cause = explain(entries_for(row.case), row.case) if row.case is not None else None
+    size = f"off by {row.relative_l2:.1e}" if row.relative_l2 is not None else row.note or "cannot be compared"
+    if comparison.error and row.relative_l2 is None:
+        size = f"{size} ({comparison.error})"
+    return finding_of(stage, comparison, row, cause, size)
 
 
 def verdict(context: Context, stages: tuple[Stage, ...], findings: tuple[Finding, ...]) -> str:

@@ -37,15 +37,6 @@ _OPERATORS: dict[type[ast.operator], str] = {
     ast.Div: "divide",
     ast.Pow: "power",
 }
-# Between two tensors of one shape.
-_OF_TENSORS: dict[str, type[Kind]] = {
-    "add": merging.Add,
-    "subtract": merging.Subtract,
-    "multiply": merging.Multiply,
-    "divide": merging.Divide,
-    "maximum": merging.Maximum,
-    "minimum": merging.Minimum,
-}
 _NUMBERS: dict[str, Callable[[float, float], float]] = {
     "add": lambda first, second: first + second,
     "subtract": lambda first, second: first - second,
@@ -142,7 +133,7 @@ class _Parser:
         if operator == "power" and isinstance(second, _Value):
             raise ConfigError("expected a number as the exponent, received an expression in x")
         if isinstance(first, _Value) and isinstance(second, _Value):
-            return self._step(operator, _OF_TENSORS[operator](), first, second)
+            return self._step(operator, merging.BINARY[operator](), first, second)
         if isinstance(second, _Value):
             settings = {"operator": operator, "number": first, "reverse": operator in merging.ORDERED}
             return self._step(operator, merging.Arithmetic(**settings), second)  # type: ignore[arg-type]

@@ -68,7 +68,7 @@ def read_operation(
     if not tensors or any(isinstance(each, Tensor) for each in _flat(kept)):
         raise ConfigError(f"expected {operator} of tensors, received {shown(operands)}")
     given = Given(operands, shapes, kept)
-    if operator in _BINARY:
+    if operator in merging.BINARY or operator == "power":  # which no layer computes of two tensors
         return _binary(operator, given), tensors
     if operator not in ("concatenate", "stack", "matmul", "getitem", "bias_add", "not_equal") and len(operands) != 1:
         raise ConfigError(f"expected {operator} of one tensor, received {shown(operands)}")
@@ -117,22 +117,11 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-_BINARY: dict[str, type[Kind] | None] = {
-    "add": merging.Add,
-    "subtract": merging.Subtract,
-    "multiply": merging.Multiply,
-    "divide": merging.Divide,
-    "maximum": merging.Maximum,
-    "minimum": merging.Minimum,
-    "power": None,
-}
-
-
 def _binary(operator: str, given: Given) -> Program:
     """Join two tensors of as many axes, or a tensor and a number, or one per channel."""
     if len(given.operands) != 2:
         raise ConfigError(f"expected {operator} of two tensors or numbers, received {shown(given.operands)}")
-    kind = _BINARY[operator]
+    kind = merging.BINARY.get(operator)
     if len(given.shapes) == 2:
         if kind is None or len(given.shapes[0]) != len(given.shapes[1]):
             raise ConfigError(f"expected {operator} of tensors of as many axes, received {given.shapes}")

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
+from genrebench.parity.diagnosis import finding_of
 from genrebench.parity.ledger.base import Case as Case
 from genrebench.parity.ledger.base import Entry, explain
 from genrebench.parity.ledger.entries import entries_for
-from genrebench.parity.report import Comparison, Finding, Row, Stage, smallest_tolerance
+from genrebench.parity.report import Comparison, Finding, Row, Stage
 from genrebench.porting.proof.case import CallCase
 from genrebench.porting.proof.causes.entries import call_entries
 
@@ -62,12 +63,7 @@ def _finding(stage: Stage, comparison: Comparison, row: Row) -> Finding:
     size = f"off by {row.relative_l2:.1e}" if row.relative_l2 is not None else row.note or "cannot be compared"
     if row.note and row.relative_l2 in (None, 0.0):
         size = row.note
-    why = "no entry of the ledger explains it"
-    if cause:
-        remains = "exactly" if cause.residual == 0 else f"to {cause.residual:.1e}"
-        why = f"{cause.explanation}; explains the difference {remains}"
-    message = f"{row.label} ({stage.id}): {comparison.backend} {size}: {why}"
-    return Finding(comparison.backend, stage.id, row, smallest_tolerance([comparison]), cause, message)
+    return finding_of(stage, comparison, row, cause, size)
 
 
 def _joined(findings: list[Finding]) -> list[Finding]:

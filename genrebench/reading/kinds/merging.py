@@ -77,6 +77,17 @@ class Divide(_Merging, is_layer=False):
     inputs: ClassVar[tuple[int, int]] = (2, 2)
 
 
+# What operators between two tensors compute.
+BINARY: dict[str, type[Kind]] = {
+    "add": Add,
+    "subtract": Subtract,
+    "multiply": Multiply,
+    "divide": Divide,
+    "maximum": Maximum,
+    "minimum": Minimum,
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Concatenate(Kind):
     """One behind the other along an axis that counts the batch."""
