@@ -6,7 +6,8 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parent.parent
-_PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "CITATION.cff", "LICENSE", "docs/**/*", "results/**/*")
+_CARD = "genrebench/model/builtin/README.md"
+_PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "CITATION.cff", "LICENSE", "docs/**/*", "results/**/*", _CARD)
 _KINDS = {"", ".cff", ".csv", ".html", ".json", ".md", ".png", ".toml"}
 
 
