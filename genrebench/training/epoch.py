@@ -16,7 +16,11 @@ from genrebench.training.augment import Augmenter
 from genrebench.training.batches import augmented_steps, predict, train_steps
 from genrebench.training.health import guessing_note, went_wrong
 from genrebench.training.history import EpochMetrics
+from genrebench.training.settings import AugmentSettings
 from genrebench.training.state import Callback, LoopState, consecutive, tell
+
+# Least steps of an epoch: fewer, and 300 epochs are too few for batch normalization's running statistics to settle.
+_STEPS = 7
 
 
 def train_epoch(state: LoopState, callbacks: Sequence[Callback]) -> None:
@@ -68,14 +72,32 @@ def _steps(state: LoopState) -> Generator[BatchMetrics, None, None]:
     inputs, labels, split = data.inputs, data.dataset.labels, data.split
     order = state.order.permutation(split.train)
     augment = state.experiment.augment
-    if augment.crops:
-        order = first_of_each(order, data.dataset.tracks, augment.crops)
+    if crops := crops_per_track(augment, len(np.unique(data.dataset.tracks[order])), settings.batch_size):
+        order = first_of_each(order, data.dataset.tracks, crops)
     if not augment.on:
         return train_steps(state.network, inputs, labels, order, settings.batch_size)
     runs = consecutive(split.train, data.dataset.tracks)
     augmenter = Augmenter(augment, inputs, labels, runs, len(data.dataset.genres))
     rng = np.random.default_rng([state.experiment.seed, 2, state.epoch])
     return augmented_steps(state.network, augmenter.batches(order, settings.batch_size, rng))
+
+
+def crops_per_track(augment: AugmentSettings, tracks: int, batch_size: int) -> int:
+    """Say how many windows of each track are in an epoch; 0 is its segments as they are.
+
+    Parameters
+    ----------
+    tracks : int
+        Tracks that are trained on.
+    batch_size : int
+        Windows in a step.
+
+    Examples
+    --------
+    >>> [crops_per_track(AugmentSettings(), tracks, 64) for tracks in (40, 200, 1000)]
+    [11, 2, 1]
+    """
+    return augment.crops if augment.crops != "auto" else max(1, round(_STEPS * batch_size / tracks))
 
 
 def first_of_each(order: NDArray[np.int64], tracks: NDArray[np.str_], count: int) -> NDArray[np.int64]:
