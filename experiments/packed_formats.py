@@ -160,7 +160,8 @@ def main(folder: Path, segments: int) -> None:
             assert found[-1, 0, 0] == data[first + BATCH - 1, 0, 0]
         in_order = (time.perf_counter() - start) / gigabytes
         from_cache = milliseconds(take, batches)
-        print(f"| {name} | {size:.2f} | {written:.1f} | {from_cache:.1f} | {from_disk:.1f} | {in_order:.1f} |", flush=True)
+        figures = (f"{size:.2f}", *(f"{each:.1f}" for each in (written, from_cache, from_disk, in_order)))
+        print(f"| {name} | {' | '.join(figures)} |", flush=True)
     shutil.rmtree(folder)
 
 

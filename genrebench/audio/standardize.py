@@ -22,6 +22,28 @@ Kind = Literal["global", "band", "track", "track-band"]
 ROUNDING = 1e-6
 
 
+def track_moments(around: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Measure the mean and the deviation of a recording as a whole.
+
+    Parameters
+    ----------
+    around : ndarray of float32 [shape=(segments, n_mels, frames)]
+        The recording, or its block.
+
+    Returns
+    -------
+    ndarray, ndarray of float64 [shape=(1, 1)]
+        Mean and deviation.
+    """
+    return around.mean(dtype=np.float64).reshape(1, 1), around.std(dtype=np.float64).reshape(1, 1)
+
+
+def band_moments(around: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Measure the mean and the deviation of each band of a recording [shape=(n_mels, 1)]. See `track_moments`."""
+    mean = around.mean(axis=(0, 2), dtype=np.float64)[:, None]
+    return mean, np.sqrt(np.square(around - mean, dtype=np.float64).mean(axis=(0, 2)))[:, None]
+
+
 class AnyStandardizer(Checked, ABC):
     """What the kinds share: a shift and a scale, from a recording or not."""
 
@@ -192,8 +214,13 @@ class TrackStandardizer(AnyStandardizer):
 
     def statistics(self, around: NDArray[np.float32]) -> tuple[ArrayLike, ArrayLike]:
         """Measure the recording as a whole. See `AnyStandardizer.statistics`."""
-        mean, deviation = around.mean(dtype=np.float64), around.std(dtype=np.float64)
-        return mean, deviation if deviation > ROUNDING * abs(mean) else np.inf
+        return self.from_moments(*track_moments(around))
+
+    def from_moments(
+        self, mean: NDArray[np.float64], deviation: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Make shift and scale of what `track_moments` measured, of any number of recordings at once."""
+        return mean, np.where(deviation > ROUNDING * np.abs(mean), deviation, np.inf)
 
 
 @dataclass(frozen=True)
@@ -213,8 +240,12 @@ class TrackBandStandardizer(AnyStandardizer):
 
     def statistics(self, around: NDArray[np.float32]) -> tuple[ArrayLike, ArrayLike]:
         """Measure each band of the recording. See `AnyStandardizer.statistics`."""
-        mean = around.mean(axis=(0, 2), dtype=np.float64)[:, None]
-        deviation = np.sqrt(np.square(around - mean, dtype=np.float64).mean(axis=(0, 2)))[:, None]
+        return self.from_moments(*band_moments(around))
+
+    def from_moments(
+        self, mean: NDArray[np.float64], deviation: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Make shift and scale of what `band_moments` measured, of any number of recordings at once."""
         return mean, deviation + self.level
 
     def check_meaning(self, lowest: float, highest: float, narrowest: float, widest: float) -> None:
