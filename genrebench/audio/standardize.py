@@ -7,7 +7,7 @@ part; those of ``track`` and ``track-band`` on the recording itself, so that how
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +20,14 @@ from genrebench.system.validation import Checked, from_list
 Kind = Literal["global", "band", "track", "track-band"]
 # Share of its mean below which the deviation of what never changes may be mere rounding.
 ROUNDING = 1e-6
+
+
+class Segments(Protocol):
+    """Spectrograms that are looked at one after the other: an array, or what reads them when they are asked for."""
+
+    def __getitem__(self, row: Any, /) -> Any:
+        """Look up one [shape=(n_mels, frames)]."""
+        ...
 
 
 def track_moments(around: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -129,7 +137,7 @@ class Standardizer(AnyStandardizer):
     std: float = Field(gt=0)
 
     @classmethod
-    def fit(cls, spectrograms: NDArray[np.float32], indices: NDArray[np.intp]) -> Self:
+    def fit(cls, spectrograms: Segments, indices: NDArray[np.intp]) -> Self:
         """Measure the statistics, in float64 and one segment at a time.
 
         Parameters
@@ -183,7 +191,7 @@ class BandStandardizer(AnyStandardizer):
             )
 
     @classmethod
-    def fit(cls, spectrograms: NDArray[np.float32], indices: NDArray[np.intp]) -> Self:
+    def fit(cls, spectrograms: Segments, indices: NDArray[np.intp]) -> Self:
         """Measure the statistics. See `Standardizer.fit`."""
         mean: NDArray[np.float64] = np.mean([spectrograms[i].mean(axis=1, dtype=np.float64) for i in indices], axis=0)
         variance: NDArray[np.float64] = np.mean(
@@ -290,9 +298,7 @@ def read_standardizer(document: object) -> AnyStandardizer:
     return KINDS[kind].from_json(document)
 
 
-def fit_standardizer(
-    kind: Kind, spectrograms: NDArray[np.float32], indices: NDArray[np.intp], *, level: float
-) -> AnyStandardizer:
+def fit_standardizer(kind: Kind, spectrograms: Segments, indices: NDArray[np.intp], *, level: float) -> AnyStandardizer:
     """Measure what a kind of standardization needs of the training part.
 
     Parameters

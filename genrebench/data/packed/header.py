@@ -12,6 +12,7 @@ from natsort import natsorted
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from genrebench.audio.mel import MelConfig
+from genrebench.audio.recordings import PACKED
 from genrebench.data.duplicates import Duplicate
 from genrebench.data.manifest import manifest_path
 from genrebench.errors import ConfigError, DatasetError
@@ -131,7 +132,7 @@ def track_type(longest: int) -> np.dtype[Any]:
 
 def default_pack(tree: Path) -> Path:
     """Name the packed copy of a spectrogram tree: a folder beside it."""
-    return tree.with_name(f"{tree.name}.packed")
+    return tree.with_name(f"{tree.name}{PACKED}")
 
 
 def is_pack(folder: Path) -> bool:

@@ -19,7 +19,7 @@ from genrebench.data.packed.reading import PackedDataset, open_pack
 from genrebench.data.packed.writing import pack
 from genrebench.data.preprocess import preprocess
 from genrebench.errors import DatasetError
-from tests.conftest import SMALL, write_originals
+from tests.conftest import GENRES, SMALL, write_originals
 from tests.data.test_dataset import write_tree
 from tests.death import dying
 
@@ -84,6 +84,16 @@ def test_tracks_of_one_name_beginning_stay_together(tmp_path: Path) -> None:
         shutil.copy(tree / "b" / f"t0-{number}.npz", tree / "a" / f"x-1-{number}.npz")
     assert load_dataset(tree).tracks.tolist() == ["a/x"] * 2 + ["a/x-1"] * 2 + ["b/t0"] * 2
     same_as_in_memory(open_pack(pack(tree, jobs=1).folder), tree)
+
+
+def test_a_copy_beside_genre_folders_is_no_genre(tmp_path: Path) -> None:
+    """In a dataset that is nothing but genre folders, where the tree is one of them, too."""
+    write_originals(tmp_path / "d", tracks=2)
+    plain = (tmp_path / "d" / "genres_original").rename(tmp_path / "plain")
+    preprocess(plain, SMALL, jobs=1)
+    assert pack(plain, jobs=1).folder == plain / "genres_mel_npz.packed"
+    report = preprocess(plain, SMALL, jobs=1)
+    assert (report.genres, report.notes) == (GENRES, [])
 
 
 def test_copies_of_one_recording_are_found(tmp_path: Path) -> None:
