@@ -9,7 +9,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from genrebench.data.packed.inputs import PackedInputs
 from genrebench.errors import ConfigError
+from genrebench.training.inputs import frames_of
 from genrebench.training.settings import AugmentSettings
 
 Positions = NDArray[np.float64] | NDArray[np.int64]
@@ -23,7 +25,7 @@ class Augmenter:
     ----------
     settings : AugmentSettings
         What is done.
-    inputs : ndarray of float32 [shape=(segments, n_mels, frames, 1)]
+    inputs : ndarray of float32 [shape=(segments, n_mels, frames, 1)] or PackedInputs
         All segments, standardized.
     labels : ndarray of int64 [shape=(segments,)]
         Their genres.
@@ -41,14 +43,14 @@ class Augmenter:
     def __init__(
         self,
         settings: AugmentSettings,
-        inputs: NDArray[np.float32],
+        inputs: NDArray[np.float32] | PackedInputs,
         labels: NDArray[np.int64],
         runs: list[NDArray[np.int64]],
         classes: int,
     ) -> None:
         """Find the stretch of the track in which each segment lies."""
-        self._settings, self._inputs, self._labels, self._classes = settings, inputs[..., 0], labels, classes
-        bands, frames = self._inputs.shape[1:]
+        self._settings, self._inputs, self._labels, self._classes = settings, inputs, labels, classes
+        bands, frames = inputs.shape[1:3]
         most_of = {"shift": bands - 1, "frequency_mask": bands, "time_mask": frames}
         for name, most in (most_of | ({"gain_knots": bands} if settings.gain else {})).items():
             if getattr(settings, name) > most:
@@ -84,7 +86,7 @@ class Augmenter:
 
     def _batch(self, chosen: NDArray[np.int64], rng: np.random.Generator) -> Batch:
         """Draw what a batch needs, and make it."""
-        settings, (bands, frames) = self._settings, self._inputs.shape[1:]
+        settings, (bands, frames) = self._settings, self._inputs.shape[1:3]
         n = len(chosen)
         rows = np.broadcast_to(np.arange(bands), (n, bands))
         if settings.shift:
@@ -147,7 +149,7 @@ def shifted_bands(bands: int, shifts: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def take(
-    inputs: NDArray[np.float32],
+    inputs: NDArray[np.float32] | PackedInputs,
     first: NDArray[np.int64],
     positions: Positions,
     rows: NDArray[np.int64],
@@ -156,7 +158,7 @@ def take(
 
     Parameters
     ----------
-    inputs : ndarray of float32 [shape=(segments, n_mels, frames)]
+    inputs : ndarray of float32 [shape=(segments, n_mels, frames, 1)] or PackedInputs
         Segments, those of a track one after the other.
     first : ndarray of int64 [shape=(n,)]
         Segment from whose beginning positions are counted.
@@ -165,21 +167,12 @@ def take(
     rows : ndarray of int64 [shape=(n, n_mels)]
         Bands of each window.
     """
-    _, bands, frames = inputs.shape
-    flat = inputs.reshape(-1)
-
-    def at(whole: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Take whole frames."""
-        columns = (first[:, np.newaxis] + whole // frames) * (bands * frames) + whole % frames
-        taken: NDArray[np.float32] = np.take(flat, columns[:, np.newaxis, :] + (rows * frames)[:, :, np.newaxis])
-        return taken
-
     if positions.dtype.kind == "i":
-        return at(positions.astype(np.int64, copy=False))
+        return frames_of(inputs, first, positions.astype(np.int64, copy=False), rows)
     below = np.floor(positions).astype(np.int64)
     share = (positions - below).astype(np.float32)[:, np.newaxis, :]
-    lower, upper = at(below), at(np.ceil(positions).astype(np.int64))
-    return lower + share * (upper - lower)
+    lower = frames_of(inputs, first, below, rows)
+    return lower + share * (frames_of(inputs, first, np.ceil(positions).astype(np.int64), rows) - lower)
 
 
 def smooth_gain(values: NDArray[np.float64], bands: int) -> NDArray[np.float32]:

@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from genrebench.backend.protocol import BatchMetrics, DeviceResident, Network, Trainable
 from genrebench.system.prefetch import prefetch
+from genrebench.training.inputs import Inputs
 
 
 def train_steps(
     network: Trainable,
-    inputs: NDArray[np.float32],
+    inputs: Inputs,
     labels: NDArray[np.int64],
     indices: NDArray[np.int64],
     batch_size: int,
@@ -32,7 +33,8 @@ def train_steps(
     batch_size : int
         Segments in a batch; the last one may have fewer.
     """
-    if isinstance(network, DeviceResident) and network.load_data(inputs, labels):  # which copies them once
+    # Which copies them once.
+    if isinstance(inputs, np.ndarray) and isinstance(network, DeviceResident) and network.load_data(inputs, labels):
         for start in range(0, len(indices), batch_size):
             yield network.train_on(indices[start : start + batch_size])
     else:
@@ -56,7 +58,7 @@ def augmented_steps(
 
 
 def batches(
-    inputs: NDArray[np.float32], labels: NDArray[np.int64], indices: NDArray[np.int64], batch_size: int
+    inputs: Inputs, labels: NDArray[np.int64], indices: NDArray[np.int64], batch_size: int
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
     """Gather batches of segments.
 
@@ -82,12 +84,10 @@ def batches(
     for start in range(0, len(indices), batch_size):
         chosen = indices[start : start + batch_size]
         # mode="clip" writes straight into the buffer; the default would gather into a copy first.
-        yield np.take(inputs, chosen, axis=0, out=buffer[: len(chosen)], mode="clip"), labels[chosen]
+        yield inputs.take(chosen, axis=0, out=buffer[: len(chosen)], mode="clip"), labels[chosen]
 
 
-def predict(
-    network: Network, inputs: NDArray[np.float32], indices: NDArray[np.int64], *, batch_size: int
-) -> NDArray[np.float32]:
+def predict(network: Network, inputs: Inputs, indices: NDArray[np.int64], *, batch_size: int) -> NDArray[np.float32]:
     """Run a network on some segments in evaluation mode.
 
     Parameters

@@ -37,7 +37,9 @@ CHECKPOINT_FILES = (_NEXT, CHECKPOINT_FILE, _PREVIOUS)
 # Of the genre network's size 7.6 MB; what claims more than this is no checkpoint.
 MAX_CHECKPOINT_BYTES = 2 * 2**30
 # Settings that may change: how far to go, who is told, and where things lie, since what lies there is compared.
-_FREE = frozenset({"training.epochs", "training.patience", "name", "results", "dataset", "architecture", "loggers"})
+_FREE = frozenset(
+    {"training.epochs", "training.patience", "name", "results", "dataset", "read_from", "architecture", "loggers"}
+)
 
 
 class _Header(BaseModel):
@@ -213,14 +215,15 @@ class Checkpoint:
         DatasetError, ConfigError
             If one of them is another.
         """
-        began, now = self.origin["data"], data.identity
+        began = self.origin["data"]
+        now = data.identity if "tracks_sha256" in began else data.earlier_identity
         remedy = "restore it, or train anew under another --name"
         for what in now:
             if began.get(what) != now[what]:
-                words = "other values" if what == "sha256" else f"{now[what]}, not {began.get(what)}"
+                words = "other values" if what.endswith("sha256") else f"{now[what]}, not {began.get(what)}"
                 raise DatasetError(
                     f"expected the data that the run {experiment.name} began with, received others "
-                    f"({what.replace('sha256', 'content')}: {words}); {remedy}",
+                    f"({'content' if what.endswith('sha256') else what}: {words}); {remedy}",
                     path=experiment.dataset,
                 )
         if self.origin["architecture"] != architecture.fingerprint():
