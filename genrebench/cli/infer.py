@@ -111,7 +111,7 @@ def infer(
     """
     from genrebench.audio.recordings import find_recordings
     from genrebench.cli.classifying import Extras, classify
-    from genrebench.cli.output import echo, is_quiet
+    from genrebench.cli.output import counted, echo, is_quiet
     from genrebench.cli.progress import display
     from genrebench.system.memory import keep_freed_memory
 
@@ -164,7 +164,7 @@ def infer(
     failed = len(rows.todo) - done
     if output is not None and not is_quiet():
         there = f"{len(recordings) - len(rows.todo)} already there, " if name == "jsonl" else ""
-        echo(f"{escaped(output)}: {done} recordings classified, {there}{failed} failed")
+        echo(f"{escaped(output)}: {counted(done, 'recording')} classified, {there}{failed} failed")
     if failed or problems:
         raise click.exceptions.Exit(1)
 

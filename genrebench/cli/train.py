@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from genrebench.cli.completion import complete_runs, complete_setting
 from genrebench.cli.options import PATH, Word, examples, list_options
 from genrebench.cli.settings import set_option, setting, settings_of
 from genrebench.errors import GenrebenchError
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 # So many recordings are named at the end.
 _CONFUSED = 3
+# Of the hash by which two runs can be held against each other.
+_DIGITS = 12
 # What the epoch is whose weights are the model.
 _KEPT = {
     "best": "the best on the validation part",
@@ -47,7 +50,8 @@ _KEPT = {
 @setting("--dataset", "Folder with genres_mel_npz/, such a tree, or a packed copy.", type=PATH)
 @setting("--read-from", "memory, packed (a copy made by genrebench pack), or auto: by what fits.")
 @click.option("--architecture", type=PATH, help="Network in JSON, or a model.json.  [default: the genre network]")
-@click.option("--name", help="Folder of the run in RESULTS.  [default: the file's name, or run-DATE-TIME]")
+@click.option("--name", help="Folder of the run in RESULTS.  [default: the file's name, or run-DATE-TIME]",
+              shell_complete=complete_runs)  # fmt: skip
 @setting("--results", "Folder of all runs.", type=PATH)
 @setting("--epochs", "Passes through the training part.", type=int)
 @setting("--learning-rate", "Step size of Adam.", type=float)
@@ -63,7 +67,8 @@ _KEPT = {
 @click.option("--artists", type=PATH, help="CSV of tracks and artists: for artist, and for the proof of the others.")
 @setting("--seed", "Seed of everything random.", type=int)
 @setting("--device", "auto, or a device of the backend.", type=Word())
-@click.option("--logger", "loggers", multiple=True, help="tensorboard or mlflow, beside log.csv; repeat for both.")
+@click.option("--logger", "loggers", multiple=True, help="tensorboard or mlflow, beside log.csv; repeat for both.",
+              shell_complete=complete_setting("loggers"))  # fmt: skip
 @set_option
 @click.option("--overwrite", is_flag=True, help="Replace a run of the same name.")
 @click.option("--resume", is_flag=True, help="Go on with a run of that name, with its settings.")
@@ -152,6 +157,7 @@ def run_training(
     from genrebench.system.files import escaped
     from genrebench.system.memory import keep_freed_memory
     from genrebench.training import train as run
+    from genrebench.training.runs import read_run
 
     keep_freed_memory()
     with display("loading", "batches", console=console) as bar:
@@ -160,7 +166,8 @@ def run_training(
         echo("Interrupted; what was learned so far is kept.", to=console)
         echo(f"Go on with: {resume_command(experiment)}", to=console)
     kept = f"weights of epoch {done.best.epoch}, {_KEPT[experiment.training.keep]}"
-    echo(f"{escaped(done.folder)}: {kept}", to=console)
+    sha256 = read_run(done.folder).document.weights.sha256
+    echo(f"{escaped(done.folder)}: {kept} (SHA-256 {sha256[:_DIGITS]})", to=console)
     for part, scores in done.metrics.items():
         low, high = scores["track_interval"]
         echo(
