@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from genrebench.audio.blocks import cut_windows, standardize_tracks
 from genrebench.audio.standardize import AnyStandardizer, fit_standardizer
+from genrebench.backend.group import ALONE, Group
 from genrebench.backend.protocol import BatchMetrics, Trainable
 from genrebench.data.dataset import Dataset, load_dataset
 from genrebench.data.splits import PARTS, Split, leaking_tracks, split_dataset
@@ -195,6 +196,8 @@ class LoopState:
         Steps done in all epochs.
     average : AveragedWeights, optional
         The average of the weights, if there is to be one.
+    group : Group
+        Who trains together.
     """
 
     experiment: Experiment
@@ -205,6 +208,7 @@ class LoopState:
     history: list[EpochMetrics] = field(default_factory=list)
     steps: int = 0
     average: AveragedWeights | None = None
+    group: Group = ALONE
 
     @property
     def epoch(self) -> int:
