@@ -8,7 +8,12 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-def together(size: int, work: Callable[[Any], T], *, seconds: float = 60.0) -> list[T]:
+def break_off(group: Any) -> None:
+    """Have a process leave without a word, as one does that is killed: the others see its connections closed."""
+    group._meeting = group._steps = None
+
+
+def together(size: int, work: Callable[[Any], T], *, seconds: float = 60.0, **given: Any) -> list[T]:
     """Do work in as many threads, each with its own `TorchGroup`, and list what they return by rank.
 
     Parameters
@@ -16,9 +21,12 @@ def together(size: int, work: Callable[[Any], T], *, seconds: float = 60.0) -> l
     size : int
         How many.
     work : callable
-        Takes the group. What the first of them raises is raised here.
+        Takes the group. What one raises is raised here; if there are several, that of the lowest rank,
+        and the others are its notes.
     seconds : float
         How long one waits for the others.
+    **given
+        What `TorchGroup` is told of all.
     """
     import torch.distributed
     from genrebench_torch.group import TorchGroup
@@ -31,12 +39,12 @@ def together(size: int, work: Callable[[Any], T], *, seconds: float = 60.0) -> l
 
     def run(rank: int) -> None:
         """Do the work of one."""
+        limit = timedelta(seconds=seconds)
         try:
-            meeting, steps = (
-                dist.ProcessGroupGloo(dist.PrefixStore(name, store), rank, size, timedelta(seconds=seconds))
-                for name in ("meeting", "steps")
+            connections = (
+                dist.ProcessGroupGloo(dist.PrefixStore(name, store), rank, size, limit) for name in ("meeting", "steps")
             )
-            found[rank] = work(TorchGroup(meeting, steps, rank=rank, size=size))
+            found[rank] = work(TorchGroup(*connections, rank=rank, size=size, **given))
         except BaseException as error:
             failures[rank] = error
 
@@ -45,7 +53,9 @@ def together(size: int, work: Callable[[Any], T], *, seconds: float = 60.0) -> l
         thread.start()
     for thread in threads:
         thread.join()
-    for failure in failures:
-        if failure is not None:
-            raise failure
+    failed = [(rank, failure) for rank, failure in enumerate(failures) if failure is not None]
+    for rank, failure in failed[1:]:
+        failed[0][1].add_note(f"process {rank + 1}: {failure!r}")
+    if failed:
+        raise failed[0][1]
     return found

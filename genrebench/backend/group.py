@@ -45,6 +45,11 @@ def share(count: int, rank: int, size: int) -> slice:
     return slice(count * rank // size, count * (rank + 1) // size)
 
 
+def rows_of(count: int, group: "Group") -> slice:
+    """Say which rows of a batch this process computes. See `share`."""
+    return share(count, group.rank, group.size)
+
+
 @runtime_checkable
 class Group(Protocol):
     """The processes that train together, seen from one of them; all call the same methods in the same order.

@@ -1,14 +1,17 @@
 """``genrebench train``: a training run, with a line per epoch."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from genrebench.backend.group import rank_of_process, started_together
 from genrebench.cli.completion import complete_runs, complete_setting
 from genrebench.cli.options import PATH, Word, examples, list_options
 from genrebench.cli.settings import set_option, setting, settings_of
-from genrebench.errors import GenrebenchError
+from genrebench.errors import ConfigError, GenrebenchError
 from genrebench.training.commands import resume_command
 from genrebench.training.config import EXPERIMENT_FILE, Experiment, default, load_experiment
 from genrebench.training.sweep import load_sweep, swept
@@ -84,11 +87,32 @@ def train(*, file: Path | None, overwrite: bool, resume: bool, assignments: tupl
     assignments : tuple of str
         What ``--set`` says; options of their own go before it.
     """
-    from genrebench.system.interrupts import interrupted_status
-
     options["loggers"] = list(options["loggers"]) or None
     settings = settings_of(options, assignments)
+    with _one_voice():
+        _train(file, settings, overwrite=overwrite, resume=resume)
+
+
+@contextmanager
+def _one_voice() -> Iterator[None]:
+    """Have one of the processes that train together say what ends them."""
+    try:
+        yield
+    except (GenrebenchError, KeyboardInterrupt) as error:
+        from genrebench.training.distributed import speaks
+
+        if speaks(error):
+            raise
+        raise click.exceptions.Exit(1) from error
+
+
+def _train(file: Path | None, settings: dict[str, Any], *, overwrite: bool, resume: bool) -> None:
+    """Train once, or the runs of a sweep."""
+    from genrebench.system.interrupts import interrupted_status
+
     if swept(file, settings):
+        if started_together():
+            raise ConfigError("expected one run with several processes, received a sweep; start its runs one by one")
         _train_sweep(load_sweep(file, settings), overwrite=overwrite)
         return
     experiment = load_experiment(file, settings, resume=resume)
@@ -160,6 +184,8 @@ def run_training(
     from genrebench.training.runs import read_run
 
     keep_freed_memory()
+    if rank_of_process():  # the first of several tells
+        return run(experiment, overwrite=overwrite, resume=resume)
     with display("loading", "batches", console=console) as bar:
         done = run(experiment, overwrite=overwrite, resume=resume, callbacks=[EpochLines(bar)])
     if done.status == "interrupted":

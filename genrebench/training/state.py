@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from genrebench.audio.blocks import standardize_tracks, window_starts
 from genrebench.audio.standardize import AnyStandardizer, fit_standardizer
+from genrebench.backend.group import ALONE, Group
 from genrebench.backend.protocol import BatchMetrics, Trainable
 from genrebench.data.dataset import Dataset
 from genrebench.data.packed.inputs import PackedInputs
@@ -240,6 +241,8 @@ class LoopState:
         Steps done in all epochs.
     average : AveragedWeights, optional
         The average of the weights, if there is to be one.
+    group : Group
+        Who trains together.
     """
 
     experiment: Experiment
@@ -250,6 +253,7 @@ class LoopState:
     history: list[EpochMetrics] = field(default_factory=list)
     steps: int = 0
     average: AveragedWeights | None = None
+    group: Group = ALONE
 
     @property
     def epoch(self) -> int:

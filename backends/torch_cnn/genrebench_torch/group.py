@@ -7,6 +7,7 @@ and every process computes from them the same bits.
 
 import hashlib
 import os
+import re
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -82,6 +83,7 @@ class TorchGroup(SharedBatch):
 
     def close(self) -> None:
         """Leave the group. See `Group.close`."""
+        self._meeting = self._steps = None
         if dist.is_initialized():
             dist.destroy_process_group()
 
@@ -103,9 +105,8 @@ class TorchGroup(SharedBatch):
         try:
             yield
         except RuntimeError as error:
-            reason = str(error).strip().splitlines()[0:1] or [type(error).__name__]
             raise GroupError(
-                f"expected all {self.size} processes to go on, one has ended or does not answer ({reason[0][:200]})"
+                f"expected all {self.size} processes to go on, one has ended or does not answer ({_reason(error)})"
             ) from error
 
 
@@ -135,8 +136,7 @@ def join_group(device: torch.device) -> TorchGroup:
         dist.init_process_group(kinds, timeout=_MEETING)
         steps = dist.new_group(backend=kinds, timeout=_STEP)
     except (RuntimeError, ValueError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise GroupError(f"expected {size} processes to meet, they do not ({reason})") from error
+        raise GroupError(f"expected {size} processes to meet, they do not ({_reason(error)})") from error
     return TorchGroup(
         dist.group.WORLD,
         steps,
@@ -145,6 +145,12 @@ def join_group(device: torch.device) -> TorchGroup:
         restarts=int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")),
         launch=_launch(),
     )
+
+
+def _reason(error: Exception) -> str:
+    """Shorten what torch.distributed says to its first sentence, without the place in its source."""
+    line = str(error).strip().partition("\n")[0].partition(". ")[0]
+    return re.sub(r"^\[[^\]]*\] *", "", line)[:200] or type(error).__name__
 
 
 def _launch() -> str:
