@@ -9,12 +9,13 @@ SOURCES := genrebench backends experiments tests
 # A file's tests stay in one process, for what they share; tests/conftest.py has put the slow ones first.
 PYTEST := $(VENV)/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo check test coverage soak fuzz kills mutants lint style types format docs clean
+.PHONY: help setup demo check test test-all coverage soak fuzz kills mutants lint style types format docs clean
 
 help:
 	@echo "make demo      go the whole way on synthetic audio: preprocess, train, infer (about 2 minutes)"
 	@echo "make check     run the quick tests (under a minute)"
-	@echo "make test      run all tests (six minutes on two cores)"
+	@echo "make test      test everything, a case or two of each kind (under five minutes on two cores)"
+	@echo "make test-all  run all tests, every case of everything"
 	@echo "make coverage  run all tests, and print how much of the code they reach"
 	@echo "make soak      run what must hold a hundred times in a row (about half an hour)"
 	@echo "make fuzz      give every reader 10,000 damaged files (about half an hour; CASES=100 SEED=1 for others)"
@@ -31,13 +32,16 @@ demo: $(INSTALLED)
 	$(VENV)/bin/genrebench demo --folder genrebench-demo
 
 # One thread each, in pytest itself and in all that it starts; tests/conftest.py says why.
-check test coverage soak fuzz kills mutants: export OMP_NUM_THREADS := 1
-check test coverage soak fuzz kills mutants: export OPENBLAS_NUM_THREADS := 1
+check test test-all coverage soak fuzz kills mutants: export OMP_NUM_THREADS := 1
+check test test-all coverage soak fuzz kills mutants: export OPENBLAS_NUM_THREADS := 1
 
 check: $(INSTALLED)
-	$(PYTEST) -m "not slow and not soak"
+	$(PYTEST) -m "not slow and not exhaustive and not soak"
 
 test: $(INSTALLED)
+	$(PYTEST) -m "not exhaustive and not soak"
+
+test-all: $(INSTALLED)
 	$(PYTEST)
 
 coverage: $(INSTALLED)

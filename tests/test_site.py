@@ -15,7 +15,7 @@ yaml = pytest.importorskip("yaml")
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the site."""
+    """Build the site, as `make docs` does."""
     pytest.importorskip("material")
     pytest.importorskip("mkdocstrings")
     folder = tmp_path_factory.mktemp("site")
@@ -25,6 +25,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.exhaustive
 def test_every_page_is_there(site: Path) -> None:
     """At its place in the repository, so that links hold in both."""
     for page in (ROOT / "docs").glob("*.md"):
@@ -34,6 +35,7 @@ def test_every_page_is_there(site: Path) -> None:
         assert f"docs/{page.name}" in navigation, f"mkdocs.yml: {page.name} is not in nav"
 
 
+@pytest.mark.exhaustive
 def test_the_reference_has_every_public_name(site: Path) -> None:
     """By its docstring."""
     text = (site / "docs" / "reference" / "index.html").read_text(encoding="utf-8")
@@ -43,6 +45,7 @@ def test_the_reference_has_every_public_name(site: Path) -> None:
         assert home in anchors, name
 
 
+@pytest.mark.exhaustive
 def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
     """Neither fonts nor scripts."""
     for page in site.rglob("index.html"):

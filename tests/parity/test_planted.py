@@ -215,8 +215,11 @@ WIDE = Architecture(
     ),
 )
 SIZES = ((32, 32), (33, 33), (31, 40), (45, 18), (64, 65))
-# One report for each seed, the sizes in turn; the rest is for `make soak`.
-USUAL = [pytest.param(SIZES[seed % 5], seed) for seed in range(20)]
+# A report for each size, all seeds with the sizes in turn in CI, and the rest in `make soak`.
+USUAL = [
+    pytest.param(SIZES[seed % 5], seed, marks=[pytest.mark.exhaustive] if seed >= len(SIZES) else [])
+    for seed in range(20)
+]
 OTHERS = [
     pytest.param(size, seed, marks=pytest.mark.soak) for seed in range(20) for size in SIZES if size != SIZES[seed % 5]
 ]

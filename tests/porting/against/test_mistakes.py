@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genrebench.backend.worker import JobResult, plain
 from genrebench.porting.against import run
 from genrebench.porting.against.subject import read_port
 from genrebench.reading.keras_file import KerasModel
+from tests import jobs
 from tests.porting.against.mistake import Mistake
 from tests.porting.against.mistakes import MISTAKES
 from tests.porting.models import model_of
@@ -22,15 +22,7 @@ Comparing = Callable[..., Any]
 @pytest.fixture
 def compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comparing:
     """Compare a port in this process; what another process is for is tested with one."""
-    from genrebench_torch.stranger import look
-
-    def run_here(function: str, *, arrays: Any, options: Any, **_: Any) -> JobResult:
-        """Do a job."""
-        assert function == "genrebench_torch.stranger:look"
-        found, value = look(arrays, options)
-        return JobResult(found, plain(value), {})
-
-    monkeypatch.setattr(run, "run_job", run_here)
+    monkeypatch.setattr(run, "run_job", jobs.run_here)
 
     def compare(model: KerasModel, source: str, state: dict[str, Any], mapping: Path | None = None) -> Any:
         """Write a port, and hold it against a model."""

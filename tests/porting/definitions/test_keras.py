@@ -1,4 +1,4 @@
-"""The definitions against Keras itself, in float64 and in both modes."""
+"""The definitions against Keras itself, in float64 and in both modes; `test_definitions` has what it gave once."""
 
 import importlib.util
 import json
@@ -17,6 +17,7 @@ from tests.porting.definitions.cases import CASES, TOTALS, Case
 from tests.porting.definitions.keras_side import masks_of, total_of
 
 ROOT = Path(__file__).parents[3]
+pytestmark = pytest.mark.exhaustive  # Keras answers all cases once more
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Files of Keras: written and read by Keras in a worker, with what else is to be known beside them."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from genrebench.porting.export.run import export_model
 from tests.conftest import GENRES
 from tests.porting.export.models import make_model
 
-pytest.importorskip("keras")
+# Keras is at work in other processes; importing it here would take seconds of every run.
+pytestmark = pytest.mark.skipif(find_spec("keras") is None, reason="keras is not installed")
 
 
 def test_keras_reads_the_file_and_gives_what_the_reference_gives(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from genrebench.model.model import Model
 from genrebench.network.numerics import log_softmax
 from genrebench.porting.export import onnx_file
 from genrebench.porting.export.run import Exported, export_model
+from tests import jobs
 from tests.conftest import GENRES, SMALL, Recorder
 from tests.porting.export.models import STANDARDIZERS, make_model
 
@@ -26,16 +27,7 @@ onnxruntime = pytest.importorskip("onnxruntime")
 @pytest.fixture(autouse=True)
 def jobs_run_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spare each test an interpreter; the command's test has one."""
-
-    def run(function: str, *, arrays: Any, options: Any, **_: Any) -> worker.JobResult:
-        """Call the function of a job; what it returns goes through JSON as it would."""
-        from genrebench_onnx.writing import write
-
-        assert function == "genrebench_onnx.writing:write"
-        found, value = write(dict(arrays), json.loads(json.dumps(options)))
-        return worker.JobResult(found, json.loads(json.dumps(value)), {})
-
-    monkeypatch.setattr(onnx_file, "run_job", run)
+    monkeypatch.setattr(onnx_file, "run_job", jobs.run_here)
 
 
 def run_file(exported: Exported, batch: np.ndarray) -> dict[str, np.ndarray]:

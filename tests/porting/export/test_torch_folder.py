@@ -22,11 +22,18 @@ from genrebench.porting.export.run import export_model
 from genrebench.porting.export.torch_folder import FILES, as_keras_model
 from genrebench.porting.port import emit, write_network
 from genrebench.testing.layers import describe, network_around
+from tests import jobs
 from tests.conftest import GENRES
 from tests.porting.export.models import make_model
 
 pytest.importorskip("torch")
 EXAMPLES = [pytest.param(*each, id=describe(*each)) for kind in LAYER_KINDS.values() for each in kind.examples()]
+
+
+@pytest.fixture
+def job_runs_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare a test an interpreter; that of the README has one."""
+    monkeypatch.setattr(torch_folder, "run_job", jobs.run_here)
 
 
 def test_the_readme_can_be_followed_without_genrebench(tmp_path: Path) -> None:
@@ -47,6 +54,7 @@ def test_the_readme_can_be_followed_without_genrebench(tmp_path: Path) -> None:
     assert sum(probabilities.values()) == pytest.approx(1)
 
 
+@pytest.mark.usefixtures("job_runs_here")
 def test_what_a_program_needs_lies_beside(tmp_path: Path) -> None:
     """As it stands in the other formats."""
     exported = export_model(make_model("track-band"), tmp_path / "model", format="torch")
@@ -72,6 +80,7 @@ def test_every_layer_can_be_written(layer: Layer, shape: Shape, tmp_path: Path) 
     )
 
 
+@pytest.mark.usefixtures("job_runs_here")
 def test_a_folder_that_would_compute_something_else_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,6 +100,7 @@ def test_a_folder_that_would_compute_something_else_is_not_written(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.usefixtures("job_runs_here")
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
     """Unless it may be replaced; other files stay."""
     (tmp_path / "mine.txt").write_text("mine")

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from genrebench.backend.worker import JobResult, plain
+from genrebench.backend.worker import JobResult
 from genrebench.errors import WorkerError
 from genrebench.parity.report import Report
 from genrebench.porting.port import emit, write_network
 from genrebench.porting.proof import answers, run
 from genrebench.porting.source import Emitted
 from genrebench.reading.keras_file import KerasModel
+from tests import jobs
 
 # Changes the source, or the state, between writing and proving.
 Change = Callable[[str, dict[str, Any]], str]
@@ -24,12 +25,6 @@ Proving = Callable[..., Report]
 def proved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Proving:
     """Write a model, perhaps change what was written, and prove it, without Keras."""
     pytest.importorskip("torch")
-    from genrebench_torch import trials
-
-    def job(function: str, *, arrays: Any = None, options: Any = None, **_: Any) -> JobResult:
-        """Do a job of the PyTorch plugin."""
-        found, value = getattr(trials, function.partition(":")[2])(arrays or {}, options)
-        return JobResult(found, plain(value), {"seconds": 0.0})
 
     @contextmanager
     def start(function: str, **given: Any) -> Iterator[Callable[[], JobResult]]:
@@ -38,14 +33,14 @@ def proved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Proving:
         def wait() -> JobResult:
             """Do it."""
             try:
-                return job(function, **given)
+                return jobs.run_here(function, **given)
             except Exception as error:  # as a worker would
                 raise WorkerError(f"worker: {type(error).__name__}: {error}") from error
 
         yield wait
 
     monkeypatch.setattr(answers, "start_job", start)
-    monkeypatch.setattr(run, "run_job", job)
+    monkeypatch.setattr(run, "run_job", jobs.run_here)
 
     def prove(model: KerasModel, change: Change | None = None, **options: Any) -> Report:
         """Prove a model."""
