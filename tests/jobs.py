@@ -23,6 +23,6 @@ def run_here(
     JobResult
         What it gave back; the report has the seconds alone, which are none.
     """
-    module, _, name = function.partition(":")
-    found, value = getattr(import_module(module), name)(dict(arrays or {}), json.loads(json.dumps(dict(options or {}))))
-    return JobResult(found, json.loads(json.dumps(plain(value))), {"seconds": 0.0})
+    place, _, name = function.partition(":")
+    answer = getattr(import_module(place), name)(dict(arrays or {}), json.loads(json.dumps(dict(options or {}))))
+    return JobResult(answer[0], json.loads(json.dumps(plain(answer[1]))), {"seconds": 0.0})
