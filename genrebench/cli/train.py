@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from genrebench.backend.group import rank_of_process, started_together
+from genrebench.backend.group import number_of_processes, rank_of_process, started_together
 from genrebench.cli.options import PATH, Word, examples, list_options
 from genrebench.cli.settings import set_option, setting, settings_of
 from genrebench.errors import ConfigError, GenrebenchError
@@ -183,7 +183,8 @@ def run_training(
         done = run(experiment, overwrite=overwrite, resume=resume, callbacks=[EpochLines(bar)])
     if done.status == "interrupted":
         echo("Interrupted; what was learned so far is kept.", to=console)
-        echo(f"Go on with: {resume_command(experiment)}", to=console)
+        again = resume_command(experiment, processes=number_of_processes())
+        echo(f"Go on with: {again}", to=console)
     kept = f"weights of epoch {done.best.epoch}, {_KEPT[experiment.training.keep]}"
     echo(f"{escaped(done.folder)}: {kept}", to=console)
     for part, scores in done.metrics.items():
