@@ -65,6 +65,7 @@ SLOW = (
     "cli/test_port",
     "porting/proof/",
     "cli/test_train",
+    "cli/test_torchrun",
     "cli/test_demo",
     "cli/test_bench",
     "cli/test_infer",

@@ -22,7 +22,7 @@ def together(size: int, work: Callable[[Any], T], *, seconds: float = 60.0, **gi
         How many.
     work : callable
         Takes the group. What one raises is raised here; if there are several, that of the lowest rank,
-        and the others are its notes.
+        with those of all as `of_all`.
     seconds : float
         How long one waits for the others.
     **given
@@ -53,9 +53,8 @@ def together(size: int, work: Callable[[Any], T], *, seconds: float = 60.0, **gi
         thread.start()
     for thread in threads:
         thread.join()
-    failed = [(rank, failure) for rank, failure in enumerate(failures) if failure is not None]
-    for rank, failure in failed[1:]:
-        failed[0][1].add_note(f"process {rank + 1}: {failure!r}")
-    if failed:
-        raise failed[0][1]
+    first = next((failure for failure in failures if failure is not None), None)
+    if first is not None:
+        vars(first)["of_all"] = failures
+        raise first
     return found

@@ -27,6 +27,11 @@ def rank_of_process() -> int:
     return int(os.environ["RANK"]) if started_together() else 0
 
 
+def number_of_processes() -> int:
+    """Count the processes that were started together with this one, itself included."""
+    return int(os.environ["WORLD_SIZE"]) if started_together() else 1
+
+
 def share(count: int, rank: int, size: int) -> slice:
     """Say which rows of a batch a process computes; the numbers differ by one at most, and may be 0.
 

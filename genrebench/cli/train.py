@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from genrebench.backend.group import rank_of_process, started_together
+from genrebench.backend.group import number_of_processes, rank_of_process, started_together
 from genrebench.cli.completion import complete_runs, complete_setting
 from genrebench.cli.options import PATH, Word, examples, list_options
 from genrebench.cli.settings import set_option, setting, settings_of
@@ -190,7 +190,8 @@ def run_training(
         done = run(experiment, overwrite=overwrite, resume=resume, callbacks=[EpochLines(bar)])
     if done.status == "interrupted":
         echo("Interrupted; what was learned so far is kept.", to=console)
-        echo(f"Go on with: {resume_command(experiment)}", to=console)
+        again = resume_command(experiment, processes=number_of_processes())
+        echo(f"Go on with: {again}", to=console)
     kept = f"weights of epoch {done.best.epoch}, {_KEPT[experiment.training.keep]}"
     sha256 = read_run(done.folder).document.weights.sha256
     echo(f"{escaped(done.folder)}: {kept} (SHA-256 {sha256[:_DIGITS]})", to=console)
