@@ -8,6 +8,8 @@ decides. Unrelated tracks differ in half of them or more.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +30,8 @@ _VOTES = 3
 # Different bits, in relation to the bits that are set, up to which two tracks are the same recording. Copies of 60
 # recordings, cut at any place and encoded at 48 kbit/s, have up to 0.27, the nearest of 86,000 unrelated pairs 0.46.
 DIFFERENT_BITS = 0.33
+# Words that are looked at together, which takes up to half a gigabyte, and in how many parts at the most.
+_WORDS, _MOST_PARTS = 2**21, 256
 # Windows that both tracks must have in common; in fewer, chance decides.
 _COMMON_WINDOWS = 6
 
@@ -167,35 +171,72 @@ def connected(names: Sequence[str], pairs: Iterable[tuple[str, str]]) -> NDArray
 
 
 def _candidates(prints: Sequence[Fingerprint]) -> dict[tuple[int, int], int]:
-    """Find pairs of tracks that share words at one shift in time, and the shift, rounded down to half a window."""
+    """Find pairs of tracks that share words at one shift in time, and the shift, rounded down to half a window.
+
+    Where there are many words, they are looked at in parts, equal ones in the same, and votes wait on disk, those for a
+    pair in the same file: memory grows by the words alone.
+    """
     if not prints:
         return {}
     # Of words that stay the same for some frames the first one votes.
     kept = [np.flatnonzero(np.diff(each.words, prepend=~each.words[:1])) for each in prints]
     words = np.concatenate([each.words[rows] for each, rows in zip(prints, kept, strict=True)])
-    times = np.concatenate([each.times[rows] for each, rows in zip(prints, kept, strict=True)])
-    tracks = np.repeat(np.arange(len(prints)), [len(rows) for rows in kept])
-    order = np.argsort(words, kind="stable")
-    words, times, tracks = words[order], times[order], tracks[order]
+    times = np.concatenate([each.times[rows] for each, rows in zip(prints, kept, strict=True)]).astype(np.int32)
+    tracks = np.repeat(np.arange(len(prints), dtype=np.int32), [len(rows) for rows in kept])
     step = max(1, max(each.window for each in prints) // 2)
     span = int(times.max(initial=0)) // step + 2
-    votes = []
+    parts = min(_MOST_PARTS, -(-len(words) // _WORDS))
+    if parts <= 1:
+        return _elected(_votes(words, times, tracks, len(prints), step, span), len(prints), step, span)
+    best: dict[tuple[int, int], int] = {}
+    with TemporaryDirectory(prefix="genrebench-") as folder:
+        files = [Path(folder, str(number)) for number in range(parts)]
+        for part in range(parts):
+            rows = np.flatnonzero(words % np.uint32(parts) == part)
+            ballots = _votes(words[rows], times[rows], tracks[rows], len(prints), step, span)
+            of_file = ballots // (2 * span) % parts
+            order = np.argsort(of_file, kind="stable")
+            ends = np.cumsum(np.bincount(of_file, minlength=parts))
+            for path, found in zip(files, np.split(ballots[order], ends[:-1]), strict=True):
+                with path.open("ab") as file:
+                    file.write(found.tobytes())
+        for path in files:
+            best |= _elected(np.fromfile(path, np.int64), len(prints), step, span)
+    return best
+
+
+def _votes(
+    words: NDArray[np.uint32],
+    times: NDArray[np.int32],
+    tracks: NDArray[np.int32],
+    count: int,
+    step: int,
+    span: int,
+) -> NDArray[np.int64]:
+    """Have equal words of two tracks, of so many, vote: a number for the pair and the shift, in steps."""
+    order = np.argsort(words, kind="stable")
+    words, times, tracks = words[order], times[order], tracks[order]
+    votes = [np.empty(0, np.int64)]
     for distance in range(1, min(_NEIGHBORS, len(words) - 1) + 1):
         same = (words[distance:] == words[:-distance]) & (tracks[distance:] != tracks[:-distance])
-        first, second = tracks[:-distance][same], tracks[distance:][same]
+        first, second = tracks[:-distance][same].astype(np.int64), tracks[distance:][same]
         shift = (times[distance:][same] - times[:-distance][same]) // step
-        votes.append((first * len(prints) + second) * (2 * span) + shift + span)
-    ballots, counts = np.unique(np.concatenate([np.empty(0, np.int64), *votes]), return_counts=True)
+        votes.append((first * count + second) * (2 * span) + shift + span)
+    return np.concatenate(votes)
+
+
+def _elected(ballots: NDArray[np.int64], tracks: int, step: int, span: int) -> dict[tuple[int, int], int]:
+    """Count votes, and take of each pair that has enough for one shift the shift of the most."""
+    ballots, counts = np.unique(ballots, return_counts=True)
     # A shift near the border of two steps has its votes in both.
     follows = np.diff(ballots, append=-1) == 1
     counts = counts + np.where(follows, np.roll(counts, -1), 0)
     best: dict[tuple[int, int], tuple[int, int]] = {}
     chosen = counts >= _VOTES
     for ballot, count in zip(ballots[chosen].tolist(), counts[chosen].tolist(), strict=True):
-        pair, shift = divmod(ballot, 2 * span)
-        best[divmod(pair, len(prints))] = max(
-            best.get(divmod(pair, len(prints)), (0, 0)), (count, (shift - span) * step)
-        )
+        number, shift = divmod(ballot, 2 * span)
+        pair = divmod(number, tracks)
+        best[pair] = max(best.get(pair, (0, 0)), (count, (shift - span) * step))
     return {pair: shift for pair, (_, shift) in best.items()}
 
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from genrebench.audio.blocks import rows_of_tracks
 from genrebench.audio.recordings import SPECTROGRAMS, Recording, dataset_recordings
-from genrebench.data.dataset import load_dataset
 from genrebench.data.lists import naming, read_track_list
+from genrebench.data.packed.choosing import open_data
 from genrebench.errors import AudioError, DatasetError, ModelError
 from genrebench.evaluation.interventions import Intervention, write_changed
 from genrebench.evaluation.metrics import scores
@@ -61,7 +61,7 @@ def measure_tree(model: Model, tree: StrPath, *, tracks: StrPath | None = None) 
     Parameters
     ----------
     tree : str or PathLike
-        A folder that holds ``genres_mel_npz/``, or such a tree itself, whose genres the model has.
+        A folder that holds ``genres_mel_npz/``, such a tree itself, or a packed copy, whose genres the model has.
     tracks : str or PathLike, optional
         List of the tracks that count, one per line.
 
@@ -70,7 +70,7 @@ def measure_tree(model: Model, tree: StrPath, *, tracks: StrPath | None = None) 
     DatasetError
         If the tree cannot be used, or its spectrograms are not such as the model was trained on.
     """
-    dataset = load_dataset(tree)
+    dataset = open_data(tree)
     if model.mel and dataset.mel and model.mel != dataset.mel:
         received = ", ".join(dataset.mel.differences(model.mel))
         raise DatasetError(

@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from genrebench.data.packed.header import ReadFrom
 from genrebench.data.splits import Protocol
 from genrebench.errors import ConfigError, shown
 from genrebench.system.files import StrPath, escaped, read_toml
@@ -168,7 +169,7 @@ class Experiment(Settings):
     backend: str = "torch"
     device: Annotated[str, Word] = "auto"
     dataset: _Path = Path("dataset")
-    read_from: Annotated[Literal["auto", "memory", "packed"], Word] = "auto"
+    read_from: Annotated[ReadFrom, Word] = "auto"
     architecture: _Path | None = None
     results: _Path = Path("results")
     seed: int = Field(default=0, ge=0, lt=2**63, strict=True)

@@ -14,6 +14,7 @@ from genrebench.audio.standardize import AnyStandardizer, fit_standardizer
 from genrebench.backend.group import ALONE, Group
 from genrebench.backend.protocol import BatchMetrics, Trainable
 from genrebench.data.dataset import Dataset
+from genrebench.data.packed.choosing import open_data
 from genrebench.data.packed.inputs import PackedInputs
 from genrebench.data.packed.reading import AnyDataset, PackedDataset, content_digest
 from genrebench.data.packed.shards import HIGHEST, LOWEST, values_digest
@@ -25,7 +26,6 @@ from genrebench.training.config import Experiment
 from genrebench.training.history import EpochMetrics, last_saved
 from genrebench.training.inputs import Inputs, Windows
 from genrebench.training.settings import TrainingSettings
-from genrebench.training.source import open_data
 
 # Segments that are hashed at a time.
 _HASHED = 64
@@ -139,7 +139,7 @@ def load_training_data(experiment: Experiment) -> TrainingData:
     DatasetError
         If the data cannot be used.
     """
-    dataset = open_data(experiment)
+    dataset = open_data(experiment.dataset, experiment.read_from)
     split = split_dataset(dataset, seed=experiment.seed, **experiment.split.model_dump())
     digest = dataset.digest if isinstance(dataset, PackedDataset) else _digest(dataset)
     standardizer = _standardize(dataset, split, experiment)

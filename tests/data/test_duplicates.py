@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from genrebench.audio.mel import MelConfig, segment_spectrograms
 from genrebench.audio.synthesis.render import GENRES, synthesize
+from genrebench.data import duplicates
 from genrebench.data.duplicates import Fingerprint, connected, find_duplicates, fingerprint
 
 RATE = 22050
@@ -81,3 +82,19 @@ def test_groups_follow_from_pairs() -> None:
     groups = connected(("a", "b", "c", "d"), [("a", "c"), ("d", "c")])
     assert groups[0] == groups[2] == groups[3] != groups[1]
     assert len(set(connected(("a", "b"), []))) == 2
+
+
+@pytest.mark.parametrize("words", [50, 997, 5000])
+def test_what_is_found_does_not_depend_on_memory(words: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words are looked at in parts where there are many, and votes wait on disk: the same candidates and shifts."""
+    rng = np.random.default_rng(0)
+    prints = [
+        Fingerprint(rng.integers(0, 400, 200, dtype=np.uint32), np.sort(rng.integers(0, 900, 200)), 8)
+        for _ in range(30)
+    ]
+    prints[7] = Fingerprint(prints[3].words[20:], prints[3].times[20:] + 13, 8)
+    expected = duplicates._candidates(prints)
+    assert len(expected) > 20
+    assert (3, 7) in expected
+    monkeypatch.setattr(duplicates, "_WORDS", words)
+    assert duplicates._candidates(prints) == expected

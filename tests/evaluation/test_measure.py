@@ -10,6 +10,7 @@ import soundfile
 from genrebench.audio.recordings import Recording
 from genrebench.audio.standardize import Standardizer, TrackBandStandardizer
 from genrebench.data.dataset import load_dataset
+from genrebench.data.packed.writing import pack
 from genrebench.errors import DatasetError, ModelError
 from genrebench.evaluation.interventions import Intervention
 from genrebench.evaluation.measure import labeled_recordings, measure_recordings, measure_tree
@@ -107,6 +108,14 @@ def test_a_tree_of_other_settings_is_refused(model: Model, small_dataset: Path) 
     mel = replace(SMALL, segments=2, track_duration=1.0)
     with pytest.raises(DatasetError, match="the model's settings, received segments 4 instead of 2, track_duration 2"):
         measure_tree(replace(model, mel=mel), small_dataset)
+
+
+def test_a_packed_copy_is_measured_as_its_tree(model: Model, small_dataset: Path, tmp_path: Path) -> None:
+    """To the bit, one track in memory at a time."""
+    expected = measure_tree(model, small_dataset)
+    packed = measure_tree(model, pack(small_dataset, output=tmp_path / "copy", jobs=1).folder)
+    assert packed.log_probabilities.tobytes() == expected.log_probabilities.tobytes()
+    assert packed.tracks.tolist() == expected.tracks.tolist()
 
 
 def test_a_change_of_volume_changes_no_answer(model: Model, small_dataset: Path) -> None:

@@ -19,6 +19,8 @@ from genrebench.errors import ConfigError, DatasetError
 from genrebench.system.files import read_json
 from genrebench.system.validation import Text, explain
 
+# Where spectrograms are while one works with them: what was asked for.
+ReadFrom = Literal["auto", "memory", "packed"]
 HEADER_FILE: Final = "pack.json"
 TRACKS_FILE: Final = "tracks.npy"
 STATISTICS_FILE: Final = "statistics.npy"

@@ -14,7 +14,7 @@ from genrebench.data.packed.reading import PackedDataset
 from genrebench.data.packed.shards import DEVIATION, HIGHEST, LOWEST, MEAN
 
 # Tracks whose statistics are in memory together.
-_TRACKS = 4096
+_TRACKS = 256
 
 
 class PackedInputs:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import joblib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -52,9 +52,14 @@ class PackedSpectrograms:
         """Compute the bytes of all spectrograms."""
         return sum(shard.nbytes for shard in self._shards)
 
-    def __getitem__(self, row: int) -> NDArray[np.float32]:
-        """View one segment [shape=(n_mels, frames)]."""
-        segment: NDArray[np.float32] = self.run(int(row), 1)[0]
+    def __getitem__(self, rows: int | NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+        """View one segment [shape=(n_mels, frames)], or copy some [shape=(n, n_mels, frames)]."""
+        if isinstance(rows, np.ndarray):
+            found = np.empty((len(rows), *self.shape[1:]), np.float32)
+            for place, row in zip(found, rows.tolist(), strict=True):
+                place[:] = self[row]
+            return found
+        segment: NDArray[np.float32] = self.run(int(rows), 1)[0]
         return segment
 
     def run(self, start: int, count: int) -> NDArray[np.float32]:
@@ -173,6 +178,8 @@ def _checked_shards(
     folder: Path, header: Header, names: Sequence[str], tracks: NDArray[np.void]
 ) -> list[NDArray[np.float32]]:
     """Check all shards, some at once since hashing takes the longest, and map them."""
+    import joblib
+
     shapes, parts, first = [], [], 0
     for shard in header.shards:
         shapes.append((shard.segments, *header.shape))

@@ -1,4 +1,4 @@
-"""From where a run reads its spectrograms: from memory, or from a packed copy of which it holds what it looks at."""
+"""From where spectrograms are read: from memory, or from a packed copy of which no more is held than is looked at."""
 
 import dataclasses
 import os
@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from genrebench.data.dataset import Dataset, find_tree, load_dataset, read_segment
-from genrebench.data.packed.header import default_pack, is_pack
+from genrebench.data.packed.header import ReadFrom, default_pack, is_pack
 from genrebench.data.packed.reading import AnyDataset, PackedDataset, open_pack, why_stale
 from genrebench.data.packed.writing import pack
 from genrebench.errors import DatasetError
-from genrebench.system.files import escaped
+from genrebench.system.files import StrPath, escaped
 from genrebench.system.memory import available_memory, require_memory
-from genrebench.training.config import Experiment
 
 # Of the memory that is free, spectrograms may take so much before a packed copy pays: training needs some, too, and so
 # does what the system keeps of files.
@@ -21,18 +20,25 @@ _SHARE = 0.5
 _GIB = 2**30
 
 
-def open_data(experiment: Experiment) -> AnyDataset:
-    """Read the data of an experiment into memory, or open a packed copy of them, which is made if there is none.
+def open_data(dataset: StrPath, read_from: ReadFrom = "auto") -> AnyDataset:
+    """Read spectrograms into memory, or open a packed copy of them, which is made if there is none.
 
-    Without a choice by the experiment, a copy that is there and fresh is taken, and one is made if the spectrograms
-    take more than half of the free memory. What was decided is a note of the dataset, but for the plain case.
+    Without a choice, a copy that is there and fresh is taken, and one is made if the spectrograms take more than half
+    of the free memory. What was decided is a note of the dataset, but for the plain case.
+
+    Parameters
+    ----------
+    dataset : str or PathLike
+        Folder that holds ``genres_mel_npz/``, such a tree, or a packed copy.
+    read_from : {'auto', 'memory', 'packed'}
+        What was chosen.
 
     Raises
     ------
     DatasetError
         If the data cannot be used.
     """
-    path, asked = experiment.dataset, experiment.read_from
+    path, asked = Path(dataset), read_from
     if is_pack(path):
         packed = _given(path)
         return _in_memory(packed) if asked == "memory" else _noted(packed, "it was given as the dataset")
@@ -53,11 +59,11 @@ def open_data(experiment: Experiment) -> AnyDataset:
         except DatasetError:
             if size > free:
                 raise
-    dataset = load_dataset(path)
+    found = load_dataset(path)
     if is_pack(place):
         what = f"the packed copy {escaped(place)} is not used" + (f": {stale}" if stale else "")
-        return dataclasses.replace(dataset, notes=(*dataset.notes, f"trains from memory; {what}"))
-    return dataset
+        return dataclasses.replace(found, notes=(*found.notes, f"reads from memory; {what}"))
+    return found
 
 
 def _given(path: Path) -> PackedDataset:
@@ -74,7 +80,7 @@ def _given(path: Path) -> PackedDataset:
 
 def _noted(packed: PackedDataset, reason: str) -> PackedDataset:
     """Add to the notes of a packed copy that it is trained on, and why."""
-    note = f"trains from the packed copy {escaped(packed.folder)} ({reason})"
+    note = f"reads from the packed copy {escaped(packed.folder)} ({reason})"
     return dataclasses.replace(packed, notes=(*packed.notes, note))
 
 

@@ -8,21 +8,27 @@ import numpy as np
 import pytest
 
 from genrebench.data.manifest import manifest_path
-from genrebench.data.packed import writing
+from genrebench.data.packed import choosing, writing
+from genrebench.data.packed.choosing import open_data as open_path
 from genrebench.data.packed.header import default_pack
 from genrebench.data.packed.inputs import PackedInputs
-from genrebench.data.packed.reading import PackedDataset
+from genrebench.data.packed.reading import AnyDataset, PackedDataset
 from genrebench.data.packed.writing import pack
 from genrebench.errors import DatasetError
 from genrebench.system.arrays import npz_bytes
-from genrebench.training import Experiment, source
+from genrebench.training import Experiment
 from genrebench.training.resume import Checkpoint
-from genrebench.training.source import open_data
 from genrebench.training.state import load_training_data
 from tests.data.test_dataset import write_tree
 from tests.training.test_resume import At, interrupt, outcome, run_of
 
 pytest.importorskip("genrebench_torch.backend")
+
+
+def open_data(experiment: Experiment) -> AnyDataset:
+    """Open the data of an experiment."""
+    return open_path(experiment.dataset, experiment.read_from)
+
 
 # Every way in which batches are made: as they are, cut and mixed, stretched and shifted; overlapping windows held out.
 WAYS: dict[str, dict[str, Any]] = {
@@ -92,17 +98,17 @@ def test_a_fresh_copy_is_taken_and_a_stale_one_is_not(data: Experiment) -> None:
     """Each told in a line; what is asked for goes before."""
     place = default_pack(data.dataset / "genres_mel_npz")
     packed = open_data(data)
-    assert packed.notes == (f"trains from the packed copy {place} (it is there and fresh)",)
+    assert packed.notes == (f"reads from the packed copy {place} (it is there and fresh)",)
     memory = open_data(data.override({"read_from": "memory"}))
-    assert memory.notes == (f"trains from memory; the packed copy {place} is not used",)
+    assert memory.notes == (f"reads from memory; the packed copy {place} is not used",)
     manifest = manifest_path(data.dataset / "genres_mel_npz")
     manifest.write_bytes(manifest.read_bytes() + b" ")
     memory = open_data(data)
     assert memory.notes == (
-        f"trains from memory; the packed copy {place} is not used: the tree has changed since it was packed",
+        f"reads from memory; the packed copy {place} is not used: the tree has changed since it was packed",
     )
     packed = open_data(data.override({"read_from": "packed"}))
-    assert packed.notes == (f"trains from the packed copy {place} (as was asked)",)
+    assert packed.notes == (f"reads from the packed copy {place} (as was asked)",)
     shutil.rmtree(place)
     assert open_data(data).notes == ()
 
@@ -113,11 +119,11 @@ def test_a_copy_is_made_where_memory_is_scarce(data: Experiment, monkeypatch: py
     shutil.rmtree(place)
     size = 48 * 32 * 16 * 4
     for free in (None, 2 * size):
-        monkeypatch.setattr(source, "available_memory", lambda free=free: free)
+        monkeypatch.setattr(choosing, "available_memory", lambda free=free: free)
         assert not isinstance(open_data(data), PackedDataset)
-    monkeypatch.setattr(source, "available_memory", lambda: 2 * size - 1)
+    monkeypatch.setattr(choosing, "available_memory", lambda: 2 * size - 1)
     assert open_data(data).notes == (
-        f"trains from the packed copy {place} (0.0 GiB of spectrograms, 0.0 GiB of memory free)",
+        f"reads from the packed copy {place} (0.0 GiB of spectrograms, 0.0 GiB of memory free)",
     )
 
 
@@ -129,9 +135,9 @@ def test_where_no_copy_can_be_made_what_fits_is_read_into_memory(
     shutil.rmtree(place)
     place.write_text("something else")
     size = 48 * 32 * 16 * 4
-    monkeypatch.setattr(source, "available_memory", lambda: size)
+    monkeypatch.setattr(choosing, "available_memory", lambda: size)
     assert not isinstance(open_data(data), PackedDataset)
-    monkeypatch.setattr(source, "available_memory", lambda: size - 1)
+    monkeypatch.setattr(choosing, "available_memory", lambda: size - 1)
     with pytest.raises(DatasetError, match="received something else; choose another --output"):
         open_data(data)
 
