@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -118,6 +119,19 @@ def test_what_is_wrong_with_a_recording_is_noted(tmp_path: Path) -> None:
         notes = notes_of(path)
         assert len(notes) == len(patterns), notes
         assert all(re.match(pattern, note) for pattern, note in zip(patterns, notes, strict=True)), notes
+
+
+@pytest.mark.parametrize("extension", ["mp3", "mp2", "aac", "ac3", "amr"])
+def test_a_cut_within_the_last_frame_is_noted(tmp_path: Path, extension: str) -> None:
+    """Of formats that do not say how long they are; a whole one has no note."""
+    muxing: dict[str, Any] = {"write_xing": "0", "id3v2_version": "0"} if extension == "mp3" else {}
+    content = encoded(extension, {"amr": 8000}.get(extension, 48000), seconds=2.0, **muxing)
+    path = tmp_path / f"a.{extension}"
+    path.write_bytes(content)
+    assert notes_of(path) == []
+    path.write_bytes(content[:-20])
+    (note,) = notes_of(path)
+    assert re.fullmatch(r"its end at [12]\.\d s is damaged or missing", note)
 
 
 def test_what_is_no_audio_is_named(tmp_path: Path) -> None:

@@ -100,15 +100,25 @@ class Journal:
     def _is_current(self, path: str) -> bool:
         """Return whether a row is that of the recording as it is now, by the same model."""
         row = self._rows.get(path)
-        return row is not None and "error" not in row and row.items() >= self._state(path).items()
+        if row is None or "error" in row:
+            return False
+        state = self._state(path)
+        if "changed_ns" not in row:  # of an earlier version
+            del state["changed_ns"]
+        return row.items() >= state.items()
 
     def _state(self, path: str) -> Row:
         """Describe by what a row is known to be current."""
         try:
             status = os.stat(path)  # noqa: PTH116 - a row's path may be any text
         except OSError:
-            return {"size": None, "modified_ns": None, "made_by": self._made_by}
-        return {"size": status.st_size, "modified_ns": status.st_mtime_ns, "made_by": self._made_by}
+            status = None
+        return {
+            "size": status and status.st_size,
+            "modified_ns": status and status.st_mtime_ns,
+            "changed_ns": status and status.st_ctime_ns,  # which nobody can set
+            "made_by": self._made_by,
+        }
 
     def add(self, row: Row) -> None:
         """Write one row at once."""
