@@ -155,7 +155,7 @@ def _read_compressed(
     with container:
         stream = container.streams.best("audio")
         if stream is None:
-            only = "a cover picture only" if container.streams.video else "another kind of stream"
+            only = "pictures only" if container.streams.video else "another kind of stream"
             raise AudioError(f"cannot be decoded; it holds no audio, but {only}", path=path)
         if stream.codec_context is None:
             raise AudioError("cannot be decoded; its audio is in a codec that is not known", path=path)
