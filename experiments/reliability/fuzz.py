@@ -20,11 +20,9 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 
@@ -138,17 +136,8 @@ def _write_reply(folder: Path) -> None:
 
 
 def _read_reply(folder: Path) -> object:
-    """Let a worker do nothing but leave these files."""
-
-    @contextmanager
-    def leave(command: Sequence[str], **_: object) -> Iterator[Callable[[], ProcessResult]]:
-        """Copy them to where they are read."""
-        for name in ("report.json", "output.npz"):
-            shutil.copy(folder / name, command[-1])
-        yield lambda: ProcessResult(0, 1.0, 0, "", "")
-
-    with mock.patch.object(worker, "start_process", leave):
-        return worker.run_job("json:dumps", name="x")
+    """Read these files as what a worker left that ended well."""
+    return worker._read_result("worker of x", folder, ProcessResult(0, 1.0, 0, "", ""), worker.MAX_REPLY * 2**20)
 
 
 _RECORDED = Path(__file__).parents[2]

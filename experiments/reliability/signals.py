@@ -124,6 +124,7 @@ def main() -> None:
     """Send the signals and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--signals", type=int, default=30, help="How many of each.")
+    parser.add_argument("--only", nargs="*", default=["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"], help="Which signals.")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--within", type=float, default=20.0, help="Seconds within which a signal comes.")
     options = parser.parse_args()
@@ -148,7 +149,7 @@ def main() -> None:
                 continue
             found, seconds[command] = run(folder, command, None, 0.0)
             print(f"{command}: {found} after {seconds[command]:.1f} s", flush=True)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL):
+        for number in (signal.Signals[name] for name in options.only):
             counts: collections.Counter[str] = collections.Counter()
             for index in range(options.signals):
                 command = list(COMMANDS)[index % len(COMMANDS)]

@@ -50,6 +50,21 @@ _DAMAGED: tuple[tuple[bytes, str], ...] = (
     (b"\x1a\x45\xdf\xa3", "a Matroska or WebM file"),
     (_W64, "a W64 file"),
 )
+# Kilobits per second of MPEG audio, by the number in its frames' headers.
+_LAYER_3 = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+_LOW_RATES = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+_BIT_RATES = {
+    (3, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+    (3, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    (3, 3): _LAYER_3,
+    **{(version, 1): (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256) for version in (0, 2)},
+    **{(version, layer): _LOW_RATES for version in (0, 2) for layer in (2, 3)},
+}
+# Its sample rates in Hz, by the number of the version: 3 is MPEG 1, 2 is MPEG 2, 0 is MPEG 2.5.
+_SAMPLE_RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
+_AC3_BIT_RATES = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640)
+# So many frames in a row are no accident.
+_IN_A_ROW = 4
 _PAGES = (b"<!doctype html", b"<html", b"<head", b"<body")
 
 
@@ -117,6 +132,65 @@ def mp3_states_length(file: BufferedReader, head: bytes) -> bool:
         else:
             head = head[length:]
     return any(mark in head[:4096] for mark in (b"Xing", b"Info", b"VBRI"))
+
+
+def ends_within_a_frame(file: BufferedReader, demuxer: str) -> bool:
+    """Return whether a stream of frames that say how long they are is cut; a cut between two leaves no trace.
+
+    Parameters
+    ----------
+    demuxer : str
+        FFmpeg's name of the format; for others than MPEG audio, AC-3 and E-AC-3 nothing is found.
+    """
+    if demuxer not in _FRAMES:
+        return False
+    sync, size, length_of = _FRAMES[demuxer]
+    file.seek(max(0, file.seek(0, 2) - HEAD))
+    tail = file.read()
+    if tail[-128:].startswith(b"TAG"):
+        tail = tail[:-128]
+    place = frames = 0
+    while 0 <= place < len(tail):
+        head = tail[place : place + size]
+        length = length_of(head) if len(head) == size else 0
+        is_header = length > 0 or (len(head) < size and head[0] == sync)
+        if is_header and frames >= _IN_A_ROW and place + max(size, length) > len(tail):
+            return True
+        frames = frames + 1 if length else 0
+        place = place + length if length else tail.find(bytes([sync]), place + 1)
+    return False
+
+
+def _mpeg_frame(head: bytes) -> int:
+    """Read the length of a frame of MPEG audio from its first four bytes; 0 if it is none, or does not say."""
+    if head[0] != 0xFF or head[1] < 0xE0:
+        return 0
+    version, layer = head[1] >> 3 & 3, 4 - (head[1] >> 1 & 3)
+    bit_rate, rate, padding = head[2] >> 4, head[2] >> 2 & 3, head[2] >> 1 & 1
+    if version == 1 or layer == 4 or bit_rate in (0, 15) or rate == 3:
+        return 0
+    bits, hertz = 1000 * _BIT_RATES[version, layer][bit_rate - 1], _SAMPLE_RATES[version][rate]
+    if layer == 1:
+        return 4 * (12 * bits // hertz + padding)
+    samples = 576 if layer == 3 and version != 3 else 1152
+    return samples // 8 * bits // hertz + padding
+
+
+def _ac3_frame(head: bytes) -> int:
+    """Read the length of a frame of AC-3 or E-AC-3 from its first six bytes; 0 if it is none."""
+    if head[:2] != b"\x0b\x77" or head[5] >> 3 > 16:
+        return 0
+    if head[5] >> 3 > 10:
+        return 2 * ((head[2] & 7) << 8 | head[3]) + 2
+    rate, code = head[4] >> 6, head[4] & 63
+    if rate == 3 or code >= 2 * len(_AC3_BIT_RATES):
+        return 0
+    bits = _AC3_BIT_RATES[code >> 1]
+    return 2 * (2 * bits, bits * 320 // 147 + code % 2, 3 * bits)[rate]
+
+
+# The first byte of a frame, how many tell its length, and what does, by FFmpeg's name of the format.
+_FRAMES = {"mp3": (0xFF, 4, _mpeg_frame), "ac3": (0x0B, 6, _ac3_frame), "eac3": (0x0B, 6, _ac3_frame)}
 
 
 def ogg_is_whole(file: BufferedReader) -> bool:

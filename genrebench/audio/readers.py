@@ -18,7 +18,15 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from genrebench.audio.contents import HEAD, caf_is_cut, content, is_plain_pcm, mp3_states_length, ogg_is_whole
+from genrebench.audio.contents import (
+    HEAD,
+    caf_is_cut,
+    content,
+    ends_within_a_frame,
+    is_plain_pcm,
+    mp3_states_length,
+    ogg_is_whole,
+)
 from genrebench.errors import AudioError
 
 # Sample rate in Hz, and samples [shape=(frames, channels)].
@@ -147,7 +155,7 @@ def _read_compressed(
     with container:
         stream = container.streams.best("audio")
         if stream is None:
-            only = "a cover picture only" if container.streams.video else "another kind of stream"
+            only = "pictures only" if container.streams.video else "another kind of stream"
             raise AudioError(f"cannot be decoded; it holds no audio, but {only}", path=path)
         if stream.codec_context is None:
             raise AudioError("cannot be decoded; its audio is in a codec that is not known", path=path)
@@ -167,6 +175,8 @@ def _read_compressed(
             raise AudioError(f"cannot be decoded; it is {content(head)}", path=path) from error
         if not story.heard:
             raise AudioError(f"cannot be decoded; it is {content(head)}, and holds no sound", path=path)
+        if file.seekable() and ends_within_a_frame(file, container.format.name):
+            story.note_break()
         if "ogg" in container.format.name and file.seekable() and not ogg_is_whole(file):
             story.stated = None
             notes.append(f"ends at {story.heard:.1f} s without the mark of an end; it was cut short")

@@ -47,15 +47,24 @@ _FAILURES_SHOWN = 20
 @click.option("--n-mels", default=MelConfig.n_mels, show_default=True, help="Mel bands.")
 @click.option("--jobs", type=COUNT, help="Processes.  [default: one per core]")
 @click.option("--prune", is_flag=True, help="Remove the spectrograms of recordings that are gone.")
-def preprocess(dataset: Path, output: Path | None, jobs: int | None, prune: bool, **settings: Any) -> None:
+@click.option("--verify", is_flag=True, help="Read every recording to see whether it was replaced by another.")
+def preprocess(
+    dataset: Path, output: Path | None, jobs: int | None, prune: bool, verify: bool, **settings: Any
+) -> None:
     """Preprocess a dataset."""
-    report = run_preprocessing(dataset, MelConfig(**settings), output=output, jobs=jobs, prune=prune)
+    report = run_preprocessing(dataset, MelConfig(**settings), output=output, jobs=jobs, prune=prune, verify=verify)
     if report.failures:
         raise click.exceptions.Exit(1)
 
 
 def run_preprocessing(
-    dataset: Path, config: MelConfig, *, output: Path | None = None, jobs: int | None = None, prune: bool = False
+    dataset: Path,
+    config: MelConfig,
+    *,
+    output: Path | None = None,
+    jobs: int | None = None,
+    prune: bool = False,
+    verify: bool = False,
 ) -> "PreprocessReport":
     """Preprocess a dataset, show the progress and report the outcome.
 
@@ -84,7 +93,8 @@ def run_preprocessing(
             """Say what was taken."""
             bar.on_the_way(f"{escaped(place)}: {describe_recordings(recordings)}")
 
-        report = run(dataset, config, output=output, jobs=jobs, prune=prune, on_found=on_found, on_track=on_track)
+        options: dict[str, Any] = {"output": output, "jobs": jobs, "prune": prune, "verify": verify}
+        report = run(dataset, config, **options, on_found=on_found, on_track=on_track)
     shape = " x ".join(map(str, config.shape))
     echo(
         f"{escaped(report.tree)}: {report.written} tracks written, {report.skipped} already there; "

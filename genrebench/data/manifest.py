@@ -44,6 +44,11 @@ class Track(BaseModel):
         SHA-256 of all its segment files, one after the other; empty where an earlier version made them.
     notes : tuple of str
         What is wrong with the recording although it was heard.
+    changed_ns, inode : int, optional
+        What the system notes of the file by itself: time of any change, and number. None where an earlier version
+        made the track.
+    content : str
+        SHA-256 of the file; empty where an earlier version made the track.
     """
 
     model_config = ConfigDict(strict=True, frozen=True)
@@ -55,6 +60,9 @@ class Track(BaseModel):
     decoding: int = 1
     digest: str = ""
     notes: Annotated[tuple[Text, ...], Field(strict=False)] = ()
+    changed_ns: int | None = None
+    inode: int | None = None
+    content: str = ""
 
 
 class Manifest(BaseModel):

@@ -21,11 +21,12 @@ from genrebench.audio.drift import library_drift
 from genrebench.audio.mel import DEFAULT, MelConfig, mel_spectrogram, segment_spectrograms
 from genrebench.audio.recordings import Recording, dataset_recordings, originals
 from genrebench.data.executor import Executor, LocalProcesses
+from genrebench.data.identity import FileState, unchanged
 from genrebench.data.manifest import Manifest, Track, manifest_path
 from genrebench.data.saving import manifest_to_continue, saving
 from genrebench.data.tree import checked_tree, default_tree, remove_segments, track_digest, write_track
 from genrebench.errors import AudioError
-from genrebench.system.files import StrPath, escaped
+from genrebench.system.files import StrPath, escaped, sha256_of_file
 from genrebench.system.memory import keep_freed_memory
 
 # What is wrong with one name only; whatever else keeps a file from being written concerns every recording.
@@ -109,6 +110,7 @@ def preprocess(
     output: StrPath | None = None,
     jobs: int | None = None,
     prune: bool = False,
+    verify: bool = False,
     executor: Executor | None = None,
     on_found: Callable[[Path, list[Recording]], None] | None = None,
     on_track: Callable[[int, int, TrackResult], None] | None = None,
@@ -130,6 +132,9 @@ def preprocess(
         Number of processes; by default one per core.
     prune : bool
         Remove tracks whose recording is gone.
+    verify : bool
+        Read every recording to see whether it is still the one that its track was made from, whatever size and times
+        its file has; tracks of earlier versions, which do not say, are made again.
     executor : Executor, optional
         Where the work runs; by default in `jobs` processes on this machine.
     on_found : callable, optional
@@ -165,7 +170,7 @@ def preprocess(
         on_found(originals(dataset), recordings)
     report = PreprocessReport(tree, manifest_path(tree), notes=notes)
     seen, failures = _without_namesakes(recordings)
-    todo = _still_to_do(seen, manifest, tree, report)
+    todo = _still_to_do(seen, manifest, tree, report, verify=verify)
     manifest.failures = failures
     manifest.originals = os.path.relpath(originals(dataset), tree.parent)
     manifest.recordings, manifest.complete = len(seen), False
@@ -200,7 +205,7 @@ def preprocess(
 
 
 def _still_to_do(
-    seen: dict[str, Recording], manifest: Manifest, tree: Path, report: PreprocessReport
+    seen: dict[str, Recording], manifest: Manifest, tree: Path, report: PreprocessReport, *, verify: bool
 ) -> list[Recording]:
     """Find the recordings that have to be read, and take from the manifest what is not in the tree as it says.
 
@@ -209,11 +214,13 @@ def _still_to_do(
     todo = []
     for key, recording in seen.items():
         entry = manifest.tracks.get(key)
-        state = recording.source, DECODING, *_state(recording.path)[:2]
-        if entry is not None and (entry.source, entry.decoding, entry.size, entry.modified_ns) == state:
-            if track_digest(tree, key, entry.segments) == entry.digest:
-                continue
-            report.repaired += 1
+        if entry is not None and (entry.source, entry.decoding) == (recording.source, DECODING):
+            kept = unchanged(entry, recording.path, verify=verify)
+            if kept is not None:
+                if track_digest(tree, key, entry.segments) == entry.digest:
+                    manifest.tracks[key] = kept
+                    continue
+                report.repaired += 1
         todo.append(recording)
         manifest.tracks.pop(key, None)
     report.skipped = len(seen) - len(todo)
@@ -224,15 +231,6 @@ def _still_to_do(
         del manifest.tracks[key]
     manifest.gone = [key for key in gone if key in whole]
     return todo
-
-
-def _state(path: Path) -> tuple[int, ...]:
-    """Describe a recording's file well enough to notice that it changed: size, times, identity; -1 if it is gone."""
-    try:
-        status = path.stat()
-    except OSError:
-        return -1, -1
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev
 
 
 def _without_namesakes(recordings: list[Recording]) -> tuple[dict[str, Recording], dict[str, str]]:
@@ -280,16 +278,20 @@ def _heard(recording: Recording, config: MelConfig) -> tuple[Track, list[NDArray
     """Make the spectrograms of one state of a recording, and describe that state."""
     for _ in range(_ATTEMPTS):
         notes: list[str] = []
-        before = _state(recording.path)
+        before = FileState.of(recording.path)
         spectrograms = list(segment_spectrograms(recording.path, config, limit=config.segments, notes=notes))
-        if _state(recording.path) == before:
+        try:
+            content = sha256_of_file(recording.path)
+        except OSError:  # gone; what reads it next says so
+            continue
+        if FileState.of(recording.path) == before:
             track = Track(
                 source=recording.source,
-                size=before[0],
-                modified_ns=before[1],
+                **vars(before),
                 segments=len(spectrograms),
                 decoding=DECODING,
                 notes=tuple(notes),
+                content=content,
             )
             return track, spectrograms
     raise AudioError("changes while it is read; preprocess again when it is whole", path=recording.path)

@@ -1,6 +1,5 @@
 """What is wrong with a dataset, and what to do about it."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -19,6 +18,7 @@ from genrebench.audio.recordings import Recording
 from genrebench.data.dataset import Dataset
 from genrebench.data.duplicates import Duplicate, Fingerprint, dataset_duplicates, find_duplicates, fingerprint
 from genrebench.errors import AudioError, escaped
+from genrebench.system.files import sha256_of_file
 
 # Samples in a row at the recording's own maximum that a limiter or a converter leaves, and no music does.
 _CLIPPED_RUN = 4
@@ -106,8 +106,7 @@ def _examine(recording: Recording) -> Examined:
     digest, measured = "", _Levels(rate)
     segments: list[NDArray[np.float32]] = []
     try:
-        with recording.path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = sha256_of_file(recording.path)
         for samples in cut_segments(
             recording.path,
             sample_rate=_MEL.sample_rate,

@@ -298,6 +298,12 @@ def _whole(text: str) -> int:
     return int(text)
 
 
+def sha256_of_file(path: Path) -> str:
+    """Hash a file of any size to hexadecimal SHA-256."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def sha256(chunks: Iterable[bytes]) -> str:
     """Hash bytes, given in pieces, to hexadecimal SHA-256."""
     digest = hashlib.sha256()

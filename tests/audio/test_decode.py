@@ -7,7 +7,9 @@ import re
 import struct
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -118,6 +120,91 @@ def test_what_is_wrong_with_a_recording_is_noted(tmp_path: Path) -> None:
         notes = notes_of(path)
         assert len(notes) == len(patterns), notes
         assert all(re.match(pattern, note) for pattern, note in zip(patterns, notes, strict=True)), notes
+
+
+@pytest.mark.parametrize("extension", ["mp3", "mp2", "aac", "ac3", "amr"])
+def test_a_cut_within_the_last_frame_is_noted(tmp_path: Path, extension: str) -> None:
+    """Of formats that do not say how long they are; a whole one has no note."""
+    muxing: dict[str, Any] = {"write_xing": "0", "id3v2_version": "0"} if extension == "mp3" else {}
+    content = encoded(extension, {"amr": 8000}.get(extension, 48000), seconds=2.0, **muxing)
+    path = tmp_path / f"a.{extension}"
+    path.write_bytes(content)
+    assert notes_of(path) == []
+    path.write_bytes(content[:-20])
+    (note,) = notes_of(path)
+    assert re.fullmatch(r"its end at [12]\.\d s is damaged or missing", note)
+
+
+def muxed(muxer: str, sound: str, picture: str | None, frames: int) -> bytes:
+    """Encode music, behind a stream of pictures: one is a cover, more are a video."""
+    import av
+    from av.stream import Disposition
+
+    buffer = io.BytesIO()
+    writing: Any = av.open
+    with writing(buffer, "w", format=muxer) as container:
+        video = container.add_stream(picture, rate=25) if picture else None
+        audio = container.add_stream(sound, rate=44100, layout="stereo")
+        if video is not None:
+            video.width, video.height = 64, 48
+            video.pix_fmt = {"png": "rgb24", "mjpeg": "yuvj420p"}.get(str(picture), "yuv420p")
+            if frames == 1:
+                video.disposition = Disposition.attached_pic
+            for number in range(frames):
+                image = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 4 * number, np.uint8), format="rgb24")
+                image.pts, image.time_base = number, Fraction(1, 25)
+                container.mux(video.encode(image))
+            container.mux(video.encode(None))
+        samples = av.AudioFrame.from_ndarray(zoo_music(44100, 2, 2.0).reshape(1, -1), format="flt", layout="stereo")
+        samples.sample_rate, samples.pts = 44100, 0
+        resampler = av.AudioResampler(format=audio.format, layout="stereo", rate=44100)
+        for part in [*resampler.resample(samples), *resampler.resample(None)]:
+            container.mux(audio.encode(part))
+        container.mux(audio.encode(None))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("muxer", "sound", "picture", "frames"),
+    [
+        ("mp3", "libmp3lame", "png", 1),
+        ("flac", "flac", "mjpeg", 1),
+        ("mp4", "aac", "png", 1),
+        ("mp4", "aac", "mpeg4", 50),
+        ("matroska", "aac", "mpeg4", 50),
+        ("avi", "libmp3lame", "mpeg4", 50),
+        ("mov", "pcm_s16le", "mpeg4", 50),
+    ],
+)
+def test_pictures_beside_the_sound_change_nothing(
+    tmp_path: Path, muxer: str, sound: str, picture: str, frames: int
+) -> None:
+    """A cover, or a video whose pictures are the first stream: the samples are those of the sound alone."""
+    path, notes = tmp_path / "a", [""]
+    path.write_bytes(muxed(muxer, sound, None, 0))
+    alone = np.concatenate([block for _, block in read_blocks(path, notes)])
+    path.write_bytes(muxed(muxer, sound, picture, frames))
+    heard = np.concatenate([block for _, block in read_blocks(path, notes)])
+    assert alone.shape[0] >= 2 * 44100
+    np.testing.assert_array_equal(heard, alone)
+    assert notes == [""]
+    assert notes_of(path) == []
+
+
+def test_a_video_without_sound_is_said_to_hold_pictures_only(tmp_path: Path) -> None:
+    """It is no recording."""
+    import av
+
+    path = tmp_path / "a.mp4"
+    writing: Any = av.open
+    with writing(str(path), "w") as container:
+        video = container.add_stream("mpeg4", rate=25)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        for _ in range(5):
+            container.mux(video.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")))
+        container.mux(video.encode(None))
+    with pytest.raises(AudioError, match=r"a\.mp4: cannot be decoded; it holds no audio, but pictures only"):
+        segments(path)
 
 
 def test_what_is_no_audio_is_named(tmp_path: Path) -> None:

@@ -188,6 +188,20 @@ def test_what_cannot_be_done_is_told_beside_the_genre(songs: Path, tmp_path: Pat
     assert "0 recordings classified, 2 already there, 1 failed" in again.stdout
 
 
+def test_a_recording_replaced_by_one_of_its_size_and_time_is_classified_anew(songs: Path, tmp_path: Path) -> None:
+    """Rows of an earlier version, which do not say when the system noted a change, still count."""
+    output = tmp_path / "rows.jsonl"
+    assert "2 recordings classified, 0 already there" in infer(songs, "--output", output).stdout
+    rows = [json.loads(line) for line in output.read_text().splitlines()]
+    times = (songs / "a.wav").stat()
+    (songs / "a.wav").write_bytes((songs / "a.wav").read_bytes())
+    os.utime(songs / "a.wav", ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert "1 recordings classified, 1 already there" in infer(songs, "--output", output, "--resume").stdout
+    earlier = [{key: value for key, value in row.items() if key != "changed_ns"} for row in rows]
+    output.write_text("".join(f"{json.dumps(row)}\n" for row in earlier))
+    assert "0 recordings classified, 2 already there" in infer(songs, "--output", output, "--resume").stdout
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

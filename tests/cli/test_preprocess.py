@@ -1,10 +1,12 @@
 """``genrebench preprocess``: what it prints, and what it refuses."""
 
+import json
 import re
 from dataclasses import fields
 from pathlib import Path
 
 from genrebench.audio.mel import MelConfig
+from genrebench.data.manifest import manifest_path
 from tests.cli.commands import SETTINGS, refused, run
 from tests.conftest import write_originals
 
@@ -81,6 +83,20 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     assert gone.startswith("Note: 1 tracks in the tree have no recording any more, such as metal/metal.00001; ")
     result = run("preprocess", "--dataset", tmp_path, "--jobs", 1, "--prune", *SETTINGS)
     assert result.stderr.splitlines()[-1] == "Note: 1 tracks without a recording were removed"
+
+
+def test_verify_reads_what_looks_unchanged(tmp_path: Path) -> None:
+    """Of tracks whose content is not known, so that they are made again."""
+    write_originals(tmp_path, tracks=1)
+    command = ("preprocess", "--dataset", tmp_path, "--jobs", 1, *SETTINGS)
+    run(*command)
+    manifest = manifest_path(tmp_path / "genres_mel_npz")
+    document = json.loads(manifest.read_text())
+    for track in document["tracks"].values():
+        track["content"] = ""
+    manifest.write_text(json.dumps(document))
+    assert "0 tracks written, 3 already there" in run(*command).stdout
+    assert "3 tracks written, 0 already there" in run(*command, "--verify").stdout
 
 
 def test_quiet_leaves_results_and_errors(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from genrebench.system.files import (
     read_json,
     read_toml,
     sha256,
+    sha256_of_file,
     unfinished_files,
     write_atomically,
     write_json,
@@ -275,6 +276,13 @@ def test_a_hash_is_that_of_all_pieces() -> None:
     """The standard's own example, in three pieces."""
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert sha256([b"a", b"", b"bc"]) == expected
+
+
+def test_a_hash_of_a_file_is_that_of_its_content(tmp_path: Path) -> None:
+    """Of one that is read in parts, and of an empty one."""
+    for content in (b"", b"abc" * 200_000):
+        (tmp_path / "a").write_bytes(content)
+        assert sha256_of_file(tmp_path / "a") == sha256([content])
 
 
 def test_what_is_wrong_with_a_document_is_told_exactly() -> None:

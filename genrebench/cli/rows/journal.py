@@ -100,7 +100,7 @@ class Journal:
     def _is_current(self, path: str) -> bool:
         """Return whether a row is that of the recording as it is now, by the same model."""
         row = self._rows.get(path)
-        return row is not None and "error" not in row and row.items() >= recording_state(path, self._made_by).items()
+        return row is not None and "error" not in row and is_of(row, recording_state(path, self._made_by))
 
     def add(self, row: Row) -> None:
         """Write one row at once."""
@@ -119,8 +119,18 @@ def recording_state(path: str, made_by: str) -> Row:
     try:
         status = os.stat(path)  # noqa: PTH116 - a row's path may be any text
     except OSError:
-        return {"size": None, "modified_ns": None, "made_by": made_by}
-    return {"size": status.st_size, "modified_ns": status.st_mtime_ns, "made_by": made_by}
+        status = None
+    return {
+        "size": status and status.st_size,
+        "modified_ns": status and status.st_mtime_ns,
+        "changed_ns": status and status.st_ctime_ns,  # which nobody can set
+        "made_by": made_by,
+    }
+
+
+def is_of(row: Row, state: Row) -> bool:
+    """Return whether a row is that of such a recording; rows of an earlier version do not say when it was changed."""
+    return all(row.get(name) == value for name, value in state.items() if name != "changed_ns" or name in row)
 
 
 def _line(row: Row) -> bytes:

@@ -16,7 +16,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from genrebench.cli.rows.formats import Layout, json_text
-from genrebench.cli.rows.journal import recording_state
+from genrebench.cli.rows.journal import is_of, recording_state
 from genrebench.cli.rows.parquet import Parquet
 from genrebench.errors import ConfigError, escaped
 from genrebench.model.rows import Row
@@ -29,7 +29,7 @@ _RECORDINGS, _SEGMENTS = 2048, 2**16
 # Some hundred bytes for each segment of a part's recordings.
 _MAX_BYTES = 2**30
 # Columns by which a row is known to be that of the recording as it is now.
-_STATE = {"size": "int64", "modified_ns": "int64", "made_by": "string"}
+_STATE = {"size": "int64", "modified_ns": "int64", "changed_ns": "int64", "made_by": "string"}
 
 
 class Parts:
@@ -229,7 +229,7 @@ class Parts:
         """Return whether a row is that of a recording that is wanted, as it is now, by the same model."""
         if path is None or row.get("error"):
             return False
-        return all(row.get(name) == value for name, value in recording_state(path, self._made_by).items())
+        return is_of(row, recording_state(path, self._made_by))
 
     def _table(self, kind: str, part: int, columns: list[str] | None = None) -> Any:
         """Read a part."""
