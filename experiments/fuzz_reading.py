@@ -1,9 +1,9 @@
 """Damage Keras files at random, and read them: every one must give a result or one line, in bounded time and memory.
 
-    python experiments/fuzz_reading.py FOLDER ... --count 10000 --seed 0 [--fork]
+    python experiments/fuzz_reading.py FOLDER ... --count 10000 --seed 0 [--first 0] [--fork]
 
 A folder is drawn, then a file of it, which is damaged; what is found is printed at the end, or when the run is stopped
-by Ctrl-C or SIGTERM. Nothing but a `GenrebenchError` of one line may be raised, and no process may be ended by a signal
+by Ctrl-C or SIGTERM, which `--first` goes on after. Nothing but a `GenrebenchError` of one line may be raised, and no process may be ended by a signal
 other than the one that limits its time.
 
 With ``--fork`` the process that opens the file is a copy of this one in place of a new interpreter, which takes most of
@@ -76,6 +76,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="+")
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--first", type=int, default=0, help="number of the first file, of which each is drawn by its own")
     parser.add_argument("--fork", action="store_true")
     options = parser.parse_args()
     if options.fork:
@@ -88,12 +89,12 @@ def main() -> None:
     ]
     contents = {path: path.read_bytes() for files in folders for path in files}
     found: collections.Counter[str] = collections.Counter()
-    slowest, number = 0.0, 0
+    slowest, number = 0.0, options.first
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     with tempfile.TemporaryDirectory() as name:
         try:
-            for number in range(options.count):
+            for number in range(options.first, options.count):
                 chance = random.Random(f"{options.seed}/{number}")
                 original = chance.choice(chance.choice(folders))
                 path = Path(name) / f"damaged{original.suffix}"
@@ -102,7 +103,7 @@ def main() -> None:
                 found[outcome(path)] += 1
                 slowest = max(slowest, time.perf_counter() - began)
         except KeyboardInterrupt:
-            print("stopped")
+            print(f"stopped at number {number}")
         except BaseException:
             print(f"number {number} of seed {options.seed}, from {original}")
             raise
