@@ -18,6 +18,7 @@ Recordings and models
 Data and training
     - `preprocess`: turn a dataset's recordings into spectrogram files.
     - `load_dataset`: read spectrogram files into memory.
+    - `pack`: copy them into a few large files, from which training reads more than fits into memory.
     - `mel_spectrogram`, `MelConfig`: audio to one spectrogram, and its settings.
     - `train`, `Experiment`: train the network and save it, and the settings of that.
     - `keep_freed_memory`: a setting of the whole process that makes training in it faster.
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from genrebench.audio.mel import MelConfig, mel_spectrogram
     from genrebench.backend.registry import list_backends
     from genrebench.data.dataset import load_dataset
+    from genrebench.data.packed.writing import pack
     from genrebench.data.preprocess import preprocess
     from genrebench.errors import GenrebenchError
     from genrebench.model.model import Model
@@ -76,6 +78,7 @@ __all__ = [
     "load",
     "load_dataset",
     "mel_spectrogram",
+    "pack",
     "preprocess",
     "read_keras",
     "train",
@@ -97,6 +100,7 @@ _HOMES = {
     "load": "genrebench.model.model:Model.load",
     "load_dataset": "genrebench.data.dataset:load_dataset",
     "mel_spectrogram": "genrebench.audio.mel:mel_spectrogram",
+    "pack": "genrebench.data.packed.writing:pack",
     "preprocess": "genrebench.data.preprocess:preprocess",
     "read_keras": "genrebench.porting.port:read_keras",
     "train": "genrebench.training:train",

@@ -10,6 +10,7 @@
 
     - `AnswerError`: what a backend answered has not the form that was promised.
     - `WorkerError`: a process that worked for this one failed; it has what that process wrote.
+    - `GroupError`: of several processes that train together one has ended, or does not answer.
 
   - `TrainingError`: a training run cannot go on.
   - `BenchError`: something that was to be timed failed.
@@ -146,6 +147,23 @@ class WorkerError(BackendError):
         self.stderr = stderr
         if stderr:
             self.add_note(f"The worker's standard error:\n{stderr}")
+
+
+class GroupError(BackendError):
+    """Of several processes that train together one has ended, or does not answer.
+
+    Parameters
+    ----------
+    message : str
+        One line.
+    told : bool
+        Whether the process that this is about tells what happened, so that others need not.
+    """
+
+    def __init__(self, message: str, *, told: bool = False) -> None:
+        """Keep both."""
+        super().__init__(message)
+        self.told = told
 
 
 class TrainingError(GenrebenchError):

@@ -81,6 +81,7 @@ SLOW = (
     "test_exports",
     "test_wheel",
     "test_site",
+    "test_snippets",
 )
 
 

@@ -92,10 +92,10 @@ def cut_windows(segments: NDArray[np.float32], overlap: float) -> NDArray[np.flo
         return segments
     count, bands, frames = segments.shape
     joined = segments.transpose(1, 0, 2).reshape(bands, count * frames)
-    return np.stack([joined[:, start : start + frames] for start in _window_starts(count, frames, overlap)])
+    return np.stack([joined[:, start : start + frames] for start in window_starts(count, frames, overlap)])
 
 
-def _window_starts(count: int, frames: int, overlap: float) -> NDArray[np.intp]:
+def window_starts(count: int, frames: int, overlap: float) -> NDArray[np.intp]:
     """Choose at which of the frames of so many segments windows begin."""
     steps = int(np.ceil((count - 1) / (1 - overlap) - 1e-9))
     return np.rint(np.linspace(0, (count - 1) * frames, steps + 1)).astype(np.intp)
@@ -130,7 +130,7 @@ def window_spans(spans: Sequence[Span], *, frames: int, block: int | None, overl
     windows = []
     for first in range(0, len(spans), block or len(spans)):
         part = spans[first:][: block or len(spans)]
-        for start in map(int, _window_starts(len(part), frames, overlap)):
+        for start in map(int, window_starts(len(part), frames, overlap)):
             (before, within), (after, last) = divmod(start, frames), divmod(start + frames - 1, frames)
             begins = part[before][0] + within / frames * longest
             ends = min(part[after][1], part[after][0] + (last + 1) / frames * longest)

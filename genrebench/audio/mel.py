@@ -103,7 +103,32 @@ class MelConfig(Checked):
     @property
     def shape(self) -> tuple[int, int]:
         """Shape of every spectrogram: (n_mels, frames)."""
-        return self.n_mels, 1 + self.segment_samples // self.hop_length
+        # A window of odd length reaches half a sample less than its length beyond either end.
+        padded = self.segment_samples + 2 * (self.n_fft // 2)
+        return self.n_mels, 1 + (padded - self.n_fft) // self.hop_length
+
+    def differences(self, other: "MelConfig") -> list[str]:
+        """List how the settings differ from others.
+
+        Parameters
+        ----------
+        other : MelConfig
+            What is expected instead.
+
+        Returns
+        -------
+        list of str
+            An entry for each setting that differs; empty if none does.
+
+        Examples
+        --------
+        >>> import genrebench as gb
+        >>> gb.MelConfig(n_mels=64).differences(gb.MelConfig())
+        ['n_mels 64 instead of 128']
+        """
+        wanted = dataclasses.asdict(other)
+        here = dataclasses.asdict(self).items()
+        return [f"{key} {value} instead of {wanted[key]}" for key, value in here if value != wanted[key]]
 
     def fingerprint(self) -> str:
         """Hash the settings together with everything that they leave fixed.
@@ -158,8 +183,9 @@ def mel_spectrogram(y: NDArray[np.floating[Any]], config: MelConfig = DEFAULT) -
 
     Returns
     -------
-    ndarray of float32 [shape=(n_mels, 1 + samples // hop_length)]
-        Values in dB from -80 to 0; audio without sound is -80 throughout.
+    ndarray of float32 [shape=(n_mels, frames)]
+        Values in dB from -80 to 0; audio without sound is -80 throughout. With an even `n_fft` there are
+        ``1 + samples // hop_length`` frames.
 
     Raises
     ------
@@ -189,7 +215,7 @@ def mel_power(y: NDArray[np.floating[Any]], config: MelConfig = DEFAULT) -> NDAr
 
     Returns
     -------
-    ndarray of float32 [shape=(n_mels, 1 + samples // hop_length)]
+    ndarray of float32 [shape=(n_mels, frames)]
         Not relative to anything, so that what is loud in one segment can be compared with another.
 
     Raises

@@ -22,6 +22,8 @@ EXTENSIONS = frozenset(
     ).split()
 )
 SPECTROGRAMS = "genres_mel_npz"
+# Ends the name of the packed copy of a tree.
+PACKED = ".packed"
 _EXPECTED = "expected recordings (wav, au, flac, ogg, mp3, m4a, opus and others)"
 # What systems and network disks put into folders; hidden ones begin with a dot.
 _SYSTEM_FOLDERS = frozenset(
@@ -116,7 +118,7 @@ def _subfolders(folder: Path) -> list[Path]:
 
 def _is_system(name: str) -> bool:
     """Return whether a folder is hidden, the system's, or holds spectrograms."""
-    return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS or name == SPECTROGRAMS
+    return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS or name.removesuffix(PACKED) == SPECTROGRAMS
 
 
 def _files(folder: Path, problems: list[AudioError], root: Path | None = None) -> Iterator[Path]:

@@ -7,7 +7,7 @@ part; those of ``track`` and ``track-band`` on the recording itself, so that how
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +20,36 @@ from genrebench.system.validation import Checked, from_list
 Kind = Literal["global", "band", "track", "track-band"]
 # Share of its mean below which the deviation of what never changes may be mere rounding.
 ROUNDING = 1e-6
+
+
+class Segments(Protocol):
+    """Spectrograms that are looked at one after the other: an array, or what reads them when they are asked for."""
+
+    def __getitem__(self, row: Any, /) -> Any:
+        """Look up one [shape=(n_mels, frames)]."""
+        ...
+
+
+def track_moments(around: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Measure the mean and the deviation of a recording as a whole.
+
+    Parameters
+    ----------
+    around : ndarray of float32 [shape=(segments, n_mels, frames)]
+        The recording, or its block.
+
+    Returns
+    -------
+    ndarray, ndarray of float64 [shape=(1, 1)]
+        Mean and deviation.
+    """
+    return around.mean(dtype=np.float64).reshape(1, 1), around.std(dtype=np.float64).reshape(1, 1)
+
+
+def band_moments(around: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Measure the mean and the deviation of each band of a recording [shape=(n_mels, 1)]. See `track_moments`."""
+    mean = around.mean(axis=(0, 2), dtype=np.float64)[:, None]
+    return mean, np.sqrt(np.square(around - mean, dtype=np.float64).mean(axis=(0, 2)))[:, None]
 
 
 class AnyStandardizer(Checked, ABC):
@@ -107,7 +137,7 @@ class Standardizer(AnyStandardizer):
     std: float = Field(gt=0)
 
     @classmethod
-    def fit(cls, spectrograms: NDArray[np.float32], indices: NDArray[np.intp]) -> Self:
+    def fit(cls, spectrograms: Segments, indices: NDArray[np.intp]) -> Self:
         """Measure the statistics, in float64 and one segment at a time.
 
         Parameters
@@ -161,7 +191,7 @@ class BandStandardizer(AnyStandardizer):
             )
 
     @classmethod
-    def fit(cls, spectrograms: NDArray[np.float32], indices: NDArray[np.intp]) -> Self:
+    def fit(cls, spectrograms: Segments, indices: NDArray[np.intp]) -> Self:
         """Measure the statistics. See `Standardizer.fit`."""
         mean: NDArray[np.float64] = np.mean([spectrograms[i].mean(axis=1, dtype=np.float64) for i in indices], axis=0)
         variance: NDArray[np.float64] = np.mean(
@@ -192,8 +222,13 @@ class TrackStandardizer(AnyStandardizer):
 
     def statistics(self, around: NDArray[np.float32]) -> tuple[ArrayLike, ArrayLike]:
         """Measure the recording as a whole. See `AnyStandardizer.statistics`."""
-        mean, deviation = around.mean(dtype=np.float64), around.std(dtype=np.float64)
-        return mean, deviation if deviation > ROUNDING * abs(mean) else np.inf
+        return self.from_moments(*track_moments(around))
+
+    def from_moments(
+        self, mean: NDArray[np.float64], deviation: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Make shift and scale of what `track_moments` measured, of any number of recordings at once."""
+        return mean, np.where(deviation > ROUNDING * np.abs(mean), deviation, np.inf)
 
 
 @dataclass(frozen=True)
@@ -213,8 +248,12 @@ class TrackBandStandardizer(AnyStandardizer):
 
     def statistics(self, around: NDArray[np.float32]) -> tuple[ArrayLike, ArrayLike]:
         """Measure each band of the recording. See `AnyStandardizer.statistics`."""
-        mean = around.mean(axis=(0, 2), dtype=np.float64)[:, None]
-        deviation = np.sqrt(np.square(around - mean, dtype=np.float64).mean(axis=(0, 2)))[:, None]
+        return self.from_moments(*band_moments(around))
+
+    def from_moments(
+        self, mean: NDArray[np.float64], deviation: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Make shift and scale of what `band_moments` measured, of any number of recordings at once."""
         return mean, deviation + self.level
 
     def check_meaning(self, lowest: float, highest: float, narrowest: float, widest: float) -> None:
@@ -259,9 +298,7 @@ def read_standardizer(document: object) -> AnyStandardizer:
     return KINDS[kind].from_json(document)
 
 
-def fit_standardizer(
-    kind: Kind, spectrograms: NDArray[np.float32], indices: NDArray[np.intp], *, level: float
-) -> AnyStandardizer:
+def fit_standardizer(kind: Kind, spectrograms: Segments, indices: NDArray[np.intp], *, level: float) -> AnyStandardizer:
     """Measure what a kind of standardization needs of the training part.
 
     Parameters

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from genrebench.backend.group import Group, GroupBackend, Grouped
 from genrebench.backend.protocol import Backend, BackendInfo, BatchMetrics, DeviceResident, Network, Trainable
-from genrebench.errors import AnswerError
+from genrebench.errors import AnswerError, BackendError
 from genrebench.network.adam import Adam, AdamState
 from genrebench.network.architecture import Architecture
 from genrebench.network.types import Array, Shape, Weights
@@ -181,9 +182,30 @@ class CheckedBackend:
                 f"info.can_train is {self._info.can_train}, but the network says otherwise: expected all methods of "
                 f"Trainable, or not all; {type(network).__name__} has {'all' if trains else 'not all'}"
             )
+        if isinstance(network, Grouped):
+            kind = CheckedGroupedResident if isinstance(network, DeviceResident) else CheckedGrouped
+            return kind(network, architecture)
         if isinstance(network, DeviceResident):
             return CheckedResident(network, architecture)
         return CheckedTrainable(network, architecture) if trains else CheckedNetwork(network, architecture)
+
+    def join(self, device: str) -> Group:
+        """Meet the processes that were started together with this one. See `GroupBackend.join`.
+
+        Raises
+        ------
+        BackendError
+            If its networks cannot be trained by several processes.
+        """
+        if not isinstance(self.backend, GroupBackend):
+            raise BackendError(
+                f"backend {self._info.name}: expected one whose networks several processes can train, received "
+                "one that trains alone; start it without torchrun, or use --backend torch"
+            )
+        group = _ask("join", self.backend.join, device)
+        if not isinstance(group, Group):
+            raise AnswerError(f"join: expected a Group, received {type(group).__name__}")
+        return group
 
 
 class CheckedNetwork:
@@ -277,3 +299,21 @@ class CheckedResident(CheckedTrainable):
     def train_on(self, indices: Array) -> BatchMetrics:
         """Do one step on loaded segments. See `DeviceResident.train_on`."""
         return _check_metrics("train_on", _ask("train_on", self._network.train_on, indices), len(indices))
+
+
+class CheckedGrouped(CheckedTrainable):
+    """A network that several processes can train together, whose answers are checked."""
+
+    def join(self, group: Group) -> None:
+        """Train together with other processes. See `Grouped.join`."""
+        _ask("join", self._network.join, group)
+
+    def train_share(self, x: Array, labels: Array, *, batch: int) -> BatchMetrics:
+        """Do this process's part of a step. See `Grouped.train_share`."""
+        return _check_metrics(
+            "train_share", _ask("train_share", self._network.train_share, x, labels, batch=batch), batch
+        )
+
+
+class CheckedGroupedResident(CheckedGrouped, CheckedResident):
+    """One that can hold the training data, too."""

@@ -11,7 +11,7 @@ from importlib import import_module, metadata
 from typing import Any, NoReturn
 
 from genrebench.backend.checked import CheckedBackend, info_problem
-from genrebench.backend.protocol import Backend, BackendInfo
+from genrebench.backend.protocol import BackendInfo
 from genrebench.backend.worker import Arrays, is_worker, one_line, start_job
 from genrebench.errors import BackendError
 from genrebench.system.environment import installed_version
@@ -82,12 +82,12 @@ def list_backends(timeout: float = PLUGIN_TIMEOUT) -> list[BackendEntry]:
         return [_describe(name, points, read) for name, points, read in readers]
 
 
-def load_backend(name: str) -> tuple[BackendInfo, Backend]:
+def load_backend(name: str) -> tuple[BackendInfo, CheckedBackend]:
     """Import a backend and its framework, and nothing of other backends.
 
     Returns
     -------
-    BackendInfo, Backend
+    BackendInfo, CheckedBackend
         What the plugin says of itself, and what builds its networks, whose answers are checked by
         `genrebench.backend.checked`.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from genrebench.bench.request import SUITES, BenchRequest
+from genrebench.cli.completion import complete_backends, complete_devices
 from genrebench.cli.options import COUNT, PATH, Word, check_output, examples, typed_command
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ _OUTPUT = Path("bench-report")
     "--backend",
     "backends",
     multiple=True,
+    shell_complete=complete_backends,
     help="Whose training is timed; repeat for several.  [default: all that train]",
 )
 @click.option(
@@ -50,6 +52,7 @@ _OUTPUT = Path("bench-report")
     type=Word(),
     default=BenchRequest.device,
     show_default=True,
+    shell_complete=complete_devices,
     help="Where training is timed; targets are about the CPU.",
 )
 @click.option(

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from genrebench.cli.completion import complete_backends
 from genrebench.cli.options import PATH, examples, worker_limits
 from genrebench.cli.output import echo, echo_err
 from genrebench.system.files import escaped
@@ -23,7 +24,7 @@ from genrebench.testing.job import run_check
         'genrebench check mine --expect "float32=the device rounds sums to bfloat16"',
     ),
 )
-@click.argument("name", metavar="BACKEND")
+@click.argument("name", metavar="BACKEND", shell_complete=complete_backends)
 @click.option("--only", multiple=True, metavar="CHECK", help="A check to run; repeat for several.  [default: all]")
 @click.option("--python", type=PATH, help="Interpreter of the environment that has the backend.  [default: this one]")
 @click.option("--expect", "expected", multiple=True, metavar="CHECK=REASON", help="A failure that is known, and why.")

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import click
 
-from genrebench.cli.options import PATH, examples
+from genrebench.cli.completion import complete_words
+from genrebench.cli.options import RUN, examples
 
 
 @click.command(
-    help="Compare two runs, or two evaluations, track by track.\n\n"
+    help="Compare two runs, or two evaluations, track by track. RUN is a folder, or a name in results/.\n\n"
     "McNemar's exact test says whether the difference may be chance. Listed are the settings in which the runs differ, "
     "the genres, and the tracks with other answers.",
     epilog=examples(
@@ -17,9 +18,10 @@ from genrebench.cli.options import PATH, examples
         "genrebench compare results/gtzan results/longer --part validation --json",
     ),
 )
-@click.argument("first", metavar="RUN", type=PATH)
-@click.argument("second", metavar="RUN", type=PATH)
-@click.option("--part", help="Part that is compared.  [default: test, or what both have]")
+@click.argument("first", metavar="RUN", type=RUN)
+@click.argument("second", metavar="RUN", type=RUN)
+@click.option("--part", help="Part that is compared.  [default: test, or what both have]",
+              shell_complete=complete_words("test", "validation"))  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def compare(*, first: Path, second: Path, part: str | None, as_json: bool) -> None:
     """Compare two runs.

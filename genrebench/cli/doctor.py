@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from genrebench.cli.options import COUNT, PATH, examples, list_options
+from genrebench.cli.options import COUNT, PATH, RUN, examples, list_options
 from genrebench.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("dataset", type=PATH)
-@click.option("--model", type=PATH, help="Run whose split is looked at.")
+@click.option("--model", type=RUN, help="Run whose split is looked at.")
 @list_options("of a split that is looked at")
 @click.option("--jobs", type=COUNT, help="Number of processes.  [default: one per core]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -104,6 +104,7 @@ def _sides(tracks: list[str], model: Path | None, lists: Mapping[str, Path | Non
 
 def _document(genres: Mapping[str, Any], findings: list[dict[str, Any]]) -> "Document":
     """Describe what was found: genres, then each kind with what to do."""
+    from genrebench.cli.output import counted
     from genrebench.report.document import Block, Cell, Document, Heading, Table, Text
 
     rows = []
@@ -122,5 +123,5 @@ def _document(genres: Mapping[str, Any], findings: list[dict[str, Any]]) -> "Doc
             Text(of_kind[0]["remedy"]),
             Table(("track", "found"), [(" = ".join(each["tracks"]), each["detail"]) for each in of_kind]),
         ]
-    blocks.append(Text("Nothing wrong was found." if not findings else f"{len(findings)} findings"))
+    blocks.append(Text("Nothing wrong was found." if not findings else counted(len(findings), "finding")))
     return Document("", blocks)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from genrebench.cli.options import COUNT, PATH, check_output, examples, list_options, typed_command
+from genrebench.cli.completion import complete_setting
+from genrebench.cli.options import COUNT, PATH, RUN, check_output, examples, list_options, typed_command
 from genrebench.cli.settings import set_option, setting, settings_of
 from genrebench.errors import ConfigError
 from genrebench.training.config import EXPERIMENT_FILE, Experiment, default, load_experiment
@@ -32,11 +33,12 @@ if TYPE_CHECKING:
         "genrebench evaluate --protocol track --folds 5 --experiment experiments/gtzan.toml --name folds",
     ),
 )
-@click.option("--model", type=PATH, help="Folder of a model, or its name in results/.")
+@click.option("--model", type=RUN, help="Folder of a model, or its name in results/.")
 @click.option("--dataset", type=PATH, help="Spectrogram tree, or genre folders with recordings.")
 @click.option("--tracks", type=PATH, help="File with the tracks that count, one per line.  [default: all]")
 @click.option("--intervene", metavar="NAME=VALUE,...", help="gain, highpass, lowpass, mp3, noise, resample, pitch.")
-@click.option("--protocol", help="track, artist, lists, or segment (leaky: inflates accuracy).")
+@click.option("--protocol", help="track, artist, lists, or segment (leaky: inflates accuracy).",
+              shell_complete=complete_setting("split.protocol"))  # fmt: skip
 @click.option("--seeds", type=COUNT, default=1, show_default=True, help="Number of runs, with seeds from the first on.")
 @setting("--validation", "Share that validates.", type=float)
 @setting("--test", "Share that tests.", type=float)

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from genrebench.cli.options import PATH, Amount, examples
+from genrebench.cli.options import PATH, RUN, Amount, examples
 from genrebench.system.process import TIMEOUT
 from genrebench.training.config import default
 
@@ -27,7 +27,7 @@ _FORMATS = ("onnx", "keras", "torch")
         "genrebench export results/gtzan --format torch --output gtzan_torch",
     ),
 )
-@click.argument("run", type=PATH)
+@click.argument("run", type=RUN)
 @click.option("--format", "format_", type=click.Choice(_FORMATS), required=True, help="What it becomes.")
 @click.option("--output", type=PATH, required=True, help="File to write; of torch a folder.")
 @click.option("--with-frontend", is_flag=True, help="onnx: take audio instead of spectrograms.")

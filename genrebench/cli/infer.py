@@ -1,5 +1,6 @@
 """``genrebench infer``: the genre of recordings, a line each, or rows for programs."""
 
+import functools
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,9 +12,10 @@ import click
 
 from genrebench.audio.blocks import MAX_OVERLAP
 from genrebench.cli.options import COUNT, PATH, Amount, examples, model_option, runner_options
-from genrebench.cli.rows.choice import FORMATS, format_class, format_name, is_folder, open_rows
+from genrebench.cli.rows.choice import FORMATS, format_class, format_name, in_parts, is_folder, open_rows
 from genrebench.cli.rows.formats import Layout
 from genrebench.cli.rows.journal import Journal
+from genrebench.cli.rows.parts import Parts
 from genrebench.cli.rows.places import refuse_existing, unique_places
 from genrebench.errors import AudioError, ConfigError
 from genrebench.model.description import BUILTIN
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
         "genrebench infer albums/ --output genres.csv",
         "genrebench infer albums/ --format audacity --output labels/",
         "genrebench infer collection/ --output genres.jsonl --resume",
+        "genrebench infer collection/ --format parquet --output genres/ --resume",
         "find . -name '*.mp3' -print0 | genrebench infer -",
         "genrebench infer inbox/ --move-to sorted/ --dry-run",
     ),
@@ -77,9 +80,9 @@ if TYPE_CHECKING:
     "--output",
     type=PATH,
     metavar="FILE_OR_FOLDER",
-    help="Write a file instead of printing, or a folder with a file for each recording.",
+    help="Write a file instead of printing, or a folder: with a file for each recording, or with Parquet in parts.",
 )
-@click.option("--resume", is_flag=True, help="Go on with --output FILE.jsonl where a run was stopped.")
+@click.option("--resume", is_flag=True, help="Go on with a .jsonl, or Parquet in parts, where a run was stopped.")
 @click.option("--overwrite", is_flag=True, help="Replace files of --output and --picture that are there.")
 @click.option("--move-to", type=PATH, metavar="FOLDER", help="Move recordings into FOLDER/GENRE/.")
 @click.option("--copy-to", type=PATH, metavar="FOLDER", help="Copy recordings into FOLDER/GENRE/.")
@@ -111,14 +114,13 @@ def infer(
     """
     from genrebench.audio.recordings import find_recordings
     from genrebench.cli.classifying import Extras, classify
-    from genrebench.cli.output import echo, is_quiet
+    from genrebench.cli.output import counted, echo, is_quiet
     from genrebench.cli.progress import display
     from genrebench.system.memory import keep_freed_memory
 
     _check_together(resume=resume, overwrite=overwrite, picture=picture, output=output, **others)
     name = format_name("json" if as_json else style, output)
-    if resume and (name != "jsonl" or output is None or is_folder(output)):
-        raise click.UsageError("--resume goes on with an --output FILE.jsonl; give one")
+    goes_on = _goes_on(name, output, asked=resume)
     keep_freed_memory()
     problems: list[AudioError] = []
     named = list(_named(paths))
@@ -130,7 +132,7 @@ def infer(
     places = unique_places(named, recordings)
     extras = Extras(
         top_k=None if name == "text" else top_k,
-        timeline=timeline or format_class(name).timed,
+        timeline=timeline or format_class(name).timed or in_parts(name, output),
         pictures=_pictures(picture, places, overwrite=overwrite or resume),
         sorter=_sorter(places, **others),
     )
@@ -150,7 +152,7 @@ def infer(
             recordings,
             bar=bar,
             places=places,
-            journal=lambda path: Journal(path, _made_by(version, layout), resume=resume, overwrite=overwrite),
+            journal=functools.partial(_journal, name, version, layout, resume=resume, overwrite=overwrite),
             overwrite=overwrite,
         ) as rows,
     ):
@@ -163,8 +165,8 @@ def infer(
             bar.note("nothing was moved, copied or tagged (--dry-run)")
     failed = len(rows.todo) - done
     if output is not None and not is_quiet():
-        there = f"{len(recordings) - len(rows.todo)} already there, " if name == "jsonl" else ""
-        echo(f"{escaped(output)}: {done} recordings classified, {there}{failed} failed")
+        there = f"{len(recordings) - len(rows.todo)} already there, " if goes_on else ""
+        echo(f"{escaped(output)}: {counted(done, 'recording')} classified, {there}{failed} failed")
     if failed or problems:
         raise click.exceptions.Exit(1)
 
@@ -193,6 +195,16 @@ def _check_together(
         raise click.UsageError("--dry-run tells what --move-to, --copy-to or --tag would do; give one of them")
     if overwrite and not (output or picture):
         raise click.UsageError("--overwrite replaces files of --output and --picture; give one of them")
+
+
+def _goes_on(name: str, output: Path | None, *, asked: bool) -> bool:
+    """Return whether a run into such an output could be gone on with; refuse it if that is asked of another."""
+    can = in_parts(name, output) or (name == "jsonl" and output is not None and not is_folder(output))
+    if asked and not can:
+        raise click.UsageError(
+            "--resume goes on with an --output FILE.jsonl, or a FOLDER with --format parquet; give one"
+        )
+    return can
 
 
 def _named(paths: Iterable[Path]) -> Iterator[Path]:
@@ -275,6 +287,14 @@ def _pictures(picture: Path | None, places: Mapping[str, Path], *, overwrite: bo
         found = {path: picture / place.with_name(f"{place.name}.png") for path, place in places.items()}
     refuse_existing("--picture", found.values(), overwrite=overwrite)
     return found
+
+
+def _journal(name: str, version: Row, layout: Layout, path: Path, *, resume: bool, overwrite: bool) -> Journal | Parts:
+    """Open what a run that was stopped goes on with."""
+    made_by = _made_by(version, layout)
+    if name == "parquet":
+        return Parts(path, made_by, layout, resume=resume, overwrite=overwrite)
+    return Journal(path, made_by, resume=resume, overwrite=overwrite)
 
 
 def _made_by(version: Row, layout: Layout) -> str:

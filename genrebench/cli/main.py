@@ -17,6 +17,7 @@ from genrebench.system.interrupts import MESSAGE, interrupted_status, interrupts
 COMMANDS = {
     "config": "Print an experiment file, resolved and checked.",
     "preprocess": "Turn recordings into spectrograms.",
+    "pack": "Copy spectrograms into a few large files.",
     "train": "Train the network and save it.",
     "infer": "Print the genre of recordings.",
     "serve": "Open a page to try a model on, with a JSON API.",

@@ -10,7 +10,9 @@ from typing import Any
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
+from genrebench.cli.completion import complete_backends, complete_devices, complete_models
 from genrebench.errors import ConfigError, escaped, shown
 
 
@@ -24,7 +26,25 @@ class _Path(click.Path):
         return super().convert(os.path.expanduser(value), param, ctx)  # noqa: PTH111 - takes what it cannot expand
 
 
+class _Run(_Path):
+    """A folder of a run or a model, or the name of a run in ``results/``."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Find the folder, unless the command has an option that says where runs are."""
+        path: Path = super().convert(value, param, ctx)
+        if path.exists() or (ctx is not None and any(each.name == "results" for each in ctx.command.params)):
+            return path
+        from genrebench.training.runs import find_run
+
+        return find_run(path, Path("results"))
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Complete names of runs, and folders."""
+        return complete_models(ctx, param, incomplete)
+
+
 PATH = _Path(path_type=Path)
+RUN = _Run(path_type=Path)
 # Whatever is counted, no library can count further than this.
 LARGEST = 2**31 - 1
 COUNT = click.IntRange(1, LARGEST)
@@ -77,8 +97,8 @@ def worker_limits(command: Callable[..., Any]) -> Callable[..., Any]:
 def model_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command that classifies the option for its ``model``."""
     default = "the newest in results/, or else builtin"
-    text = f"Folder of a model, or builtin, which comes with genrebench.  [default: {default}]"
-    return click.option("--model", type=PATH, help=text)(command)
+    text = f"Folder of a model, or its name in results/, or builtin.  [default: {default}]"
+    return click.option("--model", type=RUN, help=text)(command)
 
 
 def runner_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -86,9 +106,13 @@ def runner_options(command: Callable[..., Any]) -> Callable[..., Any]:
     from genrebench.model.model import Model
 
     text = "auto, or a device of the backend."
-    device = click.option("--device", type=Word(), default=Model.device, show_default=True, help=text)
+    device = click.option(
+        "--device", type=Word(), default=Model.device, show_default=True, help=text, shell_complete=complete_devices
+    )
     text = "Framework that runs the network."
-    backend = click.option("--backend", default=Model.backend, show_default=True, help=text)
+    backend = click.option(
+        "--backend", default=Model.backend, show_default=True, help=text, shell_complete=complete_backends
+    )
     return backend(device(command))
 
 

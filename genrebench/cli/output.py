@@ -16,6 +16,11 @@ def echo(line: str, *, to: Console | None = None) -> None:
     (to or Console()).print(Text("\n".join(map(escaped, line.split("\n")))), soft_wrap=True, highlight=False)
 
 
+def counted(number: int, word: str) -> str:
+    """Format how many there are: ``1 finding``, ``2 findings``."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
 def is_quiet() -> bool:
     """Return whether only results and errors are to be printed."""
     context = click.get_current_context(silent=True)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from genrebench.cli.options import COUNT, PATH, REPLACE, Size, check_output, examples, typed_command, worker_limits
+from genrebench.cli.completion import complete_backends
+from genrebench.cli.options import COUNT, PATH, REPLACE, RUN, Size, check_output, examples, typed_command, worker_limits
 from genrebench.errors import ConfigError
 from genrebench.network.genre_cnn import genre_cnn
 from genrebench.parity.request import ParityRequest
@@ -65,11 +66,12 @@ def _given(ctx: click.Context) -> list[click.Parameter]:
         "genrebench parity --keras model.h5 --against mine.py:Network --weights mine.pt",
     ),
 )
-@click.option("--backend", "backends", multiple=True, default=ParityRequest.backends,
+@click.option("--backend", "backends", multiple=True, default=ParityRequest.backends, shell_complete=complete_backends,
               help=f"Repeat for several.  [default: {' and '.join(ParityRequest.backends)}]")  # fmt: skip
-@click.option("--reference", default=ParityRequest.reference, show_default=True,
+@click.option("--reference", default=ParityRequest.reference, show_default=True, shell_complete=complete_backends,
               help="Backend that the others are compared with.")  # fmt: skip
-@click.option("--model", type=PATH, help="Folder of a trained model, whose network and weights are compared.")
+@click.option("--model", type=RUN, help="Folder of a trained model, or its name in results/, whose network and weights "
+              "are compared.")  # fmt: skip
 @click.option("--architecture", type=PATH, help="Architecture in JSON, as in a model.json; weights are random.")
 @click.option("--input-shape", type=Size(), help=f"n_mels x frames of the genre network.  [default: {_SHAPE}]")
 @click.option("--data", type=PATH, help="Spectrogram tree to take inputs from, instead of random ones.")

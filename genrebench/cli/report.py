@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from genrebench.cli.options import PATH, examples
+from genrebench.cli.options import PATH, RUN, examples
 from genrebench.cli.output import echo
 from genrebench.training.config import default
 
@@ -16,7 +16,7 @@ from genrebench.training.config import default
     "versions, and after a run was renamed.",
     epilog=examples("genrebench report gtzan", "genrebench report results/gtzan"),
 )
-@click.argument("run", type=PATH)
+@click.argument("run", type=RUN)
 @click.option("--results", type=PATH, default=default("results"), show_default=True, help="Folder of all runs.")
 def report(run: Path, results: Path) -> None:
     """Make a report."""

@@ -108,6 +108,7 @@ def _described(run: "Run") -> dict[str, Any]:
         "seed": document.seed,
         "epochs": document.epochs_done,
         "saved_epoch": document.weights.epoch,
+        "weights_sha256": document.weights.sha256,
         "genres": document.genres,
         "protocol": document.data.proof.get("protocol"),
         "leaky": document.data.proof.get("leaky"),

@@ -57,6 +57,13 @@ _GRACE = 10
     show_default=True,
     help="Length of a recording.",
 )
+@click.option(
+    "--timeout",
+    type=Amount(min=0, min_open=True),
+    default=Limits.timeout,
+    show_default=True,
+    help="Seconds that decoding a recording may take.",
+)
 @runner_options
 def serve(
     *,
@@ -68,6 +75,7 @@ def serve(
     waiting: int,
     max_megabytes: int,
     max_seconds: float,
+    timeout: float,
     backend: str,
     device: str,
 ) -> None:
@@ -87,7 +95,13 @@ def serve(
     from genrebench.system.files import escaped
     from genrebench.system.memory import keep_freed_memory
 
-    limits = Limits(workers=workers, waiting=waiting, max_megabytes=max_megabytes, max_seconds=max_seconds)
+    limits = Limits(
+        workers=workers,
+        waiting=waiting,
+        max_megabytes=max_megabytes,
+        max_seconds=max_seconds,
+        timeout=timeout,
+    )
     try:
         import uvicorn
 

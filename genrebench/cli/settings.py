@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from genrebench.cli.completion import complete_setting, complete_settings
 from genrebench.errors import ConfigError, shown
 from genrebench.training.config import default
 
@@ -23,7 +24,14 @@ def set_option(command: Callable[..., Any]) -> Callable[..., Any]:
     text = (
         "Set any key of an experiment file, such as training.patience=20 or seed=[0,1]; genrebench config lists them."
     )
-    return click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help=text)(command)
+    return click.option(
+        "--set",
+        "assignments",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help=text,
+        shell_complete=complete_settings,
+    )(command)
 
 
 def assigned(assignments: Iterable[str]) -> dict[str, Any]:
@@ -71,4 +79,7 @@ def setting(option: str, text: str, **settings: Any) -> Callable[[Any], Any]:
         For `click.option`.
     """
     name = option.removeprefix("--").replace("-", "_")
-    return click.option(option, help=f"{text}  [default: {default(KEYS.get(name, name))}]", **settings)
+    key = KEYS.get(name, name)
+    if "type" not in settings or key == "device":
+        settings["shell_complete"] = complete_setting(key)
+    return click.option(option, help=f"{text}  [default: {default(key)}]", **settings)

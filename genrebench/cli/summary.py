@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from genrebench.cli.options import COUNT, PATH, Size, examples
+from genrebench.cli.options import COUNT, PATH, RUN, Size, examples
 from genrebench.cli.output import echo
 from genrebench.errors import ConfigError
 from genrebench.network.architecture import Architecture
@@ -25,7 +25,7 @@ _DEFAULT = genre_cnn()
         "genrebench summary --architecture mine.json",
     ),
 )
-@click.option("--model", type=PATH, help="Folder of a model, whose network is shown.")
+@click.option("--model", type=RUN, help="Folder of a model, or its name in results/, whose network is shown.")
 @click.option("--architecture", type=PATH, help="Network in JSON, or a model.json.")
 @click.option(
     "--input-shape",

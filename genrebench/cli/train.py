@@ -1,13 +1,17 @@
 """``genrebench train``: a training run, with a line per epoch."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from genrebench.backend.group import rank_of_process, started_together
+from genrebench.cli.completion import complete_runs, complete_setting
 from genrebench.cli.options import PATH, Word, examples, list_options
 from genrebench.cli.settings import set_option, setting, settings_of
-from genrebench.errors import GenrebenchError
+from genrebench.errors import ConfigError, GenrebenchError
 from genrebench.training.commands import resume_command
 from genrebench.training.config import EXPERIMENT_FILE, Experiment, default, load_experiment
 from genrebench.training.sweep import load_sweep, swept
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
 
 # So many recordings are named at the end.
 _CONFUSED = 3
+# Of the hash by which two runs can be held against each other.
+_DIGITS = 12
 # What the epoch is whose weights are the model.
 _KEPT = {
     "best": "the best on the validation part",
@@ -44,9 +50,11 @@ _KEPT = {
 )
 @setting("--backend", "Framework that trains; genrebench backends lists them.")
 @click.option("--experiment", "file", type=PATH, help="Experiment file in TOML.")
-@setting("--dataset", "Folder with genres_mel_npz/, or such a tree.", type=PATH)
+@setting("--dataset", "Folder with genres_mel_npz/, such a tree, or a packed copy.", type=PATH)
+@setting("--read-from", "memory, packed (a copy made by genrebench pack), or auto: by what fits.")
 @click.option("--architecture", type=PATH, help="Network in JSON, or a model.json.  [default: the genre network]")
-@click.option("--name", help="Folder of the run in RESULTS.  [default: the file's name, or run-DATE-TIME]")
+@click.option("--name", help="Folder of the run in RESULTS.  [default: the file's name, or run-DATE-TIME]",
+              shell_complete=complete_runs)  # fmt: skip
 @setting("--results", "Folder of all runs.", type=PATH)
 @setting("--epochs", "Passes through the training part.", type=int)
 @setting("--learning-rate", "Step size of Adam.", type=float)
@@ -62,7 +70,8 @@ _KEPT = {
 @click.option("--artists", type=PATH, help="CSV of tracks and artists: for artist, and for the proof of the others.")
 @setting("--seed", "Seed of everything random.", type=int)
 @setting("--device", "auto, or a device of the backend.", type=Word())
-@click.option("--logger", "loggers", multiple=True, help="tensorboard or mlflow, beside log.csv; repeat for both.")
+@click.option("--logger", "loggers", multiple=True, help="tensorboard or mlflow, beside log.csv; repeat for both.",
+              shell_complete=complete_setting("loggers"))  # fmt: skip
 @set_option
 @click.option("--overwrite", is_flag=True, help="Replace a run of the same name.")
 @click.option("--resume", is_flag=True, help="Go on with a run of that name, with its settings.")
@@ -78,11 +87,32 @@ def train(*, file: Path | None, overwrite: bool, resume: bool, assignments: tupl
     assignments : tuple of str
         What ``--set`` says; options of their own go before it.
     """
-    from genrebench.system.interrupts import interrupted_status
-
     options["loggers"] = list(options["loggers"]) or None
     settings = settings_of(options, assignments)
+    with _one_voice():
+        _train(file, settings, overwrite=overwrite, resume=resume)
+
+
+@contextmanager
+def _one_voice() -> Iterator[None]:
+    """Have one of the processes that train together say what ends them."""
+    try:
+        yield
+    except (GenrebenchError, KeyboardInterrupt) as error:
+        from genrebench.training.distributed import speaks
+
+        if speaks(error):
+            raise
+        raise click.exceptions.Exit(1) from error
+
+
+def _train(file: Path | None, settings: dict[str, Any], *, overwrite: bool, resume: bool) -> None:
+    """Train once, or the runs of a sweep."""
+    from genrebench.system.interrupts import interrupted_status
+
     if swept(file, settings):
+        if started_together():
+            raise ConfigError("expected one run with several processes, received a sweep; start its runs one by one")
         _train_sweep(load_sweep(file, settings), overwrite=overwrite)
         return
     experiment = load_experiment(file, settings, resume=resume)
@@ -151,15 +181,19 @@ def run_training(
     from genrebench.system.files import escaped
     from genrebench.system.memory import keep_freed_memory
     from genrebench.training import train as run
+    from genrebench.training.runs import read_run
 
     keep_freed_memory()
+    if rank_of_process():  # the first of several tells
+        return run(experiment, overwrite=overwrite, resume=resume)
     with display("loading", "batches", console=console) as bar:
         done = run(experiment, overwrite=overwrite, resume=resume, callbacks=[EpochLines(bar)])
     if done.status == "interrupted":
         echo("Interrupted; what was learned so far is kept.", to=console)
         echo(f"Go on with: {resume_command(experiment)}", to=console)
     kept = f"weights of epoch {done.best.epoch}, {_KEPT[experiment.training.keep]}"
-    echo(f"{escaped(done.folder)}: {kept}", to=console)
+    sha256 = read_run(done.folder).document.weights.sha256
+    echo(f"{escaped(done.folder)}: {kept} (SHA-256 {sha256[:_DIGITS]})", to=console)
     for part, scores in done.metrics.items():
         low, high = scores["track_interval"]
         echo(

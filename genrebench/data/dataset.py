@@ -1,6 +1,6 @@
 """A spectrogram tree in memory: arrays, labels, tracks, and how they were made."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,14 +76,13 @@ def load_dataset(path: StrPath) -> Dataset:
     >>> data.genres[data.labels[0]], str(data.tracks[0])
     ('blues', 'blues/blues.00000')
     """
-    path = Path(path)
-    tree = default_tree(path) if default_tree(path).is_dir() else path
+    tree = find_tree(Path(path))
     manifest = read_manifest(tree) if tree.is_dir() else None
-    files = _segment_files(tree, set(manifest.gone) if manifest else set())
+    files = segment_files(tree, set(manifest.gone) if manifest else set())
     genres = tuple(files)
     count = sum(map(len, files.values()))
     first_path = next(iter(files.values()))[0]
-    first = _read_segment(first_path)
+    first = read_segment(first_path)
     try:
         require_memory(count * first.nbytes)
     except MemoryError as error:
@@ -96,7 +95,7 @@ def load_dataset(path: StrPath) -> Dataset:
     for index, (label, segment_path) in enumerate(
         (label, segment_path) for label, genre in enumerate(genres) for segment_path in files[genre]
     ):
-        segment = _read_segment(segment_path)
+        segment = read_segment(segment_path)
         if segment.shape != first.shape:
             raise DatasetError(
                 f"expected shape {first.shape} as in {first_path.name}, "
@@ -105,13 +104,21 @@ def load_dataset(path: StrPath) -> Dataset:
             )
         spectrograms[index] = segment
         labels[index] = label
-        tracks.append(f"{genres[label]}/{_track_name(segment_path)}")
-    mel = _mel_settings(manifest, tree, first.shape, tracks) if manifest else None
-    return Dataset(tree, genres, spectrograms, labels, np.array(tracks), mel, tuple(_notes(manifest, tree, genres)))
+        tracks.append(f"{genres[label]}/{track_name(segment_path)}")
+    mel = mel_settings(manifest, tree, first.shape, tracks) if manifest else None
+    return Dataset(tree, genres, spectrograms, labels, np.array(tracks), mel, tuple(tree_notes(manifest, tree, genres)))
 
 
-def _segment_files(tree: Path, gone: set[str]) -> dict[str, list[Path]]:
-    """List the segment files of a tree by genre, without tracks that are gone; at least two genres, none empty."""
+def find_tree(path: Path) -> Path:
+    """Name the spectrogram tree that a path leads to: the one in a dataset, or the path itself."""
+    return default_tree(path) if default_tree(path).is_dir() else path
+
+
+def segment_files(tree: Path, gone: set[str]) -> dict[str, list[Path]]:
+    """List the segment files of a tree by genre, without tracks that are gone; at least two genres, none empty.
+
+    Files are in natural order, but for this: those of a track stand together, where its first one does.
+    """
     if not tree.is_dir():
         raise DatasetError("expected a folder with genres_mel_npz/, found none; run genrebench preprocess", path=tree)
     folders = [folder for folder in natsorted(tree.iterdir()) if folder.is_dir() and not folder.name.startswith(".")]
@@ -129,7 +136,7 @@ def _segment_files(tree: Path, gone: set[str]) -> dict[str, list[Path]]:
     }
     if gone:  # a genre of which nothing is left is no class any more
         left = {
-            genre: [path for path in paths if f"{genre}/{_track_name(path)}" not in gone]
+            genre: [path for path in paths if f"{genre}/{track_name(path)}" not in gone]
             for genre, paths in files.items()
         }
         files = {genre: paths for genre, paths in left.items() if paths or not files[genre]}
@@ -143,10 +150,18 @@ def _segment_files(tree: Path, gone: set[str]) -> dict[str, list[Path]]:
             "expected segment files <track>-<number>.npz, found none; remove the folder or preprocess again",
             path=tree / empty[0],
         )
-    return files
+    return {genre: [path for track in by_track(paths).values() for path in track] for genre, paths in files.items()}
 
 
-def _track_name(path: Path) -> str:
+def by_track(files: Iterable[Path]) -> dict[str, list[Path]]:
+    """Part the segment files of a genre by track, in the order of their first ones."""
+    found: dict[str, list[Path]] = {}
+    for path in files:
+        found.setdefault(track_name(path), []).append(path)
+    return found
+
+
+def track_name(path: Path) -> str:
     """Read the track's name off a segment's file name."""
     track, dash, number = path.stem.rpartition("-")
     if not (track and dash and number.isdecimal()):
@@ -156,7 +171,7 @@ def _track_name(path: Path) -> str:
     return track
 
 
-def _read_segment(path: Path) -> NDArray[np.float32]:
+def read_segment(path: Path) -> NDArray[np.float32]:
     """Read one segment's spectrogram [shape=(n_mels, frames)], all of it finite."""
     array = read_npz(path, "spectrogram")
     if array.ndim != 2 or array.size == 0:
@@ -168,7 +183,7 @@ def _read_segment(path: Path) -> NDArray[np.float32]:
     return segment
 
 
-def _mel_settings(manifest: Manifest, tree: Path, shape: tuple[int, ...], tracks: list[str]) -> MelConfig:
+def mel_settings(manifest: Manifest, tree: Path, shape: tuple[int, ...], tracks: list[str]) -> MelConfig:
     """Read from the manifest how a tree's spectrograms were made; the tree must be the manifest's, and complete."""
     mel = manifest.settings
     if mel.shape != shape or manifest.fingerprint != mel.fingerprint():
@@ -189,7 +204,7 @@ def _mel_settings(manifest: Manifest, tree: Path, shape: tuple[int, ...], tracks
     return mel
 
 
-def _notes(manifest: Manifest | None, tree: Path, genres: tuple[str, ...]) -> Iterator[str]:
+def tree_notes(manifest: Manifest | None, tree: Path, genres: tuple[str, ...]) -> Iterator[str]:
     """Say what should be known of a tree before one trains on it."""
     again = "run genrebench preprocess again"
     if manifest is None:

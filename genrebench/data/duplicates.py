@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from genrebench.audio.mel import MelConfig
 from genrebench.data.dataset import Dataset
 
 # Bands that a spectrogram is reduced to; a word has one bit fewer.
@@ -124,10 +125,14 @@ def find_duplicates(fingerprints: Mapping[str, Fingerprint]) -> list[Duplicate]:
     return sorted(found, key=lambda each: (each.different, each.first, each.second))
 
 
+def segment_hops(mel: MelConfig | None) -> float | None:
+    """Compute the frames from the beginning of a segment to that of the next; None where that is not known."""
+    return mel.segment_samples / mel.hop_length if mel else None
+
+
 def dataset_duplicates(dataset: Dataset) -> list[Duplicate]:
     """Find the pairs of tracks of a dataset that are one recording; its spectrograms are in dB still."""
-    mel = dataset.mel
-    hops = mel.segment_samples / mel.hop_length if mel else None
+    hops = segment_hops(dataset.mel)
     names, first, counts = np.unique(dataset.tracks, return_index=True, return_counts=True)
     return find_duplicates(
         {

@@ -3,7 +3,6 @@
 Other people's loaders read the tree itself, so nothing but spectrograms may lie in it.
 """
 
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -117,11 +116,6 @@ class Manifest(BaseModel):
         """Look up the tracks whose recording is there."""
         gone = set(self.gone)
         return {key: track for key, track in self.tracks.items() if key not in gone}
-
-    def changed_settings(self, config: MelConfig) -> list[str]:
-        """List how the settings differ from others, such as ``n_mels 64 instead of 128``."""
-        there, wanted = dataclasses.asdict(self.settings), dataclasses.asdict(config)
-        return [f"{key} {value} instead of {wanted[key]}" for key, value in there.items() if value != wanted[key]]
 
 
 def manifest_path(tree: Path) -> Path:

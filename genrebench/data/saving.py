@@ -30,7 +30,7 @@ def manifest_to_continue(tree: Path, config: MelConfig) -> Manifest:
             )
         return Manifest.begin(config)
     if manifest.fingerprint != config.fingerprint():
-        there = ", ".join(manifest.changed_settings(config)) or "another version's spectrograms"
+        there = ", ".join(manifest.settings.differences(config)) or "another version's spectrograms"
         raise DatasetError(
             f"expected spectrograms of the same settings, found {there}; choose another --output, or remove "
             f"{escaped(tree)} and its manifest first",

@@ -8,9 +8,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from genrebench.data.dataset import Dataset
 from genrebench.data.duplicates import Duplicate, connected, dataset_duplicates
 from genrebench.data.lists import naming, read_artists, read_track_list
+from genrebench.data.packed.reading import AnyDataset, PackedDataset
 from genrebench.errors import DatasetError
 from genrebench.system.files import StrPath
 
@@ -42,7 +42,7 @@ class Split:
 
 
 def split_dataset(
-    dataset: Dataset,
+    dataset: AnyDataset,
     *,
     protocol: Protocol,
     validation: float,
@@ -59,7 +59,7 @@ def split_dataset(
 
     Parameters
     ----------
-    dataset : Dataset
+    dataset : Dataset or PackedDataset
         Its spectrograms in dB, not standardized yet.
     protocol : {'track', 'artist', 'lists', 'segment'}
         ``track`` keeps the segments of a recording together, under whatever names it stands in the dataset, and
@@ -90,7 +90,7 @@ def split_dataset(
     if protocol == "segment":
         parts = _sample_segments(dataset, validation, test, rng)
         return _made(parts, _prove(dataset, parts, protocol, None, artist_of, []))
-    duplicates = dataset_duplicates(dataset)
+    duplicates = dataset.duplicates if isinstance(dataset, PackedDataset) else dataset_duplicates(dataset)
     notes: list[str] = []
     pairs = [(each.first, each.second) for each in duplicates]
     if protocol == "artist":
@@ -114,7 +114,7 @@ def split_dataset(
     return _made(parts, _prove(dataset, parts, protocol, duplicates, artist_of, notes))
 
 
-def leaking_tracks(dataset: Dataset, split: Split) -> set[str]:
+def leaking_tracks(dataset: AnyDataset, split: Split) -> set[str]:
     """Find the tracks that have a segment in the training part and another in validation or test."""
     held_out = np.concatenate([split.validation, split.test])
     return set(dataset.tracks[split.train].tolist()) & set(dataset.tracks[held_out].tolist())
@@ -137,7 +137,9 @@ def _made(parts: NDArray[np.int64], proof: Mapping[str, Any]) -> Split:
     return Split(train, validation, test, proof)
 
 
-def _sample_segments(dataset: Dataset, validation: float, test: float, rng: np.random.Generator) -> NDArray[np.int64]:
+def _sample_segments(
+    dataset: AnyDataset, validation: float, test: float, rng: np.random.Generator
+) -> NDArray[np.int64]:
     """Give each segment a part, whatever its track."""
     count = len(dataset.labels)
     held_out = max(1, round(count * validation)), round(count * test)
@@ -274,7 +276,7 @@ def _missing_genres(
 
 
 def _prove(
-    dataset: Dataset,
+    dataset: AnyDataset,
     parts: NDArray[np.int64],
     protocol: Protocol,
     duplicates: Sequence[Duplicate] | None,

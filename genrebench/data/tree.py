@@ -1,6 +1,7 @@
 """Where the segment files of a spectrogram tree are: written as whole tracks, hashed, removed."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -52,8 +53,13 @@ def write_track(spectrograms: list[NDArray[np.float32]], tree: Path, key: str, s
 
 def track_digest(tree: Path, key: str, segments: int) -> str | None:
     """Hash the segment files of a track; None if one is missing or cannot be read."""
+    return segments_digest(segment_path(tree, key, index) for index in range(segments))
+
+
+def segments_digest(files: Iterable[Path]) -> str | None:
+    """Hash files, one after the other; None if one is missing or cannot be read."""
     try:
-        return sha256(segment_path(tree, key, index).read_bytes() for index in range(segments))
+        return sha256(path.read_bytes() for path in files)
     except OSError:
         return None
 

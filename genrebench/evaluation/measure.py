@@ -72,9 +72,10 @@ def measure_tree(model: Model, tree: StrPath, *, tracks: StrPath | None = None) 
     """
     dataset = load_dataset(tree)
     if model.mel and dataset.mel and model.mel != dataset.mel:
+        received = ", ".join(dataset.mel.differences(model.mel))
         raise DatasetError(
-            f"expected spectrograms with the model's settings, received others: {model.mel} against {dataset.mel}; "
-            "name a folder of recordings, or preprocess with the model's settings",
+            f"expected spectrograms with the model's settings, received {received}; name a folder of recordings, or "
+            "preprocess with the model's settings",
             path=dataset.tree,
         )
     if dataset.spectrograms.shape[1:] != model.architecture.input_shape[:2]:

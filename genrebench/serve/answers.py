@@ -1,16 +1,23 @@
 """What the server answers: the types of the JSON, and how a recording becomes one."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 from fastapi import HTTPException
+from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from genrebench import __version__
-from genrebench.audio.decode import decode
+from genrebench.audio.blocks import window_spans
+from genrebench.audio.mel import MelConfig
 from genrebench.errors import AudioError, GenrebenchError, escaped
 from genrebench.model.model import Model
+from genrebench.model.prediction import Prediction
+from genrebench.serve.decoding import Heard, hear, read_spectrograms
 from genrebench.serve.limits import Limits
+from genrebench.system.apart import Apart
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Probabilities = Annotated[dict[str, Probability], Field(description="of every genre, the most probable first")]
@@ -66,7 +73,7 @@ def model_name(model: Model) -> str:
     return escaped(model.folder.name) if model.folder else "in memory"
 
 
-def classify_upload(model: Model, path: Path, name: str, limits: Limits) -> Answer:
+def classify_upload(model: Model, path: Path, name: str, limits: Limits, apart: Apart) -> Answer:
     """Classify a recording that was sent.
 
     Parameters
@@ -75,26 +82,33 @@ def classify_upload(model: Model, path: Path, name: str, limits: Limits) -> Answ
         Where it lies; answers do not tell.
     name : str
         What it is called in the answer.
+    apart : Apart
+        Where it is decoded.
 
     Raises
     ------
     HTTPException
-        With status 413 or 422: it is too long, or holds nothing that can be classified; with 500 if the model fails.
+        With status 413 or 422: it is too long, or holds nothing that can be classified; with 500 if the model fails;
+        with 504 if decoding takes too long.
     """
+    assert model.mel is not None
+    spectrograms = path.with_suffix(".spectrograms")
     try:
-        seconds = _length(model, path, limits)
-        prediction = model.predict(path, timeline=True)
+        heard = _heard(model.mel, path, spectrograms, name, limits, apart)
+        prediction = _prediction(model, model.mel, path, heard, read_spectrograms(spectrograms, heard, model.mel))
     except AudioError as error:
         raise HTTPException(422, _without_path(error, path, name)) from error
     except GenrebenchError as error:
         raise HTTPException(500, _without_path(error, path, name)) from error
+    finally:
+        spectrograms.unlink(missing_ok=True)
     return Answer(
         file=name,
         genre=prediction.genre,
         probability=prediction.probability,
         uncertain=prediction.uncertain,
         probabilities=prediction.probabilities,
-        seconds=round(seconds, 3),
+        seconds=round(heard.seconds, 3),
         segments=prediction.segments,
         timeline=[
             SegmentAnswer(
@@ -111,20 +125,30 @@ def classify_upload(model: Model, path: Path, name: str, limits: Limits) -> Answ
     )
 
 
-def _length(model: Model, path: Path, limits: Limits) -> float:
-    """Measure a recording by decoding it, and no further than it may go.
+def _heard(mel: MelConfig, path: Path, spectrograms: Path, name: str, limits: Limits, apart: Apart) -> Heard:
+    """Decode a recording where it can do no harm, and say what came of it."""
+    seconds = f"{limits.timeout:g} s"
+    try:
+        heard = apart.call(limits.timeout, hear, path, mel, limits.max_seconds, spectrograms)
+    except TimeoutError as error:
+        raise HTTPException(
+            504, f"{name}: expected a recording that is decoded within {seconds}, gave it up; send a shorter one"
+        ) from error
+    except ChildProcessError as error:
+        raise HTTPException(422, f"{name}: cannot be decoded; {error}") from error
+    if heard is None:
+        longest = f"{limits.max_seconds:g} s"
+        raise HTTPException(413, f"expected a recording of at most {longest}, received a longer one; cut it")
+    return heard
 
-    What is classified is decoded once more: that costs little beside its spectrograms, and nothing that is too long
-    is looked at.
-    """
-    rate = model.mel.sample_rate if model.mel else 22050
-    samples = 0
-    for block in decode(path, rate):
-        samples += len(block)
-        if samples > limits.max_seconds * rate:
-            longest = f"{limits.max_seconds:g} s"
-            raise HTTPException(413, f"expected a recording of at most {longest}, received a longer one; cut it")
-    return samples / rate
+
+def _prediction(
+    model: Model, mel: MelConfig, path: Path, heard: Heard, spectrograms: Iterable[NDArray[np.float32]]
+) -> Prediction:
+    """Classify what was decoded, as the model itself does with a recording."""
+    found = np.concatenate([model.log_probabilities(inputs) for inputs in model.prepare(spectrograms)])
+    spans = window_spans(heard.spans, frames=mel.shape[1], block=mel.segments, overlap=model.overlap)
+    return Prediction.of_segments(path, found, model.genres, heard.notes, calibration=model.calibration, spans=spans)
 
 
 def _without_path(error: GenrebenchError, path: Path, name: str) -> str:

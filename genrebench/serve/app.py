@@ -15,15 +15,16 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from genrebench import __version__
-from genrebench.audio.mel import mel_spectrogram
 from genrebench.errors import ModelError
 from genrebench.model.model import Model
 from genrebench.serve.answers import Answer, Health, Problem, classify_upload, model_name
+from genrebench.serve.decoding import IMPORTS
 from genrebench.serve.guard import LOCAL_HOSTS, Guard, policy
 from genrebench.serve.limits import Limits
 from genrebench.serve.metrics import Metrics
 from genrebench.serve.pool import Pool
 from genrebench.serve.uploads import receive_upload
+from genrebench.system.apart import Apart
 from genrebench.system.temporary import temporary_folder
 
 STATIC = Path(__file__).with_name("static")
@@ -50,6 +51,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
     422: {"model": Problem, "description": "Nothing in it that can be classified"},
     429: {"model": Problem, "description": "All places are taken; Retry-After says when to come again"},
     503: {"model": Problem, "description": "Waited too long; Retry-After says when to come again"},
+    504: {"model": Problem, "description": "Decoding it took too long"},
 }
 
 
@@ -81,11 +83,13 @@ def create_app(model: Model, limits: Limits = Limits(), *, hosts: Collection[str
         raise ModelError("expected a model that takes recordings, received one of spectrograms", path=model.folder)
     _warm_up(model)
     pool = Pool(limits)
+    apart = Apart(IMPORTS)
     metrics = Metrics(lambda: pool.taken)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        """Leave no upload behind."""
+        """Have everything ready, and leave no upload behind."""
+        apart.start()
         with temporary_folder("serve") as folder:
             app.state.folder = folder
             try:
@@ -103,16 +107,14 @@ def create_app(model: Model, limits: Limits = Limits(), *, hosts: Collection[str
     )
     app.add_middleware(Guard, metrics=metrics, hosts=hosts)
     app.add_exception_handler(HTTPException, _problem)
-    _add_prediction(app, model, pool, limits)
+    _add_prediction(app, model, pool, limits, apart)
     _add_figures(app, model, pool, limits, metrics)
     _add_page(app)
     return app
 
 
 def _warm_up(model: Model) -> None:
-    """Have everything imported and built that a prediction needs."""
-    assert model.mel is not None
-    mel_spectrogram(np.zeros(model.mel.segment_samples, dtype=np.float32), model.mel)
+    """Have everything imported and built that the network needs."""
     model.log_probabilities(np.zeros((1, *model.architecture.input_shape), dtype=np.float32))
 
 
@@ -125,7 +127,7 @@ def _problem(_request: Request, error: Exception) -> Response:
     return JSONResponse(Problem(error=line).model_dump(), error.status_code, error.headers)
 
 
-def _add_prediction(app: FastAPI, model: Model, pool: Pool, limits: Limits) -> None:
+def _add_prediction(app: FastAPI, model: Model, pool: Pool, limits: Limits, apart: Apart) -> None:
     """Add what classifies."""
 
     @app.post("/predict", response_model=Answer, responses=_PROBLEMS, openapi_extra=_FORM)
@@ -135,7 +137,7 @@ def _add_prediction(app: FastAPI, model: Model, pool: Pool, limits: Limits) -> N
             path: Path = request.app.state.folder / secrets.token_hex(16)
             try:
                 name = await receive_upload(request, path, limits)
-                return await pool.run(functools.partial(classify_upload, model, path, name, limits))
+                return await pool.run(functools.partial(classify_upload, model, path, name, limits, apart))
             finally:
                 path.unlink(missing_ok=True)
 

@@ -24,6 +24,8 @@ class Limits(Checked):
         Recordings that may be on their way or waiting besides; more are answered with 429.
     upload_seconds : float
         How long an upload may take.
+    timeout : float
+        Seconds that decoding a recording may take; then it is ended and answered with 504.
     patience : float
         Seconds after which a recording that still waits is answered with 503.
 
@@ -43,6 +45,7 @@ class Limits(Checked):
     workers: int = Field(default=2, ge=1, le=256)
     waiting: int = Field(default=16, ge=0, le=10_000)
     upload_seconds: float = Field(default=60.0, gt=0, le=3600)
+    timeout: float = Field(default=60.0, gt=0, le=86_400)
     patience: float = Field(default=30.0, gt=0, le=3600)
 
     @property

@@ -9,11 +9,14 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from genrebench.backend.group import ALONE, Group, rows_of
+from genrebench.data.packed.inputs import PackedInputs
 from genrebench.errors import ConfigError
+from genrebench.training.batches import Batch
+from genrebench.training.inputs import frames_of
 from genrebench.training.settings import AugmentSettings
 
 Positions = NDArray[np.float64] | NDArray[np.int64]
-Batch = tuple[NDArray[np.float32], NDArray[np.int64] | NDArray[np.float32]]
 
 
 class Augmenter:
@@ -23,7 +26,7 @@ class Augmenter:
     ----------
     settings : AugmentSettings
         What is done.
-    inputs : ndarray of float32 [shape=(segments, n_mels, frames, 1)]
+    inputs : ndarray of float32 [shape=(segments, n_mels, frames, 1)] or PackedInputs
         All segments, standardized.
     labels : ndarray of int64 [shape=(segments,)]
         Their genres.
@@ -41,14 +44,14 @@ class Augmenter:
     def __init__(
         self,
         settings: AugmentSettings,
-        inputs: NDArray[np.float32],
+        inputs: NDArray[np.float32] | PackedInputs,
         labels: NDArray[np.int64],
         runs: list[NDArray[np.int64]],
         classes: int,
     ) -> None:
         """Find the stretch of the track in which each segment lies."""
-        self._settings, self._inputs, self._labels, self._classes = settings, inputs[..., 0], labels, classes
-        bands, frames = self._inputs.shape[1:]
+        self._settings, self._inputs, self._labels, self._classes = settings, inputs, labels, classes
+        bands, frames = inputs.shape[1:3]
         most_of = {"shift": bands - 1, "frequency_mask": bands, "time_mask": frames}
         for name, most in (most_of | ({"gain_knots": bands} if settings.gain else {})).items():
             if getattr(settings, name) > most:
@@ -60,7 +63,9 @@ class Augmenter:
         for run in runs:
             self._first[run], self._count[run] = run[0], len(run)
 
-    def batches(self, order: NDArray[np.int64], batch_size: int, rng: np.random.Generator) -> Iterator[Batch]:
+    def batches(
+        self, order: NDArray[np.int64], batch_size: int, rng: np.random.Generator, group: Group = ALONE
+    ) -> Iterator[Batch]:
         """Make the batches of an epoch.
 
         Parameters
@@ -71,39 +76,50 @@ class Augmenter:
             Segments in a batch; the last one may have fewer.
         rng : Generator
             What all random numbers are drawn from.
+        group : Group
+            Who shares the batches: all draw the same, and each makes its rows.
 
         Yields
         ------
-        ndarray of float32 [shape=(batch, n_mels, frames, 1)]
+        ndarray of float32 [shape=(rows, n_mels, frames, 1)]
             Inputs.
-        ndarray of int64 [shape=(batch,)] or float32 [shape=(batch, classes)]
+        ndarray of int64 [shape=(rows,)] or float32 [shape=(rows, classes)]
             Genres; probabilities if they are mixed or smoothed.
         """
         for start in range(0, len(order), batch_size):
-            yield self._batch(order[start : start + batch_size], rng)
+            whole = order[start : start + batch_size]
+            yield self._batch(whole, rows_of(len(whole), group), rng)
 
-    def _batch(self, chosen: NDArray[np.int64], rng: np.random.Generator) -> Batch:
-        """Draw what a batch needs, and make it."""
-        settings, (bands, frames) = self._settings, self._inputs.shape[1:]
+    def _batch(self, chosen: NDArray[np.int64], part: slice, rng: np.random.Generator) -> Batch:
+        """Draw what a batch needs, and make a part of it."""
+        settings, (bands, frames) = self._settings, self._inputs.shape[1:3]
         n = len(chosen)
-        rows = np.broadcast_to(np.arange(bands), (n, bands))
-        if settings.shift:
-            rows = shifted_bands(bands, rng.integers(-settings.shift, settings.shift + 1, n))
-        x = take(self._inputs, self._first[chosen], self._positions(chosen, rng), rows)
-        if settings.gain:
-            x += smooth_gain(rng.normal(0, settings.gain, (n, settings.gain_knots)), bands)[:, :, np.newaxis]
-        if settings.frequency_mask:
-            x *= ~random_masks(n, bands, settings.frequency_mask, rng)[:, :, np.newaxis]
-        if settings.time_mask:
-            x *= ~random_masks(n, frames, settings.time_mask, rng)[:, np.newaxis, :]
-        labels = self._labels[chosen]
+        # What is drawn does not depend on the part. First comes all that concerns a window by itself.
+        shifts = rng.integers(-settings.shift, settings.shift + 1, n) if settings.shift else np.zeros(n, np.int64)
+        positions = self._positions(chosen, rng)
+        gains = rng.normal(0, settings.gain, (n, settings.gain_knots)) if settings.gain else None
+        by_band = random_masks(n, bands, settings.frequency_mask, rng) if settings.frequency_mask else None
+        by_time = random_masks(n, frames, settings.time_mask, rng) if settings.time_mask else None
+        made = own = np.arange(n)[part]
+        if settings.mixup:
+            share = rng.beta(settings.mixup, settings.mixup, n)
+            share, other = np.maximum(share, 1 - share)[own], rng.permutation(n)[own]
+            made = np.union1d(own, other)
+        x = take(self._inputs, self._first[chosen][made], positions[made], shifted_bands(bands, shifts[made]))
+        if gains is not None:
+            x += smooth_gain(gains[made], bands)[:, :, np.newaxis]
+        if by_band is not None:
+            x *= ~by_band[made][:, :, np.newaxis]
+        if by_time is not None:
+            x *= ~by_time[made][:, np.newaxis, :]
+        labels = self._labels[chosen][made]
         if not (settings.mixup or settings.smoothing):
             return x[..., np.newaxis], labels
         targets = np.eye(self._classes, dtype=np.float32)[labels]
         if settings.mixup:
-            share = rng.beta(settings.mixup, settings.mixup, n)
-            share, other = np.maximum(share, 1 - share), rng.permutation(n)
-            x, targets = mixed(x, share, other), mixed(targets, share, other)
+            first = np.searchsorted(made, own[:1]).sum()  # one's own stand in a row
+            mine, others = slice(first, first + len(own)), np.searchsorted(made, other)
+            x, targets = mixed(x[mine], share, x[others]), mixed(targets[mine], share, targets[others])
         if settings.smoothing:
             targets = smoothed(targets, settings.smoothing)
         return x[..., np.newaxis], targets
@@ -147,7 +163,7 @@ def shifted_bands(bands: int, shifts: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def take(
-    inputs: NDArray[np.float32],
+    inputs: NDArray[np.float32] | PackedInputs,
     first: NDArray[np.int64],
     positions: Positions,
     rows: NDArray[np.int64],
@@ -156,7 +172,7 @@ def take(
 
     Parameters
     ----------
-    inputs : ndarray of float32 [shape=(segments, n_mels, frames)]
+    inputs : ndarray of float32 [shape=(segments, n_mels, frames, 1)] or PackedInputs
         Segments, those of a track one after the other.
     first : ndarray of int64 [shape=(n,)]
         Segment from whose beginning positions are counted.
@@ -165,21 +181,12 @@ def take(
     rows : ndarray of int64 [shape=(n, n_mels)]
         Bands of each window.
     """
-    _, bands, frames = inputs.shape
-    flat = inputs.reshape(-1)
-
-    def at(whole: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Take whole frames."""
-        columns = (first[:, np.newaxis] + whole // frames) * (bands * frames) + whole % frames
-        taken: NDArray[np.float32] = np.take(flat, columns[:, np.newaxis, :] + (rows * frames)[:, :, np.newaxis])
-        return taken
-
     if positions.dtype.kind == "i":
-        return at(positions.astype(np.int64, copy=False))
+        return frames_of(inputs, first, positions.astype(np.int64, copy=False), rows)
     below = np.floor(positions).astype(np.int64)
     share = (positions - below).astype(np.float32)[:, np.newaxis, :]
-    lower, upper = at(below), at(np.ceil(positions).astype(np.int64))
-    return lower + share * (upper - lower)
+    lower = frames_of(inputs, first, below, rows)
+    return lower + share * (frames_of(inputs, first, np.ceil(positions).astype(np.int64), rows) - lower)
 
 
 def smooth_gain(values: NDArray[np.float64], bands: int) -> NDArray[np.float32]:
@@ -210,10 +217,10 @@ def random_masks(n: int, size: int, widest: int, rng: np.random.Generator) -> ND
     return (place >= start) & (place < start + width[:, np.newaxis])
 
 
-def mixed(values: NDArray[np.float32], share: NDArray[np.float64], other: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Mix each row with another: ``share`` of itself and the rest of row ``other``."""
+def mixed(values: NDArray[np.float32], share: NDArray[np.float64], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mix each row with another: ``share`` of itself and the rest of the same row of ``others``."""
     own = share.astype(np.float32).reshape(-1, *(1,) * (values.ndim - 1))
-    return own * values + (1 - own) * values[other]
+    return own * values + (1 - own) * others
 
 
 def smoothed(targets: NDArray[np.float32], smoothing: float) -> NDArray[np.float32]:

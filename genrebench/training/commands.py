@@ -36,9 +36,16 @@ def commented_toml(experiment: Experiment, others: Mapping[str, Any] | None = No
     return "\n".join(lines) + "\n"
 
 
-def resume_command(experiment: Experiment) -> str:
-    """Write down how to go on with a run."""
-    words = ["genrebench", "train", "--name", experiment.name]
+def resume_command(experiment: Experiment, *, processes: int = 1) -> str:
+    """Write down how to go on with a run, with as many processes.
+
+    Examples
+    --------
+    >>> resume_command(Experiment(name="long"), processes=2)
+    'torchrun --nproc-per-node 2 -m genrebench train --name long --resume'
+    """
+    together = ["torchrun", "--nproc-per-node", str(processes), "-m"] if processes > 1 else []
+    words = [*together, "genrebench", "train", "--name", experiment.name]
     if experiment.results != default("results"):
         words += ["--results", str(experiment.results)]
     return shlex.join([*words, "--resume"])

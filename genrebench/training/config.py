@@ -139,7 +139,10 @@ class Experiment(Settings):
     device : str
         ``auto``, or one of the backend's devices.
     dataset : Path
-        Folder that holds ``genres_mel_npz/``, or such a tree.
+        Folder that holds ``genres_mel_npz/``, such a tree, or a packed copy of one.
+    read_from : {'auto', 'memory', 'packed'}
+        Whether spectrograms are all in memory, or read from a packed copy, which is made if there is none; ``auto``
+        takes a fresh copy, and makes one if they need more than half of the free memory. Results are the same.
     architecture : Path, optional
         Architecture in JSON, or a ``model.json``, that fits the data; by default the genre network of the data's size.
     results : Path
@@ -165,6 +168,7 @@ class Experiment(Settings):
     backend: str = "torch"
     device: Annotated[str, Word] = "auto"
     dataset: _Path = Path("dataset")
+    read_from: Annotated[Literal["auto", "memory", "packed"], Word] = "auto"
     architecture: _Path | None = None
     results: _Path = Path("results")
     seed: int = Field(default=0, ge=0, lt=2**63, strict=True)

@@ -25,9 +25,8 @@ def curve_figure(history: Sequence[EpochMetrics], quantity: str) -> "Figure":
     """
     from matplotlib.figure import Figure  # without pyplot: no window system, no global state
 
-    figure = Figure(figsize=(4.6, 3.4))
-    margins = {"left": 0.15, "right": 0.98, "bottom": 0.14, "top": 0.9}
-    _draw(figure.subplots(gridspec_kw=margins), history, quantity)
+    figure = Figure(figsize=(4.6, 3.4), layout="constrained")
+    _draw(figure.subplots(), history, quantity)
     return figure
 
 
@@ -54,7 +53,7 @@ def training_curves(history: Sequence[EpochMetrics], *, title: str, facts: str) 
 
 def _draw(axes: "Axes", history: Sequence[EpochMetrics], quantity: str) -> None:
     """Draw one quantity of both parts."""
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import LogFormatter, MaxNLocator
 
     best = last_saved(history)
     assert best is not None
@@ -68,6 +67,7 @@ def _draw(axes: "Axes", history: Sequence[EpochMetrics], quantity: str) -> None:
     axes.grid(alpha=0.3)
     if quantity == "loss":
         axes.set(xlabel="epoch", ylabel="cross-entropy in nats", yscale="log")
+        axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))  # 2.5, where there is no whole decade
     else:
         axes.set(xlabel="epoch", ylabel="accuracy", ylim=(0, 1.02))
     # Above the panel, where no line runs.

@@ -13,10 +13,15 @@ from genrebench.audio.blocks import rows_of_tracks
 from genrebench.backend.protocol import BatchMetrics
 from genrebench.system.interrupts import interrupts_deferred
 from genrebench.training.augment import Augmenter
-from genrebench.training.batches import augmented_steps, predict, train_steps
+from genrebench.training.batches import augmented_steps, batch_sizes, predict, train_steps
+from genrebench.training.distributed import wait_for_all
 from genrebench.training.health import guessing_note, went_wrong
 from genrebench.training.history import EpochMetrics
+from genrebench.training.settings import AugmentSettings
 from genrebench.training.state import Callback, LoopState, consecutive, tell
+
+# Least steps of an epoch: fewer, and 300 epochs are too few for batch normalization's running statistics to settle.
+_STEPS = 7
 
 
 def train_epoch(state: LoopState, callbacks: Sequence[Callback]) -> None:
@@ -35,6 +40,7 @@ def train_epoch(state: LoopState, callbacks: Sequence[Callback]) -> None:
     settings = state.experiment.training
     number, started = state.epoch + 1, time.perf_counter()
     steps: list[BatchMetrics] = []
+    wait_for_all(state.group)  # the first may still be writing what the epoch before has learned
     with closing(_steps(state)) as made:
         for step in made:
             _require_finite(step.loss, state)
@@ -46,7 +52,7 @@ def train_epoch(state: LoopState, callbacks: Sequence[Callback]) -> None:
                 each.on_step(state, step)
     inputs, rows, labels, _ = state.data.held_out("validation")
     network = state.average.network() if state.average else state.network
-    logits = predict(network, inputs, rows, batch_size=settings.batch_size)
+    logits = predict(network, inputs, rows, batch_size=settings.batch_size, group=state.group)
     epoch = EpochMetrics.measured(number, steps, logits, labels, time.perf_counter() - started)
     _require_finite(epoch.validation_loss, state)
     with interrupts_deferred():
@@ -68,14 +74,33 @@ def _steps(state: LoopState) -> Generator[BatchMetrics, None, None]:
     inputs, labels, split = data.inputs, data.dataset.labels, data.split
     order = state.order.permutation(split.train)
     augment = state.experiment.augment
-    if augment.crops:
-        order = first_of_each(order, data.dataset.tracks, augment.crops)
+    if crops := crops_per_track(augment, len(np.unique(data.dataset.tracks[order])), settings.batch_size):
+        order = first_of_each(order, data.dataset.tracks, crops)
     if not augment.on:
-        return train_steps(state.network, inputs, labels, order, settings.batch_size)
+        return train_steps(state.network, inputs, labels, order, settings.batch_size, state.group)
     runs = consecutive(split.train, data.dataset.tracks)
     augmenter = Augmenter(augment, inputs, labels, runs, len(data.dataset.genres))
     rng = np.random.default_rng([state.experiment.seed, 2, state.epoch])
-    return augmented_steps(state.network, augmenter.batches(order, settings.batch_size, rng))
+    made = augmenter.batches(order, settings.batch_size, rng, state.group)
+    return augmented_steps(state.network, made, batch_sizes(len(order), settings.batch_size), state.group)
+
+
+def crops_per_track(augment: AugmentSettings, tracks: int, batch_size: int) -> int:
+    """Say how many windows of each track are in an epoch; 0 is its segments as they are.
+
+    Parameters
+    ----------
+    tracks : int
+        Tracks that are trained on.
+    batch_size : int
+        Windows in a step.
+
+    Examples
+    --------
+    >>> [crops_per_track(AugmentSettings(), tracks, 64) for tracks in (40, 200, 1000)]
+    [11, 2, 1]
+    """
+    return augment.crops if augment.crops != "auto" else max(1, round(_STEPS * batch_size / tracks))
 
 
 def first_of_each(order: NDArray[np.int64], tracks: NDArray[np.str_], count: int) -> NDArray[np.int64]:

@@ -7,31 +7,35 @@ backend that trains is trained alike. What is saved and when is decided by callb
 
 import os
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from genrebench.backend.protocol import Backend, BackendInfo, Network, Trainable
-from genrebench.backend.registry import load_backend
-from genrebench.data.splits import PARTS
-from genrebench.errors import BackendError, ConfigError, ModelError, TrainingError
+from genrebench.backend.group import Group
+from genrebench.backend.protocol import Network, Trainable
+from genrebench.errors import BackendError, ConfigError, GroupError, ModelError, TrainingError
 from genrebench.model.model import Model
 from genrebench.network.adam import Adam
-from genrebench.network.architecture import Architecture
-from genrebench.network.genre_cnn import genre_cnn
-from genrebench.network.load import load_architecture
 from genrebench.network.types import Weights
-from genrebench.system.environment import processor, versions
 from genrebench.system.files import StrPath, escaped
 from genrebench.system.interrupts import interrupts_ignored
 from genrebench.training.averaging import AveragedWeights
 from genrebench.training.checkpoint import Keeper, Log
 from genrebench.training.commands import resume_command
 from genrebench.training.config import Experiment, load_experiment
+from genrebench.training.distributed import (
+    all_or_none,
+    begun_by,
+    described,
+    enroll,
+    hand_out,
+    join,
+    processes_notes,
+    require_same,
+)
 from genrebench.training.epoch import train_epoch
 from genrebench.training.folder import RunDirectory, reserved, where_to_go_on
 from genrebench.training.health import out_of_patience, patience_note, split_notes
@@ -39,7 +43,8 @@ from genrebench.training.history import EpochMetrics
 from genrebench.training.results import Results
 from genrebench.training.resume import Checkpoint, origin_of
 from genrebench.training.scoring import score_saved_model
-from genrebench.training.state import Callback, LoopState, TrainingData, load_training_data, tell
+from genrebench.training.start import choose_architecture, load_trainer, record_of
+from genrebench.training.state import Callback, LoopState, load_training_data, tell
 from genrebench.training.trackers import load_trackers
 
 
@@ -178,28 +183,45 @@ def train(
         experiment = load_experiment(None, {"dataset": os.fspath(dataset), **settings}, resume=resume)
     if overwrite and resume:
         raise ConfigError("expected either to overwrite a run or to resume it, received both")
-    with reserved(experiment.folder):
-        return _run(experiment, overwrite, resume, callbacks)
+    with closing(join(experiment)) as group, ExitStack() as reservation:
+        if group.rank:
+            return _follow(experiment, group)
+        with all_or_none(group):
+            reservation.enter_context(reserved(experiment.folder))
+            run, saved = _open(experiment, overwrite, resume, group)
+        hand_out(group, saved, experiment)
+        return _run(experiment, run, saved, group, callbacks)
 
 
-def _run(experiment: Experiment, overwrite: bool, resume: bool, others: Sequence[Callback]) -> TrainingRun:
-    """Train, validate, save."""
+def _open(
+    experiment: Experiment, overwrite: bool, resume: bool, group: Group
+) -> tuple[RunDirectory, Checkpoint | None]:
+    """Find the folder of the run, and where it goes on if it does."""
     run = RunDirectory(experiment.folder)
     run.recover()
-    saved = where_to_go_on(run, experiment) if resume else None
+    saved = where_to_go_on(run, experiment) if resume else begun_by(group, run, experiment)
     if run.holds_run and not overwrite and not saved:
         raise ConfigError(
             f"{escaped(experiment.folder)}: holds a run; choose another --name, or add --overwrite, or --resume to go "
             "on with it"
         )
+    return run, saved
+
+
+def _run(
+    experiment: Experiment, run: RunDirectory, saved: Checkpoint | None, group: Group, others: Sequence[Callback]
+) -> TrainingRun:
+    """Train, validate, save."""
     callbacks: tuple[Callback, ...] = ()
 
     def note(text: str) -> None:
         """Tell all callbacks what the user should know."""
         tell(state, callbacks, text)
 
-    trackers = load_trackers(experiment, run, note)
-    state, model, origin = _prepare(experiment, saved)
+    with all_or_none(group):
+        trackers = load_trackers(experiment, run, note)
+        state, model, origin = _prepare(experiment, saved, group)
+    require_same(group, experiment, origin)
     keeper = Keeper(run, model, origin, saved)
     callbacks = (Log(run), keeper, Results(run, note), *trackers, *others)
     status = "finished"
@@ -207,7 +229,8 @@ def _run(experiment: Experiment, overwrite: bool, resume: bool, others: Sequence
         run.go_on() if saved else run.begin()
         for each in callbacks:
             each.on_start(state)
-        for text in (*([saved.note(origin)] if saved else ()), *split_notes(state.data)):
+        notes = (*([saved.note(origin)] if saved else ()), *processes_notes(group, saved), *split_notes(state.data))
+        for text in notes:
             tell(state, callbacks, text)
         while state.epoch < experiment.training.epochs and not out_of_patience(state):
             train_epoch(state, callbacks)
@@ -219,10 +242,11 @@ def _run(experiment: Experiment, overwrite: bool, resume: bool, others: Sequence
             run.discard()
             raise
         if not isinstance(stop, KeyboardInterrupt):
-            for each in callbacks:
-                with suppress(Exception):  # what ended the run may end this, too: a full disk
-                    each.on_end(state, "failed", {})
-            raise _told_how_to_go_on(stop, experiment) from stop
+            with interrupts_ignored():  # torchrun asks all to end when one has ended
+                for each in callbacks:
+                    with suppress(Exception):  # what ended the run may end this, too: a full disk
+                        each.on_end(state, "failed", {})
+            raise _told_how_to_go_on(stop, experiment, group) from stop
         status = "interrupted"
     best = state.best
     if best is None:
@@ -234,7 +258,7 @@ def _run(experiment: Experiment, overwrite: bool, resume: bool, others: Sequence
             for each in callbacks:
                 each.on_end(state, status, metrics)
         except OSError as error:
-            raise _told_how_to_go_on(error, experiment) from error
+            raise _told_how_to_go_on(error, experiment, group) from error
         except (ModelError, TrainingError):  # what lies on disk is not the model that was measured
             for each in callbacks:
                 with suppress(Exception):
@@ -243,15 +267,34 @@ def _run(experiment: Experiment, overwrite: bool, resume: bool, others: Sequence
     return TrainingRun(run.path, status, best, metrics)
 
 
-def _told_how_to_go_on(stop: BaseException, experiment: Experiment) -> BaseException:
-    """Add to the failure of a file how to go on once that is mended; other failures speak for themselves."""
+def _follow(experiment: Experiment, group: Group) -> TrainingRun:
+    """Do one's share of a run that the first process keeps: nothing is written or told here."""
+    with all_or_none(group):
+        pass  # the first opens the run
+    saved = hand_out(group, None, experiment)
+    with all_or_none(group):
+        state, _, origin = _prepare(experiment, saved, group)
+    require_same(group, experiment, origin)
+    try:
+        while state.epoch < experiment.training.epochs and not out_of_patience(state):
+            train_epoch(state, ())
+    except TrainingError as error:  # all find the same
+        raise GroupError(str(error), told=True) from error
+    assert state.best is not None
+    return TrainingRun(experiment.folder, "finished", state.best, {})
+
+
+def _told_how_to_go_on(stop: BaseException, experiment: Experiment, group: Group) -> BaseException:
+    """Add to the failure of a file or another process how to go on; other failures speak for themselves."""
+    kept = f"what was learned before is kept; go on with {resume_command(experiment, processes=group.size)}"
+    if isinstance(stop, GroupError):
+        return TrainingError(f"{stop}; {kept}")
     if not isinstance(stop, OSError) or stop.filename is None:
         return stop
-    command = resume_command(experiment)
-    return TrainingError(f"{stop.strerror}; what was learned before is kept; go on with {command}", path=stop.filename)
+    return TrainingError(f"{stop.strerror}; {kept}", path=stop.filename)
 
 
-def _prepare(experiment: Experiment, saved: Checkpoint | None) -> tuple[LoopState, Model, dict[str, Any]]:
+def _prepare(experiment: Experiment, saved: Checkpoint | None, group: Group) -> tuple[LoopState, Model, dict[str, Any]]:
     """Load backend and data, and build the network.
 
     Returns
@@ -263,9 +306,9 @@ def _prepare(experiment: Experiment, saved: Checkpoint | None) -> tuple[LoopStat
     dict
         What the run depends on.
     """
-    info, backend = _load_trainer(experiment)
+    info, backend = load_trainer(experiment)
     data = load_training_data(experiment)
-    architecture = _architecture(experiment, data)
+    architecture = choose_architecture(experiment, data)
     if saved:
         saved.refuse_other_data(experiment, data, architecture)
     weights = saved.weights if saved else architecture.initial_weights(experiment.seed)
@@ -275,9 +318,10 @@ def _prepare(experiment: Experiment, saved: Checkpoint | None) -> tuple[LoopStat
             f"backend {info.name}: expected a network that trains, as announced; {type(network).__name__} lacks what "
             "Trainable has"
         )
+    enroll(network, group, info)
     optimizer = Adam(learning_rate=experiment.training.learning_rate)
     network.start_training(optimizer, seed=experiment.seed, precision=experiment.training.precision)
-    state = LoopState(experiment, data, architecture, network, np.random.default_rng([experiment.seed, 1]))
+    state = LoopState(experiment, data, architecture, network, np.random.default_rng([experiment.seed, 1]), group=group)
     if experiment.training.averaging:
 
         def build(averaged: Weights) -> Network:
@@ -286,7 +330,7 @@ def _prepare(experiment: Experiment, saved: Checkpoint | None) -> tuple[LoopStat
 
         state.average = AveragedWeights(experiment.training.averaging, weights, build)
     origin = origin_of(experiment, data, architecture, info.framework)
-    record = _record(experiment, data, info, optimizer)
+    record = record_of(experiment, data, info, optimizer) | described(group)
     threads = network.training_state().get("threads")
     if saved:
         saved.restore(state, experiment.folder)
@@ -305,62 +349,3 @@ def _prepare(experiment: Experiment, saved: Checkpoint | None) -> tuple[LoopStat
         overlap=experiment.training.overlap,
     )
     return state, model, origin
-
-
-def _load_trainer(experiment: Experiment) -> tuple[BackendInfo, Backend]:
-    """Load the backend, if it can do what the experiment asks of it."""
-    info, backend = load_backend(experiment.backend)
-    if not info.can_train:
-        raise BackendError(
-            f"backend {info.name}: expected one that trains, this one only takes weights that another has trained "
-            f"({info.summary}); use --backend torch"
-        )
-    for what, asked, known in (
-        ("precision", experiment.training.precision, info.precisions),
-        ("device", experiment.device, ("auto", *info.devices)),
-    ):
-        if asked not in known:
-            raise BackendError(f"backend {info.name}: expected a {what} of {', '.join(known)}, received {asked}")
-    return info, backend
-
-
-def _architecture(experiment: Experiment, data: TrainingData) -> Architecture:
-    """Choose the network, and check that it fits the data."""
-    shape, genres = data.dataset.spectrograms.shape[1:], len(data.dataset.genres)
-    if experiment.architecture is None:
-        return genre_cnn(shape, genres)
-    architecture = load_architecture(experiment.architecture)
-    if architecture.input_shape != (*shape, 1) or architecture.classes != genres:
-        wanted, received = (" x ".join(map(str, each)) for each in ((*shape, 1), architecture.input_shape))
-        raise ConfigError(
-            f"{escaped(experiment.architecture)}: expected a network for inputs of {wanted} and {genres} genres, as "
-            f"the data have, received one for {received} and {architecture.classes}"
-        )
-    return architecture
-
-
-def _record(experiment: Experiment, data: TrainingData, info: BackendInfo, optimizer: Adam) -> dict[str, Any]:
-    """Describe a run for ``model.json``."""
-    tracks = data.dataset.tracks
-    held_out = {part: sorted(set(tracks[getattr(data.split, part)].tolist())) for part in ("validation", "test")}
-    return {
-        "created": datetime.now(UTC).isoformat(timespec="microseconds"),
-        "backend": info.name,
-        "seed": experiment.seed,
-        "hyperparameters": {
-            **experiment.training.model_dump(),
-            **({"augment": experiment.augment.model_dump()} if experiment.augment.on else {}),
-            "loss": "cross-entropy on logits",
-            "adam": asdict(optimizer),
-        },
-        "data": {
-            "segments": {part: len(getattr(data.split, part)) for part in PARTS},
-            "tracks": len(set(tracks.tolist())),
-            "split": experiment.split.model_dump(mode="json", exclude_none=True),
-            "proof": data.split.proof,
-            "tracks_on_both_sides": data.leaking,
-            **({} if data.leaking else {"validation_tracks": held_out["validation"], "test_tracks": held_out["test"]}),
-        },
-        "versions": versions(("genrebench", info.framework, "numpy", "librosa", "soundfile", "soxr"))
-        | {"processor": processor()},
-    }

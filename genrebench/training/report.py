@@ -237,6 +237,8 @@ def _how(run: Run) -> Iterator[Block]:
     rows = [("begun", _second(document.created)), ("seed", str(document.seed))]
     if run.history:
         rows.append(("time of all epochs", f"{sum(row.seconds for row in run.history):.0f} s"))
+    if document.weights.sha256:
+        rows.append(("SHA-256 of the weights", document.weights.sha256))
     if run.experiment:
         rows.append(("to go on", resume_command(run.experiment)))
         rows += [(key, str(value)) for key, value in changed_settings(run.experiment).items()]

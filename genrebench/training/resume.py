@@ -34,10 +34,13 @@ CHECKPOINT_FILE = "checkpoint.safetensors"
 # The one before it, and the next one while it takes their places.
 _PREVIOUS, _NEXT = "checkpoint_previous.safetensors", "checkpoint_next.safetensors"
 CHECKPOINT_FILES = (_NEXT, CHECKPOINT_FILE, _PREVIOUS)
+_EXPECTED = "a checkpoint"
 # Of the genre network's size 7.6 MB; what claims more than this is no checkpoint.
 MAX_CHECKPOINT_BYTES = 2 * 2**30
 # Settings that may change: how far to go, who is told, and where things lie, since what lies there is compared.
-_FREE = frozenset({"training.epochs", "training.patience", "name", "results", "dataset", "architecture", "loggers"})
+_FREE = frozenset(
+    {"training.epochs", "training.patience", "name", "results", "dataset", "read_from", "architecture", "loggers"}
+)
 
 
 class _Header(BaseModel):
@@ -128,8 +131,8 @@ class Checkpoint:
         assert best is not None
         return best.epoch
 
-    def write(self, folder: Path) -> None:
-        """Write the checkpoint beside the one before it; an older one is removed."""
+    def to_bytes(self) -> bytes:
+        """Write down the checkpoint, as its file has it."""
         arrays = {f"weights/{name}": value for name, value in self.weights.items()}
         arrays |= {f"training/{name}": value for name, value in self.training.items()}
         arrays |= {f"average/{name}": value for name, value in self.average.items()}
@@ -137,8 +140,11 @@ class Checkpoint:
             arrays |= {f"best/{name}": value for name, value in self.best.items()}
         header = {name: getattr(self, name) for name in ("origin", "record", "steps", "order")}
         text = json.dumps({"format": 1, **header, "history": [asdict(row) for row in self.history]}, allow_nan=False)
-        content = save(arrays, {"run": text, "sha256": _digest(text, arrays)})
-        write_atomically(folder / _NEXT, content)
+        return save(arrays, {"run": text, "sha256": _digest(text, arrays)})
+
+    def write(self, folder: Path) -> None:
+        """Write the checkpoint beside the one before it; an older one is removed."""
+        write_atomically(folder / _NEXT, self.to_bytes())
         with suppress(FileNotFoundError):  # the first has none before it
             (folder / CHECKPOINT_FILE).replace(folder / _PREVIOUS)
         (folder / _NEXT).replace(folder / CHECKPOINT_FILE)
@@ -152,9 +158,24 @@ class Checkpoint:
         ModelError
             If the file is missing, not whole, or something else.
         """
-        expected = "a checkpoint"
-        content = read_file(path, expected=expected, error=ModelError, max_bytes=MAX_CHECKPOINT_BYTES)
-        arrays = tensors_of(content, path=path, expected=expected, error=ModelError)
+        content = read_file(path, expected=_EXPECTED, error=ModelError, max_bytes=MAX_CHECKPOINT_BYTES)
+        return cls.from_bytes(content, path)
+
+    @classmethod
+    def from_bytes(cls, content: bytes, path: Path) -> "Checkpoint":
+        """Read what `to_bytes` wrote, without trusting it.
+
+        Parameters
+        ----------
+        path : Path
+            Where it lies, for messages.
+
+        Raises
+        ------
+        ModelError
+            If it is not whole, or something else.
+        """
+        arrays = tensors_of(content, path=path, expected=_EXPECTED, error=ModelError)
         try:
             metadata = parse_json(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
             if metadata["sha256"] != _digest(metadata["run"], arrays):
@@ -164,7 +185,7 @@ class Checkpoint:
             np.random.default_rng().bit_generator.state = header.order
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError, MemoryError) as error:
             reason = explain(error) if isinstance(error, ValidationError) else error
-            raise ModelError(f"expected {expected}, received a damaged file ({reason})", path=path) from error
+            raise ModelError(f"expected {_EXPECTED}, received a damaged file ({reason})", path=path) from error
         weights, training, best, average = (_part(arrays, name) for name in ("weights", "training", "best", "average"))
         return cls(
             header.origin,
@@ -213,14 +234,15 @@ class Checkpoint:
         DatasetError, ConfigError
             If one of them is another.
         """
-        began, now = self.origin["data"], data.identity
+        began = self.origin["data"]
+        now = data.identity if "tracks_sha256" in began else data.earlier_identity
         remedy = "restore it, or train anew under another --name"
         for what in now:
             if began.get(what) != now[what]:
-                words = "other values" if what == "sha256" else f"{now[what]}, not {began.get(what)}"
+                words = "other values" if what.endswith("sha256") else f"{now[what]}, not {began.get(what)}"
                 raise DatasetError(
                     f"expected the data that the run {experiment.name} began with, received others "
-                    f"({what.replace('sha256', 'content')}: {words}); {remedy}",
+                    f"({'content' if what.endswith('sha256') else what}: {words}); {remedy}",
                     path=experiment.dataset,
                 )
         if self.origin["architecture"] != architecture.fingerprint():

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from genrebench.errors import GenrebenchError, ModelError
 from genrebench.evaluation.significance import wilson_interval
-from genrebench.model.description import model_folder
+from genrebench.model.description import BUILTIN, model_folder
 from genrebench.model.storage import MODEL_FILE, read_document
 from genrebench.system.files import StrPath
 from genrebench.system.validation import explain
@@ -28,6 +28,7 @@ class _Weights(BaseModel):
     model_config = _STRICT
 
     epoch: int = 0
+    sha256: str = ""
 
 
 class _Data(BaseModel):
@@ -63,7 +64,7 @@ class RunDocument(BaseModel):
     versions : dict of str to str
         Software that it was made with, and the processor.
     weights : object
-        `epoch`: that whose weights are the model.
+        `epoch`: that whose weights are the model; `sha256` of their file.
     data : object
         `tracks`, `segments` by part, `proof` of the split.
     metrics : dict of str to dict
@@ -183,9 +184,9 @@ def read_run(path: StrPath) -> Run:
 
 
 def find_run(path: Path, results: Path) -> Path:
-    """Name the folder of a run, which is given as one, or as a name in the folder of all runs."""
+    """Name the folder of a run, which is given as one, or as a name in the folder of all runs; builtin is no run."""
     inside = results / path
-    return inside if not path.exists() and inside.exists() else path
+    return inside if not path.exists() and inside.exists() and path != Path(BUILTIN) else path
 
 
 def damaged(run: Run, error: Exception) -> ModelError:

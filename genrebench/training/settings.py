@@ -13,6 +13,14 @@ def _lower_case(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
+def _checked_crops(value: object) -> object:
+    """Refuse in one sentence what is neither a number of crops nor the word."""
+    value = _lower_case(value)
+    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+        return value
+    raise ValueError("expected a whole number of at least 0, or 'auto'")
+
+
 Word = BeforeValidator(_lower_case)
 Keep = Literal["best", "best-loss", "last"]
 
@@ -22,6 +30,7 @@ Keep = Literal["best", "best-loss", "last"]
 PLAIN: dict[str, Any] = {
     "training.standardization": "global",
     "training.averaging": 0.0,
+    "training.overlap": 0.0,
     "augment.crops": 0,
     "augment.gain": 0.0,
     "augment.mixup": 0.0,
@@ -72,7 +81,7 @@ class TrainingSettings(Settings):
     averaging: float = Field(default=0.999, ge=0, lt=1, strict=True)
     keep: Annotated[Keep, Word] = "best"
     patience: int = Field(default=0, ge=0, strict=True)
-    overlap: float = Field(default=0.0, ge=0, le=MAX_OVERLAP, strict=True)
+    overlap: float = Field(default=0.5, ge=0, le=MAX_OVERLAP, strict=True)
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
@@ -87,9 +96,10 @@ class AugmentSettings(Settings):
 
     Attributes
     ----------
-    crops : int
+    crops : int or 'auto'
         Windows of each track in an epoch, which begin anywhere in it, across the borders of its segments; not more than
-        it has segments. 0 takes every segment as it is.
+        it has segments. 0 takes every segment as it is; ``auto`` one of each track, more if those would be less than
+        seven batches.
     stretch : float
         Largest natural logarithm of the factor by which time is stretched.
     shift : int
@@ -106,7 +116,7 @@ class AugmentSettings(Settings):
         Share of the probability that is spread over all genres.
     """
 
-    crops: int = Field(default=1, ge=0, strict=True)
+    crops: Annotated[int | Literal["auto"], BeforeValidator(_checked_crops)] = "auto"
     stretch: float = Field(default=0.0, ge=0, le=0.7, strict=True)
     shift: int = Field(default=0, ge=0, strict=True)
     gain: float = Field(default=0.5, ge=0, le=100, strict=True)

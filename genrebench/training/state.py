@@ -9,16 +9,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genrebench.audio.blocks import cut_windows, standardize_tracks
+from genrebench.audio.blocks import standardize_tracks, window_starts
 from genrebench.audio.standardize import AnyStandardizer, fit_standardizer
+from genrebench.backend.group import ALONE, Group
 from genrebench.backend.protocol import BatchMetrics, Trainable
-from genrebench.data.dataset import Dataset, load_dataset
+from genrebench.data.dataset import Dataset
+from genrebench.data.packed.inputs import PackedInputs
+from genrebench.data.packed.reading import AnyDataset, PackedDataset, content_digest
+from genrebench.data.packed.shards import HIGHEST, LOWEST, values_digest
 from genrebench.data.splits import PARTS, Split, leaking_tracks, split_dataset
 from genrebench.errors import ConfigError, DatasetError
 from genrebench.network.architecture import Architecture
 from genrebench.training.averaging import AveragedWeights
 from genrebench.training.config import Experiment
 from genrebench.training.history import EpochMetrics, last_saved
+from genrebench.training.inputs import Inputs, Windows
+from genrebench.training.settings import TrainingSettings
+from genrebench.training.source import open_data
+
+# Segments that are hashed at a time.
+_HASHED = 64
 
 
 @dataclass(frozen=True)
@@ -27,100 +37,121 @@ class TrainingData:
 
     Attributes
     ----------
-    dataset : Dataset
-        All segments; its spectrograms are standardized in place.
+    dataset : Dataset or PackedDataset
+        All segments; spectrograms in memory are standardized in place.
     split : Split
         Its parts.
     standardizer : AnyStandardizer
         What was done to them; statistics are the training part's.
     leaking : int
         Number of tracks that stand on both sides of the split.
+    digest : str
+        SHA-256 of the values of all tracks before that; see `genrebench.data.packed.reading.content_digest`.
     overlap : float
         Share that consecutive windows of the held-out parts have in common.
     """
 
-    dataset: Dataset
+    dataset: AnyDataset
     split: Split
     standardizer: AnyStandardizer
     leaking: int
+    digest: str
     overlap: float = 0.0
 
-    @property
-    def inputs(self) -> NDArray[np.float32]:
+    @cached_property
+    def inputs(self) -> NDArray[np.float32] | PackedInputs:
         """View the spectrograms as inputs of the network.
 
         Returns
         -------
-        ndarray of float32 [shape=(segments, n_mels, frames, 1)]
+        ndarray of float32 [shape=(segments, n_mels, frames, 1)] or PackedInputs
             All segments, standardized.
         """
+        if isinstance(self.dataset, PackedDataset):
+            return PackedInputs(self.dataset, self.standardizer)
         return self.dataset.spectrograms[..., np.newaxis]
 
-    def held_out(self, part: str) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64], NDArray[np.str_]]:
+    def held_out(self, part: str) -> tuple[Inputs, NDArray[np.int64], NDArray[np.int64], NDArray[np.str_]]:
         """Look up what is predicted of a part.
 
         Returns
         -------
-        ndarray of float32 [shape=(m, n_mels, frames, 1)]
+        ndarray of float32 [shape=(m, n_mels, frames, 1)], PackedInputs or Windows
             Inputs: all segments, or the part's windows if they overlap.
         ndarray of int64 [shape=(n,)]
             Which of them.
         ndarray of int64, ndarray of str [shape=(n,)]
             Their genres and tracks.
         """
-        if self.overlap:
-            return self._windows[part]
         rows = getattr(self.split, part)
-        return self.inputs, rows, self.dataset.labels[rows], self.dataset.tracks[rows]
-
-    @cached_property
-    def _windows(
-        self,
-    ) -> dict[str, tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64], NDArray[np.str_]]]:
-        """Cut the windows of the held-out parts, which overlap."""
-        found = {}
-        for part in PARTS[1:]:
-            runs = consecutive(getattr(self.split, part), self.dataset.tracks)
-            windows = [cut_windows(self.dataset.spectrograms[run], self.overlap) for run in runs]
-            counts = list(map(len, windows))
-            first = np.repeat(np.array([run[0] for run in runs], np.int64), counts)
-            inputs = np.concatenate([self.dataset.spectrograms[:0], *windows])[..., np.newaxis]
-            found[part] = inputs, np.arange(len(inputs)), self.dataset.labels[first], self.dataset.tracks[first]
-        return found
+        if not self.overlap:
+            return self.inputs, rows, self.dataset.labels[rows], self.dataset.tracks[rows]
+        runs = consecutive(rows, self.dataset.tracks)
+        starts = [window_starts(len(run), self.inputs.shape[2], self.overlap) for run in runs]
+        first = np.repeat(np.array([run[0] for run in runs], np.int64), list(map(len, starts)))
+        windows = Windows(self.inputs, first, np.concatenate([np.empty(0, np.int64), *starts]))
+        return windows, np.arange(len(windows)), self.dataset.labels[first], self.dataset.tracks[first]
 
     @cached_property
     def identity(self) -> dict[str, Any]:
-        """Describe the data, once they are standardized, so that a change is noticed.
+        """Describe the data so that a change is noticed; it is the same from memory and from a packed copy.
 
         Returns
         -------
         dict
             Number of segments, genres, and a SHA-256 of all that training looks at, in plain JSON types.
         """
+        digest = self._described()
+        digest.update(self.digest.encode())
+        return self._identity("tracks_sha256", digest)
+
+    @property
+    def earlier_identity(self) -> dict[str, Any]:
+        """Describe the data as versions did whose checkpoints hash all standardized values."""
+        digest = self._described()
+        for start in range(0, len(self.inputs), _HASHED):
+            rows = np.arange(start, min(start + _HASHED, len(self.inputs)))
+            digest.update(np.ascontiguousarray(self.inputs.take(rows, axis=0)).view(np.uint8).data)
+        return self._identity("sha256", digest)
+
+    def _described(self) -> "hashlib._Hash":
+        """Begin to hash what training looks at, with how it is standardized."""
         digest = hashlib.sha256(repr((self.standardizer, self.dataset.mel)).encode())
         digest.update("\n".join(self.dataset.tracks.tolist()).encode(errors="surrogateescape"))
-        for array in (self.dataset.spectrograms, self.dataset.labels, *(getattr(self.split, part) for part in PARTS)):
+        return digest
+
+    def _identity(self, name: str, digest: "hashlib._Hash") -> dict[str, Any]:
+        """Hash labels and parts, too, and put all together."""
+        for array in (self.dataset.labels, *(getattr(self.split, part) for part in PARTS)):
             digest.update(np.ascontiguousarray(array).view(np.uint8).data)
         return {
             "segments": len(self.dataset.labels),
             "genres": list(self.dataset.genres),
-            "sha256": digest.hexdigest(),
+            name: digest.hexdigest(),
         }
 
 
 def load_training_data(experiment: Experiment) -> TrainingData:
-    """Read, split and standardize the data of an experiment; no file is read again.
+    """Read or open, split and standardize the data of an experiment.
 
     Raises
     ------
     DatasetError
         If the data cannot be used.
     """
-    dataset = load_dataset(experiment.dataset)
+    dataset = open_data(experiment)
     split = split_dataset(dataset, seed=experiment.seed, **experiment.split.model_dump())
+    digest = dataset.digest if isinstance(dataset, PackedDataset) else _digest(dataset)
     standardizer = _standardize(dataset, split, experiment)
     leaking = len(leaking_tracks(dataset, split))
-    return TrainingData(dataset, split, standardizer, leaking, experiment.training.overlap)
+    return TrainingData(dataset, split, standardizer, leaking, digest, experiment.training.overlap)
+
+
+def _digest(dataset: Dataset) -> str:
+    """Hash the values of each track, as a packed copy has them hashed, and then the hashes."""
+    runs = consecutive(np.arange(len(dataset.tracks)), dataset.tracks)
+    digests = b"".join(values_digest(dataset.spectrograms[run[0] : run[-1] + 1]) for run in runs)
+    return content_digest(np.frombuffer(digests, np.uint8))
 
 
 def consecutive(indices: NDArray[np.int64], tracks: NDArray[np.str_]) -> list[NDArray[np.int64]]:
@@ -145,24 +176,39 @@ def consecutive(indices: NDArray[np.int64], tracks: NDArray[np.str_]) -> list[ND
     return np.split(indices, np.flatnonzero(~follows) + 1)
 
 
-def _standardize(dataset: Dataset, split: Split, experiment: Experiment) -> AnyStandardizer:
-    """Standardize the spectrograms in place, if that gives numbers."""
+def _fitted(dataset: AnyDataset, split: Split, settings: TrainingSettings) -> tuple[AnyStandardizer, float, float]:
+    """Standardize spectrograms in memory in place, those of a packed copy not yet; find the lowest and highest value.
+
+    Of values with NaN, both are NaN.
+    """
+    if not isinstance(dataset, PackedDataset):
+        values, block = dataset.spectrograms, dataset.mel.segments if dataset.mel else None
+        standardizer = fit_standardizer(settings.standardization, values, split.train, level=settings.level)
+        standardize_tracks(standardizer, values, dataset.tracks, block=block, out=values)
+        return standardizer, float(values.min()), float(values.max())
+    rows = split.train
+    if settings.standardization in ("track", "track-band"):
+        # These have nothing to measure but whether values differ at all: two tracks show it, whose extremes are known.
+        tracks = np.unique(dataset.numbers[rows])
+        lowest, highest = (dataset.statistics[tracks, which, -1] for which in (LOWEST, HIGHEST))
+        rows = rows[np.isin(dataset.numbers[rows], tracks[[lowest.argmin(), highest.argmax()]])]
+    standardizer = fit_standardizer(settings.standardization, dataset.spectrograms, rows, level=settings.level)
+    return standardizer, *PackedInputs(dataset, standardizer).range()
+
+
+def _standardize(dataset: AnyDataset, split: Split, experiment: Experiment) -> AnyStandardizer:
+    """Standardize the spectrograms, if that gives numbers."""
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            settings, values = experiment.training, dataset.spectrograms
-            standardizer = fit_standardizer(settings.standardization, values, split.train, level=settings.level)
-            block = dataset.mel.segments if dataset.mel else None
-            standardize_tracks(standardizer, values, dataset.tracks, block=block, out=values)
+            standardizer, lowest, highest = _fitted(dataset, split, experiment.training)
     except DatasetError as error:
         raise DatasetError(str(error), path=dataset.tree) from error
     except ConfigError as error:
         reason = str(error)
     else:
-        # Of an array with NaN, both are NaN.
-        lowest, highest = dataset.spectrograms.min(), dataset.spectrograms.max()
         if np.isfinite([lowest, highest]).all() and lowest < highest:
             return standardizer
-        mean, deviation = standardizer.statistics(dataset.spectrograms[:1])
+        mean, deviation = standardizer.statistics(dataset.spectrograms[0][np.newaxis])
         reason = f"mean {np.max(mean):g}, deviation {np.max(deviation):g}"
     raise DatasetError(
         f"expected spectrograms in dB, received values that cannot be standardized ({reason}); preprocess again",
@@ -195,6 +241,8 @@ class LoopState:
         Steps done in all epochs.
     average : AveragedWeights, optional
         The average of the weights, if there is to be one.
+    group : Group
+        Who trains together.
     """
 
     experiment: Experiment
@@ -205,6 +253,7 @@ class LoopState:
     history: list[EpochMetrics] = field(default_factory=list)
     steps: int = 0
     average: AveragedWeights | None = None
+    group: Group = ALONE
 
     @property
     def epoch(self) -> int:

@@ -38,6 +38,16 @@ def test_default_settings_give_the_specified_shape() -> None:
     assert DEFAULT.shape == (128, 130)
 
 
+@pytest.mark.parametrize("n_fft", [100, 101, 511, 512, 639, 640, 2047, 2048])
+@pytest.mark.parametrize("hop_length", [64, 100, 511, 2560])
+def test_the_shape_is_that_of_the_spectrograms(n_fft: int, hop_length: int) -> None:
+    """Also where the window has an odd length, which pads a sample less, and where the hop divides the segment."""
+    config = MelConfig(8000, n_fft=n_fft, hop_length=hop_length, n_mels=8, segments=1, track_duration=0.32)
+    assert config.segment_samples == 2560
+    noise = np.random.default_rng(0).normal(size=config.segment_samples).astype(np.float32)
+    assert mel_spectrogram(noise, config).shape == config.shape
+
+
 def test_spectrograms_are_what_librosa_defines(record: Recorder, music: NDArray[np.float32]) -> None:
     """The stream gives what librosa gives for the segment alone: power, then dB below the segment's maximum."""
     computed = stack(record("music.wav", subtype="FLOAT"))

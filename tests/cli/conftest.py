@@ -30,7 +30,7 @@ def _train(root: Path) -> None:
     done = run("preprocess", "--dataset", root / "dataset", "--jobs", 1, *SETTINGS)
     assert done.exit_code == 0, done.output
     options = ("--results", root / "results", "--name", "small", "--epochs", 40, "--batch-size", 4, "--device", "CPU")
-    data = ("--dataset", root / "dataset", "--set", "augment.crops=3")
+    data = ("--dataset", root / "dataset", "--set", "augment.crops=3", "--set", "training.overlap=0.0")
     done = run("train", "--backend", "torch", *data, *options)
     assert done.exit_code == 0, done.output
     (root / "train.out").write_text(done.stdout)

@@ -211,7 +211,7 @@ def test_rows_that_are_not_current_are_made_again(record: Recorder, tmp_path: Pa
     assert "0 recordings classified, 2 already" in numpy_infer(one, two, "--output", output, "--resume").stdout
     assert [json.loads(line)["path"] for line in output.read_text().splitlines()] == [str(one), str(two)]
     record("1.wav", music[::-1])
-    assert "1 recordings classified, 1 already" in numpy_infer(one, two, "--output", output, "--resume").stdout
+    assert "1 recording classified, 1 already" in numpy_infer(one, two, "--output", output, "--resume").stdout
     assert "2 recordings" in numpy_infer(one, two, "--output", output, "--resume", "--top-k", 1).stdout
     output.write_text(output.read_text().replace('"made_by": "', '"made_by": "0'))
     assert "2 recordings" in numpy_infer(one, two, "--output", output, "--resume", "--top-k", 1).stdout
@@ -236,7 +236,7 @@ def test_rows_of_others_are_not_trusted(record: Recorder, tmp_path: Path) -> Non
         file.truncate(8 * 2**30)
     refused(numpy_infer(song, "--output", output, "--resume"), "rows of genrebench infer of at most 1,024 MiB")
     output.write_bytes(b"[" * 100_000 + b"\n" + json.dumps({"path": str(song)}).encode() + b'\n{"path": NaN}\n')
-    assert "1 recordings classified, 0 already there" in numpy_infer(song, "--output", output, "--resume").stdout
+    assert "1 recording classified, 0 already there" in numpy_infer(song, "--output", output, "--resume").stdout
 
 
 def test_a_disk_that_fills_up_leaves_whole_rows(

@@ -245,3 +245,25 @@ def test_a_pipe_gets_rows_alone_while_the_terminal_shows_progress(songs: Path, t
     assert names(json.loads((tmp_path / "rows.json").read_bytes())) == ["a.wav", "B.WAV", "bad.mp3"]
     assert re.search(r"classifying .*recordings,", shown)
     assert re.search(r"\x1b\[2KError: ", shown), shown
+
+
+def test_a_library_goes_to_parquet_in_parts_and_goes_on(songs: Path, tmp_path: Path) -> None:
+    """A table of recordings and one of segments; what is done is not done again."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    folder = tmp_path / "genres"
+    (songs / "bad.mp3").unlink()
+    written = infer(songs / "a.wav", "--format", "parquet", "--output", folder)
+    assert written.exit_code == 0, written.output
+    refused(infer(songs, "--format", "parquet", "--output", folder), "holds rows already; go on with them by --resume")
+    written = infer(songs, "--format", "parquet", "--output", folder, "--resume")
+    assert written.stdout == f"{folder}: 1 recordings classified, 1 already there, 0 failed\n"
+    rows = parquet.read_table(folder / "recordings").to_pylist()
+    assert names(rows) == ["a.wav", "B.WAV"]
+    segments = parquet.read_table(folder / "segments").to_pylist()
+    assert [(Path(row["path"]).name, row["start"]) for row in segments] == [
+        ("a.wav", 0.0),
+        ("a.wav", 3.0),
+        ("B.WAV", 0.0),
+        ("B.WAV", 3.0),
+    ]
+    assert all(row["model"] == "gtzan_mini" for row in rows + segments)

@@ -1,5 +1,6 @@
 """``genrebench train``: its lines, its options, and how a run ends."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -208,3 +209,8 @@ def test_quiet_training_prints_what_came_of_it(trained: Path, tmp_path: Path) ->
     assert done.exit_code == 0, done.output
     assert done.stderr == ""
     assert done.stdout.startswith(f"{tmp_path / 'x'}: weights of epoch 1")
+    sha256 = hashlib.sha256((tmp_path / "x" / "weights.safetensors").read_bytes()).hexdigest()
+    assert f"(SHA-256 {sha256[:12]})" in done.stdout
+    assert sha256 in (tmp_path / "x" / "report.html").read_text(encoding="utf-8")
+    (listed,) = json.loads(run("runs", "--results", tmp_path, "--json").stdout)
+    assert listed["weights_sha256"] == sha256

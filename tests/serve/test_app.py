@@ -1,7 +1,8 @@
 """The server: answers of the model, one line for what is none, bounds that hold, and a page that keeps to itself."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from genrebench.audio.synthesis.render import synthesize
 from genrebench.errors import ModelError
 from genrebench.model.model import Model
 from tests.conftest import GENRES, Recorder
+from tests.serve import hanging
 from tests.serve.conftest import LIMITS, small_model
 
 pytest.importorskip("fastapi")
@@ -19,6 +21,7 @@ pytest.importorskip("httpx2")
 
 from fastapi.testclient import TestClient
 
+from genrebench.serve import answers
 from genrebench.serve.app import STATIC, create_app
 
 
@@ -43,8 +46,6 @@ def test_the_answer_is_that_of_the_model(client: TestClient, song: Path) -> None
 
 def test_what_is_uncertain_is_called_so(song: Path) -> None:
     """By the model's own bound."""
-    from dataclasses import replace
-
     from genrebench.model.calibration import Calibration
 
     for bound in (0.0, 1.0):
@@ -153,8 +154,37 @@ def test_a_model_that_fails_is_no_fault_of_the_recording(song: Path, monkeypatch
                 """Fail."""
                 raise error
 
-            monkeypatch.setattr(Model, "predict", fail)
+            monkeypatch.setattr(Model, "log_probabilities", fail)
             assert sent(client, "song.wav", song.read_bytes()) == (500, {"error": line})
+
+
+@pytest.mark.parametrize(
+    ("decoder", "status", "line"),
+    [
+        (
+            hanging.decoder_that_hangs,
+            504,
+            r"song\.wav: expected a recording that is decoded within 0\.5 s, gave it up; .*",
+        ),
+        (hanging.decoder_that_crashes, 422, r"song\.wav: cannot be decoded; its process ended with status -6"),
+        (hanging.decoder_that_is_ended, 422, r"song\.wav: cannot be decoded; its process ended with status -9"),
+    ],
+)
+def test_a_decoder_that_hangs_or_crashes_takes_no_worker_with_it(
+    song: Path, monkeypatch: pytest.MonkeyPatch, decoder: Callable[..., None], status: int, line: str
+) -> None:
+    """It is answered by one line, nothing of it stays, and the only worker has the next one."""
+    limits = replace(LIMITS, timeout=0.5 if status == 504 else 60.0)
+    app = create_app(small_model(), limits, hosts=("*",))
+    with TestClient(app) as client, monkeypatch.context() as patch:
+        patch.setattr(answers, "hear", decoder)
+        for _ in range(2):
+            received, answer = sent(client, "song.wav", song.read_bytes())
+            assert received == status, answer
+            assert re.fullmatch(line, answer["error"]), answer
+        assert client.get("/health").json()["busy"] == 0
+        folder: Path = client.app.state.folder  # type: ignore[attr-defined]
+        assert [path.name for path in folder.iterdir()] == ["owner.lock"]
 
 
 def test_health_and_figures(client: TestClient, song: Path) -> None:
@@ -180,7 +210,7 @@ def test_the_interface_is_described(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     operation = document["paths"]["/predict"]["post"]
     assert set(operation["requestBody"]["content"]) == {"multipart/form-data"}
-    assert set(operation["responses"]) >= {"200", "400", "408", "413", "415", "422", "429", "503"}
+    assert set(operation["responses"]) >= {"200", "400", "408", "413", "415", "422", "429", "503", "504"}
     assert "timeline" in document["components"]["schemas"]["Answer"]["properties"]
     assert client.get("/docs").status_code == 404  # that page would load from elsewhere
 
@@ -228,8 +258,6 @@ def test_the_page_loads_nothing_from_elsewhere(client: TestClient) -> None:
 
 def test_a_model_of_spectrograms_cannot_be_served() -> None:
     """It would refuse every recording."""
-    from dataclasses import replace
-
     with pytest.raises(ModelError, match="expected a model that takes recordings"):
         create_app(replace(small_model(), mel=None))
 

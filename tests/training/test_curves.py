@@ -30,3 +30,18 @@ def test_each_quantity_has_its_panel_and_its_scale() -> None:
         assert train.get_linestyle() != validation.get_linestyle()
         assert list(map(float, np.asarray(saved.get_xdata()))) == [1, 1]
         assert axes.get_yscale() == ("log" if quantity == "loss" else "linear")
+
+
+def test_what_an_axis_shows_is_inside_the_picture() -> None:
+    """Also where the loss changes so little that its scale has no whole decade and its ticks are long."""
+    rows = [replace(ROW, train_loss=3.3, validation_loss=2.5), replace(ROWS[1], train_loss=2.7, validation_loss=2.9)]
+    for quantity in QUANTITIES:
+        figure = curve_figure(rows, quantity)
+        figure.draw_without_rendering()
+        axes = figure.axes[0]
+        label = axes.yaxis.label.get_window_extent()
+        assert axes.get_ylabel()
+        assert label.x0 >= 0
+        texts = [each.get_text() for each in axes.get_yticklabels(minor=True) if each.get_text()]
+        assert not any("times" in text for text in texts)
+        assert quantity == "accuracy" or "3" in texts

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from genrebench.training import Experiment, train
-from genrebench.training.epoch import first_of_each
+from genrebench.training.epoch import crops_per_track, first_of_each
 from genrebench.training.history import EpochMetrics
+from genrebench.training.settings import AugmentSettings
 from genrebench.training.state import Callback, LoopState
 
 
@@ -47,6 +48,14 @@ def test_an_epoch_has_all_segments_or_some_crops_of_each_track(tiny: Experiment,
     segments, tracks = data[0]
     assert plain.seen == [segments]
     assert counting.seen == [segments if crops in (0, 1000) else 2 * tracks] * 2
+
+
+def test_few_tracks_get_more_crops() -> None:
+    """As many as make seven batches; a number that was given stays."""
+    settings = AugmentSettings()
+    assert [crops_per_track(settings, tracks, 64) for tracks in (1, 40, 64, 128, 443, 10_000)] == [448, 11, 7, 4, 1, 1]
+    assert crops_per_track(settings, 6, 5) == 6
+    assert [crops_per_track(AugmentSettings(crops=crops), 40, 64) for crops in (0, 3)] == [0, 3]
 
 
 def test_which_segments_are_kept_is_random_and_their_order_stays() -> None:

@@ -21,9 +21,8 @@ from genrebench.network.genre_cnn import genre_cnn
 from genrebench.network.layers import BatchNormalization, Conv2D, Dense, Flatten
 from genrebench.network.numerics import cross_entropy
 from genrebench.system.files import write_json
-from genrebench.training import Callback, EpochMetrics, Experiment, LoopState, train
+from genrebench.training import Callback, EpochMetrics, Experiment, LoopState, start, train
 from genrebench.training import batches as batching
-from genrebench.training import loop as training
 from genrebench.training.batches import batches, predict
 from genrebench.training.folder import RUN_FILES
 from genrebench.training.state import load_training_data
@@ -136,7 +135,7 @@ def test_the_order_of_the_batches_differs_from_epoch_to_epoch(
     """Every epoch sees every training segment once, each time in another order."""
     orders: list[list[int]] = []
 
-    def spy(inputs: Any, labels: Any, indices: Any, batch_size: int) -> Any:
+    def spy(inputs: Any, labels: Any, indices: Any, batch_size: int, *group: Any) -> Any:
         """Note the order of an epoch."""
         if len(indices) == 24:
             orders.append(list(indices))
@@ -235,7 +234,7 @@ def test_a_backend_that_cannot_train_is_refused_before_anything_is_written(
 ) -> None:
     """The message says which one can."""
     info = BackendInfo("reader", "numpy", "reads only", ("cpu",), can_train=False, implementation="")
-    monkeypatch.setattr(training, "load_backend", lambda name: (info, object()))
+    monkeypatch.setattr(start, "load_backend", lambda name: (info, object()))
     with pytest.raises(BackendError, match=r"backend reader.*--backend torch"):
         train(experiment)
     assert not experiment.folder.exists()
@@ -257,7 +256,7 @@ def test_the_precision_is_recorded_and_changes_the_weights_a_little(experiment: 
 def test_a_precision_that_the_backend_lacks_is_refused(experiment: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything is written; the message says what the backend has."""
     info = BackendInfo("mine", "numpy", "trains", ("cpu",), can_train=True, implementation="")
-    monkeypatch.setattr(training, "load_backend", lambda name: (info, object()))
+    monkeypatch.setattr(start, "load_backend", lambda name: (info, object()))
     with pytest.raises(BackendError, match="backend mine: expected a precision of float32, received bfloat16"):
         train(experiment.override({"training.precision": "bfloat16"}))
     assert not experiment.folder.exists()
@@ -276,7 +275,7 @@ def test_a_backend_whose_network_does_not_train_is_refused(
             return object()
 
     info = BackendInfo("mine", "numpy", "trains", ("cpu",), can_train=True, implementation="")
-    monkeypatch.setattr(training, "load_backend", lambda name: (info, Untrained()))
+    monkeypatch.setattr(start, "load_backend", lambda name: (info, Untrained()))
     with pytest.raises(BackendError, match="backend mine: expected a network that trains, as announced; object lacks"):
         train(experiment)
     assert not experiment.folder.exists()

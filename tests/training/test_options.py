@@ -56,7 +56,8 @@ def test_without_options_a_run_has_the_bits_of_plain_steps(experiment: Experimen
     raw = load_dataset(experiment.dataset).spectrograms
     part = raw[data.split.train].astype(np.float64)
     expected = (raw - np.float32(part.mean())) / np.float32(part.std())
-    np.testing.assert_allclose(data.inputs[..., 0], expected, rtol=1e-5, atol=1e-5)
+    inputs = data.inputs.take(np.arange(len(raw)), axis=0)
+    np.testing.assert_allclose(inputs[..., 0], expected, rtol=1e-5, atol=1e-5)
     order = np.random.default_rng([0, 1])
     for _ in range(4):
         for _ in train_steps(plain, data.inputs, data.dataset.labels, order.permutation(data.split.train), 5):

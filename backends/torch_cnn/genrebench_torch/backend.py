@@ -1,7 +1,7 @@
 """The PyTorch backend: what `genrebench_torch.info` leads to."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from numpy.typing import NDArray
@@ -10,6 +10,9 @@ from genrebench.errors import BackendError
 from genrebench.network.architecture import Architecture
 from genrebench_torch.info import INFO
 from genrebench_torch.network import TorchNetwork
+
+if TYPE_CHECKING:
+    from genrebench_torch.group import TorchGroup
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -28,12 +31,22 @@ class TorchBackend:
         """Build a network; ``auto`` takes CUDA where there is one, else the CPU. See `Backend.build`."""
         if dtype not in DTYPES:
             raise BackendError(f"dtype: expected one of {', '.join(DTYPES)}, received {dtype!r}")
-        available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-        if device == "auto":
-            device = "cuda" if available["cuda"] else "cpu"
-        if not available.get(device):
-            usable = ", ".join(name for name in INFO.devices if available[name])
-            raise BackendError(
-                f"device: expected one of those that PyTorch can use here ({usable}), received {device!r}"
-            )
-        return TorchNetwork(architecture, weights, dtype=DTYPES[dtype], device=torch.device(device))
+        return TorchNetwork(architecture, weights, dtype=DTYPES[dtype], device=_device(device))
+
+    @staticmethod
+    def join(device: str = "auto") -> "TorchGroup":
+        """Meet the processes that ``torchrun`` started with this one. See `GroupBackend.join`."""
+        from genrebench_torch.group import join_group  # what trains alone needs none of it
+
+        return join_group(_device(device))
+
+
+def _device(name: str) -> torch.device:
+    """Find a device; ``auto`` takes CUDA where there is one, else the CPU."""
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        name = "cuda" if available["cuda"] else "cpu"
+    if not available.get(name):
+        usable = ", ".join(each for each in INFO.devices if available[each])
+        raise BackendError(f"device: expected one of those that PyTorch can use here ({usable}), received {name!r}")
+    return torch.device(name)

@@ -18,6 +18,7 @@ from genrebench.network import Architecture, Shape, layers
 from genrebench.network.architecture import INPUT, Node
 from genrebench.network.layers import same_padding
 from genrebench_torch.convpool import PoolWindows, convolve_and_pool
+from genrebench_torch.shared import SharedBatch, normalize
 
 WeightTable = dict[str, tuple[str, tuple[int, ...]]]
 
@@ -118,9 +119,11 @@ class ConvPool(nn.Module):
 class BatchNorm(nn.modules.batchnorm._BatchNorm):
     """Batch normalization of feature maps or vectors, whose running variance follows the biased one, as in Keras.
 
-    PyTorch's momentum weights the new statistics, Keras' the old ones.
+    PyTorch's momentum weights the new statistics, Keras' the old ones. Where several processes train together, the
+    statistics are those of the whole batch.
     """
 
+    group: SharedBatch | None = None
     WEIGHTS: ClassVar[WeightTable] = {
         "gamma": ("weight", (0,)),
         "beta": ("bias", (0,)),
@@ -141,8 +144,13 @@ class BatchNorm(nn.modules.batchnorm._BatchNorm):
         PyTorch adds ``momentum * n / (n - 1) * variance`` to the running variance, where Keras adds
         ``momentum * variance``: what was added is shortened by its n-th part.
         """
-        if not self.training or self.running_var is None or self.momentum is None:
+        if not self.training or self.running_mean is None or self.running_var is None or self.momentum is None:
             return super().forward(x)
+        if self.group is not None:
+            y, mean, variance = normalize(x, self.weight, self.bias, self.group, self.eps)
+            self.running_mean = torch.lerp(self.running_mean, mean, self.momentum)
+            self.running_var = torch.lerp(self.running_var, variance, self.momentum)
+            return y
         kept = self.running_var * (1 - self.momentum)
         y = super().forward(x)
         # A new tensor, since autograd keeps the one that the normalization was given.
@@ -190,9 +198,11 @@ class Dense(nn.Module):
 class Dropout(nn.Dropout):
     """Dropout with a random stream of its own, so that a seed fixes it whatever else takes random numbers.
 
-    A mask, in the shape of the input, says what to keep (1) and drop (0) instead.
+    A mask, in the shape of the input, says what to keep (1) and drop (0) instead. Where several processes train
+    together, each draws for the whole batch what one would draw, and takes its rows.
     """
 
+    group: SharedBatch | None = None
     generator: torch.Generator | None = None
     mask: Tensor | None = None
 
@@ -204,7 +214,11 @@ class Dropout(nn.Dropout):
         """Drop a share of the values in training; hand `x` itself on where nothing is dropped."""
         if not self.training or (self.p == 0 and self.mask is None):
             return x
-        keep = torch.empty_like(x).bernoulli_(1 - self.p, generator=self.generator) if self.mask is None else self.mask
+        keep = self.mask
+        if keep is None:
+            whole = torch.empty_like(x) if self.group is None else self.group.empty(x)
+            keep = whole.bernoulli_(1 - self.p, generator=self.generator)
+            keep = keep if self.group is None else keep[self.group.rows]
         return x * (keep / (1 - self.p))
 
 

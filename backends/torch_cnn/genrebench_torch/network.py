@@ -1,8 +1,9 @@
 """A network in PyTorch: predicts, shows what it computes, and trains."""
 
+import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,12 +20,16 @@ from genrebench.backend import (
     pack_training_state,
     unpack_training_state,
 )
+from genrebench.backend.group import share
 from genrebench.errors import BackendError
 from genrebench.network import Architecture, Weights
 from genrebench_torch.info import INFO
-from genrebench_torch.layers import BUILDERS, Dropout, Layers
+from genrebench_torch.layers import BUILDERS, BatchNorm, Dropout, Layers
 from genrebench_torch.optimizer import KerasAdam
 from genrebench_torch.weights import Located, from_canonical, get_weights, locate, set_weights, to_canonical
+
+if TYPE_CHECKING:
+    from genrebench_torch.group import TorchGroup
 
 _GENERATOR, _THREADS = "dropout/generator", "threads"
 
@@ -60,6 +65,7 @@ class TorchNetwork:
         self._optimizer: KerasAdam | None = None
         self._generator = torch.Generator(device=device)
         self._autocasts = False
+        self._group: TorchGroup | None = None
         self._data: tuple[Tensor, Tensor] | None = None
         self._source: tuple[NDArray[np.float32], NDArray[np.int64]] | None = None
 
@@ -150,22 +156,53 @@ class TorchNetwork:
             if isinstance(module, Dropout):
                 module.generator = self._generator
 
+    def join(self, group: "TorchGroup") -> None:
+        """Train together with other processes. See `Grouped.join`."""
+        self._group = group
+        for _, module in self._layers.places():
+            if isinstance(module, BatchNorm | Dropout):
+                module.group = group
+
     def train_step(self, x: NDArray[np.float32], labels: NDArray[np.int64] | NDArray[np.float32]) -> BatchMetrics:
         """Do one step. See `Trainable.train_step`."""
         check_inputs(self.architecture, x, labels=labels, soft=True)
-        targets = torch.from_numpy(labels).to(self._device)
-        return self._step(self._to_torch(x), targets.to(self._dtype) if targets.is_floating_point() else targets)
+        return self._step(self._to_torch(x), self._targets(labels))
+
+    def train_share(
+        self, x: NDArray[np.float32], labels: NDArray[np.int64] | NDArray[np.float32], *, batch: int
+    ) -> BatchMetrics:
+        """Do this process's part of a step. See `Grouped.train_share`."""
+        check_inputs(self.architecture, x, labels=labels, soft=True)
+        group = self._group
+        if group is None:
+            raise BackendError("train_share: expected join to be called first")
+        own = share(batch, group.rank, group.size)
+        if len(x) != own.stop - own.start:
+            raise BackendError(f"expected {own.stop - own.start} rows of a batch of {batch}, received {len(x)}")
+        group.batch = batch
+        optimizer = self._started()
+        logits, targets = self._forward(self._to_torch(x)), self._targets(labels)
+        loss = F.cross_entropy(logits, targets, reduction="sum") / batch
+        with self._exactly():
+            loss.backward()  # type: ignore[no-untyped-call]
+        tensors = [tensor for tensor, _ in self._trainable(self._layers).values()]
+        total, correct = group.sum_gradients(tensors, loss, _hits(logits, targets))
+        optimizer.step()
+        return BatchMetrics(size=batch, loss=total, correct=correct)
 
     def training_state(self) -> dict[str, NDArray[Any]]:
         """Read what resumed training needs beside the weights. See `Trainable.training_state`."""
-        others = {_GENERATOR: self._generator.get_state().numpy().copy(), _THREADS: np.array(torch.get_num_threads())}
+        threads = torch.get_num_threads()
+        if self._group is not None:  # as one process would have them that goes on alone
+            threads = min(threads * self._group.size, os.cpu_count() or 1)
+        others = {_GENERATOR: self._generator.get_state().numpy().copy(), _THREADS: np.array(threads)}
         return pack_training_state(self._started().get_state(), others)
 
     def load_training_state(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on where training stopped, with as many threads. See `Trainable.load_training_state`.
 
         PyTorch sums the statistics of batch normalization thread by thread: with more or fewer of them the next step
-        has other bits.
+        has other bits. One of several processes keeps to the threads that it was started with.
         """
         optimizer = self._started()
         adam, others = unpack_training_state(self.architecture, state, (_GENERATOR, _THREADS))
@@ -180,7 +217,7 @@ class TorchNetwork:
                 f"{_GENERATOR}: expected the random stream of a network on {self._device.type}, received {received}"
             ) from error
         optimizer.set_state(adam)
-        if int(threads) != torch.get_num_threads():
+        if self._group is None and int(threads) != torch.get_num_threads():
             torch.set_num_threads(int(threads))
 
     def load_data(self, inputs: NDArray[np.float32], labels: NDArray[np.int64]) -> bool:
@@ -211,17 +248,27 @@ class TorchNetwork:
     def _step(self, x: Tensor, targets: Tensor) -> BatchMetrics:
         """Do one step of training."""
         optimizer = self._started()
-        self._layers.train()
-        optimizer.zero_grad(set_to_none=True)
+        if self._group is not None:
+            raise BackendError("expected train_share of a network that several processes train, received a whole batch")
+        logits = self._forward(x)
+        loss = F.cross_entropy(logits, targets)
         with self._exactly():
-            with torch.autocast(self._device.type, torch.bfloat16) if self._autocasts else nullcontext():
-                logits = self._layers(x).to(self._dtype)
-            loss = F.cross_entropy(logits, targets)
             loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        classes = targets.argmax(dim=1) if targets.ndim == 2 else targets
-        correct = int((logits.detach().argmax(dim=1) == classes).sum())
-        return BatchMetrics(size=len(targets), loss=loss.item(), correct=correct)
+        return BatchMetrics(size=len(targets), loss=loss.item(), correct=int(_hits(logits, targets)))
+
+    def _forward(self, x: Tensor) -> Tensor:
+        """Compute the logits of a step, whose gradients are yet to come."""
+        self._layers.train()
+        self._started().zero_grad(set_to_none=True)
+        with self._exactly(), torch.autocast(self._device.type, torch.bfloat16) if self._autocasts else nullcontext():
+            logits: Tensor = self._layers(x).to(self._dtype)
+        return logits
+
+    def _targets(self, labels: NDArray[np.int64] | NDArray[np.float32]) -> Tensor:
+        """Bring classes, or probabilities of classes, to the device."""
+        targets = torch.from_numpy(labels).to(self._device)
+        return targets.to(self._dtype) if targets.is_floating_point() else targets
 
     def _exactly(self) -> AbstractContextManager[None]:
         """Have a GPU compute float32 in float32, and the same each time; on other devices do nothing.
@@ -243,3 +290,9 @@ class TorchNetwork:
         """
         tensor = torch.from_numpy(array).to(device=self._device, dtype=self._dtype)
         return tensor.permute(0, 3, 1, 2) if tensor.ndim == 4 else tensor
+
+
+def _hits(logits: Tensor, targets: Tensor) -> Tensor:
+    """Count what was classified rightly."""
+    classes = targets.argmax(dim=1) if targets.ndim == 2 else targets
+    return (logits.detach().argmax(dim=1) == classes).sum()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from genrebench.cli.rows.formats import Format, Layout
 from genrebench.cli.rows.journal import Journal
+from genrebench.cli.rows.parts import Parts
 from genrebench.cli.rows.places import Rows, in_file, in_folder, in_journal, on_terminal
 from genrebench.errors import ConfigError, escaped
 
@@ -32,6 +33,11 @@ _BY_SUFFIX = {".txt": "text", ".json": "json", ".jsonl": "jsonl", ".csv": "csv",
 def is_folder(output: Path) -> bool:
     """Return whether an output is a folder: one that is there, or a new name without the suffix of a format."""
     return output.is_dir() or (output.suffix.lower() not in _BY_SUFFIX and not output.exists())
+
+
+def in_parts(name: str, output: Path | None) -> bool:
+    """Return whether rows go to a folder in parts."""
+    return name == "parquet" and output is not None and is_folder(output)
 
 
 def format_name(asked: str | None, output: Path | None) -> str:
@@ -76,7 +82,7 @@ def open_rows(
     *,
     bar: "Display",
     places: Mapping[str, Path],
-    journal: Callable[[Path], Journal],
+    journal: Callable[[Path], Journal | Parts],
     overwrite: bool,
 ) -> AbstractContextManager[Rows]:
     """Open the place that rows go to.
@@ -96,7 +102,7 @@ def open_rows(
     places : mapping of str to Path
         Name of each recording in a folder.
     journal : callable
-        Opens a file of lines of JSON.
+        Opens a file of lines of JSON, or a folder of parts.
     overwrite : bool
         Whether files may be replaced.
 
@@ -109,12 +115,15 @@ def open_rows(
     if output is None:
         if name == "parquet":
             raise ConfigError(
-                "--format parquet: expected --output FILE.parquet, received none; a terminal cannot show it"
+                "--format parquet: expected --output FILE.parquet, or a folder for parts, received none; a terminal "
+                "cannot show it"
             )
         _require_one(style, name, recordings)
         ascii_only = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
         return on_terminal(style(replace(layout, ascii=ascii_only)), recordings, bar)
     layout = replace(layout, failures=True)
+    if in_parts(name, output):
+        return in_journal(journal(output), recordings)
     if is_folder(output):
         targets = {path: output / place.with_name(place.name + style.suffix) for path, place in places.items()}
         return in_folder(lambda: style(layout), targets, recordings, overwrite=overwrite)

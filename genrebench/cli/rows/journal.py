@@ -100,19 +100,11 @@ class Journal:
     def _is_current(self, path: str) -> bool:
         """Return whether a row is that of the recording as it is now, by the same model."""
         row = self._rows.get(path)
-        return row is not None and "error" not in row and row.items() >= self._state(path).items()
-
-    def _state(self, path: str) -> Row:
-        """Describe by what a row is known to be current."""
-        try:
-            status = os.stat(path)  # noqa: PTH116 - a row's path may be any text
-        except OSError:
-            return {"size": None, "modified_ns": None, "made_by": self._made_by}
-        return {"size": status.st_size, "modified_ns": status.st_mtime_ns, "made_by": self._made_by}
+        return row is not None and "error" not in row and row.items() >= recording_state(path, self._made_by).items()
 
     def add(self, row: Row) -> None:
         """Write one row at once."""
-        row = row | self._state(row["path"])
+        row = row | recording_state(row["path"], self._made_by)
         self._rows[row["path"]] = row
         left = memoryview(_line(row))
         try:
@@ -120,6 +112,15 @@ class Journal:
                 left = left[self._file.write(left) :]
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(self.path)) from error
+
+
+def recording_state(path: str, made_by: str) -> Row:
+    """Describe by what a row is known to be that of a recording as it is now, made by the same."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - a row's path may be any text
+    except OSError:
+        return {"size": None, "modified_ns": None, "made_by": made_by}
+    return {"size": status.st_size, "modified_ns": status.st_mtime_ns, "made_by": made_by}
 
 
 def _line(row: Row) -> bytes:

@@ -1,6 +1,7 @@
 """Rows as a Parquet file, for pandas, DuckDB and Spark; needs pyarrow."""
 
 import io
+from collections.abc import Mapping
 from typing import Any
 
 from genrebench.cli.rows.formats import Format, Layout, columns, table_rows
@@ -19,6 +20,13 @@ _KINDS = {
 class Parquet(Format):
     """A table as of CSV, with types: texts, numbers, truth values, and null for what is unknown.
 
+    Parameters
+    ----------
+    layout : Layout
+        What rows hold.
+    more : mapping of str to str
+        Types of further columns, by their names.
+
     Raises
     ------
     ConfigError
@@ -27,7 +35,7 @@ class Parquet(Format):
 
     suffix = ".parquet"
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, more: Mapping[str, str] | None = None) -> None:
         """Name the columns with their types."""
         super().__init__(layout)
         try:
@@ -38,7 +46,8 @@ class Parquet(Format):
                 "--format parquet: expected pyarrow, which is not installed; pip install 'genrebench[parquet]'"
             ) from error
         self._arrow: Any = pyarrow
-        self._schema = pyarrow.schema([(name, getattr(pyarrow, _kind(name))()) for name in columns(layout)])
+        kinds = {name: _kind(name) for name in columns(layout)} | dict(more or {})
+        self._schema = pyarrow.schema([(name, getattr(pyarrow, kind)()) for name, kind in kinds.items()])
         self._rows: list[Row] = []
         self._batches: list[Any] = []
 

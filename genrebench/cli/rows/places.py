@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from genrebench.cli.rows.formats import Format
 from genrebench.cli.rows.journal import Journal
+from genrebench.cli.rows.parts import Parts
 from genrebench.errors import ConfigError, escaped
 from genrebench.model.rows import Row
 from genrebench.system.files import write_atomically, writing_atomically
@@ -108,8 +109,8 @@ def in_folder(
 
 
 @contextmanager
-def in_journal(journal: Journal, recordings: Sequence[Path]) -> Iterator[Rows]:
-    """Write lines of JSON that a run that was stopped goes on with; of what is no recording there is none."""
+def in_journal(journal: Journal | Parts, recordings: Sequence[Path]) -> Iterator[Rows]:
+    """Write rows that a run that was stopped goes on with; of what is no recording there is none."""
     known = {str(path) for path in recordings}
     with journal.writing(recordings) as todo:
         yield Rows(todo, lambda row: journal.add(row) if row["path"] in known else None)

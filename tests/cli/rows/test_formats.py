@@ -157,6 +157,21 @@ def test_audacity_gets_a_label_track() -> None:
     assert written(Audacity, BAD) == ""
 
 
+def test_a_label_track_is_read_as_audacity_reads_it() -> None:
+    """By its manual: UTF-8, fields between tabs, seconds with a dot, no second line, which a backslash begins."""
+    names = ["drum\tand\nbass", "música", "\\", "1.5", "rock\r", "\u2028"]
+    row = GOOD | {"timeline": [SEGMENTS[0] | {"genre": name, "start": 0.1 * place} for place, name in enumerate(names)]}
+    lines = written(Audacity, row).splitlines()
+    assert len(lines) == len(names)
+    for place, line in enumerate(lines):
+        start, end, label = line.split("\t")
+        assert float(start) == pytest.approx(0.1 * place)
+        assert float(end) == 3.0
+        assert label.endswith(" 50 %")
+        assert line[0] != "\\"
+    assert lines[1].endswith("música 50 %")
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_says_what_its_files_are(name: str) -> None:
     """By a suffix."""

@@ -1,0 +1,48 @@
+"""``genrebench pack``: spectrogram files as a few large ones."""
+
+from pathlib import Path
+
+import click
+
+from genrebench.cli.options import COUNT, PATH, examples
+
+_GIB = 2**30
+
+
+@click.command(
+    help="Copy the spectrograms of DATASET into a few large files that are mapped into memory.\n\n"
+    "Training reads from the copy what it needs, when it needs it, so that the data may be larger than memory; "
+    "genrebench train takes a fresh copy by itself, and makes one where the data do not fit. A copy that is there is "
+    "checked byte by byte, and made anew if it is damaged or the spectrograms have changed.",
+    epilog=examples(
+        "genrebench pack dataset",
+        "genrebench pack dataset --output /fast/disk/packed",
+        "genrebench train --dataset /fast/disk/packed --name first",
+    ),
+)
+@click.argument("dataset", type=PATH)
+@click.option("--output", type=PATH, help="Folder to write.  [default: DATASET/genres_mel_npz.packed]")
+@click.option("--jobs", type=COUNT, help="Processes.  [default: one per core]")
+def pack(dataset: Path, output: Path | None, jobs: int | None) -> None:
+    """Pack a dataset."""
+    from genrebench.cli.output import echo
+    from genrebench.cli.progress import display
+    from genrebench.data.packed.writing import pack as run
+    from genrebench.system.files import escaped
+    from genrebench.system.memory import keep_freed_memory
+
+    keep_freed_memory()
+    with display("packing", "tracks") as bar:
+
+        def on_track(done: int, total: int) -> None:
+            """Move the bar."""
+            bar.update(completed=done, total=total)
+
+        report = run(dataset, output=output, jobs=jobs, on_track=on_track, on_wait=bar.note)
+        if report.written:
+            bar.note(f"made, since {report.reason}")
+    echo(
+        f"{escaped(report.folder)}: {report.tracks} tracks, {report.segments} segments in {report.genres} genres, "
+        f"{report.size / _GIB:.2f} GiB in {report.shards} files of spectrograms"
+        + ("" if report.written else "; was there, whole and fresh")
+    )
