@@ -58,6 +58,7 @@ Recorder = Callable[..., Path]
 # What starts many interpreters or trains for long, the slowest first: `make check` leaves it out, and processes that
 # share the tests begin with it.
 SLOW = (
+    "test_snippets",
     "parity/test_planted",
     "backends/test_",
     "bench/",
@@ -81,7 +82,6 @@ SLOW = (
     "test_exports",
     "test_wheel",
     "test_site",
-    "test_snippets",
 )
 
 
