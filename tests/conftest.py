@@ -1,6 +1,7 @@
 """How the tests run, and the recordings and small datasets that they make themselves."""
 
 import os
+import shutil
 import signal
 import sys
 from importlib.machinery import PathFinder
@@ -40,6 +41,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from genrebench.audio.mel import MelConfig
@@ -56,6 +58,7 @@ Recorder = Callable[..., Path]
 # What starts many interpreters or trains for long, the slowest first: `make check` leaves it out, and processes that
 # share the tests begin with it.
 SLOW = (
+    "test_snippets",
     "parity/test_planted",
     "backends/test_",
     "bench/",
@@ -80,7 +83,6 @@ SLOW = (
     "test_exports",
     "test_wheel",
     "test_site",
-    "test_snippets",
 )
 
 
@@ -99,6 +101,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
         if parameters.get("backend") in _NEEDS.keys() - SELECTED:
             item.add_marker(pytest.mark.skip(reason="not among GENREBENCH_TEST_BACKENDS"))
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Make a folder once for all processes that share the tests, which must not change it.
+
+    Parameters
+    ----------
+    make : callable
+        Fills the folder; it is made where it stays, since what is in it may name it.
+    """
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"once-{name}"
+    whole = folder.with_suffix(".whole")
+    with FileLock(folder.with_suffix(".lock")):
+        if not whole.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            whole.touch()
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from genrebench.backend.worker import JobResult, plain
 
 
 def run_here(
-    function: str, *, arrays: Mapping[str, Any] | None = None, options: Mapping[str, Any] | None = None, **_: Any
+    function: str, *, arrays: Mapping[str, Any] | None = None, options: Mapping[str, Any] | None = None, **others: Any
 ) -> JobResult:
     """Do a job as `run_job` would; options and value go through JSON.
 

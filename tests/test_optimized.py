@@ -18,6 +18,15 @@ from tests.conftest import SMALL_OPTIONS
 from tests.plugins import use_plugins, write_plugin
 
 OPTIMIZED = {"PYTHONOPTIMIZE": "1", "PYTHONDONTWRITEBYTECODE": ""}
+# Frameworks and libraries keep their asserts: compiling thousands of their modules without takes a minute, and shows
+# nothing of genrebench.
+THEIRS_AS_USUAL = """
+from importlib import _bootstrap_external as machinery
+place = machinery.cache_from_source
+def usual(path, *given, **options):
+    return place(path, **options | {"optimization": ""} if "site-packages" in path else options)
+machinery.cache_from_source = usual
+"""
 # A backend whose weights are off by a thousandth.
 WRONG = """
 from dataclasses import replace
@@ -31,11 +40,12 @@ class Wrong:
 """
 
 
-@pytest.fixture(autouse=True, scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Offer a folder for modules that are compiled without asserts: once, not in every process."""
-    OPTIMIZED["PYTHONPYCACHEPREFIX"] = str(tmp_path_factory.mktemp("compiled"))
-    return Path(OPTIMIZED["PYTHONPYCACHEPREFIX"])
+@pytest.fixture(autouse=True)
+def theirs_as_usual(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every process take what is installed as it was compiled before, with asserts."""
+    folder = tmp_path_factory.mktemp("as_usual")
+    (folder / "sitecustomize.py").write_text(THEIRS_AS_USUAL)
+    monkeypatch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
 
 
 def run(*arguments: object, optimized: bool = True) -> tuple[int, str]:
@@ -52,6 +62,11 @@ def test_no_assert_runs_where_this_file_wants_none() -> None:
     command = [sys.executable, "-c", "assert False"]
     subprocess.run(command, env=os.environ | OPTIMIZED, check=True)
     assert subprocess.run(command, check=False, capture_output=True).returncode == 1
+    code = "import click, genrebench.errors; print(genrebench.errors.__cached__, click.__cached__)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | OPTIMIZED, capture_output=True, text=True, check=True
+    )
+    assert [name.endswith(".opt-1.pyc") for name in done.stdout.split()] == [True, False]
 
 
 @pytest.mark.parametrize("command", ["summary", "backends", "check numpy", "check wrong"])

@@ -16,7 +16,7 @@ BACKENDS = {
     for entry in list_backends()
     if entry.name != "numpy"
 }
-# Keras' engines are loaded anew for each; one in which the plugin differs is seen by its own tests and by the kit, too.
+# Each loads its framework anew; tests/backends/keras_cnn has every method of the plugin on each of Keras' engines.
 USUAL = {("torch", "genre"), ("torch", "mixed"), ("keras", "mixed"), ("onnx", "mixed")}
 GATES = [
     pytest.param(name, each, marks=[mark, *([] if (name, each) in USUAL else [pytest.mark.exhaustive])])
@@ -37,7 +37,13 @@ def test_every_gate_of_parity_holds(backend: str, architecture: str) -> None:
     assert ("only predicts, and was compared in that alone" in report.verdict) == (backend in PREDICTING)
 
 
-@pytest.mark.parametrize("backend", [pytest.param(name, marks=mark) for name, mark in BACKENDS.items()])
+@pytest.mark.parametrize(
+    "backend",
+    [
+        pytest.param(name, marks=[mark, *([] if (name, "mixed") in USUAL else [pytest.mark.exhaustive])])
+        for name, mark in BACKENDS.items()
+    ],
+)
 def test_every_backend_conforms(backend: str) -> None:
     """The whole kit passes in a process of its own, and no required check is skipped."""
     run = run_check(backend)

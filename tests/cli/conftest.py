@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import SETTINGS, run
-from tests.conftest import write_originals
+from tests.conftest import made_once, write_originals
 from tests.parity.conftest import compare_copies, failing, passing
 
 __all__ = ["compare_copies", "failing", "passing", "trained"]
@@ -21,7 +21,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         A folder with ``dataset/`` and the run ``results/small/``.
     """
     pytest.importorskip("torch")
-    root = tmp_path_factory.mktemp("cli")
+    return made_once(tmp_path_factory, "trained", _train)
+
+
+def _train(root: Path) -> None:
+    """Make recordings, preprocess and train."""
     write_originals(root / "dataset", tracks=4)
     done = run("preprocess", "--dataset", root / "dataset", "--jobs", 1, *SETTINGS)
     assert done.exit_code == 0, done.output
@@ -31,4 +35,3 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.exit_code == 0, done.output
     (root / "train.out").write_text(done.stdout)
     (root / "train.err").write_text(done.stderr)
-    return root

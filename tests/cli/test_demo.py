@@ -7,6 +7,7 @@ import pytest
 from genrebench.cli import demo
 from genrebench.cli.demo import run_demo
 from genrebench.errors import ConfigError
+from tests.conftest import SMALL
 
 
 def test_the_demonstration_goes_the_whole_way(
@@ -14,6 +15,7 @@ def test_the_demonstration_goes_the_whole_way(
 ) -> None:
     """It says first that the audio is synthetic, names held-out recordings, ends with GTZAN, and can be repeated."""
     pytest.importorskip("torch")
+    monkeypatch.setattr(demo, "MEL", SMALL)
     monkeypatch.setattr(demo, "TRACKS_PER_GENRE", 2)
     monkeypatch.setattr(demo, "EPOCHS", 1)
     for _ in range(2):

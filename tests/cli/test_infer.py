@@ -86,7 +86,7 @@ def test_json_is_valid_in_any_encoding(encoding: str, trained: Path, record: Rec
         str(path),
         "--model",
         str(trained / "results" / "small"),
-        "--json",
+        *("--backend", "numpy", "--json"),
     ]
     done = subprocess.run(words, capture_output=True, check=True, env=os.environ | {"PYTHONIOENCODING": encoding})
     (document,) = json.loads(done.stdout.decode(encoding))

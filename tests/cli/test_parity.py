@@ -92,7 +92,8 @@ def test_an_architecture_from_a_file_and_another_reference(tmp_path: Path) -> No
     path = tmp_path / "own.json"
     for document in (NETWORK.to_json(), {"architecture": NETWORK.to_json(), "genres": GENRES}):
         path.write_text(json.dumps(document))
-        done = run("--backend", "numpy", "--reference", "torch", "--architecture", path, "--output", tmp_path / "out")
+        which = ("--backend", "numpy", "--reference", "torch", "--architecture", path, "--steps", 2)
+        done = run(*which, "--output", tmp_path / "out")
         assert done.exit_code == 0, done.output
         assert "numpy builds the same network as torch: all 9 gates hold." in done.stdout
     assert load_report(tmp_path / "out" / "parity.json").architecture == NETWORK.to_json()

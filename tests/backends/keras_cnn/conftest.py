@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from filelock import FileLock
 
 from genrebench.network import Weights
 from tests.backends.keras_cnn.measuring import ENGINES
+from tests.conftest import made_once
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,7 @@ def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     for module in ("keras", engine):
         if importlib.util.find_spec(module) is None:
             pytest.skip(f"{module} is not installed")
-    # Once for all files and all processes that share the tests.
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"keras-on-{engine}"
-    with FileLock(f"{folder}.lock"):
-        if not folder.exists():
-            unfinished = tmp_path_factory.mktemp(engine)
-            _measure(engine, unfinished)
-            unfinished.rename(folder)
+    folder = made_once(tmp_path_factory, f"keras-on-{engine}", lambda folder: _measure(engine, folder))
     with np.load(folder / "arrays.npz") as archive:
         arrays = dict(archive)
     return Results(engine, arrays, json.loads((folder / "facts.json").read_text()))
