@@ -76,7 +76,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="+")
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--first", type=int, default=0, help="number of the first file, of which each is drawn by its own")
+    parser.add_argument(
+        "--first", type=int, default=0, help="number of the first file, of which each is drawn by its own"
+    )
     parser.add_argument("--fork", action="store_true")
     options = parser.parse_args()
     if options.fork:

@@ -34,8 +34,8 @@ def songs(record: Recorder, tmp_path: Path) -> Path:
 
 
 def infer(*arguments: object, stdin: bytes | None = None) -> Result:
-    """Run ``infer`` with the recorded model on the NumPy backend."""
-    words = ["infer", *map(str, arguments), "--model", str(RECORDED_RUN), "--backend", "numpy"]
+    """Run ``infer`` with the recorded model on the NumPy backend; windows do not overlap unless it is asked for."""
+    words = ["infer", "--overlap", "0", *map(str, arguments), "--model", str(RECORDED_RUN), "--backend", "numpy"]
     return CliRunner().invoke(main, words, input=stdin)
 
 
@@ -196,7 +196,7 @@ def test_a_recording_replaced_by_one_of_its_size_and_time_is_classified_anew(son
     times = (songs / "a.wav").stat()
     (songs / "a.wav").write_bytes((songs / "a.wav").read_bytes())
     os.utime(songs / "a.wav", ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert "1 recordings classified, 1 already there" in infer(songs, "--output", output, "--resume").stdout
+    assert "1 recording classified, 1 already there" in infer(songs, "--output", output, "--resume").stdout
     earlier = [{key: value for key, value in row.items() if key != "changed_ns"} for row in rows]
     output.write_text("".join(f"{json.dumps(row)}\n" for row in earlier))
     assert "0 recordings classified, 2 already there" in infer(songs, "--output", output, "--resume").stdout
@@ -270,7 +270,7 @@ def test_a_library_goes_to_parquet_in_parts_and_goes_on(songs: Path, tmp_path: P
     assert written.exit_code == 0, written.output
     refused(infer(songs, "--format", "parquet", "--output", folder), "holds rows already; go on with them by --resume")
     written = infer(songs, "--format", "parquet", "--output", folder, "--resume")
-    assert written.stdout == f"{folder}: 1 recordings classified, 1 already there, 0 failed\n"
+    assert written.stdout == f"{folder}: 1 recording classified, 1 already there, 0 failed\n"
     rows = parquet.read_table(folder / "recordings").to_pylist()
     assert names(rows) == ["a.wav", "B.WAV"]
     segments = parquet.read_table(folder / "segments").to_pylist()
