@@ -3,8 +3,8 @@
     python experiments/fuzz_reading.py FOLDER ... --count 10000 --seed 0 [--first 0] [--fork]
 
 A folder is drawn, then a file of it, which is damaged; what is found is printed at the end, or when the run is stopped
-by Ctrl-C or SIGTERM, which `--first` goes on after. Nothing but a `GenrebenchError` of one line may be raised, and no process may be ended by a signal
-other than the one that limits its time.
+by Ctrl-C or SIGTERM, which `--first` goes on after. Nothing but a `GenrebenchError` of one line may be raised, and no
+process may be ended by a signal other than the one that limits its time.
 
 With ``--fork`` the process that opens the file is a copy of this one in place of a new interpreter, which takes most of
 the time otherwise: the same code under the same limits, some ten times as many files in the same time.
