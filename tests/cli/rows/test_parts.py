@@ -159,6 +159,7 @@ def test_a_kill_at_any_moment_loses_no_row_and_leaves_none_twice(songs: list[Pat
     assert count > 20
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_moment_of_an_update_is_mended(songs: list[Path], tmp_path: Path) -> None:
     """Two recordings have changed, one is gone, one failed, and one is new: parts are written anew."""
     new = songs[0].with_name("6 new.wav")
