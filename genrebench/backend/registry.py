@@ -5,7 +5,7 @@ import sys
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from importlib import import_module, metadata
 from typing import Any, NoReturn
@@ -15,6 +15,7 @@ from genrebench.backend.protocol import BackendInfo
 from genrebench.backend.worker import Arrays, is_worker, one_line, start_job
 from genrebench.errors import BackendError
 from genrebench.system.environment import installed_version
+from genrebench.system.last_words import last_words
 
 GROUP = "genrebench.backends"
 # Seconds: what a plugin says of itself is imported without its framework.
@@ -106,7 +107,7 @@ def load_backend(name: str) -> tuple[BackendInfo, CheckedBackend]:
         raise BackendError(f"backend {name}: {entry.problem}") from entry.cause
     module, _, attribute = entry.info.implementation.partition(":")
     try:
-        with _kept_alive():
+        with _watched(name, claims[name][0]), _kept_alive():
             return entry.info, CheckedBackend(entry.info, getattr(import_module(module), attribute))
     except KeyboardInterrupt:
         raise
@@ -132,7 +133,7 @@ def describe(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, Any]:
 def _reading(name: str, entry_points: list[metadata.EntryPoint], timeout: float) -> Iterator[Callable[[], BackendInfo]]:
     """Begin to read what a plugin says of itself; what is yielded waits for it, and raises whatever it raised."""
     point = entry_points[0]
-    if (point.dist is not None and point.dist.name == "genrebench") or is_worker() or len(entry_points) > 1:
+    if _is_ours(point) or is_worker() or len(entry_points) > 1:
         yield point.load
         return
     options = {"name": name, "value": point.value, "path": [each for each in sys.path if each]}
@@ -168,6 +169,22 @@ def _kept_alive() -> Iterator[None]:
         yield
     finally:
         os._exit = end
+
+
+def _watched(name: str, point: metadata.EntryPoint) -> AbstractContextManager[None]:
+    """Have it said where the import of a plugin of others crashes or hangs here; of a worker its parent says it."""
+    if _is_ours(point) or is_worker():
+        return nullcontext()
+    return last_words(
+        seconds=PLUGIN_TIMEOUT,
+        slow=f"Note: backend {name}: its import takes more than {PLUGIN_TIMEOUT:g} s; Ctrl-C ends it",
+        ended=f"Error: backend {name}: its import ended this process; genrebench check {name} says more",
+    )
+
+
+def _is_ours(point: metadata.EntryPoint) -> bool:
+    """Return whether genrebench itself brings a plugin."""
+    return point.dist is not None and point.dist.name == "genrebench"
 
 
 def _claims() -> dict[str, list[metadata.EntryPoint]]:

@@ -33,6 +33,7 @@ from genrebench.system.environment import versions
 from genrebench.system.files import read_json, write_json
 from genrebench.system.memory import keep_freed_memory, peak_memory_bytes
 from genrebench.system.process import (
+    MARK,
     MAX_REPLY,
     THREAD_VARIABLES,
     TIMEOUT,
@@ -40,7 +41,7 @@ from genrebench.system.process import (
     start_process,
     to_its_end,
 )
-from genrebench.system.relatives import adopt_orphans, descendants, end_with_parent, kill
+from genrebench.system.relatives import adopt_orphans, descendants, end_with_parent, guard, kill
 from genrebench.system.temporary import temporary_folder
 
 _MAX_ARRAYS = 100_000
@@ -233,6 +234,8 @@ def main(folder: Path) -> int:
         Exit status: 0, or 1 with the error in the report.
     """
     global _events
+    if MARK in os.environ:
+        guard(f"{MARK}={os.environ[MARK]}")
     end_with_parent()
     adopt_orphans()
     keep_freed_memory()

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ THREAD_VARIABLES = (
 TIMEOUT = 600.0
 MAX_REPLY = 8192.0
 _LINE_LIMIT = 400
+# By this variable a process, and all that it starts, is known for good; `genrebench.system.relatives.guard` takes it.
+MARK = "GENREBENCH_PROCESS"
 # Of what a process writes, the end is kept; a longer line is passed on in parts.
 KEPT_BYTES = 2**20
 # How long output is awaited that the process has left to somebody who holds its pipe open.
@@ -143,7 +146,7 @@ def start_process(
         raise ConfigError(f"timeout: expected seconds from 0 to {threading.TIMEOUT_MAX:.0f}, received {timeout}")
     variables = {name: str(threads) for name in THREAD_VARIABLES} if threads else {}
     # Overridden by nobody: what a caller sets may come from a user's environment.
-    variables = {**variables, **(environment or {}), "PYTHONSAFEPATH": "1"}
+    variables = {**variables, **(environment or {}), "PYTHONSAFEPATH": "1", MARK: f"{os.getpid()}-{uuid.uuid4()}"}
     running: _Running | None = None
 
     def result() -> ProcessResult:

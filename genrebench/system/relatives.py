@@ -7,8 +7,13 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
+
+# So often are processes looked for that a killed one may have started.
+_ROUNDS = 100
 
 
 def descendants(process: int) -> list[int]:
@@ -29,6 +34,59 @@ def kill(processes: Sequence[int]) -> None:
     for process in processes:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(process, signal.SIGKILL)
+
+
+def guard(mark: str) -> None:
+    """Have all that carries a mark in its environment end when this process does, however that comes; on Linux only.
+
+    A process that has left its group and its session is tied to nothing that the system would end, and when its parent
+    was killed nobody knows it any more. So a copy of this process waits outside of its group for its end, and then
+    looks for the mark. It must be called before this process starts threads.
+
+    Parameters
+    ----------
+    mark : str
+        ``NAME=value``, as this process was given it in its environment, and all that it starts.
+    """
+    if sys.platform != "linux":
+        return
+    with contextlib.suppress(AttributeError, OSError), warnings.catch_warnings():  # Linux since 5.3
+        handle = os.pidfd_open(os.getpid())
+        warnings.simplefilter("ignore")  # threads that libraries started for their computations are none of ours
+        between = os.fork()
+        if between == 0:
+            if os.fork() == 0:  # nobody's child, so that who waits for all of theirs does not wait for this one
+                _kill_marked_after(handle, mark.encode())
+            os._exit(0)
+        os.close(handle)
+        os.waitpid(between, 0)
+
+
+def _kill_marked_after(handle: int, mark: bytes) -> NoReturn:
+    """Wait for the end of the process with a handle, then kill what carries the mark, until nothing does."""
+    try:
+        os.setsid()
+        os.dup2(handle, 0)
+        # What stands open here would look as if the process were still there.
+        os.closerange(1, os.sysconf("SC_OPEN_MAX"))
+        select.select([0], [], [])
+        for _ in range(_ROUNDS):  # what is killed may have started others just before
+            marked = [process for process in _with(mark) if process != os.getpid()]
+            if not marked:
+                break
+            kill(marked)
+    finally:
+        os._exit(0)
+
+
+def _with(mark: bytes) -> list[int]:
+    """Find the processes that have a mark among the variables that they began with."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):  # another user's, or just ended
+            if mark in path.read_bytes().split(b"\0"):
+                found.append(int(path.parent.name))
+    return found
 
 
 def adopt_orphans() -> None:

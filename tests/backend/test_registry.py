@@ -114,6 +114,19 @@ def test_one_backend_is_loaded_without_the_others(monkeypatch: pytest.MonkeyPatc
     assert read == ["good"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing is said there")
+def test_a_plugin_whose_import_crashes_the_process_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a line that another process says."""
+    modules = {"someones_info": info("late", implementation="someones_crash:x")}
+    modules["someones_crash"] = "import os; os.kill(os.getpid(), 11)"
+    write_plugin(tmp_path, "someone", {"late": "someones_info:INFO"}, modules)
+    use_plugins(monkeypatch, tmp_path)
+    code = "from genrebench.backend.registry import load_backend; load_backend('late')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == -11
+    assert done.stderr == "Error: backend late: its import ended this process; genrebench check late says more\n"
+
+
 def test_a_plugin_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It hangs neither the list nor whoever asks for it."""
     write_plugin(tmp_path, "someone", {"hanging": "someones_hang:INFO"}, {"someones_hang": "while True: pass"})

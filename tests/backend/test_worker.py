@@ -56,6 +56,12 @@ def daemon(arrays, options):
         signal.pause()
     return {}, None
 
+def childless(arrays, options):
+    try:
+        os.wait()
+    except ChildProcessError:
+        return {}, "no child"
+
 def settings(arrays, options):
     from genrebench.system.memory import keep_freed_memory
     return {}, keep_freed_memory.cache_info().currsize
@@ -240,13 +246,14 @@ def test_a_worker_ends_with_its_context_and_leaves_no_files(witness: Witness, tm
 
 
 def test_a_killed_parent_takes_its_worker_along(witness: Witness) -> None:
-    """The worker notices, however the parent dies; its own child is nobody's."""
+    """The worker notices, however the parent dies; where nothing else ends its own child, the test does."""
     code = "import sys; from genrebench.backend.worker import run_job; run_job('odd_jobs:hang', options={'pipe': %r})"
     parent = subprocess.Popen([sys.executable, "-c", code % str(witness.path)])
     child = int(witness.line())
     parent.kill()
     parent.wait(60)
-    os.kill(child, 9)
+    if sys.platform != "linux":
+        os.kill(child, 9)
     witness.wait_until_gone()
 
 
@@ -259,6 +266,26 @@ def test_what_leaves_its_parent_and_its_session_is_ended_with_the_worker(witness
         if not hangs:
             wait()
     witness.wait_until_gone()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process may leave its parent for good")
+def test_what_has_left_its_session_is_ended_when_the_parent_is_killed(witness: Witness) -> None:
+    """The worker is killed by the system then, and cannot do it any more."""
+    code = (
+        "import sys; from genrebench.backend.worker import run_job; "
+        "run_job('odd_jobs:daemon', options={'pipe': %r, 'hangs': True})"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code % str(witness.path)])
+    assert witness.line() == "here"
+    parent.kill()
+    parent.wait(60)
+    witness.wait_until_gone()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is guarded")
+def test_a_job_is_not_the_parent_of_what_guards_it() -> None:
+    """Waiting for all of its children comes to an end."""
+    assert run_job("odd_jobs:childless").value == "no child"
 
 
 def test_an_interpreter_that_is_none_is_refused(tmp_path: Path) -> None:
