@@ -14,7 +14,7 @@ PYTEST := $(VENV)/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile --
 help:
 	@echo "make demo      go the whole way on synthetic audio: preprocess, train, infer (about 2 minutes)"
 	@echo "make check     run the quick tests (under a minute)"
-	@echo "make test      test everything, a case or two of each kind (under five minutes on two cores)"
+	@echo "make test      test everything, a case or two of each kind (five minutes on two cores are the aim)"
 	@echo "make test-all  run all tests, every case of everything"
 	@echo "make coverage  run all tests, and print how much of the code they reach"
 	@echo "make soak      run what must hold a hundred times in a row (about half an hour)"

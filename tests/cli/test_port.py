@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from genrebench.parity.report import load_report
+from tests import jobs
 from tests.cli.commands import refused, run
 from tests.porting.proof.conftest import proved
 from tests.reading.files import dense_h5, layer, sequential, write_h5
@@ -98,9 +99,11 @@ def test_options_that_do_not_go_together_are_refused(
 
 
 @pytest.mark.parametrize("mistake", ["", ".softmax(1)"])
-def test_somebodys_port_is_held_against_a_file(mistake: str, tmp_path: Path) -> None:
-    """In a worker: status 0 if it is right, else 1 with the first layer that differs and the cause."""
+def test_somebodys_port_is_held_against_a_file(mistake: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a worker, as one of them is: status 0 if it is right, else 1 with the first layer that differs and why."""
     torch = pytest.importorskip("torch")
+    if mistake:
+        monkeypatch.setattr("genrebench.porting.against.run.run_job", jobs.run_here)
     model = dense_h5(tmp_path / "model.h5")
     state: dict[str, Any] = {}
     from genrebench.reading.keras_file import read_keras
