@@ -11,6 +11,7 @@
     - `AnswerError`: what a backend answered has not the form that was promised.
     - `WorkerError`: a process that worked for this one failed; it has what that process wrote.
 
+  - `ClusterError`: a cluster, or a store of objects, that should do something cannot.
   - `TrainingError`: a training run cannot go on.
   - `BenchError`: something that was to be timed failed.
 
@@ -146,6 +147,10 @@ class WorkerError(BackendError):
         self.stderr = stderr
         if stderr:
             self.add_note(f"The worker's standard error:\n{stderr}")
+
+
+class ClusterError(GenrebenchError):
+    """A cluster, or a store of objects, that should do something cannot."""
 
 
 class TrainingError(GenrebenchError):
