@@ -12,6 +12,7 @@
     - `WorkerError`: a process that worked for this one failed; it has what that process wrote.
     - `GroupError`: of several processes that train together one has ended, or does not answer.
 
+  - `ClusterError`: a cluster, or a store of objects, that should do something cannot.
   - `TrainingError`: a training run cannot go on.
   - `BenchError`: something that was to be timed failed.
 
@@ -164,6 +165,10 @@ class GroupError(BackendError):
         """Keep both."""
         super().__init__(message)
         self.told = told
+
+
+class ClusterError(GenrebenchError):
+    """A cluster, or a store of objects, that should do something cannot."""
 
 
 class TrainingError(GenrebenchError):

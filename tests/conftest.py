@@ -35,7 +35,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +77,9 @@ SLOW = (
     "parity/test_document",
     "parity/test_run",
     "backend/",
+    "system/cluster/",
+    "data/test_on_cluster",
+    "cli/test_on_cluster",
     "test_doctests",
     "porting/definitions/test_keras",
     "porting/export/",
@@ -177,3 +180,19 @@ def small_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_originals(dataset, tracks=4)
     preprocess(dataset, SMALL, jobs=1)
     return dataset
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Start a scheduler of Dask and two workers; tests must leave them as they are.
+
+    Yields
+    ------
+    Path
+        The scheduler's file.
+    """
+    pytest.importorskip("distributed")
+    from tests.system.cluster.dask import dask
+
+    with dask(tmp_path_factory.mktemp("dask"), {}, {}) as started:
+        yield started.file

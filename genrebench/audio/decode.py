@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from genrebench.audio.readers import MAX_CHANNELS, Block, read_blocks
 from genrebench.errors import AudioError
-from genrebench.system.files import StrPath
+from genrebench.system.files import StrPath, escaped
+from genrebench.system.remote import RemotePath, as_path, fetched
 
 # Where something begins and ends in a recording, in seconds.
 Span = tuple[float, float]
@@ -136,12 +137,12 @@ def decode(
     AudioError
         If the file cannot be decoded, or holds NaN or infinity.
     """
-    path = Path(path)
+    path = as_path(path)
     resampler: soxr.ResampleStream | None = None
     before = 0
     notes = [] if notes is None else notes
     try:
-        for rate, block in _mono(read_blocks(path, notes), path, notes):
+        for rate, block in _mono(_blocks(path, notes), path, notes):
             if on_block is not None:
                 on_block(block, rate)
             if rate != before:
@@ -160,6 +161,18 @@ def decode(
         raise AudioError(f"cannot be decoded ({reason[:200]})", path=path) from error
     except OSError as error:
         raise AudioError(f"cannot be read ({error.strerror or os.strerror(error.errno or 0)})", path=path) from error
+
+
+def _blocks(path: Path, notes: list[str]) -> Iterator[Block]:
+    """Read the audio of a file, which is fetched before if it is elsewhere."""
+    if not isinstance(path, RemotePath):
+        yield from read_blocks(path, notes)
+        return
+    with fetched(path) as local:
+        try:
+            yield from read_blocks(local, notes)
+        except AudioError as error:
+            raise AudioError(str(error).removeprefix(f"{escaped(local)}: "), path=str(path)) from error
 
 
 def _rest(resampler: soxr.ResampleStream) -> NDArray[np.float32]:

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from genrebench.audio.mel import MelConfig, mel_spectrogram
 from genrebench.system.environment import installed_version
 
+# What a recording becomes depends on these.
+LIBRARIES = ("genrebench", "av", "librosa", "numpy", "scipy", "soundfile", "soxr")
 # Whole numbers, so that no library has a part in them: a sweep, in the range of 16-bit audio.
 _RATE, _SAMPLES = 16_000, 8_192
 _CONFIG = MelConfig(sample_rate=22_050, n_fft=512, hop_length=4096, n_mels=16, segments=10, track_duration=4.0)

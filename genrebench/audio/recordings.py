@@ -12,6 +12,7 @@ from natsort import natsorted
 
 from genrebench.errors import AudioError, DatasetError, escaped
 from genrebench.system.files import StrPath, sha256
+from genrebench.system.remote import RemotePath, as_path
 
 # What libsndfile and FFmpeg decode, videos included; a folder's other files are not recordings.
 EXTENSIONS = frozenset(
@@ -78,6 +79,8 @@ def originals(dataset: Path) -> Path:
         If there is none.
     """
     named = dataset / "genres_original"
+    if isinstance(dataset, RemotePath):
+        return named if named.is_dir() else dataset
     if named.is_dir() or not dataset.is_dir():
         places = [named]
     elif Path(os.path.realpath(dataset)).name == "genres_original":
@@ -174,6 +177,8 @@ def dataset_recordings(dataset: Path, notes: list[str] | None = None) -> list[Re
     """
     root = originals(dataset)
     notes = [] if notes is None else notes
+    if isinstance(root, RemotePath):
+        return _stored_recordings(root, notes)
     genres = _subfolders(root)
     if not genres:
         raise DatasetError(
@@ -211,6 +216,19 @@ def dataset_recordings(dataset: Path, notes: list[str] | None = None) -> list[Re
     notes += map(str, problems)
     notes += _lookalikes([folder.name for folder in genres])
     notes += _misplaced(genres, recordings)
+    return recordings
+
+
+def _stored_recordings(root: RemotePath, notes: list[str]) -> list[Recording]:
+    """List the recordings of genre folders in a store of objects, in natural order."""
+    files = natsorted(root.files(), key=str)
+    inside = {path: path.relative_to(root).parts for path in files}
+    in_genres = [path for path, parts in inside.items() if not any(map(_is_system, parts[:-1])) and len(parts) > 1]
+    recordings = [_recording(root / inside[path][0], path) for path in in_genres if is_recording(path)]
+    if not recordings:
+        raise DatasetError(f"{_EXPECTED} in <genre>/ there, found none", path=str(root))
+    if others := Counter(path.suffix.lower() or "no extension" for path in in_genres if not is_recording(path)):
+        notes.append(f"{others.total()} files in the genre folders are no recordings: {_counted(others)}")
     return recordings
 
 
@@ -321,13 +339,16 @@ def find_recordings(paths: Iterable[StrPath], problems: list[AudioError] | None 
         If a folder holds no recording, or cannot be listed.
     """
     noted: list[AudioError] = [] if problems is None else problems
-    for path in map(Path, paths):
+    for path in map(as_path, paths):
         if not path.is_dir():
             yield path
             continue
-        files = [file for file in _files(path, noted) if is_recording(file) and not _is_no_file(file)]
+        if isinstance(path, RemotePath):
+            files: list[Path] = [file for file in path.files() if is_recording(file)]
+        else:
+            files = [file for file in _files(path, noted) if is_recording(file) and not _is_no_file(file)]
         if not files:
             noted.append(AudioError(f"{_EXPECTED} in the folder, found none", path=path))
         if problems is None and noted:
             raise noted[0]
-        yield from natsorted(files)
+        yield from natsorted(files, key=str)

@@ -10,9 +10,11 @@ from genrebench.cli.rows.formats import Layout, Text
 from genrebench.cli.rows.places import Rows, on_terminal
 from genrebench.cli.sorting import Sorter
 from genrebench.errors import AudioError
+from genrebench.model.elsewhere import Numbered, in_order, predict_by
 from genrebench.model.model import Model
 from genrebench.model.prediction import Prediction
 from genrebench.model.rows import Row, failure_row, model_row, prediction_row
+from genrebench.system.executor import Executor
 from genrebench.system.files import escaped, write_atomically
 
 
@@ -38,7 +40,15 @@ class Extras:
     sorter: Sorter | None = None
 
 
-def classify(model: Model, rows: Rows, bar: Display, *, extras: Extras = Extras()) -> Iterator[Prediction]:
+def classify(
+    model: Model,
+    rows: Rows,
+    bar: Display,
+    *,
+    extras: Extras = Extras(),
+    executor: Executor | None = None,
+    any_order: bool = False,
+) -> Iterator[Prediction]:
     """Classify recordings and add a row for each; one that fails does not end the run.
 
     Parameters
@@ -49,6 +59,10 @@ def classify(model: Model, rows: Rows, bar: Display, *, extras: Extras = Extras(
         What errors and notes are printed beside.
     extras : Extras
         By default rows with all genres, and nothing else.
+    executor : Executor, optional
+        Where it is done; by default in this process.
+    any_order : bool
+        Whether rows may be added as they are done.
 
     Yields
     ------
@@ -61,8 +75,9 @@ def classify(model: Model, rows: Rows, bar: Display, *, extras: Extras = Extras(
     timed = extras.timeline or bool(extras.pictures)
     drift: str | None = None
     heard = False
-    with closing(model.predict_many(rows.todo, timeline=timed)) as classified:
-        for path, prediction in zip(rows.todo, classified, strict=True):
+    with closing(_numbered(model, rows.todo, timed, executor, any_order=any_order)) as classified:
+        for place, prediction in classified:
+            path = rows.todo[place]
             if isinstance(prediction, AudioError):
                 row = failure_row(prediction, path)
             else:
@@ -78,6 +93,22 @@ def classify(model: Model, rows: Rows, bar: Display, *, extras: Extras = Extras(
                 yield prediction
     if heard and (drift := library_drift()):
         bar.note(drift)
+
+
+def _numbered(
+    model: Model, paths: Sequence[Path], timeline: bool, executor: Executor | None, *, any_order: bool
+) -> Numbered:
+    """Classify recordings, and say which each is."""
+    if executor is None:
+        found = model.predict_many(paths, timeline=timeline)
+    else:
+        numbered = predict_by(model, executor, paths, timeline=timeline)
+        if any_order:
+            yield from numbered
+            return
+        found = in_order(numbered)
+    with closing(found):
+        yield from enumerate(found)
 
 
 def print_genres(model: Model, recordings: Sequence[Path], *, top_k: int) -> list[Prediction]:

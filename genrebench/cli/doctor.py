@@ -3,12 +3,13 @@
 import dataclasses
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from genrebench.cli.options import COUNT, PATH, RUN, examples, list_options
+from genrebench.cli.options import COUNT, PATH, RUN, cluster_option, examples, list_options
 from genrebench.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -30,8 +31,11 @@ if TYPE_CHECKING:
 @click.option("--model", type=RUN, help="Run whose split is looked at.")
 @list_options("of a split that is looked at")
 @click.option("--jobs", type=COUNT, help="Number of processes.  [default: one per core]")
+@cluster_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def doctor(*, dataset: Path, model: Path | None, jobs: int | None, as_json: bool, **lists: Path | None) -> None:
+def doctor(
+    *, dataset: Path, model: Path | None, jobs: int | None, cluster: str | None, as_json: bool, **lists: Path | None
+) -> None:
     """Examine a dataset.
 
     Parameters
@@ -44,7 +48,7 @@ def doctor(*, dataset: Path, model: Path | None, jobs: int | None, as_json: bool
 
     if model is not None and any(lists.values()):
         raise ConfigError("expected --model or lists, received both; leave one out")
-    tracks, diagnosis = _examine(dataset, jobs)
+    tracks, diagnosis = _examine(dataset, jobs, cluster)
     sides = _sides(tracks, model, lists)
     findings = [*diagnosis["findings"], *overlaps(diagnosis["findings"], sides)]
     found = [{**dataclasses.asdict(each), "remedy": REMEDIES[each.kind]} for each in findings]
@@ -56,25 +60,27 @@ def doctor(*, dataset: Path, model: Path | None, jobs: int | None, as_json: bool
         raise click.exceptions.Exit(1)
 
 
-def _examine(dataset: Path, jobs: int | None) -> tuple[list[str], dict[str, Any]]:
+def _examine(dataset: Path, jobs: int | None, cluster: str | None) -> tuple[list[str], dict[str, Any]]:
     """Examine all recordings, or the spectrograms where there are only these; name the tracks, and what is known."""
     from rich.console import Console
 
     from genrebench.cli.progress import display
     from genrebench.data.dataset import load_dataset
-    from genrebench.data.executor import LocalProcesses
-    from genrebench.evaluation.doctor import diagnose_recordings, diagnose_tree, examine_recording
+    from genrebench.evaluation.doctor import diagnose_recordings, diagnose_tree, examine_recordings
     from genrebench.evaluation.measure import is_tree, labeled_recordings
+    from genrebench.system.cluster.choice import executor_for
     from genrebench.system.files import escaped
-    from genrebench.system.memory import keep_freed_memory
 
     if is_tree(dataset) and not (dataset / "genres_original").is_dir():
         data = load_dataset(dataset)
         return list(dict.fromkeys(data.tracks.tolist())), diagnose_tree(data)
     recordings = labeled_recordings(dataset)
     examined = {}
-    with display("listening", "recordings", total=len(recordings), console=Console(stderr=True)) as bar:
-        for recording, each in LocalProcesses(jobs).run(examine_recording, recordings, prepare=keep_freed_memory):
+    with (
+        display("listening", "recordings", total=len(recordings), console=Console(stderr=True), rate=True) as bar,
+        closing(examine_recordings(recordings, executor_for(jobs, cluster, bar.note))) as found,
+    ):
+        for recording, each in found:
             examined[recording] = each
             bar.update(advance=1, status=escaped(recording.path.name))
     return [each.key for each in recordings], diagnose_recordings({each: examined[each] for each in recordings})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from genrebench.audio.blocks import MAX_OVERLAP
-from genrebench.cli.options import COUNT, PATH, Amount, examples, model_option, runner_options
+from genrebench.cli.options import COUNT, PATH, PLACE, Amount, cluster_option, examples, model_option, runner_options
 from genrebench.cli.rows.choice import FORMATS, format_class, format_name, in_parts, is_folder, open_rows
 from genrebench.cli.rows.formats import Layout
 from genrebench.cli.rows.journal import Journal
@@ -23,6 +23,7 @@ from genrebench.model.model import Model
 from genrebench.model.newest import newest_model
 from genrebench.model.rows import Row, failure_row, model_row
 from genrebench.system.files import escaped
+from genrebench.system.remote import RemotePath, as_path
 
 if TYPE_CHECKING:
     from genrebench.cli.sorting import Sorter
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
         "genrebench infer inbox/ --move-to sorted/ --dry-run",
     ),
 )
-@click.argument("paths", metavar="FILE_OR_FOLDER...", type=PATH, nargs=-1, required=True)
+@click.argument("paths", metavar="FILE_OR_FOLDER...", type=PLACE, nargs=-1, required=True)
 @model_option
 @click.option("--top-k", type=COUNT, help="Genres told of each recording.  [default: 1 in text, all in other formats]")
 @click.option(
@@ -78,7 +79,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option(
     "--output",
-    type=PATH,
+    type=PLACE,
     metavar="FILE_OR_FOLDER",
     help="Write a file instead of printing, or a folder: with a file for each recording, or with Parquet in parts.",
 )
@@ -88,6 +89,7 @@ if TYPE_CHECKING:
 @click.option("--copy-to", type=PATH, metavar="FOLDER", help="Copy recordings into FOLDER/GENRE/.")
 @click.option("--tag", is_flag=True, help="Write the genre into the tags of recordings, or of their copies.")
 @click.option("--dry-run", is_flag=True, help="Only tell what --move-to, --copy-to and --tag would do.")
+@cluster_option
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress and no notes, only results and errors.")
 @runner_options
 def infer(
@@ -101,6 +103,7 @@ def infer(
     output: Path | None,
     resume: bool,
     overwrite: bool,
+    cluster: str | None,
     **others: Any,
 ) -> None:
     """Classify recordings.
@@ -116,6 +119,7 @@ def infer(
     from genrebench.cli.classifying import Extras, classify
     from genrebench.cli.output import counted, echo, is_quiet
     from genrebench.cli.progress import display
+    from genrebench.system.cluster.choice import executor_for
     from genrebench.system.memory import keep_freed_memory
 
     _check_together(resume=resume, overwrite=overwrite, picture=picture, output=output, **others)
@@ -160,7 +164,9 @@ def infer(
         for problem in problems:
             bar.echo_err(f"Error: {problem}")
             rows.add(failure_row(problem) | version)
-        done = sum(1 for _ in classify(model, rows, bar, extras=extras))
+        where = executor_for(None, cluster, bar.note) if cluster else None
+        # A journal puts its rows in order at the end.
+        done = sum(1 for _ in classify(model, rows, bar, extras=extras, executor=where, any_order=name == "jsonl"))
         if extras.sorter and extras.sorter.dry_run:
             bar.note("nothing was moved, copied or tagged (--dry-run)")
     failed = len(rows.todo) - done
@@ -204,6 +210,10 @@ def _goes_on(name: str, output: Path | None, *, asked: bool) -> bool:
         raise click.UsageError(
             "--resume goes on with an --output FILE.jsonl, or a FOLDER with --format parquet; give one"
         )
+    if can and isinstance(output, RemotePath):
+        raise click.UsageError(
+            "--output FILE.jsonl, and Parquet in parts, are added to row by row, which no URL can be; give a place here"
+        )
     return can
 
 
@@ -223,7 +233,7 @@ def _named(paths: Iterable[Path]) -> Iterator[Path]:
             continue
         content = sys.stdin.buffer.read() if sys.stdin else b""
         names = content.split(b"\0") if b"\0" in content else content.splitlines()
-        found = [Path(os.fsdecode(name)) for name in names if name.strip()]
+        found = [as_path(os.fsdecode(name)) for name in names if name.strip()]
         if not found:
             raise ConfigError("-: expected files and folders on standard input, one in a line, received none")
         yield from found

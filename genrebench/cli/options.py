@@ -45,6 +45,21 @@ class _Run(_Path):
 
 PATH = _Path(path_type=Path)
 RUN = _Run(path_type=Path)
+
+
+class _Place(_Path):
+    """A path, or a URL."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Make a path of either."""
+        if isinstance(value, str) and "://" in value:
+            from genrebench.system.remote import as_path
+
+            return as_path(value)
+        return super().convert(value, param, ctx)
+
+
+PLACE = _Place(path_type=Path)
 # Whatever is counted, no library can count further than this.
 LARGEST = 2**31 - 1
 COUNT = click.IntRange(1, LARGEST)
@@ -99,6 +114,12 @@ def model_option(command: Callable[..., Any]) -> Callable[..., Any]:
     default = "the newest in results/, or else builtin"
     text = f"Folder of a model, or its name in results/, or builtin.  [default: {default}]"
     return click.option("--model", type=RUN, help=text)(command)
+
+
+def cluster_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command that works on many recordings the option for where: ``cluster``."""
+    text = "Dask scheduler, such as tcp://host:8786, or its file, whose workers do the work."
+    return click.option("--cluster", metavar="ADDRESS|FILE", help=f"{text}  [default: this machine]")(command)
 
 
 def runner_options(command: Callable[..., Any]) -> Callable[..., Any]:

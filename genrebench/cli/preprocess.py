@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from genrebench.audio.mel import MelConfig
-from genrebench.cli.options import COUNT, PATH, examples
+from genrebench.cli.options import COUNT, PLACE, cluster_option, examples
 from genrebench.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,16 +27,18 @@ _FAILURES_SHOWN = 20
     epilog=examples(
         "genrebench preprocess --dataset dataset",
         "genrebench preprocess --dataset music --output music/coarse --n-mels 64 --hop-length 1024",
+        "genrebench preprocess --dataset /shared/music --cluster tcp://host:8786",
+        "genrebench preprocess --dataset s3://bucket/music --output s3://bucket/mel",
     ),
 )
 @click.option(
     "--dataset",
-    type=PATH,
+    type=PLACE,
     default=Path("dataset"),
     show_default=True,
-    help="Folder of genre folders, or that holds it.",
+    help="Folder of genre folders, or that holds it, or its URL, such as s3://bucket/music.",
 )
-@click.option("--output", type=PATH, help="Tree to write.  [default: DATASET/genres_mel_npz]")
+@click.option("--output", type=PLACE, help="Tree to write.  [default: DATASET/genres_mel_npz]")
 @click.option("--segments", default=MelConfig.segments, show_default=True, help="Segments that a track is split into.")
 @click.option(
     "--track-duration", default=MelConfig.track_duration, show_default=True, help="Seconds used of each track."
@@ -46,13 +48,21 @@ _FAILURES_SHOWN = 20
 @click.option("--hop-length", default=MelConfig.hop_length, show_default=True, help="Samples between two frames.")
 @click.option("--n-mels", default=MelConfig.n_mels, show_default=True, help="Mel bands.")
 @click.option("--jobs", type=COUNT, help="Processes.  [default: one per core]")
+@cluster_option
 @click.option("--prune", is_flag=True, help="Remove the spectrograms of recordings that are gone.")
 @click.option("--verify", is_flag=True, help="Read every recording to see whether it was replaced by another.")
 def preprocess(
-    dataset: Path, output: Path | None, jobs: int | None, prune: bool, verify: bool, **settings: Any
+    dataset: Path,
+    output: Path | None,
+    jobs: int | None,
+    cluster: str | None,
+    prune: bool,
+    verify: bool,
+    **settings: Any,
 ) -> None:
     """Preprocess a dataset."""
-    report = run_preprocessing(dataset, MelConfig(**settings), output=output, jobs=jobs, prune=prune, verify=verify)
+    options: dict[str, Any] = {"jobs": jobs, "cluster": cluster, "prune": prune, "verify": verify}
+    report = run_preprocessing(dataset, MelConfig(**settings), output=output, **options)
     if report.failures:
         raise click.exceptions.Exit(1)
 
@@ -63,6 +73,7 @@ def run_preprocessing(
     *,
     output: Path | None = None,
     jobs: int | None = None,
+    cluster: str | None = None,
     prune: bool = False,
     verify: bool = False,
 ) -> "PreprocessReport":
@@ -78,12 +89,13 @@ def run_preprocessing(
     from genrebench.cli.progress import display
     from genrebench.data.preprocess import TrackResult
     from genrebench.data.preprocess import preprocess as run
+    from genrebench.system.cluster.choice import executor_for
     from genrebench.system.files import escaped
     from genrebench.system.memory import keep_freed_memory
 
     keep_freed_memory()
     note_what_does_not_fit(config)
-    with display("preprocessing", "tracks") as bar:
+    with display("preprocessing", "tracks", rate=True) as bar:
 
         def on_track(done: int, total: int, result: TrackResult) -> None:
             """Move the bar."""
@@ -93,7 +105,8 @@ def run_preprocessing(
             """Say what was taken."""
             bar.on_the_way(f"{escaped(place)}: {describe_recordings(recordings)}")
 
-        options: dict[str, Any] = {"output": output, "jobs": jobs, "prune": prune, "verify": verify}
+        executor = executor_for(jobs, cluster, bar.note)
+        options: dict[str, Any] = {"output": output, "prune": prune, "verify": verify, "executor": executor}
         report = run(dataset, config, **options, on_found=on_found, on_track=on_track)
     shape = " x ".join(map(str, config.shape))
     echo(

@@ -9,6 +9,7 @@ import functools
 import gc
 import os
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,17 +18,19 @@ from natsort import natsorted
 from numpy.typing import NDArray
 
 from genrebench.audio.decode import DECODING
-from genrebench.audio.drift import library_drift
+from genrebench.audio.drift import LIBRARIES, library_drift
 from genrebench.audio.mel import DEFAULT, MelConfig, mel_spectrogram, segment_spectrograms
 from genrebench.audio.recordings import Recording, dataset_recordings, originals
-from genrebench.data.executor import Executor, LocalProcesses
 from genrebench.data.identity import FileState, unchanged
 from genrebench.data.manifest import Manifest, Track, manifest_path
 from genrebench.data.saving import manifest_to_continue, saving
-from genrebench.data.tree import checked_tree, default_tree, remove_segments, track_digest, write_track
+from genrebench.data.tree import checked_tree, default_tree, remove_segments, whole_track, write_track
 from genrebench.errors import AudioError
+from genrebench.system.cluster.choice import executor_for
+from genrebench.system.executor import ENDS_ITS_PROCESS, Executor, Needs
 from genrebench.system.files import StrPath, escaped, sha256_of_file
 from genrebench.system.memory import keep_freed_memory
+from genrebench.system.remote import RemotePath, as_path
 
 # What is wrong with one name only; whatever else keeps a file from being written concerns every recording.
 _WRONG_NAME = frozenset({errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL})
@@ -111,6 +114,7 @@ def preprocess(
     jobs: int | None = None,
     prune: bool = False,
     verify: bool = False,
+    cluster: StrPath | None = None,
     executor: Executor | None = None,
     on_found: Callable[[Path, list[Recording]], None] | None = None,
     on_track: Callable[[int, int, TrackResult], None] | None = None,
@@ -122,12 +126,12 @@ def preprocess(
     Parameters
     ----------
     dataset : str or PathLike
-        Folder that holds ``genres_original/<genre>/<track>.wav``, or other formats; also with ``genres/``, with
-        either of them in a folder below, or with the genre folders themselves.
+        Folder, or URL such as ``s3://bucket/music``, that holds ``genres_original/<genre>/<track>.wav``, or other
+        formats; also with ``genres/``, with either of them in a folder below, or with the genre folders themselves.
     config : MelConfig
         Settings of the spectrograms; a tree holds one set of settings only.
     output : str or PathLike, optional
-        The tree to write; by default ``genres_mel_npz/`` in `dataset`.
+        The tree to write, or its URL; by default ``genres_mel_npz/`` in `dataset`.
     jobs : int, optional
         Number of processes; by default one per core.
     prune : bool
@@ -135,8 +139,11 @@ def preprocess(
     verify : bool
         Read every recording to see whether it is still the one that its track was made from, whatever size and times
         its file has; tracks of earlier versions, which do not say, are made again.
+    cluster : str or PathLike, optional
+        Address of a Dask scheduler such as ``tcp://host:8786``, or its file, instead of `jobs`; its workers have to see
+        both folders, and to have the libraries of this process.
     executor : Executor, optional
-        Where the work runs; by default in `jobs` processes on this machine.
+        Anything else that runs the work.
     on_found : callable, optional
         Called with the folder of genre folders that was taken, and its recordings, before any is read.
     on_track : callable, optional
@@ -151,6 +158,8 @@ def preprocess(
     ------
     DatasetError
         If there is nothing to process, or the tree was written with other settings.
+    ClusterError
+        If the cluster cannot be reached, goes away, or has no worker that can do the work; what is done is kept.
 
     Examples
     --------
@@ -161,10 +170,10 @@ def preprocess(
     >>> gb.load_dataset("dataset/coarse").spectrograms.shape
     (40, 64, 130)
     """
-    dataset = Path(dataset)
+    dataset = as_path(dataset)
     notes: list[str] = []
     recordings = dataset_recordings(dataset, notes)
-    tree = checked_tree(Path(output) if output else default_tree(dataset), dataset)
+    tree = checked_tree(as_path(output) if output else default_tree(dataset), dataset)
     manifest = manifest_to_continue(tree, config)
     if on_found:
         on_found(originals(dataset), recordings)
@@ -172,7 +181,9 @@ def preprocess(
     seen, failures = _without_namesakes(recordings)
     todo = _still_to_do(seen, manifest, tree, report, verify=verify)
     manifest.failures = failures
-    manifest.originals = os.path.relpath(originals(dataset), tree.parent)
+    place = originals(dataset)
+    is_remote = isinstance(place, RemotePath) or isinstance(tree, RemotePath)
+    manifest.originals = str(place) if is_remote else os.path.relpath(place, tree.parent)
     manifest.recordings, manifest.complete = len(seen), False
     with saving(manifest, tree, {recording.genre for recording in recordings}) as (staging, save):
         if prune:
@@ -180,20 +191,26 @@ def preprocess(
                 del manifest.tracks[key]
                 remove_segments(tree, key)
             report.pruned, manifest.gone = len(manifest.gone), []
-        process = functools.partial(_process_track, tree=tree, staging=staging, config=config)
-        results = (executor or LocalProcesses(jobs)).run(process, todo, prepare=_prepare_process)
-        for done, result in enumerate(results, start=1):
-            recording = result.recording
-            if result.track is not None:
-                manifest.tracks[recording.key] = result.track
-                report.written += 1
-            else:
-                failures[recording.source] = str(result.reason)
-            if result.drift and result.drift not in notes:
-                notes.append(result.drift)
-            save()
-            if on_track:
-                on_track(done, len(todo), result)
+        results = (executor or executor_for(jobs, cluster, notes.append)).run(
+            functools.partial(_process_track, tree=tree, staging=staging, config=config),
+            todo,
+            prepare=_prepare_process,
+            lost=functools.partial(_lost, tree=tree),
+            needs=Needs.to_share((place, staging), LIBRARIES),
+        )
+        with closing(results):
+            for done, result in enumerate(results, start=1):
+                recording = result.recording
+                if result.track is not None:
+                    manifest.tracks[recording.key] = result.track
+                    report.written += 1
+                else:
+                    failures[recording.source] = str(result.reason)
+                if result.drift and result.drift not in notes:
+                    notes.append(result.drift)
+                save()
+                if on_track:
+                    on_track(done, len(todo), result)
         manifest.complete = True
     there = {key: manifest.tracks[key] for key in seen if key in manifest.tracks}
     report.segments = sum(track.segments for track in there.values())
@@ -212,12 +229,13 @@ def _still_to_do(
     A kill in the middle of a track must not leave its old entry beside its new files.
     """
     todo = []
+    is_whole = whole_track(tree)
     for key, recording in seen.items():
         entry = manifest.tracks.get(key)
         if entry is not None and (entry.source, entry.decoding) == (recording.source, DECODING):
             kept = unchanged(entry, recording.path, verify=verify)
             if kept is not None:
-                if track_digest(tree, key, entry.segments) == entry.digest:
+                if is_whole(key, entry.segments, entry.digest):
                     manifest.tracks[key] = kept
                     continue
                 report.repaired += 1
@@ -226,7 +244,7 @@ def _still_to_do(
     report.skipped = len(seen) - len(todo)
     # No recording any more; without all its segments no track either.
     gone = natsorted(manifest.tracks.keys() - seen.keys())
-    whole = {key for key in gone if track_digest(tree, key, manifest.tracks[key].segments) is not None}
+    whole = {key for key in gone if is_whole(key, manifest.tracks[key].segments, None)}
     for key in set(gone) - whole:
         del manifest.tracks[key]
     manifest.gone = [key for key in gone if key in whole]
@@ -274,14 +292,20 @@ def _process_track(recording: Recording, tree: Path, staging: Path, config: MelC
     return TrackResult(recording, reason)
 
 
+def _lost(recording: Recording, tree: Path) -> TrackResult:
+    """Give up a recording that ends whatever works on it."""
+    remove_segments(tree, recording.key)
+    return TrackResult(recording, f"{escaped(recording.path)}: {ENDS_ITS_PROCESS}")
+
+
 def _heard(recording: Recording, config: MelConfig) -> tuple[Track, list[NDArray[np.float32]]]:
     """Make the spectrograms of one state of a recording, and describe that state."""
     for _ in range(_ATTEMPTS):
         notes: list[str] = []
         before = FileState.of(recording.path)
         spectrograms = list(segment_spectrograms(recording.path, config, limit=config.segments, notes=notes))
-        try:
-            content = sha256_of_file(recording.path)
+        try:  # a store of objects says itself when one was replaced
+            content = "" if isinstance(recording.path, RemotePath) else sha256_of_file(recording.path)
         except OSError:  # gone; what reads it next says so
             continue
         if FileState.of(recording.path) == before:

@@ -1,16 +1,15 @@
 """The manifest of a run: begun, or gone on with, and on disk whatever happens."""
 
 import contextlib
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from natsort import natsorted
 
 from genrebench.audio.mel import MelConfig
+from genrebench.data.lock import written_alone
 from genrebench.data.manifest import Manifest, manifest_path, read_manifest, write_manifest
 from genrebench.errors import DatasetError
 from genrebench.system.files import escaped
@@ -57,17 +56,6 @@ def saving(manifest: Manifest, tree: Path, genres: set[str]) -> Iterator[tuple[P
     callable
         To be called after a change; it writes the manifest every few seconds.
     """
-    staging = tree.with_name(f".{tree.name}.partial")
-    try:
-        staging.mkdir(parents=True, exist_ok=True)
-        # The system gives the lock back when its process ends, however that happens.
-        lock = FileLock(staging / "lock", blocking=False).acquire()
-    except Timeout as error:
-        raise DatasetError("another genrebench preprocess writes it now; wait for its end", path=tree) from error
-    except OSError as error:
-        raise DatasetError(
-            f"expected a place to write the spectrograms to ({error.strerror}); choose another --output", path=tree
-        ) from error
     last = time.monotonic()
 
     def save() -> None:
@@ -77,22 +65,20 @@ def saving(manifest: Manifest, tree: Path, genres: set[str]) -> Iterator[tuple[P
             write_manifest(tree, manifest)
             last = time.monotonic()
 
-    try:
-        for folder in (tree, *(tree / genre for genre in genres)):
-            folder.mkdir(parents=True, exist_ok=True)
-        write_manifest(tree, manifest)
-        yield staging, save
-        _finish(manifest, tree)
-    except OSError as error:
-        with contextlib.suppress(OSError):
+    with written_alone(tree) as staging:
+        try:
+            for folder in (tree, *(tree / genre for genre in genres)):
+                folder.mkdir(parents=True, exist_ok=True)
+            write_manifest(tree, manifest)
+            yield staging, save
             _finish(manifest, tree)
-        raise _cannot_write(error, tree) from error
-    except BaseException:
-        _finish(manifest, tree)
-        raise
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-        lock.lock.release()
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                _finish(manifest, tree)
+            raise _cannot_write(error, tree) from error
+        except BaseException:
+            _finish(manifest, tree)
+            raise
 
 
 def _finish(manifest: Manifest, tree: Path) -> None:

@@ -1,7 +1,7 @@
 """What is wrong with a dataset, and what to do about it."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +13,15 @@ from natsort import natsorted
 from numpy.typing import NDArray
 
 from genrebench.audio.decode import SAMPLE_RATES, cut_segments
+from genrebench.audio.drift import LIBRARIES
 from genrebench.audio.mel import MelConfig, mel_spectrogram
 from genrebench.audio.recordings import Recording
 from genrebench.data.dataset import Dataset
 from genrebench.data.duplicates import Duplicate, Fingerprint, dataset_duplicates, find_duplicates, fingerprint
 from genrebench.errors import AudioError, escaped
+from genrebench.system.executor import ENDS_ITS_PROCESS, Executor, Needs
 from genrebench.system.files import sha256_of_file
+from genrebench.system.memory import keep_freed_memory
 
 # Samples in a row at the recording's own maximum that a limiter or a converter leaves, and no music does.
 _CLIPPED_RUN = 4
@@ -94,9 +97,24 @@ class Examined:
     findings: tuple[Finding, ...]
 
 
+def examine_recordings(
+    recordings: Sequence[Recording], executor: Executor
+) -> Generator[tuple[Recording, Examined], None, None]:
+    """Listen to recordings; they come back as they are done."""
+    needs = Needs.to_read((recording.path for recording in recordings), LIBRARIES)
+    return executor.run(examine_recording, recordings, prepare=keep_freed_memory, lost=_lost, needs=needs)
+
+
 def examine_recording(recording: Recording) -> tuple[Recording, Examined]:
     """Listen to one recording; it is returned with what was found, for results that come out of order."""
     return recording, _examine(recording)
+
+
+def _lost(recording: Recording) -> tuple[Recording, Examined]:
+    """Give up a recording that ends whatever listens to it."""
+    finding = Finding("unreadable", (recording.key,), ENDS_ITS_PROCESS)
+    kind = recording.path.suffix.lower().removeprefix(".")
+    return recording, Examined(0.0, 0.0, _MEL.sample_rate, kind, "", None, (finding,))
 
 
 def _examine(recording: Recording) -> Examined:

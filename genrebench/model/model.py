@@ -19,12 +19,15 @@ from genrebench.backend.registry import load_backend
 from genrebench.errors import AudioError, ConfigError, ModelError, shown
 from genrebench.model.calibration import Calibration
 from genrebench.model.description import Description, model_folder
+from genrebench.model.elsewhere import in_order, predict_by
 from genrebench.model.prediction import BATCH, Prediction, predictions, spectrogram_batches
 from genrebench.model.storage import MODEL_FILE, WEIGHTS_FILE, read_document, read_weights, save_model
 from genrebench.network.architecture import Architecture
 from genrebench.network.numerics import log_softmax
 from genrebench.network.types import Weights
+from genrebench.system.cluster.choice import executor_for
 from genrebench.system.files import StrPath
+from genrebench.system.remote import as_path
 from genrebench.system.validation import explain
 
 # Attributes that a description has by the same names.
@@ -247,7 +250,7 @@ class Model:
         return prediction
 
     def predict_many(
-        self, paths: Iterable[StrPath], *, timeline: bool = False
+        self, paths: Iterable[StrPath], *, timeline: bool = False, cluster: StrPath | None = None
     ) -> Generator[Prediction | AudioError, None, None]:
         """Classify recordings, the next one being decoded while the network works on the last.
 
@@ -256,20 +259,21 @@ class Model:
         paths : iterable of str or PathLike
             Recordings in any format, sample rate and length.
         timeline : bool
-            Whether each answer has those of its segments, too.
+            As of `predict`.
+        cluster : str or PathLike, optional
+            Dask scheduler, such as ``tcp://host:8786`` or its file, whose workers do it.
 
         Returns
         -------
         generator of Prediction or AudioError
-            For each recording in turn, what `predict` would return or raise. Memory grows neither with the number of
-            recordings nor with their length.
+            For each recording in turn, what `predict` would return or raise; memory does not grow with them.
 
         Raises
         ------
         ModelError
             If the model does not know how recordings become its inputs.
-        BackendError
-            If the backend is unavailable.
+        BackendError, ClusterError
+            If the backend, or the cluster, is unavailable.
 
         Examples
         --------
@@ -278,18 +282,19 @@ class Model:
         >>> [prediction.genre for prediction in model.predict_many(["song.wav", "song.wav"])]
         ['hiphop', 'hiphop']
         """
+        if cluster:
+            return in_order(predict_by(self, executor_for(None, cluster), list(map(as_path, paths)), timeline=timeline))
         if self.mel is None:
             raise ModelError(
-                "expected a model that knows its Mel settings; this one was trained on a tree without a "
-                "manifest, so recordings cannot be prepared for it",
+                "expected a model that knows its Mel settings; this one was trained on a tree without a manifest, so "
+                "recordings cannot be prepared for it",
                 path=self.folder or "model",
             )
         _ = self.network  # an unavailable backend is known before anything is decoded
-        windows = functools.partial(
-            window_spans, frames=self.mel.shape[1], block=self.mel.segments, overlap=self.overlap
-        )
+        mel = self.mel
+        windows = functools.partial(window_spans, frames=mel.shape[1], block=mel.segments, overlap=self.overlap)
         return predictions(
-            spectrogram_batches(map(Path, paths), self.mel, self.prepare),
+            spectrogram_batches(map(as_path, paths), self.mel, self.prepare),
             self.log_probabilities,
             self.genres,
             calibration=self.calibration,

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 from genrebench.errors import GenrebenchError
 from genrebench.errors import escaped as escaped  # of use wherever files are
 from genrebench.system.memory import require_memory
+from genrebench.system.remote import RemotePath, putting
 
 StrPath = str | os.PathLike[str]
 # What a system or file system answers that cannot do what it is asked for.
@@ -80,6 +81,10 @@ def writing_atomically(path: Path, *, durable: bool = True) -> Iterator[BinaryIO
     OSError
         If it cannot be written; its ``filename`` is `path`.
     """
+    if isinstance(path, RemotePath):
+        with putting(path) as file:
+            yield file
+        return
     # The name depends on nothing that may be long, and a name of ours, unlike tempfile's, gets the usual permissions.
     unfinished = path.parent / f".{os.getpid()}-{secrets.token_hex(4)}.part"
     try:
@@ -145,14 +150,19 @@ def read_file(path: Path, *, expected: str, error: type[GenrebenchError], max_by
         Of the given type, if it cannot be read; the message names it.
     """
     try:
-        _require_regular(path.stat(), path, expected, error)  # before it is opened: opening a device may do something
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            _require_regular(status, path, expected, error)
+        status = path.stat()
+        _require_regular(status, path, expected, error)  # before it is opened: opening a device may do something
+        if isinstance(path, RemotePath):
             if status.st_size <= max_bytes:
-                require_memory(status.st_size)
-                return file.read(status.st_size)
+                return path.read_bytes()
+        else:
+            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+            with os.fdopen(descriptor, "rb") as file:
+                status = os.fstat(descriptor)
+                _require_regular(status, path, expected, error)
+                if status.st_size <= max_bytes:
+                    require_memory(status.st_size)
+                    return file.read(status.st_size)
     except OSError as problem:
         raise error(f"expected {expected}, cannot be read ({problem.strerror})", path=path) from problem
     except (ValueError, MemoryError) as problem:

@@ -7,7 +7,7 @@ import json
 import os
 import pickle
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,12 @@ from genrebench.audio.recordings import Recording
 from genrebench.audio.synthesis.render import synthesize
 from genrebench.data import preprocess as preprocessing
 from genrebench.data.dataset import load_dataset
-from genrebench.data.executor import LocalProcesses
 from genrebench.data.manifest import manifest_path, read_manifest
 from genrebench.data.preprocess import PreprocessReport, TrackResult, preprocess
 from genrebench.data.tree import write_track
 from genrebench.errors import ConfigError, DatasetError
 from genrebench.system.arrays import read_npz
+from genrebench.system.executor import NOTHING, LocalProcesses, Needs
 from tests.conftest import GENRES, SMALL, write_originals
 
 
@@ -100,8 +100,14 @@ class Backwards:
     prepared: int = 0
 
     def run(
-        self, function: Callable[[Any], Any], items: Sequence[Any], *, prepare: Callable[[], object]
-    ) -> Iterator[Any]:
+        self,
+        function: Callable[[Any], Any],
+        items: Sequence[Any],
+        *,
+        prepare: Callable[[], object],
+        lost: Callable[[Any], Any] | None = None,
+        needs: Needs = NOTHING,
+    ) -> Generator[Any, None, None]:
         """Run a function on every item, after pickling as on its way to other machines."""
         self.prepared += 1
         for item in reversed(items):

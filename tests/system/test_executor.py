@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from genrebench.data.executor import LocalProcesses
 from genrebench.errors import DatasetError
+from genrebench.system.executor import LocalProcesses, Needs
+from genrebench.system.remote import as_path
 
 MARK = "GENREBENCH_TEST_PREPARED"
 
@@ -66,3 +67,34 @@ def test_a_process_that_the_system_ends_is_named_as_such() -> None:
 def test_no_work_is_no_work() -> None:
     """No process is started."""
     assert list(LocalProcesses().run(fail, [], prepare=prepare)) == []
+
+
+def lost(number: int) -> int:
+    """Stand for what was not done."""
+    return -number
+
+
+def end_once(item: tuple[int, Path]) -> int:
+    """End the process at item 1, but not the second time."""
+    number, folder = item
+    if number == 1:
+        try:
+            (folder / "ended").mkdir()
+        except FileExistsError:
+            return number
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def test_an_item_that_ends_its_process_does_not_end_the_run(tmp_path: Path) -> None:
+    """It is tried again alone; if it ends that process, too, something stands for it, and all others are done."""
+    assert sorted(LocalProcesses(2).run(end, range(9), prepare=prepare, lost=lost)) == [-1, 0, *range(2, 9)]
+    items = [(number, tmp_path) for number in range(9)]
+    assert sorted(LocalProcesses(2).run(end_once, items, prepare=prepare, lost=lambda item: -1)) == list(range(9))
+
+
+def test_what_is_read_lies_in_one_folder(tmp_path: Path) -> None:
+    """Which machines have to share; URLs are everywhere."""
+    paths = [tmp_path / "a" / "1.wav", tmp_path / "b" / "c" / "2.wav", as_path("s3://bucket/3.wav")]
+    assert Needs.to_read(paths, ("numpy",)) == Needs(("numpy",), (tmp_path,))
+    assert Needs.to_read([], ()) == Needs.to_share([as_path("s3://bucket")], ()) == Needs()

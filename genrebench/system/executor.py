@@ -1,0 +1,210 @@
+"""Where work on many items runs: the one seam through which everything parallel goes."""
+
+import functools
+import os
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import joblib
+from joblib.externals.loky.process_executor import ProcessPoolExecutor, TerminatedWorkerError
+
+from genrebench.errors import DatasetError
+from genrebench.system.interrupts import interrupts_deferred
+from genrebench.system.process import safe_path
+from genrebench.system.relatives import end_with_parent
+from genrebench.system.remote import RemotePath
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+# What is said of such an item.
+ENDS_ITS_PROCESS = "ended the process that worked on it, twice; it is damaged, or there is too little memory for it"
+# A process that waits for its next item ends after so many seconds: whoever sent them may have been killed.
+_IDLE_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a machine must have to do some work as this one would.
+
+    Attributes
+    ----------
+    libraries : tuple of str
+        Distributions that must be there in the versions of this process.
+    folders : tuple of Path
+        Folders that it reads or writes, which machines have to share.
+    """
+
+    libraries: tuple[str, ...] = ()
+    folders: tuple[Path, ...] = ()
+
+    @classmethod
+    def to_share(cls, folders: Iterable[Path], libraries: tuple[str, ...]) -> "Needs":
+        """Need some folders; those that are named by URLs are everywhere."""
+        return cls(libraries, tuple(folder for folder in folders if not isinstance(folder, RemotePath)))
+
+    @classmethod
+    def to_read(cls, paths: Iterable[Path], libraries: tuple[str, ...]) -> "Needs":
+        """Need the folder that some files have in common."""
+        folders = {os.path.abspath(path.parent) for path in paths if not isinstance(path, RemotePath)}  # noqa: PTH100
+        return cls(libraries, (Path(os.path.commonpath(folders)),) if folders else ())
+
+
+NOTHING = Needs()
+
+
+class Executor(Protocol):
+    """Runs one function on many items, in other processes or on other machines."""
+
+    def run(
+        self,
+        function: Callable[[Item], Result],
+        items: Sequence[Item],
+        *,
+        prepare: Callable[[], object],
+        lost: Callable[[Item], Result] | None = None,
+        needs: Needs = NOTHING,
+    ) -> Generator[Result, None, None]:
+        """Run a function on every item.
+
+        Parameters
+        ----------
+        function : callable
+            Can be pickled, and so can the items and the results; what it raises is raised here.
+        items : sequence
+            What it is given, one at a time.
+        prepare : callable
+            Called once in each process that is started for the work, and never in this one.
+        lost : callable, optional
+            Gives, here, the result of an item that has twice ended the process that worked on it, the second time
+            alone; without, such an item ends the run.
+        needs : Needs
+            What other machines must have.
+
+        Yields
+        ------
+        object
+            Results, each as soon as it is there. When the generator is closed, nothing of the work goes on.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class LocalProcesses:
+    """Processes on this machine; a single one is this process itself.
+
+    Attributes
+    ----------
+    jobs : int, optional
+        Number of processes; by default one per core.
+    """
+
+    jobs: int | None = None
+
+    def run(
+        self,
+        function: Callable[[Item], Result],
+        items: Sequence[Item],
+        *,
+        prepare: Callable[[], object],
+        lost: Callable[[Item], Result] | None = None,
+        needs: Needs = NOTHING,
+    ) -> Generator[Result, None, None]:
+        """See `Executor.run`."""
+        workers = max(1, min(self.jobs or joblib.cpu_count(), len(items)))
+        starter = _starter(os.getpid(), prepare)
+        start = {"initializer": starter} if workers > 1 else {}
+        left = dict(enumerate(items))
+        while left:
+            given: list[int] = []
+            parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", **start)
+            try:
+                with safe_path(), interrupts_deferred(blocked_in_children=True):
+                    results = parallel(_given(function, list(left.items()), given))
+                for place, result in results:
+                    del left[place]
+                    yield result
+            except TerminatedWorkerError as error:
+                if lost is None:
+                    raise ended_by_system() from error
+                # One of those that were with processes ended its own, which ended all: each of them is tried alone.
+                with closing(Apart(starter)) as process:
+                    for place in given:
+                        if place in left:
+                            item = left.pop(place)
+                            yield process.result_or(function, item, lost)
+
+
+def _given(function: Callable[[Item], Result], items: Sequence[tuple[int, Item]], given: list[int]) -> Iterator[Any]:
+    """Make the calls for joblib, and note which it has asked for."""
+    for place, item in items:
+        given.append(place)
+        yield joblib.delayed(_numbered)(function, place, item)
+
+
+def _numbered(function: Callable[[Item], Result], place: int, item: Item) -> tuple[int, Result]:
+    """Work on an item, and say which it was."""
+    return place, function(item)
+
+
+class Apart:
+    """A process that works on one item at a time; one that has ended is replaced.
+
+    Parameters
+    ----------
+    start : callable
+        Called in the process when it begins.
+    environment : mapping of str to str
+        Variables that are set before it begins.
+    """
+
+    def __init__(self, start: Callable[[], None], environment: Mapping[str, str] | None = None) -> None:
+        """Start nothing yet."""
+        self._start, self._environment = start, dict(environment or {})
+        self._pool: ProcessPoolExecutor | None = None
+
+    def submit(self, function: Callable[..., Result], *arguments: Any) -> "Future[Result]":
+        """Have something done; the future raises `TerminatedWorkerError` if that ended the process."""
+        with interrupts_deferred(blocked_in_children=True):
+            if self._pool is None:
+                self._pool = ProcessPoolExecutor(
+                    1, timeout=_IDLE_SECONDS, initializer=self._start, env={**self._environment, "PYTHONSAFEPATH": "1"}
+                )
+            future: Future[Result] = self._pool.submit(function, *arguments)
+        return future
+
+    def result_or(self, function: Callable[[Item], Result], item: Item, lost: Callable[[Item], Result]) -> Result:
+        """Work on an item, or say what stands for its result if it ends the process."""
+        try:
+            return self.submit(function, item).result()
+        except TerminatedWorkerError:
+            self.close()
+            return lost(item)
+
+    def close(self) -> None:
+        """End the process at once."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, kill_workers=True)
+        self._pool = None
+
+
+def ended_by_system() -> DatasetError:
+    """Say that the system ended a process."""
+    return DatasetError(
+        "a preprocessing process was ended by the system, probably for lack of memory; use fewer --jobs"
+    )
+
+
+@functools.cache  # joblib keeps its processes for the next run if they would be started alike
+def _starter(parent: int, prepare: Callable[[], object]) -> Callable[[], None]:
+    """Make what prepares a process."""
+    return functools.partial(_start, parent, prepare)
+
+
+def _start(parent: int, prepare: Callable[[], object]) -> None:
+    """Prepare a process, which does not outlive the one that it works for."""
+    end_with_parent(parent)
+    prepare()
