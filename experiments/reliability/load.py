@@ -6,6 +6,7 @@ is 1 if there was any answer but 200, 429 and 503.
 
 import argparse
 import asyncio
+import contextlib
 import os
 import re
 import subprocess
@@ -16,6 +17,8 @@ from pathlib import Path
 
 import httpx2 as httpx
 import numpy as np
+
+from genrebench.system.relatives import descendants
 
 
 async def client(address: str, content: bytes, until: float, seen: Counter[str], seconds: list[float]) -> None:
@@ -35,21 +38,36 @@ async def client(address: str, content: bytes, until: float, seen: Counter[str],
                 await asyncio.sleep(float(response.headers["Retry-After"]))
 
 
-def resident(process: int, field: str) -> int:
-    """Read the memory of a process in MiB: ``VmRSS`` now, ``VmHWM`` at most."""
-    found = re.search(rf"^{field}:\s+(\d+) kB$", Path(f"/proc/{process}/status").read_text(), re.MULTILINE)
-    assert found is not None
-    return int(found[1]) // 1024
+def memory(server: int) -> int:
+    """Read the memory of a process and of those that it started, in MiB; what they share counts once."""
+    total = 0
+    for process in (server, *descendants(server)):
+        with contextlib.suppress(OSError):  # it has just ended
+            text = Path(f"/proc/{process}/smaps_rollup").read_text()
+            total += sum(map(int, re.findall(r"^Pss:\s+(\d+) kB$", text, re.MULTILINE)))
+    return total // 1024
 
 
-async def measure(address: str, path: Path, clients: int, seconds: float) -> tuple[Counter[str], list[float]]:
-    """Run the clients."""
+async def watch(server: int, most: list[int]) -> None:
+    """Look at the memory twice a second."""
+    while True:
+        most.append(memory(server))
+        await asyncio.sleep(0.5)
+
+
+async def measure(
+    address: str, path: Path, clients: int, seconds: float, server: int
+) -> tuple[Counter[str], list[float], list[int]]:
+    """Run the clients, and look at the server's memory meanwhile."""
     seen: Counter[str] = Counter()
     latencies: list[float] = []
+    sizes = [memory(server)]
     until = time.monotonic() + seconds
     content = path.read_bytes()
+    watching = asyncio.create_task(watch(server, sizes))
     await asyncio.gather(*(client(address, content, until, seen, latencies) for _ in range(clients)))
-    return seen, latencies
+    watching.cancel()
+    return seen, latencies, [*sizes, memory(server)]
 
 
 def wait_until_ready(address: str, server: subprocess.Popen[bytes]) -> None:
@@ -77,9 +95,9 @@ def main() -> None:
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
         try:
             wait_until_ready(address, server)
-            before = resident(server.pid, "VmRSS")
-            seen, latencies = asyncio.run(measure(address, options.recording, options.clients, options.seconds))
-            now, most = resident(server.pid, "VmRSS"), resident(server.pid, "VmHWM")
+            seen, latencies, sizes = asyncio.run(
+                measure(address, options.recording, options.clients, options.seconds, server.pid)
+            )
         finally:
             server.terminate()
     print(f"{options.clients} clients for {options.seconds:g} s, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
@@ -87,7 +105,7 @@ def main() -> None:
     if latencies:
         shares = np.percentile(latencies, [50, 95, 100])
         print("seconds to a genre: median {:.2f}, 95 % {:.2f}, most {:.2f}".format(*shares))
-    print(f"memory of the server: {before} MiB before, {most} MiB at most, {now} MiB after")
+    print(f"memory of the server: {sizes[0]} MiB before, {max(sizes)} MiB at most, {sizes[-1]} MiB after")
     sys.exit(set(seen) - {"200", "429", "503"} != set())
 
 

@@ -34,7 +34,9 @@ def bench_document(report: BenchReport) -> Document:
 
 def suite_document(name: str, suite: SuiteResult) -> Document:
     """Describe what one suite found."""
-    blocks: list[Block] = [Table((name, "median", "+-", ""), tuple(map(_candidate_row, suite.candidates)))]
+    blocks: list[Block] = []
+    if suite.candidates:
+        blocks.append(Table((name, "median", "+-", ""), tuple(map(_candidate_row, suite.candidates))))
     if suite.targets:
         blocks.append(Table(("target", "measured", "asked", "", ""), tuple(map(_target_row, suite.targets))))
     return Document("", (*blocks, *(Text(note, "quiet") for note in suite.notes)))

@@ -37,6 +37,13 @@ def test_values_have_their_units(bench_report: BenchReport) -> None:
     ]
 
 
+def test_a_suite_that_failed_says_why_and_has_no_empty_table() -> None:
+    """Its reason alone."""
+    found = suite_document("inference", SuiteResult(notes=("inference: failed, out of time",))).blocks
+    assert [each.text for each in found if isinstance(each, Text)] == ["inference: failed, out of time"]
+    assert len(found) == 1
+
+
 def test_a_report_says_where_and_how_it_was_measured(bench_report: BenchReport) -> None:
     """Machine, command, versions, notes; GPUs where they were used."""
     document = bench_document(bench_report)
