@@ -46,18 +46,19 @@ class TorchGroup(SharedBatch):
         super().__init__(rank, size)
         self._meeting, self._steps = meeting, steps
         self.restarts, self.launch = restarts, launch
+        self._is_broken = False
 
     def gather(self, part: NDArray[Any]) -> NDArray[Any]:
         """Join the rows of all. See `Group.gather`."""
         with self._all_there():
             counts = self._exchange(self._meeting, torch.tensor([len(part)])).flatten().tolist()
-            # As bytes: every dtype is sent alike. All parts are as long as the longest, since gloo wants them equal.
-            content = np.zeros((max(counts), *part.shape[1:]), part.dtype)
-            content[: len(part)] = part
-            parts = self._exchange(self._meeting, torch.from_numpy(content.reshape(-1).view(np.uint8)))
-        shape = (max(counts), *part.shape[1:])
-        rows = [each.numpy().view(part.dtype).reshape(shape)[:n] for each, n in zip(parts, counts, strict=True)]
-        return np.concatenate(rows)
+            whole = np.empty((sum(counts), *part.shape[1:]), part.dtype)
+            rows = np.split(whole, np.cumsum(counts)[:-1])
+            rows[self.rank][:] = part
+            for rank, each in enumerate(rows):
+                if each.size:  # as bytes, since every dtype is sent alike
+                    self._meeting.broadcast(torch.from_numpy(each.reshape(-1).view(np.uint8)), rank).wait()
+        return whole
 
     def exchange(self, tensor: Tensor) -> Tensor:
         """Stack what all have, by rank, within a step. See `SharedBatch.exchange`."""
@@ -84,7 +85,7 @@ class TorchGroup(SharedBatch):
     def close(self) -> None:
         """Leave the group. See `Group.close`."""
         self._meeting = self._steps = None
-        if dist.is_initialized():
+        if dist.is_initialized() and not self._is_broken:  # what is broken may wait for what will not come
             dist.destroy_process_group()
 
     def _exchange(self, group: Any, tensor: Tensor) -> Tensor:
@@ -105,6 +106,7 @@ class TorchGroup(SharedBatch):
         try:
             yield
         except RuntimeError as error:
+            self._is_broken = True
             raise GroupError(
                 f"expected all {self.size} processes to go on, one has ended or does not answer ({_reason(error)})"
             ) from error
