@@ -120,7 +120,7 @@ def join_group(device: torch.device) -> TorchGroup:
     device : device
         Where networks will be built; of several GPUs each process takes that of its number on its machine.
     """
-    rank, size, local = (int(os.environ.get(name, "0")) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
+    local = int(os.environ.get("LOCAL_RANK", "0"))
     on_gpu = device.type == "cuda"
     if device.type not in ("cpu", "cuda"):
         raise BackendError(f"device: expected cpu or cuda with several processes, received {device.type}")
@@ -134,17 +134,24 @@ def join_group(device: torch.device) -> TorchGroup:
     if dist.is_initialized():  # a run before this one, in the same process
         dist.destroy_process_group()
     kinds = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
+    restarts = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
     try:
-        dist.init_process_group(kinds, timeout=_MEETING)
+        store, rank, size = next(dist.rendezvous("env://", timeout=_MEETING))
+        # torchrun's store outlives the processes: those that are started in their place must not find what they wrote,
+        # and wait for them.
+        store = dist.PrefixStore(f"start {restarts}", store)
+        dist.init_process_group(kinds, store=store, rank=rank, world_size=size, timeout=_MEETING)
         steps = dist.new_group(backend=kinds, timeout=_STEP)
     except (RuntimeError, ValueError) as error:
-        raise GroupError(f"expected {size} processes to meet, they do not ({_reason(error)})") from error
+        raise GroupError(
+            f"expected {os.environ.get('WORLD_SIZE')} processes to meet, they do not ({_reason(error)})"
+        ) from error
     return TorchGroup(
         dist.group.WORLD,
         steps,
         rank=rank,
         size=size,
-        restarts=int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")),
+        restarts=restarts,
         launch=_launch(),
     )
 
