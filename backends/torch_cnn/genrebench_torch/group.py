@@ -46,18 +46,19 @@ class TorchGroup(SharedBatch):
         super().__init__(rank, size)
         self._meeting, self._steps = meeting, steps
         self.restarts, self.launch = restarts, launch
+        self._is_broken = False
 
     def gather(self, part: NDArray[Any]) -> NDArray[Any]:
         """Join the rows of all. See `Group.gather`."""
         with self._all_there():
             counts = self._exchange(self._meeting, torch.tensor([len(part)])).flatten().tolist()
-            # As bytes: every dtype is sent alike. All parts are as long as the longest, since gloo wants them equal.
-            content = np.zeros((max(counts), *part.shape[1:]), part.dtype)
-            content[: len(part)] = part
-            parts = self._exchange(self._meeting, torch.from_numpy(content.reshape(-1).view(np.uint8)))
-        shape = (max(counts), *part.shape[1:])
-        rows = [each.numpy().view(part.dtype).reshape(shape)[:n] for each, n in zip(parts, counts, strict=True)]
-        return np.concatenate(rows)
+            whole = np.empty((sum(counts), *part.shape[1:]), part.dtype)
+            rows = np.split(whole, np.cumsum(counts)[:-1])
+            rows[self.rank][:] = part
+            for rank, each in enumerate(rows):
+                if each.size:  # as bytes, since every dtype is sent alike
+                    self._meeting.broadcast(torch.from_numpy(each.reshape(-1).view(np.uint8)), rank).wait()
+        return whole
 
     def exchange(self, tensor: Tensor) -> Tensor:
         """Stack what all have, by rank, within a step. See `SharedBatch.exchange`."""
@@ -84,7 +85,7 @@ class TorchGroup(SharedBatch):
     def close(self) -> None:
         """Leave the group. See `Group.close`."""
         self._meeting = self._steps = None
-        if dist.is_initialized():
+        if dist.is_initialized() and not self._is_broken:  # what is broken may wait for what will not come
             dist.destroy_process_group()
 
     def _exchange(self, group: Any, tensor: Tensor) -> Tensor:
@@ -105,6 +106,7 @@ class TorchGroup(SharedBatch):
         try:
             yield
         except RuntimeError as error:
+            self._is_broken = True
             raise GroupError(
                 f"expected all {self.size} processes to go on, one has ended or does not answer ({_reason(error)})"
             ) from error
@@ -118,7 +120,7 @@ def join_group(device: torch.device) -> TorchGroup:
     device : device
         Where networks will be built; of several GPUs each process takes that of its number on its machine.
     """
-    rank, size, local = (int(os.environ.get(name, "0")) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
+    local = int(os.environ.get("LOCAL_RANK", "0"))
     on_gpu = device.type == "cuda"
     if device.type not in ("cpu", "cuda"):
         raise BackendError(f"device: expected cpu or cuda with several processes, received {device.type}")
@@ -132,17 +134,24 @@ def join_group(device: torch.device) -> TorchGroup:
     if dist.is_initialized():  # a run before this one, in the same process
         dist.destroy_process_group()
     kinds = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
+    restarts = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
     try:
-        dist.init_process_group(kinds, timeout=_MEETING)
+        store, rank, size = next(dist.rendezvous("env://", timeout=_MEETING))
+        # torchrun's store outlives the processes: those that are started in their place must not find what they wrote,
+        # and wait for them.
+        store = dist.PrefixStore(f"start {restarts}", store)
+        dist.init_process_group(kinds, store=store, rank=rank, world_size=size, timeout=_MEETING)
         steps = dist.new_group(backend=kinds, timeout=_STEP)
     except (RuntimeError, ValueError) as error:
-        raise GroupError(f"expected {size} processes to meet, they do not ({_reason(error)})") from error
+        raise GroupError(
+            f"expected {os.environ.get('WORLD_SIZE')} processes to meet, they do not ({_reason(error)})"
+        ) from error
     return TorchGroup(
         dist.group.WORLD,
         steps,
         rank=rank,
         size=size,
-        restarts=int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")),
+        restarts=restarts,
         launch=_launch(),
     )
 
