@@ -3,8 +3,8 @@
     python experiments/fuzz_reading.py FOLDER ... --count 10000 --seed 0 [--first 0] [--fork]
 
 A folder is drawn, then a file of it, which is damaged; what is found is printed at the end, or when the run is stopped
-by Ctrl-C or SIGTERM, which `--first` goes on after. Nothing but a `GenrebenchError` of one line may be raised, and no process may be ended by a signal
-other than the one that limits its time.
+by Ctrl-C or SIGTERM, which `--first` goes on after. Nothing but a `GenrebenchError` of one line may be raised, and no
+process may be ended by a signal other than the one that limits its time.
 
 With ``--fork`` the process that opens the file is a copy of this one in place of a new interpreter, which takes most of
 the time otherwise: the same code under the same limits, some ten times as many files in the same time.
@@ -48,10 +48,14 @@ def damaged(content: bytes, chance: random.Random) -> bytes:
 ended: collections.Counter[str] = collections.Counter()
 
 
-def forked(command: list[Any], **_: Any) -> types.SimpleNamespace:
-    """Do what the worker does in a copy of this process, and note how it ended."""
+def forked(command: list[Any], timeout: float, **_: Any) -> types.SimpleNamespace:
+    """Do what the worker does in a copy of this process, in as much time, and note how it ended."""
     child = os.fork()
     if not child:
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, signal.SIG_DFL)
+        # Of the processor, not of the clock: others use it, too.
+        signal.setitimer(signal.ITIMER_PROF, timeout)
         os.environ["HDF5_PLUGIN_PATH"] = "::"
         status = 2
         try:
@@ -76,7 +80,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="+")
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--first", type=int, default=0, help="number of the first file, of which each is drawn by its own")
+    parser.add_argument("--first", type=int, default=0, help="number of the first file")
     parser.add_argument("--fork", action="store_true")
     options = parser.parse_args()
     if options.fork:
