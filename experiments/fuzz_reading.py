@@ -48,10 +48,14 @@ def damaged(content: bytes, chance: random.Random) -> bytes:
 ended: collections.Counter[str] = collections.Counter()
 
 
-def forked(command: list[Any], **_: Any) -> types.SimpleNamespace:
-    """Do what the worker does in a copy of this process, and note how it ended."""
+def forked(command: list[Any], timeout: float, **_: Any) -> types.SimpleNamespace:
+    """Do what the worker does in a copy of this process, in as much time, and note how it ended."""
     child = os.fork()
     if not child:
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, signal.SIG_DFL)
+        # Of the processor, not of the clock: others use it, too.
+        signal.setitimer(signal.ITIMER_PROF, timeout)
         os.environ["HDF5_PLUGIN_PATH"] = "::"
         status = 2
         try:
@@ -76,9 +80,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="+")
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--first", type=int, default=0, help="number of the first file, of which each is drawn by its own"
-    )
+    parser.add_argument("--first", type=int, default=0, help="number of the first file")
     parser.add_argument("--fork", action="store_true")
     options = parser.parse_args()
     if options.fork:

@@ -32,6 +32,27 @@ def tanh(x: Value) -> Value:
     return made(result, (x, lambda g: g * (1 - result**2)))
 
 
+def sin(x: Value) -> Value:
+    """Compute the sine."""
+    return made(np.sin(x.data), (x, lambda g: g * np.cos(x.data)))
+
+
+def cos(x: Value) -> Value:
+    """Compute the cosine."""
+    return made(np.cos(x.data), (x, lambda g: -g * np.sin(x.data)))
+
+
+def log1p(x: Value) -> Value:
+    """Compute ``log(1 + x)``, of small numbers, too."""
+    return made(np.log1p(x.data), (x, lambda g: g / (1 + x.data)))
+
+
+def expm1(x: Value) -> Value:
+    """Compute ``exp(x) - 1``, of small numbers, too."""
+    result = np.expm1(x.data)
+    return made(result, (x, lambda g: g * (result + 1)))
+
+
 def sigmoid(x: Value) -> Value:
     """Compute ``1 / (1 + exp(-x))``."""
     result = expit(x.data)

@@ -22,6 +22,7 @@ from genrebench.reading.problems import Problem, UnreadableError
 from genrebench.reading.program import Program
 from genrebench.reading.replacement import Replacement
 from genrebench.reading.submodel import Submodel
+from genrebench.reading.tensorflow import read_node
 from genrebench.reading.version import KerasVersion
 
 _SUBCLASSED = "a subclassed model, whose code is not in the file"
@@ -279,7 +280,10 @@ class Builder:
         known = self._known(path)
         try:
             kind = known.kind if known else None
-            if operator := operator_of(name, module, config, self._version):
+            operator = operator_of(name, module, config, self._version)
+            if name == "TensorFlowOpLayer":
+                operator, config, given = read_node(config, given)
+            if operator:
                 program, operands = read_operation(operator, config, given, self.graph.shape)
                 if program:
                     return self._unfold(path, name, program, operands)

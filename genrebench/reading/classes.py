@@ -33,7 +33,6 @@ _CODE = {
     "TorchModuleWrapper": "a TorchModuleWrapper holds a pickled PyTorch module, which is code",
     "JaxLayer": "a JaxLayer is Python code, which is never decoded or run",
     "FlaxLayer": "a FlaxLayer is Python code, which is never decoded or run",
-    "TensorFlowOpLayer": "a TensorFlow operation called without a layer",
 }
 _LOOKUPS = frozenset("StringLookup IntegerLookup TextVectorization Hashing HashedCrossing CategoryCrossing".split())
 # Layers that Keras has, or had, and that are not among the kinds.

@@ -59,9 +59,56 @@ _CLASSES = {
     "Matmul": "matmul",
     "Normalize": "normalize",
     "NotEqual": "not_equal",
+    "Equal": "equal",
+    "Greater": "greater",
+    "GreaterEqual": "greater_equal",
+    "Less": "less",
+    "LessEqual": "less_equal",
+    "LogicalAnd": "logical_and",
+    "LogicalOr": "logical_or",
+    "LogicalXor": "logical_xor",
+    "LogicalNot": "logical_not",
+    "Where": "where",
     "Any": "any",
+    "All": "all",
+    "ZerosLike": "zeros_like",
+    "OnesLike": "ones_like",
+    "FullLike": "full_like",
+    "ConvertToTensor": "convert_to_tensor",
+    "StopGradient": "stop_gradient",
+    "Var": "var",
+    "Std": "std",
+    "Logsumexp": "logsumexp",
+    "Moveaxis": "moveaxis",
+    "Pad": "pad",
+    "Unstack": "unstack",
+    "Resize": "resize",
+    "DepthToSpace": "depth_to_space",
+    "Celu": "celu",
+    "HardTanh": "hard_tanh",
+    "Rsqrt": "rsqrt",
+    "Reciprocal": "reciprocal",
+    "Sin": "sin",
+    "Cos": "cos",
+    "Erf": "erf",
+    "Log1p": "log1p",
+    "Expm1": "expm1",
 }
-_FUNCTIONS = {word: word for word in _CLASSES.values() if word not in ("not_equal", "any", "split", "normalize")} | {
+# That have other settings as functions of TensorFlow, or are none of those.
+_KERAS_ALONE = (
+    "any",
+    "all",
+    "split",
+    "normalize",
+    "var",
+    "std",
+    "full_like",
+    "resize",
+    "hard_silu",
+    "hard_tanh",
+    "celu",
+)
+_FUNCTIONS = {word: word for word in _CLASSES.values() if word not in _KERAS_ALONE} | {
     "__add__": "add",
     "sub": "subtract",
     "__sub__": "subtract",
@@ -82,8 +129,28 @@ _FUNCTIONS = {word: word for word in _CLASSES.values() if word not in ("not_equa
     "l2_normalize": "normalize",
     "bias_add": "bias_add",
     "identity": "identity",
+    "reduce_any": "any",
+    "reduce_all": "all",
+    "reduce_variance": "var",
+    "reduce_std": "std",
+    "reduce_logsumexp": "logsumexp",
+    "resize": "resize",
+    "resize_images_v2": "resize",
 }
-_PLACES = frozenset({"", "math", "nn", "linalg", "__operators__", "compat.v1", "compat.v1.nn", "keras.activations"})
+_PLACES = frozenset(
+    {
+        "",
+        "math",
+        "nn",
+        "linalg",
+        "__operators__",
+        "compat.v1",
+        "compat.v1.nn",
+        "compat.v1.math",
+        "image",
+        "keras.activations",
+    }
+)
 
 
 def operator_of(name: str, module: str, config: Mapping[str, Any], version: KerasVersion) -> str | None:

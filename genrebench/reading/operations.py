@@ -6,10 +6,9 @@ from typing import Any
 from genrebench.errors import ConfigError, shown
 from genrebench.reading import rearranging
 from genrebench.reading.graph import Tensor
-from genrebench.reading.kinds import core, imaging, merging, normalization, pooling
+from genrebench.reading.kinds import core, imaging, logic, merging, normalization, operations, pooling
 from genrebench.reading.kinds.activation import Activation, Softmax
 from genrebench.reading.kinds.base import Kind, Shape
-from genrebench.reading.kinds.operations import Reduce
 from genrebench.reading.nodes import Arguments
 from genrebench.reading.program import Program
 from genrebench.reading.rearranging import Given
@@ -68,9 +67,11 @@ def read_operation(
     if not tensors or any(isinstance(each, Tensor) for each in _flat(kept)):
         raise ConfigError(f"expected {operator} of tensors, received {shown(operands)}")
     given = Given(operands, shapes, kept)
-    if operator in merging.BINARY or operator == "power":  # which no layer computes of two tensors
+    if operator in merging.BINARY:
         return _binary(operator, given), tensors
-    if operator not in ("concatenate", "stack", "matmul", "getitem", "bias_add", "not_equal") and len(operands) != 1:
+    if operator in _COMPARISONS:
+        return _compare(operator, given), tensors
+    if operator not in _SEVERAL and len(operands) != 1:
         raise ConfigError(f"expected {operator} of one tensor, received {shown(operands)}")
     if operator in _ALONE:
         return Program.of(operator, _ALONE[operator]), tensors
@@ -80,20 +81,37 @@ def read_operation(
 _ALONE: dict[str, Kind] = {
     "negative": merging.Arithmetic(operator="multiply", number=-1.0),
     "identity": core.Identity(),
+    "stop_gradient": operations.StopGradient(),
+    "zeros_like": operations.Fill(number=0.0),
+    "ones_like": operations.Fill(number=1.0),
+    "logical_not": logic.Logical(operator="not"),
 }
+_COMPARISONS = frozenset({"equal", "not_equal", "greater", "greater_equal", "less", "less_equal"})
+# Functions of several operands, which look at them themselves.
+_SEVERAL = frozenset(
+    """concatenate stack matmul getitem bias_add full_like logical_and logical_or logical_xor where""".split()
+)
 
 
 _NOT_SETTINGS = frozenset({"name", "trainable", "function", "conjugate"})
+_RATIOS = ("preserve_aspect_ratio", "crop_to_aspect_ratio", "pad_to_aspect_ratio", "fill_mode", "fill_value")
 _AXIS, _REDUCTION = frozenset({"axis"}), frozenset({"axis", "axes", "keepdims"})
 # What each may be called with beside its operands, under any of its names.
 _SETTINGS: dict[str, frozenset[str]] = {
     **dict.fromkeys(("softmax", "log_softmax", "concatenate", "stack", "expand_dims", "squeeze", "flip"), _AXIS),
-    **dict.fromkeys(("mean", "sum", "max", "min", "any"), _REDUCTION),
+    **dict.fromkeys(("mean", "var", "std", "sum", "max", "min", "logsumexp", "any", "all"), _REDUCTION),
     "leaky_relu": frozenset({"alpha", "negative_slope"}),
-    "elu": frozenset({"alpha"}),
+    **dict.fromkeys(("elu", "celu"), frozenset({"alpha"})),
     "gelu": frozenset({"approximate"}),
     "clip": frozenset({"x_min", "x_max", "clip_value_min", "clip_value_max"}),
     "cast": frozenset({"dtype"}),
+    "convert_to_tensor": frozenset({"sparse"}),
+    "full_like": frozenset({"fill_value"}),
+    "pad": frozenset({"pad_width", "paddings", "mode", "constant_values"}),
+    "moveaxis": frozenset({"source", "destination"}),
+    "unstack": frozenset({"num", "axis"}),
+    "resize": frozenset({"size", "method", "interpolation", "antialias", "data_format", *_RATIOS}),
+    "depth_to_space": frozenset({"block_size", "data_format"}),
     "reshape": frozenset({"newshape", "shape"}),
     "transpose": frozenset({"perm", "axes"}),
     "swapaxes": frozenset({"axis1", "axis2"}),
@@ -118,21 +136,23 @@ def _is_number(value: Any) -> bool:
 
 
 def _binary(operator: str, given: Given) -> Program:
-    """Join two tensors of as many axes, or a tensor and a number, or one per channel."""
+    """Join two tensors of as many axes, or a tensor and numbers."""
     if len(given.operands) != 2:
         raise ConfigError(f"expected {operator} of two tensors or numbers, received {shown(given.operands)}")
-    kind = merging.BINARY.get(operator)
     if len(given.shapes) == 2:
-        if kind is None or len(given.shapes[0]) != len(given.shapes[1]):
-            raise ConfigError(f"expected {operator} of tensors of as many axes, received {given.shapes}")
-        return Program.of(operator, kind(), 2)
+        if len(given.shapes[0]) != len(given.shapes[1]):
+            raise ConfigError(
+                f"expected {operator} of tensors of as many axes, received {given.shapes}: the batch of the one would "
+                "stand beside another axis of the other"
+            )
+        return Program.of(operator, merging.BINARY[operator](), 2)
     number = next(each for each in given.operands if not isinstance(each, Tensor))
     is_reversed = not isinstance(given.operands[0], Tensor)
     while isinstance(number, list) and len(number) == 1:
         number = number[0]
     if isinstance(number, list):
-        return Program.of(operator, _per_channel(operator, number, is_reversed, given.shapes[0]))
-    if not _is_number(number) or (is_reversed and operator == "power"):
+        return Program.of(operator, _with_array(operator, number, is_reversed, given.shapes[0]))
+    if not _is_number(number):
         raise ConfigError(f"expected {operator} of tensors and numbers, received {shown(given.operands)}")
     is_reversed = is_reversed and operator in merging.ORDERED
     return Program.of(
@@ -141,10 +161,13 @@ def _binary(operator: str, given: Given) -> Program:
     )
 
 
-def _per_channel(operator: str, numbers: list[Any], is_reversed: bool, shape: Shape) -> Kind:
-    """Compute with one number for each place of the last axis."""
+def _with_array(operator: str, numbers: list[Any], is_reversed: bool, shape: Shape) -> Kind:
+    """Compute with an array of constants, in plainer words if it is one number for each place of the last axis."""
     if not all(map(_is_number, numbers)) or len(numbers) != shape[-1]:
-        raise ConfigError(f"expected a number, or one for each of {shape[-1]} channels, received {shown(numbers)}")
+        is_turned = is_reversed and operator in merging.ORDERED
+        kind = merging.ArrayArithmetic(operator=operator, values=numbers, reverse=is_turned)  # type: ignore[arg-type]
+        kind.output_shape(shape)
+        return kind
     values = [float(each) for each in numbers]
     if operator == "multiply":
         return imaging.Rescaling(scale=values)
@@ -154,7 +177,11 @@ def _per_channel(operator: str, numbers: list[Any], is_reversed: bool, shape: Sh
         return imaging.Rescaling(scale=1.0 if operator == "add" else -1.0, offset=values)
     if operator == "subtract":
         return imaging.Rescaling(scale=1.0, offset=[-each for each in values])
-    raise ConfigError(f"expected a number, received {operator} with one for each channel")
+    return merging.ArrayArithmetic(
+        operator=operator,  # type: ignore[arg-type]
+        values=values,  # type: ignore[arg-type]
+        reverse=is_reversed and operator in merging.ORDERED,
+    )
 
 
 def _activation(word: str, given: Given) -> Program:
@@ -163,17 +190,20 @@ def _activation(word: str, given: Given) -> Program:
     axis = settings.pop("axis", -1)
     activation: str | dict[str, Any] = word
     if word in ("softmax", "log_softmax"):
-        if axis not in (-1, len(given.shapes[0])) and word == "softmax":
-            return Program.of("softmax", Softmax(axis=tuple(given.axes("axis"))))
         if axis not in (-1, len(given.shapes[0])):
-            raise ConfigError(f"expected log_softmax over the last axis, received axis {shown(axis)}")
+            program = Program.of("softmax", Softmax(axis=tuple(given.axes("axis"))))
+            if word == "log_softmax":
+                program.outputs = [program.add("log", Activation(activation="log"), *program.outputs)]
+            return program
     elif word == "leaky_relu":
         slope = settings.pop("alpha", settings.pop("negative_slope", 0.2))
         activation = {"name": "leaky_relu", "negative_slope": slope}
     elif word == "elu":
         activation = {"name": "elu", "alpha": settings.pop("alpha", 1.0)}
+    elif word == "celu" and settings.pop("alpha", 1.0) != 1.0:
+        raise ConfigError("expected celu with an alpha of 1, received another")
     elif word == "gelu" and settings.pop("approximate", False):
-        raise ConfigError("expected the exact gelu, received the approximate one, by tanh")
+        activation = "gelu_tanh"
     if settings:
         raise ConfigError(f"expected {word} of a tensor alone, received {shown(settings)}")
     return Program.of(word, Activation(activation=activation))
@@ -198,21 +228,77 @@ def _cast(given: Given) -> Program:
     """Take numbers as they are: all are computed with in one dtype."""
     if "float" not in str(given.settings.get("dtype")):
         raise ConfigError(f"expected a cast to floating point, received {shown(given.settings.get('dtype'))}")
-    return Program.of("cast", core.Identity())
+    return Program.of("cast", operations.Cast())
 
 
-def _not_equal(given: Given) -> Program:
-    """Compare with a number."""
-    numbers = [each for each in given.operands if _is_number(each)]
-    if len(given.operands) != 2 or len(numbers) != 1:
-        raise ConfigError(f"expected not_equal of a tensor and a number, received {shown(given.operands)}")
-    return Program.of("not_equal", merging.NotEqual(number=float(numbers[0])))
+def _convert(_: Given) -> Program:
+    """Take what is a tensor already as it is."""
+    return Program.of("identity", core.Identity())
 
 
-def _any(given: Given) -> Program:
-    """Find out where anything is true."""
-    axes = tuple(given.axes("axis"))
-    return Program.of("any", merging.Any(axis=axes, keepdims=given.settings.get("keepdims", False)))
+# What a comparison of the reverse order is.
+_TURNED = {"greater": "less", "less": "greater", "greater_equal": "less_equal", "less_equal": "greater_equal"}
+
+
+def _compare(operator: str, given: Given) -> Program:
+    """Compare two tensors, or one with a number."""
+    operands = given.operands
+    numbers = [float(each) for each in operands if _is_number(each)]
+    if len(operands) != 2 or len(numbers) + len(given.shapes) != 2:
+        raise ConfigError(f"expected {operator} of tensors and a number, received {shown(operands)}")
+    if numbers and not isinstance(operands[0], Tensor):
+        operator = _TURNED.get(operator, operator)
+    kind = logic.Compare(operator=operator, number=numbers[0] if numbers else None)  # type: ignore[arg-type]
+    return Program.of(operator, kind, len(given.shapes))
+
+
+def _logical(word: str) -> Callable[[Given], Program]:
+    """Make the handler of what is computed of two truth values."""
+
+    def handle(given: Given) -> Program:
+        """Join two tensors."""
+        if len(given.operands) != 2 or len(given.shapes) != 2:
+            raise ConfigError(f"expected logical_{word} of two tensors, received {shown(given.operands)}")
+        return Program.of(f"logical_{word}", logic.Logical(operator=word), 2)  # type: ignore[arg-type]
+
+    return handle
+
+
+def _where(given: Given) -> Program:
+    """Choose between two tensors or numbers."""
+    condition, *both = given.operands
+    if not isinstance(condition, Tensor) or len(both) != 2 or not all(_is_operand(each) for each in both):
+        raise ConfigError(f"expected where of a condition and two tensors or numbers, received {shown(given.operands)}")
+    first, second = (None if isinstance(each, Tensor) else float(each) for each in both)
+    return Program.of("where", logic.Where(first=first, second=second), len(given.shapes))
+
+
+def _is_operand(value: Any) -> bool:
+    """Return whether something is a tensor or a number."""
+    return isinstance(value, Tensor) or _is_number(value)
+
+
+def _full_like(given: Given) -> Program:
+    """Fill with a number."""
+    numbers = [*given.operands[1:], *([given.settings["fill_value"]] if "fill_value" in given.settings else [])]
+    if len(given.shapes) != 1 or len(numbers) != 1 or not _is_number(numbers[0]):
+        raise ConfigError(f"expected full_like of a tensor and a number, received {shown(given.operands)}")
+    return Program.of("full_like", operations.Fill(number=float(numbers[0])))
+
+
+def _resize(given: Given) -> Program:
+    """Give images another size."""
+    settings = given.settings
+    size = settings.get("size")
+    method = settings.get("method", settings.get("interpolation", "bilinear"))
+    if not isinstance(size, list) or len(size) != 2 or any(settings.get(each, False) for each in _RATIOS[:3]):
+        raise ConfigError(f"expected resize to a height and a width, received {shown(settings)}")
+    if settings.get("data_format", "channels_last") != "channels_last":
+        raise ConfigError(f"expected resize with channels last, received {shown(settings['data_format'])}")
+    antialias = settings.get("antialias", False)
+    return Program.of(
+        "resize", imaging.Resizing(height=size[0], width=size[1], interpolation=method, antialias=antialias)
+    )
 
 
 _POOLINGS: dict[tuple[str, int], type[Kind]] = {
@@ -235,7 +321,8 @@ def _reduce(function: str) -> Callable[[Given], Program]:
         kind = _POOLINGS.get((function, rank - 1)) if axes == list(range(1, rank)) else None
         if kind:
             return Program.of(function, kind(keepdims=keepdims))  # type: ignore[call-arg]
-        return Program.of(function, Reduce(function=function, axis=tuple(axes), keepdims=keepdims))  # type: ignore[arg-type]
+        reduce = operations.Reduce(function=function, axis=tuple(axes), keepdims=keepdims)  # type: ignore[arg-type]
+        return Program.of(function, reduce)
 
     return handle
 
@@ -258,9 +345,12 @@ _HANDLERS: dict[str, Callable[[Given], Program]] = {
     **rearranging.HANDLERS,
     "clip": _clip,
     "cast": _cast,
-    "not_equal": _not_equal,
-    "any": _any,
-    **{word: _reduce(word) for word in ("mean", "sum", "max", "min")},
+    "convert_to_tensor": _convert,
+    "full_like": _full_like,
+    "where": _where,
+    **{f"logical_{word}": _logical(word) for word in ("and", "or", "xor")},
+    **{word: _reduce(word) for word in ("mean", "var", "std", "sum", "max", "min", "logsumexp", "any", "all")},
+    "resize": _resize,
     "normalize": _normalize,
     "bias_add": _bias_add,
 }

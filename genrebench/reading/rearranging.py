@@ -1,13 +1,14 @@
 """Functions that only move values, put tensors together or take them apart, and the product of matrices."""
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from genrebench.errors import ConfigError, shown
-from genrebench.reading.kinds import core, merging
+from genrebench.reading.kinds import core, imaging, merging
 from genrebench.reading.kinds.base import Shape, axis_of, product
-from genrebench.reading.kinds.operations import Part, Slice
+from genrebench.reading.kinds.operations import Part, Product, Slice
 from genrebench.reading.program import Program
 
 _MAX_PARTS = 1000
@@ -95,6 +96,45 @@ def _squeeze(given: Given) -> Program:
     return _reshaped(left, given.shapes[0], "squeeze")
 
 
+def _moveaxis(given: Given) -> Program:
+    """Move one axis to another place."""
+    (source,), (target,) = given.axes("source"), given.axes("destination")
+    order = list(range(1, len(given.shapes[0]) + 1))
+    order.insert(target - 1, order.pop(source - 1))
+    return Program.of("moveaxis", core.Permute(dims=tuple(order)))
+
+
+def _pad(given: Given) -> Program:
+    """Put zeros around the axes between the batch and the channels."""
+    widths: Any = given.settings.get("pad_width", given.settings.get("paddings"))
+    rank = len(given.shapes[0])
+    mode, fill = given.settings.get("mode", "constant"), given.settings.get("constant_values", 0)
+    is_plain = isinstance(mode, str) and mode.lower() == "constant" and type(fill) in (int, float) and fill == 0
+    is_inside = isinstance(widths, list) and len(widths) == rank + 1 and [widths[0], widths[-1]] == [[0, 0]] * 2
+    if not is_plain or not is_inside or rank - 1 not in _PADDINGS:
+        raise ConfigError(f"expected zeros around the axes before the last, received {shown(given.settings)}")
+    return Program.of("pad", _PADDINGS[rank - 1](padding=tuple(tuple(each) for each in widths[1:-1])))
+
+
+_PADDINGS: dict[int, Any] = {1: imaging.ZeroPadding1D, 2: imaging.ZeroPadding2D, 3: imaging.ZeroPadding3D}
+
+
+def _depth_to_space(given: Given) -> Program:
+    """Make squares of pixels of channels."""
+    block, shape = given.settings.get("block_size"), given.shapes[0]
+    last = given.settings.get("data_format", "NHWC") in ("NHWC", "channels_last")
+    if not isinstance(block, int) or len(shape) != 3 or None in shape or not last or (shape[2] or 0) % block**2:
+        raise ConfigError(f"expected images of known size and channels last, received {shape}, {shown(given.settings)}")
+    height, width, depth = (each or 0 for each in shape)
+    program = Program(1)
+    apart = core.Reshape(target_shape=(height, width, block, block, depth // block**2))
+    value = program.add("apart", apart, 0)
+    value = program.add("moved", core.Permute(dims=(1, 3, 2, 4, 5)), value)
+    together = core.Reshape(target_shape=(height * block, width * block, depth // block**2))
+    program.outputs = [program.add("together", together, value)]
+    return program
+
+
 def _tensors_alone(given: Given, name: str) -> int:
     """Count the operands, which must be tensors."""
     if len(given.shapes) != len(given.operands):
@@ -131,6 +171,9 @@ def _split(given: Given) -> Program:
     sizes: list[Any] = count if isinstance(count, list) and "num_or_size_splits" in given.settings else []
     if type(count) is int and length and 0 < count <= _MAX_PARTS and length % count == 0:
         sizes = [length // count] * count
+    if isinstance(count, list) and "indices_or_sections" in given.settings and length:
+        ends = [0, *count, length]
+        sizes = [after - before for before, after in itertools.pairwise(ends) if type(after) is type(before) is int]
     is_whole = all(type(each) is int and each > 0 for each in sizes) and sum(sizes) == length
     if not is_whole or len(sizes) > _MAX_PARTS:
         raise ConfigError(f"expected parts of an axis of {length}, received {shown(count)}")
@@ -140,6 +183,20 @@ def _split(given: Given) -> Program:
         parts[axis - 1] = (start, start + size, None)
         program.outputs.append(program.add("slice", Slice(parts=tuple(parts)), 0))
         start += size
+    return program
+
+
+def _unstack(given: Given) -> Program:
+    """Take an axis apart, place by place."""
+    (axis,) = given.axes("axis")
+    length = given.shapes[0][axis - 1]
+    if not length or length > _MAX_PARTS or given.settings.get("num", length) != length:
+        raise ConfigError(f"expected an axis of at most {_MAX_PARTS} to unstack, received {length}")
+    program = Program(1)
+    for place in range(length):
+        parts: list[Part] = [(None, None, None)] * len(given.shapes[0])
+        parts[axis - 1] = place
+        program.outputs.append(program.add("slice", Slice(parts=tuple(parts)), 0))
     return program
 
 
@@ -191,7 +248,9 @@ def _key(value: Any) -> Any:
 
 
 def _matmul(given: Given) -> Program:
-    """Multiply matrices, two for each sample."""
+    """Multiply matrices: two for each sample, or one with a matrix of constants."""
+    if len(given.shapes) == 1 and len(given.operands) == 2:
+        return _with_matrix(given)
     if _tensors_alone(given, "matmul") != 2 or [len(shape) for shape in given.shapes] != [2, 2]:
         raise ConfigError(f"expected matmul of two matrices for each sample, received {shown(given.operands)}")
     turned = [given.settings.get(name, False) is True for name in ("transpose_a", "transpose_b")]
@@ -199,10 +258,29 @@ def _matmul(given: Given) -> Program:
     return Program.of("matmul", merging.Dot(axes=axes), 2)
 
 
+def _with_matrix(given: Given) -> Program:
+    """Multiply by a matrix of constants, from the right or from the left."""
+    place = next(number for number, each in enumerate(given.operands) if isinstance(each, list))
+    turned = [given.settings.get(name, False) is True for name in ("transpose_a", "transpose_b")]
+    matrix = given.operands[place]
+    is_matrix = isinstance(matrix, list) and matrix and all(isinstance(row, list) and row for row in matrix)
+    if not is_matrix or turned[1 - place] or len({len(row) for row in matrix}) > 1:
+        raise ConfigError(f"expected matmul with a matrix of constants, received {shown(given.operands)}")
+    if turned[place]:
+        matrix = [list(row) for row in zip(*matrix, strict=True)]
+    kind = Product(matrix=matrix, reverse=place == 0)
+    kind.output_shape(given.shapes[0])
+    return Program.of("matmul", kind)
+
+
 HANDLERS: dict[str, Callable[[Given], Program]] = {
     "reshape": _reshape,
     "transpose": _transpose,
     "swapaxes": _swapaxes,
+    "moveaxis": _moveaxis,
+    "pad": _pad,
+    "depth_to_space": _depth_to_space,
+    "unstack": _unstack,
     "expand_dims": _expand,
     "squeeze": _squeeze,
     "concatenate": _concatenate,

@@ -21,7 +21,6 @@ REFUSED = {
     "TorchModuleWrapper": "pickled",
     "JaxLayer": "Python code",
     "FlaxLayer": "Python code",
-    "TensorFlowOpLayer": "without a layer",
     "StringLookup": "text into numbers",
     "IntegerLookup": "text into numbers",
     "TextVectorization": "text into numbers",

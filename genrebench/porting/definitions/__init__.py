@@ -7,6 +7,7 @@ from genrebench.porting.definitions import (
     convolution,
     core,
     imaging,
+    logic,
     merging,
     normalization,
     operations,
@@ -16,5 +17,6 @@ from genrebench.porting.definitions import (
 )
 
 _FAMILIES = (
-    activation, attention, convolution, core, imaging, merging, normalization, operations, pooling, recurrent, wrappers,
+    activation, attention, convolution, core, imaging, logic, merging, normalization, operations, pooling, recurrent,
+    wrappers,
 )  # fmt: skip

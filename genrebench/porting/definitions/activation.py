@@ -9,12 +9,16 @@ from genrebench.network.types import Array
 from genrebench.porting.definition import Given, defines
 from genrebench.porting.primitives import (
     clip,
+    cos,
     erf,
     exp,
+    expm1,
     log,
+    log1p,
     maximum,
     minimum,
     sigmoid,
+    sin,
     softplus,
     tanh,
     where,
@@ -63,6 +67,11 @@ def gelu(x: Value) -> Value:
     return x * (1.0 + erf(x / np.sqrt(2.0))) * 0.5
 
 
+def gelu_tanh(x: Value) -> Value:
+    """Compute GELU with tanh in the place of the error function (Hendrycks and Gimpel, arXiv:1606.08415, section 2)."""
+    return x * (1.0 + tanh(np.sqrt(2.0 / np.pi) * (x + 0.044715 * x**3))) * 0.5
+
+
 def softsign(x: Value) -> Value:
     """Compute ``x / (1 + abs(x))``."""
     return x / (1.0 + where(x.data > 0, x, -x))
@@ -96,6 +105,14 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "square": lambda x: x * x,
     "sqrt": lambda x: x**0.5,
     "log": log,
+    "gelu_tanh": gelu_tanh,
+    "rsqrt": lambda x: x**-0.5,
+    "reciprocal": lambda x: 1.0 / x,
+    "sin": sin,
+    "cos": cos,
+    "erf": erf,
+    "log1p": log1p,
+    "expm1": expm1,
 }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from genrebench.porting.definition import Given, Made, Mask, defines
 from genrebench.porting.definitions.normalization import normalized
-from genrebench.porting.primitives import concatenate, einsum, exp, maximum, minimum, where
+from genrebench.porting.primitives import concatenate, einsum, exp, log, maximum, minimum, where
 from genrebench.porting.tape import Value
 from genrebench.reading.kinds import merging as kinds
 
@@ -117,6 +117,17 @@ def _divide(_: kinds.Divide, given: Given) -> Made:
     return _merged(given, truediv)
 
 
+def _power(first: Value, second: Value) -> Value:
+    """Compute ``first ** second`` of positive numbers; of two tensors TensorFlow has no gradient elsewhere."""
+    return exp(log(first) * second)
+
+
+@defines(kinds.Power)
+def _to_the_power(_: kinds.Power, given: Given) -> Made:
+    """Raise the first to the power of the second."""
+    return _merged(given, _power)
+
+
 _OPERATORS: dict[str, Callable[[Value, Value], Value]] = {
     "add": add,
     "subtract": sub,
@@ -124,6 +135,7 @@ _OPERATORS: dict[str, Callable[[Value, Value], Value]] = {
     "divide": truediv,
     "maximum": maximum,
     "minimum": minimum,
+    "power": _power,
 }
 
 
@@ -136,13 +148,8 @@ def _arithmetic(kind: kinds.Arithmetic, given: Given) -> Value:
     return _OPERATORS[kind.operator](number, x) if kind.reverse else _OPERATORS[kind.operator](x, number)
 
 
-@defines(kinds.NotEqual)
-def _not_equal(kind: kinds.NotEqual, given: Given) -> Value:
-    """Say where a tensor is not a number."""
-    return Value(given.x.data != kind.number)
-
-
-@defines(kinds.Any)
-def _any(kind: kinds.Any, given: Given) -> Value:
-    """Say where any value along axes is true."""
-    return Value(np.asarray(given.x.data.astype(bool).any(axis=kind.axis, keepdims=kind.keepdims)))
+@defines(kinds.ArrayArithmetic)
+def _array_arithmetic(kind: kinds.ArrayArithmetic, given: Given) -> Value:
+    """Compute ``x operator values``, or the reverse, the same values for every sample."""
+    x, values = given.x, Value(np.array(kind.values))
+    return _OPERATORS[kind.operator](values, x) if kind.reverse else _OPERATORS[kind.operator](x, values)

@@ -1,7 +1,12 @@
 """Functions of tensors that stand between layers."""
 
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from genrebench.network.types import Array
 from genrebench.porting.definition import Given, defines
-from genrebench.porting.primitives import largest
+from genrebench.porting.primitives import exp, largest, log
 from genrebench.porting.tape import Value
 from genrebench.reading.kinds import operations as kinds
 
@@ -18,14 +23,73 @@ def _slice(kind: kinds.Slice, given: Given) -> Value:
     return given.x[(slice(None), *(part if isinstance(part, int) else slice(*part) for part in kind.parts))]
 
 
+def _shape(x: Value, axes: Sequence[int], *, keepdims: bool) -> tuple[int, ...]:
+    """Find the shape of what is reduced along axes."""
+    kept = {axis % x.ndim for axis in axes}
+    found = ((1 if axis in kept else length, axis in kept) for axis, length in enumerate(x.shape))
+    return tuple(length for length, is_reduced in found if keepdims or not is_reduced)
+
+
+def _logsumexp(x: Value, axes: tuple[int, ...]) -> Value:
+    """Compute the logarithm of a sum of exponentials, of which none overflows."""
+    most: Array = x.data.max(axis=axes, keepdims=True)
+    return log(exp(x - most).sum(axes, keepdims=True)) + most
+
+
+def _variance(x: Value, axes: tuple[int, ...]) -> Value:
+    """Compute the mean of squares of what is left when the mean is subtracted."""
+    rest = x - x.mean(axes, keepdims=True)
+    return (rest * rest).mean(axes, keepdims=True)
+
+
+_REDUCTIONS: dict[str, Callable[[Value, tuple[int, ...]], Value]] = {
+    "mean": lambda x, axes: x.mean(axes),
+    "var": _variance,
+    "std": lambda x, axes: _variance(x, axes) ** 0.5,
+    "sum": lambda x, axes: x.sum(axes),
+    "max": largest,
+    "min": lambda x, axes: -largest(-x, axes),
+    "logsumexp": _logsumexp,
+    "any": lambda x, axes: Value(np.asarray(x.data.astype(bool).any(axis=axes))),
+    "all": lambda x, axes: Value(np.asarray(x.data.astype(bool).all(axis=axes))),
+}
+
+
 @defines(kinds.Reduce)
 def _reduce(kind: kinds.Reduce, given: Given) -> Value:
-    """Compute mean, sum, maximum or minimum along axes; equal maxima share the gradient."""
-    x, axes = given.x, kind.axis
-    if kind.function == "mean":
-        return x.mean(axes, keepdims=kind.keepdims)
-    if kind.function == "sum":
-        return x.sum(axes, keepdims=kind.keepdims)
-    y = largest(x, axes) if kind.function == "max" else -largest(-x, axes)
-    kept = {axis % x.ndim for axis in axes}
-    return y.reshape(*(1 if axis in kept else length for axis, length in enumerate(x.shape))) if kind.keepdims else y
+    """Compute what values along axes come to; equal maxima share the gradient."""
+    x = given.x if given.x.data.dtype.kind == "f" or kind.function in ("any", "all") else _floats(given.x)
+    y = _REDUCTIONS[kind.function](x, kind.axis)
+    return y.reshape(*_shape(x, kind.axis, keepdims=kind.keepdims))
+
+
+def _floats(x: Value) -> Value:
+    """Make floats of whole numbers and truth values."""
+    return x if x.data.dtype.kind == "f" else Value(x.data.astype(np.float64))
+
+
+@defines(kinds.Cast)
+def _cast(_: kinds.Cast, given: Given) -> Value:
+    """Make floats of whole numbers and truth values."""
+    return _floats(given.x)
+
+
+@defines(kinds.Fill)
+def _fill(kind: kinds.Fill, given: Given) -> Value:
+    """Give one number everywhere."""
+    return Value(np.full_like(given.x.data, kind.number))
+
+
+@defines(kinds.StopGradient)
+def _stop_gradient(_: kinds.StopGradient, given: Given) -> Value:
+    """Give the values without what they were made from."""
+    return Value(given.x.data)
+
+
+@defines(kinds.Product)
+def _product(kind: kinds.Product, given: Given) -> Value:
+    """Multiply by a matrix of constants."""
+    matrix, x = Value(np.array(kind.matrix)), given.x
+    if kind.reverse:
+        return matrix @ x
+    return (x.reshape(-1, x.shape[-1]) @ matrix).reshape(*x.shape[:-1], matrix.shape[1])

@@ -18,7 +18,7 @@ from genrebench.reading.graph import Graph
 
 REFERENCE = "definitions"
 # What is there to say where steps are, not to be computed with.
-_OF_MASKS = ("NotEqual", "Any", "InputLayer")
+_OF_MASKS = ("Compare", "Logical", "Fill", "InputLayer")
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _dead(graph: Graph, runs: Mapping[tuple[str, str], Run]) -> dict[str, str]:
     found = {}
     for call in graph.calls.values():
         kind = call.layer.kind
-        if kind is None or kind.name in _OF_MASKS:
+        if kind is None or kind.name in _OF_MASKS or getattr(kind, "function", "") in ("any", "all"):
             continue
         if not any(run.activity[call.name].varies for run in runs.values()):
             found[call.name] = "its output is the same for every input"

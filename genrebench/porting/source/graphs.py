@@ -8,13 +8,21 @@ from genrebench.porting.source.scope import Scope, Written
 from genrebench.porting.source.site import Site
 from genrebench.porting.source.table import WRITERS
 from genrebench.reading.graph import Call, Graph, Tensor
-from genrebench.reading.kinds.core import Embedding, Identity, InputLayer
-from genrebench.reading.kinds.merging import NotEqual
+from genrebench.reading.kinds.core import Embedding, Identity, InputLayer, Permute, RepeatVector, Reshape
+from genrebench.reading.kinds.logic import Compare, Logical
+from genrebench.reading.kinds.merging import Concatenate
+from genrebench.reading.kinds.operations import Cast, Fill, Reduce, Slice, Unmask
+
+# What gives truth values, and what gives whatever it is given.
+_TRUTH = (Compare, Logical)
+_MOVES = (Concatenate, Fill, Identity, Permute, RepeatVector, Reshape, Slice, Unmask)
 
 
 def write_graph(graph: Graph, parts: set[str]) -> Scope:
     """Write the calls of a graph into a class."""
     scope = Scope(parts)
+    if any(layer.weights for layer in graph.layers.values()):
+        scope.dtype = "next(self.parameters()).dtype"
     calls = reading_order(graph)
     by_layer: defaultdict[str, list[Call]] = defaultdict(list)
     for call in calls:
@@ -30,8 +38,10 @@ def write_graph(graph: Graph, parts: set[str]) -> Scope:
         scope.enter(Tensor(name), (call.output_shapes or ())[0], value, "keras")
         if takes_numbers(call, calls):
             number = scope.value("inputs" if len(inputs) == 1 else scope.attribute(name))
-            scope.add(number, f"@{value}@.to(next(self.parameters()).dtype)", "whole numbers become floats")
+            scope.add(number, f"@{value}@.to({scope.dtype})", "whole numbers become floats")
             scope.replace(Tensor(name), number)
+        elif _is_whole(call):
+            scope.others.add(Tensor(name))
     for call in calls:
         if isinstance(call.layer.kind, InputLayer):
             continue
@@ -56,6 +66,9 @@ def write_call(scope: Scope, call: Call, calls: Sequence[Call]) -> None:
     if site.kind.name not in WRITERS:
         raise ConfigError(f"expected a layer that can be written, `{call.name:.80}` is {site.kind.name}")
     WRITERS[site.kind.name](site)
+    is_truth = isinstance(site.kind, _TRUTH) or (isinstance(site.kind, Reduce) and site.kind.function in ("any", "all"))
+    if is_truth or (isinstance(site.kind, _MOVES) and scope.others.issuperset(call.inputs)):
+        scope.others.add(Tensor(call.name))
     if (
         site.kind.masks == "pass"
         and len(call.inputs) == 1
@@ -67,11 +80,18 @@ def write_call(scope: Scope, call: Call, calls: Sequence[Call]) -> None:
 
 def takes_numbers(call: Call, calls: Sequence[Call]) -> bool:
     """Tell whether whole numbers go into layers that compute with floats."""
-    kind = call.layer.kind
-    if not isinstance(kind, InputLayer) or not kind.dtype.startswith(("int", "uint", "bool")):
+    if not _is_whole(call):
         return False
     readers = [each for each in calls if Tensor(call.name) in each.inputs]
-    return any(not isinstance(each.layer.kind, Embedding | NotEqual | Identity) for each in readers)
+    is_truth = isinstance(call.layer.kind, InputLayer) and call.layer.kind.dtype == "bool"
+    stays = (Embedding, Identity, Cast, *_TRUTH, *(_MOVES if is_truth else ()))
+    return any(not isinstance(each.layer.kind, stays) for each in readers)
+
+
+def _is_whole(call: Call) -> bool:
+    """Tell whether a call is an input of whole numbers or truth values."""
+    kind = call.layer.kind
+    return isinstance(kind, InputLayer) and kind.dtype.startswith(("int", "uint", "bool"))
 
 
 def reading_order(graph: Graph) -> list[Call]:

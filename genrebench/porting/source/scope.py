@@ -79,6 +79,9 @@ class Scope:
         self.readers: defaultdict[Tensor, set[str]] = defaultdict(set)
         self.records: list[Record] = []
         self.masks: dict[Tensor, int] = {}
+        # Tensors of truth values or whole numbers, and how to make floats of them.
+        self.others: set[Tensor] = set()
+        self.dtype = "torch.get_default_dtype()"
         self.parameters: list[int] = []
         self.random: list[RandomCall] = []
         self._statements: list[Statement] = []

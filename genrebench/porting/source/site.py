@@ -48,6 +48,10 @@ class Site:
         """List the kinds that read the output."""
         return self.scope.readers[Tensor(self.call.name)]
 
+    def holds_floats(self, index: int = 0) -> bool:
+        """Tell whether an input is of floats: no truth values, and no whole numbers."""
+        return self.call.inputs[index] not in self.scope.others
+
     def drops(self, rate: float) -> bool:
         """Tell whether something is dropped in training.
 

@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
+import numpy as np
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
@@ -98,6 +99,11 @@ Flag = Annotated[
     bool,
     BeforeValidator(lambda value: bool(value) if isinstance(value, int) and value in (0, 1) else value),
     Field(description="true or false"),
+]
+Values = Annotated[
+    tuple[Any, ...],
+    BeforeValidator(lambda value: nested(value)),
+    Field(description="numbers in rows of equal length"),
 ]
 Function = Annotated[str | dict[str, Any], Field(description="an activation")]
 Rate = Annotated[float, Field(ge=0, le=1, description="from 0 to 1")]
@@ -244,6 +250,26 @@ def axis_of(axis: int, rank: int) -> int:
 def product(lengths: Sequence[int | None]) -> int | None:
     """Multiply lengths; an unknown one makes the product unknown."""
     return None if None in lengths else math.prod(each for each in lengths if each is not None)
+
+
+def nested(value: Any) -> Any:
+    """Turn lists of numbers, in lists of equal length, into tuples; anything else is refused."""
+    numbers = np.array(value, dtype=object)
+    if not numbers.ndim or not numbers.size or any(type(each) not in (int, float, bool) for each in numbers.flat):
+        raise ValueError("expected numbers in rows of equal length")
+    if not np.isfinite(numbers.astype(np.float64)).all():
+        raise ValueError("expected finite numbers")
+    return _tuples(numbers.astype(np.float64).tolist())
+
+
+def _tuples(value: Any) -> Any:
+    """Turn lists within lists into tuples."""
+    return tuple(_tuples(each) for each in value) if isinstance(value, list) else value
+
+
+def shape_of_values(values: Any) -> tuple[int, ...]:
+    """Find the shape of numbers in rows."""
+    return (len(values), *shape_of_values(values[0])) if isinstance(values, tuple) else ()
 
 
 def expanded(value: Any, rank: int) -> Any:

@@ -7,7 +7,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from genrebench.errors import ConfigError
-from genrebench.reading.kinds.base import Axes, Flag, Kind, Masks, Number, Shape, Trap, axis_of
+from genrebench.reading.kinds.base import Axes, Flag, Kind, Masks, Number, Shape, Trap, Values, axis_of, shape_of_values
 from genrebench.reading.version import KerasVersion
 
 
@@ -22,7 +22,7 @@ class _Merging(Kind):
         """See `Kind.output_shapes`."""
         rank = max(map(len, shapes))
         aligned = [(1,) * (rank - len(shape)) + shape for shape in shapes]
-        return (tuple(_broadcast(lengths, shapes) for lengths in zip(*aligned, strict=True)),)
+        return (tuple(broadcast(lengths, shapes) for lengths in zip(*aligned, strict=True)),)
 
     def traps(self, shapes: Sequence[Shape]) -> Iterator[Trap]:
         """See `Kind.traps`."""
@@ -30,7 +30,7 @@ class _Merging(Kind):
             yield Trap("merge-rank", "inputs of `{}` have unequal rank: axes of 1 are put in behind the batch")
 
 
-def _broadcast(lengths: Sequence[int | None], shapes: Sequence[Shape]) -> int | None:
+def broadcast(lengths: Sequence[int | None], shapes: Sequence[Shape]) -> int | None:
     """Find the length to which lengths spread."""
     found = {each for each in lengths if each != 1}
     if len(found - {None}) > 1:
@@ -77,12 +77,20 @@ class Divide(_Merging, is_layer=False):
     inputs: ClassVar[tuple[int, int]] = (2, 2)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Power(_Merging, is_layer=False):
+    """The first to the power of the second."""
+
+    inputs: ClassVar[tuple[int, int]] = (2, 2)
+
+
 # What operators between two tensors compute.
 BINARY: dict[str, type[Kind]] = {
     "add": Add,
     "subtract": Subtract,
     "multiply": Multiply,
     "divide": Divide,
+    "power": Power,
     "maximum": Maximum,
     "minimum": Minimum,
 }
@@ -160,26 +168,25 @@ class Arithmetic(Kind, is_layer=False):
     reverse: Flag = False
 
 
-# The operators whose operands cannot be exchanged.
-ORDERED = frozenset({"subtract", "divide", "power"})
-
-
 @dataclass(frozen=True, kw_only=True)
-class NotEqual(Kind, is_layer=False):
-    """Where a tensor is not a number: how Keras 3 writes down the mask of an embedding."""
+class ArrayArithmetic(Kind, is_layer=False):
+    """A tensor and an array of constants, the same for every sample; with ``reverse`` the array comes first."""
 
-    number: Number
-
-
-@dataclass(frozen=True, kw_only=True)
-class Any(Kind, is_layer=False):
-    """Where any value along axes is true: how Keras 3 writes down the mask of Masking."""
-
-    axis: Axes
-    keepdims: Flag = False
+    operator: Annotated[
+        Literal["add", "subtract", "multiply", "divide", "power", "maximum", "minimum"],
+        Field(description="an operator"),
+    ]
+    values: Values
+    reverse: Flag = False
 
     def output_shape(self, shape: Shape) -> Shape:
         """See `Kind.output_shape`."""
-        summed = {axis_of(axis, len(shape)) for axis in self.axis}
-        kept = [(1 if axis in summed else length) for axis, length in enumerate(shape)]
-        return tuple(each for axis, each in enumerate(kept) if self.keepdims or axis not in summed)
+        own = shape_of_values(self.values)
+        if len(own) > len(shape):
+            raise ConfigError(f"expected constants of at most {len(shape)} axes, received {len(own)}")
+        aligned = (1,) * (len(shape) - len(own)) + own
+        return tuple(broadcast(lengths, (shape, own)) for lengths in zip(shape, aligned, strict=True))
+
+
+# The operators whose operands cannot be exchanged.
+ORDERED = frozenset({"subtract", "divide", "power"})

@@ -7,7 +7,18 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from genrebench.errors import ConfigError
-from genrebench.reading.kinds.base import Axes, Flag, Kind, Shape, Trap, axis_of
+from genrebench.reading.kinds.base import (
+    Axes,
+    Flag,
+    Kind,
+    Number,
+    Shape,
+    Trap,
+    Values,
+    axis_of,
+    known,
+    shape_of_values,
+)
 
 # What is taken of an axis: one place, which takes the axis away, or start, stop and step.
 Part = int | tuple[int | None, int | None, int | None]
@@ -56,9 +67,12 @@ def _taken(length: int | None, part: Part) -> int | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Reduce(Kind, is_layer=False):
-    """The mean, sum, largest or smallest value along axes, which count the batch."""
+    """What values along axes, which count the batch, come to: mean, variance, sum, largest, smallest; any, all."""
 
-    function: Annotated[Literal["mean", "sum", "max", "min"], Field(description="mean, sum, max or min")]
+    function: Annotated[
+        Literal["mean", "var", "std", "sum", "max", "min", "logsumexp", "any", "all"],
+        Field(description="mean, var, std, sum, max, min, logsumexp, any or all"),
+    ]
     axis: Axes
     keepdims: Flag = False
 
@@ -72,3 +86,39 @@ class Reduce(Kind, is_layer=False):
         """See `Kind.traps`."""
         if len(shapes[0]) > 1:
             yield Trap("reduce-axes", f"axes {list(self.axis)} of `{{}}` count the batch, with the channels last")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cast(Kind, is_layer=False):
+    """Whole numbers and truth values as floats; floats stay."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fill(Kind, is_layer=False):
+    """One number wherever the input has any."""
+
+    number: Number
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopGradient(Kind, is_layer=False):
+    """The input, as if it were a constant."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Product(Kind, is_layer=False):
+    """The last axis, or with ``reverse`` the one before it, multiplied by a matrix of constants."""
+
+    matrix: Values
+    reverse: Flag = False
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """See `Kind.output_shape`."""
+        rows, columns = shape_of_values(self.matrix)
+        if not self.reverse:
+            if known(shape, -1) != rows:
+                raise ConfigError(f"expected a matrix of {shape[-1]} rows, received {rows}")
+            return (*shape[:-1], columns)
+        if len(shape) < 2 or known(shape, -2) != columns:
+            raise ConfigError(f"expected a matrix of as many columns as {shape} has rows, received {columns}")
+        return (*shape[:-2], rows, shape[-1])

@@ -16,7 +16,10 @@ from tests.porting.definitions.keras_side import written
 
 STEP = 1e-6
 # What stands between layers; `test_functions` has cases of it.
-FUNCTIONS = {"Arithmetic", "NotEqual", "Any", "Submodel", "Divide", "Unmask", "Slice", "Reduce"}
+FUNCTIONS = set(
+    """Arithmetic ArrayArithmetic Cast Compare Divide Fill Logical Power Product Reduce Slice StopGradient Submodel
+    Unmask Where""".split()
+)
 
 
 def moved(values: dict[str, Array], directions: dict[str, Array], step: float) -> dict[str, Array]:

@@ -8,19 +8,28 @@ import pytest
 
 from genrebench.errors import ConfigError
 from genrebench.network.types import Array
+from genrebench.porting import definitions as definitions
 from genrebench.porting.definition import Given, compute
 from genrebench.porting.tape import Value, gradients
+from genrebench.reading.kinds.activation import Activation
 from genrebench.reading.kinds.base import Kind
-from genrebench.reading.kinds.merging import Any as AnyTrue
-from genrebench.reading.kinds.merging import Arithmetic, Divide, NotEqual
-from genrebench.reading.kinds.operations import Reduce, Slice, Unmask
+from genrebench.reading.kinds.logic import Compare, Logical, Where
+from genrebench.reading.kinds.merging import Arithmetic, ArrayArithmetic, Divide, Power
+from genrebench.reading.kinds.operations import Cast, Fill, Product, Reduce, Slice, StopGradient, Unmask
 
+ROWS = np.random.default_rng(2).uniform(0.5, 2.0, (5, 1))
+MATRIX = np.random.default_rng(3).normal(size=(4, 3))
 X = np.abs(np.random.default_rng(0).normal(size=(2, 5, 4))) + 0.5
 
 
 def arithmetic(operator: Any, number: float = 2.0, *, reverse: bool = False) -> Kind:
     """Make a tensor and a number."""
     return Arithmetic(operator=operator, number=number, reverse=reverse)
+
+
+def array(operator: Any, *, reverse: bool = False) -> Kind:
+    """Make a tensor and constants."""
+    return ArrayArithmetic(operator=operator, values=ROWS.tolist(), reverse=reverse)
 
 
 CASES: list[tuple[Kind, Callable[[Array], Array]]] = [
@@ -35,6 +44,31 @@ CASES: list[tuple[Kind, Callable[[Array], Array]]] = [
     (arithmetic("maximum", 1.0), lambda x: np.maximum(x, 1.0)),
     (arithmetic("minimum", 1.0), lambda x: np.minimum(x, 1.0)),
     (Divide(), lambda x: x / (x + 1)),
+    (Power(), lambda x: x ** (x + 1)),
+    (array("add"), lambda x: x + ROWS),
+    (array("subtract", reverse=True), lambda x: ROWS - x),
+    (array("divide", reverse=True), lambda x: ROWS / x),
+    (array("power"), lambda x: x**ROWS),
+    (array("power", reverse=True), lambda x: ROWS**x),
+    (array("maximum"), lambda x: np.maximum(x, ROWS)),
+    (Product(matrix=MATRIX.tolist()), lambda x: x @ MATRIX),
+    (
+        Product(matrix=MATRIX.repeat(2, 1)[:, :5].tolist(), reverse=True),
+        lambda x: MATRIX.repeat(2, 1)[:, :5] @ x,
+    ),
+    (Reduce(function="var", axis=(1,)), lambda x: x.var(axis=1)),
+    (Reduce(function="std", axis=(1, 2), keepdims=True), lambda x: x.std(axis=(1, 2), keepdims=True)),
+    (Reduce(function="logsumexp", axis=(-1,)), lambda x: np.log(np.exp(x).sum(axis=-1))),
+    (Where(first=None, second=0.5), lambda x: np.where(x > 0, x + 1, 0.5)),
+    (Cast(), lambda x: x),
+    (Fill(number=2.0), lambda x: np.full_like(x, 2.0)),
+    (Activation(activation="gelu_tanh"), lambda x: x / 2 * (1 + np.tanh((2 / np.pi) ** 0.5 * (x + 0.044715 * x**3)))),
+    *(
+        (Activation(activation=name), function)
+        for name, function in {"sin": np.sin, "cos": np.cos, "log1p": np.log1p, "expm1": np.expm1}.items()
+    ),
+    (Activation(activation="rsqrt"), lambda x: 1 / np.sqrt(x)),
+    (Activation(activation="reciprocal"), lambda x: 1 / x),
     (Unmask(), lambda x: x),
     (Slice(parts=((1, None, 2), -1)), lambda x: x[:, 1::2, -1]),
     (Slice(parts=((None, None, -1), (0, 3, None))), lambda x: x[:, ::-1, :3]),
@@ -49,7 +83,7 @@ CASES: list[tuple[Kind, Callable[[Array], Array]]] = [
 def test_functions_compute_what_numpy_does(kind: Kind, expected: Callable[[Array], Array]) -> None:
     """And their gradients are central differences."""
     x = Value(X, is_tracked=True)
-    inputs = (x, x + 1.0) if isinstance(kind, Divide) else (x,)
+    inputs = (x, x + 1.0) if isinstance(kind, Divide | Power | Where) else (x,)
     (y,) = compute(kind, Given(inputs)).outputs
     np.testing.assert_allclose(y.data, expected(X), rtol=1e-14)
     rng = np.random.default_rng(1)
@@ -69,9 +103,41 @@ def test_functions_end_masks() -> None:
 def test_masks_are_computed_as_the_file_says() -> None:
     """Where any feature is not a number, as Keras 3 writes down the mask of Masking."""
     x = np.array([[[0.0, 0.0], [0.0, 1.0]]])
-    (differs,) = compute(NotEqual(number=0.0), Given((Value(x),))).outputs
-    (there,) = compute(AnyTrue(axis=(-1,)), Given((differs,))).outputs
+    (differs,) = compute(Compare(operator="not_equal", number=0.0), Given((Value(x),))).outputs
+    (there,) = compute(Reduce(function="any", axis=(-1,)), Given((differs,))).outputs
     assert there.data.tolist() == [[False, True]]
+    (everywhere,) = compute(Reduce(function="all", axis=(-1,)), Given((differs,))).outputs
+    assert not everywhere.data.any()
+    (floats,) = compute(Cast(), Given((there,))).outputs
+    assert floats.data.dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (Compare(operator="greater_equal"), [[True, False], [False, True]]),
+        (Compare(operator="less"), [[False, True], [True, False]]),
+        (Compare(operator="equal", number=2.0), [[True, False], [False, False]]),
+        (Logical(operator="and"), [[True, False], [False, True]]),
+        (Logical(operator="or"), [[True, True], [True, True]]),
+        (Logical(operator="xor"), [[False, True], [True, False]]),
+        (Logical(operator="not"), [[False, True], [True, False]]),
+    ],
+    ids=str,
+)
+def test_truth_values_are_numpys(kind: Kind, expected: list[list[bool]]) -> None:
+    """What is not 0 is true."""
+    both = Value(np.array([[2.0, 0.0], [0.0, 1.0]])), Value(np.array([[1.0, 3.0], [4.0, 1.0]]))
+    (found,) = compute(kind, Given(both)).outputs
+    assert found.data.tolist() == expected
+
+
+def test_a_stopped_gradient_is_none() -> None:
+    """The values pass."""
+    x = Value(X, is_tracked=True)
+    (y,) = compute(StopGradient(), Given((x,))).outputs
+    assert np.array_equal(y.data, X)
+    assert not gradients([(y, X)], {"x": x})["x"].any()
 
 
 def test_a_kind_without_a_definition_is_refused() -> None:

@@ -13,7 +13,7 @@ from genrebench.reading.keras_file import KerasModel
 from genrebench.reading.version import KerasVersion
 from tests.porting.definitions.cases import CASES
 from tests.reading.files import KERAS_2, KERAS_3, functional, input_layer, layer, node, sequential
-from tests.reading.test_operations import FUNCTIONS, document_2, document_3
+from tests.reading.test_operations import FUNCTIONS, OPERATIONS, document_2, document_3
 
 
 def random_weights(graph: Graph) -> dict[str, Array]:
@@ -58,6 +58,27 @@ def call(class_name: str, name: str, *inbound: Any, **config: Any) -> dict[str, 
     return {**layer(class_name, name, **config), "name": name, "inbound_nodes": calls}
 
 
+def operation(class_name: str, name: str, *args: Any, **config: Any) -> dict[str, Any]:
+    """Write an operation of Keras 3; a string among its arguments is a layer."""
+    return {**document_3(class_name, config, list(args))["config"]["layers"][-1], "name": name,
+            "config": {"name": name, **config}}  # fmt: skip
+
+
+def numbers(value: Any) -> dict[str, Any]:
+    """Write an array among the arguments of Keras 3."""
+    return {"class_name": "__numpy__", "config": {"value": value, "dtype": "float32"}}
+
+
+def masked_lstm(source: str, mask: str) -> dict[str, Any]:
+    """Write a recurrent layer of Keras 3 that is called with a mask."""
+    found = operation("LSTM", "lstm", source)
+    call = operation("LSTM", "lstm", mask)["inbound_nodes"][0]
+    found["inbound_nodes"][0]["kwargs"] = {"mask": call["args"][0], "training": False}
+    return {**found, "module": "keras.layers", "config": {"name": "lstm", "units": 2}}
+
+
+# What a function of the model's inputs alone gives no gradient to, or of what it gives nobody reads all.
+_NOT_ALONE = {"Greater", "LogicalNot", "LogicalOr", "ZerosLike", "FullLike", "StopGradient", "Unstack", "Split"}
 PAIR = [input_layer("a", 6), input_layer("b", 6), embedded("first", "a"), embedded("second", "b")]
 CONV = layer("Conv2D", "conv", filters=3, kernel_size=3, activation="relu")
 HOSTILE = ["import os; os.system('x')", "class", "__init__", "forward", "ü/ñ", "a\nb", "../../etc/passwd", "x", "self",
@@ -216,6 +237,61 @@ DOCUMENTS: dict[str, tuple[Any, KerasVersion]] = {
         )
         for norm in ("BatchNormalization", "LayerNormalization")
     },
+    "masks as Keras 3 writes them": (
+        functional(
+            {**input_layer("a", 6), "config": {**input_layer("a", 6)["config"], "dtype": "int32"}},
+            input_layer("b", 6, 3),
+            embedded("first", "a"),
+            operation("NotEqual", "there", "a", 0),
+            operation("ExpandDims", "spread", "there", axis=-1),
+            operation("ZerosLike", "zeros", "first"),
+            operation("LogicalOr", "both", "spread", "zeros"),
+            operation("OnesLike", "ones", "b"),
+            operation("Concatenate", "masks", ["both", "ones"], axis=-1),
+            operation("Any", "any", "masks", axis=[-1], keepdims=False),
+            node("Concatenate", "joined", ["first", "b"], axis=-1),
+            masked_lstm("joined", "there"),
+            operation("Cast", "counted", "any", dtype="float32"),
+            operation("Mean", "mean", "counted", axis=[1], keepdims=True),
+            operation("Multiply", "scaled", "lstm", "mean"),
+            inputs=["a", "b"],
+            outputs=["scaled"],
+        ),
+        KERAS_3,
+    ),
+    "choices": (
+        functional(
+            input_layer("a", 5),
+            node("Dense", "dense", ["a"], units=4),
+            operation("Greater", "high", "dense", 0.1),
+            operation("Less", "low", 1.5, "dense"),
+            operation("LogicalAnd", "either", "high", "low"),
+            operation("LogicalNot", "neither", "either"),
+            operation("Where", "chosen", "neither", "dense", 0.3),
+            operation("Cast", "gate", "high", dtype="float32"),
+            operation("Multiply", "gated", "chosen", "gate"),
+            operation("StopGradient", "still", "dense"),
+            operation("Multiply", "last", "gated", "still"),
+            operation("FullLike", "twos", "dense", 2.0),
+            operation("Power", "power", "twos", "dense"),
+            operation("Add", "sum", "last", "power"),
+            inputs=["a"],
+            outputs=["sum"],
+        ),
+        KERAS_3,
+    ),
+    "constants in an image": (
+        functional(
+            input_layer("a", 4, 5, 3),
+            node("Conv2D", "conv", ["a"], filters=2, kernel_size=1),
+            operation("Add", "sum", "conv", numbers([[[1.0]], [[2.0]], [[3.0]], [[4.0]]])),
+            node("Conv2D", "last", ["sum"], filters=2, kernel_size=2),
+            operation("Matmul", "product", "last", numbers([[1.0, 2.0, 0.5], [3.0, 0.1, 0.7]])),
+            inputs=["a"],
+            outputs=["product"],
+        ),
+        KERAS_3,
+    ),
     "any lengths": (
         sequential(
             layer("Conv2D", "conv", filters=4, kernel_size=3, strides=2, padding="same"),
@@ -270,7 +346,11 @@ def models() -> dict[str, KerasModel]:
         graph = case.graph()
         found[f"{number} {case}"] = model_of(graph, case.weights(graph))
     for number, (function, named, shape, _, _) in enumerate(FUNCTIONS):
-        found[f"function {number} {function}"] = read(document_2(function, named, shape))
+        if function != "math.greater":
+            found[f"function {number} {function}"] = read(document_2(function, named, shape))
+    for number, (name, config, args, shape, _, _) in enumerate(OPERATIONS):
+        if name not in _NOT_ALONE:
+            found[f"operation {number} {name}"] = read(document_3(name, config, args, shape), KERAS_3)
     found["division"] = read(document_3("TrueDivide", {}, ["x0", "x1"], (4, 3), (4, 3)), KERAS_3)
     return found | {name: read(*document) for name, document in DOCUMENTS.items()}
 

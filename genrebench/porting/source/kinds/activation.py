@@ -33,6 +33,7 @@ _FUNCTIONS = {
     "square": "torch.square",
     "sqrt": "torch.sqrt",
     "log": "torch.log",
+    **{word: f"torch.{word}" for word in ("rsqrt", "reciprocal", "sin", "cos", "erf", "log1p", "expm1")},
 }
 
 
@@ -56,6 +57,8 @@ def activate(site: Site, text: str, activation: Any, order: Order, rank: int) ->
     if name in ("softmax", "log_softmax"):
         dim = 1 if order == "torch" and rank > 1 else -1
         return f"F.{name}({text}, dim={dim})"
+    if name == "gelu_tanh":
+        return f'F.gelu({text}, approximate="tanh")'
     if name == "leaky_relu":
         return f"F.leaky_relu({text}, {settings['negative_slope']!r})"
     if name == "elu" and settings.get("alpha", 1.0) != 1:

@@ -1,5 +1,8 @@
 """Layers with several inputs, and arithmetic between tensors."""
 
+import numpy as np
+
+from genrebench.network.types import Array
 from genrebench.porting.source.kinds.activation import elementwise, places
 from genrebench.porting.source.scope import Order
 from genrebench.porting.source.site import Site
@@ -7,7 +10,9 @@ from genrebench.porting.source.table import writes
 from genrebench.reading.kinds import merging as kinds
 from genrebench.reading.kinds.base import axis_of
 
-_OPERATORS = {"Add": "+", "Subtract": "-", "Multiply": "*", "Average": "+", "Divide": "/"}
+# As ruff formats them.
+_SIGNS = {"add": " + ", "subtract": " - ", "multiply": " * ", "divide": " / ", "power": "**"}
+_OPERATORS = {**{word.capitalize(): sign for word, sign in _SIGNS.items()}, "Average": " + "}
 
 
 def merged(site: Site) -> tuple[list[str], Order]:
@@ -34,16 +39,16 @@ def merge_masks(site: Site) -> None:
         site.give_mask(distinct[0] if len(distinct) == 1 else site.step(" | ".join(distinct), name=f"{site.name}_mask"))
 
 
-@writes("Add", "Subtract", "Multiply", "Average", "Divide")
+@writes("Add", "Subtract", "Multiply", "Average", "Divide", "Power")
 def write_operator(site: Site) -> None:
     """Write inputs joined by an operator, two at a time."""
     inputs, order = merged(site)
     sign = _OPERATORS[site.kind.name]
     first, *others = inputs
     for other in others[:-1]:
-        first = site.step(f"{first} {sign} {other}")
+        first = site.step(f"{first}{sign}{other}")
     merge_masks(site)
-    text = f"{first} {sign} {others[-1]}"
+    text = f"{first}{sign}{others[-1]}"
     site.give(f"({text}) / {len(inputs)}" if site.kind.name == "Average" else text, order)
 
 
@@ -146,25 +151,26 @@ def write_arithmetic(site: Site) -> None:
     if operator in ("maximum", "minimum"):
         elementwise(site, f"{{}}.clamp({'min' if operator == 'maximum' else 'max'}={number})")
         return
-    sign = {"add": " + ", "subtract": " - ", "multiply": " * ", "divide": " / ", "power": "**"}[operator]
+    sign = _SIGNS[operator]
     if site.kind.reverse and operator == "power" and number.startswith("-"):
         number, sign = f"({number})", " ** "
     elementwise(site, f"{number}{sign}{{}}" if site.kind.reverse else f"{{}}{sign}{number}")
 
 
-@writes("NotEqual")
-def write_not_equal(site: Site) -> None:
-    """Write where a tensor is not a number."""
-    assert isinstance(site.kind, kinds.NotEqual)
-    elementwise(site, f"{{}} != {site.kind.number!r}")
+@writes("ArrayArithmetic")
+def write_array_arithmetic(site: Site) -> None:
+    """Write a tensor and an array of constants, which the file of weights holds."""
+    assert isinstance(site.kind, kinds.ArrayArithmetic)
+    x, values = site.take(), constant(site, np.array(site.kind.values))
+    first, second = (values, x) if site.kind.reverse else (x, values)
+    if site.kind.operator in ("maximum", "minimum"):
+        site.give(f"torch.{site.kind.operator}({first}, {second})")
+    else:
+        site.give(f"{first}{_SIGNS[site.kind.operator]}{second}")
 
 
-@writes("Any")
-def write_any(site: Site) -> None:
-    """Write where any value along axes is true."""
-    assert isinstance(site.kind, kinds.Any)
-    x, rank = site.take(), len(site.shapes[0])
-    kept = ", keepdim=True" if site.kind.keepdims else ""
-    for axis in sorted((axis_of(each, rank) + 1 for each in site.kind.axis), reverse=True)[:-1]:
-        x = site.step(f"{x}.any(dim={axis}{kept})")
-    site.give(f"{x}.any(dim={min(axis_of(each, rank) + 1 for each in site.kind.axis)}{kept})")
+def constant(site: Site, values: Array) -> str:
+    """Write a module that holds constants, and read them."""
+    shape = repr(tuple(values.shape))
+    module = site.module(f"{site.part('Constants')}({shape})", constants={"values": values})
+    return f"{module}.values"

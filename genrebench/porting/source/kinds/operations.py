@@ -1,5 +1,9 @@
 """Functions of tensors that stand between layers."""
 
+import numpy as np
+
+from genrebench.porting.source.kinds.activation import elementwise
+from genrebench.porting.source.kinds.merging import constant
 from genrebench.porting.source.site import Site
 from genrebench.porting.source.table import writes
 from genrebench.reading.kinds import operations as kinds
@@ -42,10 +46,52 @@ def write_slice(site: Site) -> None:
 
 @writes("Reduce")
 def write_reduce(site: Site) -> None:
-    """Write the mean, sum, largest or smallest value along axes."""
+    """Write what values along axes come to."""
     assert isinstance(site.kind, kinds.Reduce)
     kind, rank = site.kind, len(site.shapes[0])
     name = {"max": "amax", "min": "amin"}.get(kind.function, kind.function)
     axes = sorted(axis_of(axis, rank) + 1 for axis in kind.axis)
     dim = str(axes[0]) if len(axes) == 1 else repr(tuple(axes))
-    site.give(f"{site.take()}.{name}(dim={dim}{', keepdim=True' if kind.keepdims else ''})")
+    x, kept = site.take(), ", keepdim=True" if kind.keepdims else ""
+    if kind.function in ("any", "all"):
+        # PyTorch takes one axis at a time here.
+        for axis in axes[:0:-1]:
+            x = site.step(f"{x}.{name}(dim={axis}{kept})")
+        site.give(f"{x}.{name}(dim={axes[0]}{kept})")
+        return
+    if not site.holds_floats():
+        x = site.step(f"{x}.to({site.scope.dtype})")
+    biased = ", correction=0" if kind.function in ("var", "std") else ""
+    site.give(f"{x}.{name}(dim={dim}{biased}{kept})")
+
+
+@writes("Cast")
+def write_cast(site: Site) -> None:
+    """Write truth values and whole numbers as floats; nothing of what are floats."""
+    if site.holds_floats():
+        site.pass_on()
+    else:
+        order = site.order()
+        site.give(f"{site.take(order)}.to({site.scope.dtype})", order)
+
+
+@writes("Fill")
+def write_fill(site: Site) -> None:
+    """Write one number everywhere."""
+    assert isinstance(site.kind, kinds.Fill)
+    names = {0.0: "torch.zeros_like({})", 1.0: "torch.ones_like({})"}
+    elementwise(site, names.get(site.kind.number, f"torch.full_like({{}}, {site.kind.number!r})"))
+
+
+@writes("StopGradient")
+def write_stop_gradient(site: Site) -> None:
+    """Write that no gradient goes back."""
+    elementwise(site, "{}.detach()")
+
+
+@writes("Product")
+def write_product(site: Site) -> None:
+    """Write a product with a matrix of constants."""
+    assert isinstance(site.kind, kinds.Product)
+    x, matrix = site.take(), constant(site, np.array(site.kind.matrix))
+    site.give(f"{matrix} @ {x}" if site.kind.reverse else f"{x} @ {matrix}")

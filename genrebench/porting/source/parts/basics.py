@@ -105,6 +105,15 @@ class GaussianDropout(nn.Module):
         """Multiply by noise in training."""
         return x * (1 + self.deviation * torch.randn_like(x)) if self.training else x
 ''',
+    "Constants": '''
+class Constants(nn.Module):
+    """Numbers that the model computes with, and that are not trained."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        """Make room for the numbers, which are loaded."""
+        super().__init__()
+        self.register_buffer("values", torch.zeros(shape))
+''',
     "each_step": '''
 def each_step(module: nn.Module, x: Tensor) -> Tensor:
     """Call a module for one step of time after the other, as Keras does."""
