@@ -5,7 +5,13 @@ What a plugin needs can be imported from here, and the rest from `genrebench.net
     from genrebench.backend import Adam, AdamState, BackendInfo, BatchMetrics, check_inputs
 """
 
-from genrebench.backend.border import check_layer_kinds, pack_training_state, unpack_training_state
+from genrebench.backend.border import (
+    check_dtype,
+    check_layer_kinds,
+    choose_device,
+    pack_training_state,
+    unpack_training_state,
+)
 from genrebench.backend.protocol import Backend, BackendInfo, BatchMetrics, DeviceResident, Network, Trainable
 from genrebench.network.adam import Adam, AdamState
 from genrebench.network.inputs import check_inputs
@@ -19,8 +25,10 @@ __all__ = [
     "DeviceResident",
     "Network",
     "Trainable",
+    "check_dtype",
     "check_inputs",
     "check_layer_kinds",
+    "choose_device",
     "pack_training_state",
     "unpack_training_state",
 ]

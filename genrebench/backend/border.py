@@ -1,6 +1,6 @@
 """What backends share at their border: refusals of what they cannot build, and the form of the training state."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,53 @@ def check_layer_kinds(architecture: Architecture, known: Container[str]) -> None
     unknown = sorted({node.layer.kind for node in architecture.walk() if node.layer.kind not in known})
     if unknown:
         raise BackendError(f"expected layers that this backend builds, received {', '.join(unknown)}")
+
+
+def check_dtype(dtype: str, known: Iterable[str]) -> None:
+    """Refuse a dtype that a backend does not compute in; for backends to call in ``build``.
+
+    Parameters
+    ----------
+    dtype : str
+        What is asked for.
+    known : iterable of str
+        Names of those that it computes in.
+
+    Raises
+    ------
+    BackendError
+        If it is none of them.
+    """
+    names = list(known)
+    if dtype not in names:
+        raise BackendError(f"dtype: expected one of {', '.join(names)}, received {dtype!r}")
+
+
+def choose_device(device: str, usable: Sequence[str]) -> str:
+    """Find the device that a backend is to compute on; for backends to call in ``build``.
+
+    Parameters
+    ----------
+    device : str
+        What is asked for; ``auto`` takes CUDA where it can be used, else the first.
+    usable : sequence of str
+        Names of those that the backend can use on this machine.
+
+    Returns
+    -------
+    str
+        One of `usable`.
+
+    Raises
+    ------
+    BackendError
+        If it cannot be used here.
+    """
+    if device == "auto":
+        return "cuda" if "cuda" in usable else usable[0]
+    if device not in usable:
+        raise BackendError(f"device: expected auto or one usable here ({', '.join(usable)}), received {device!r}")
+    return device
 
 
 def pack_training_state(adam: AdamState, others: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

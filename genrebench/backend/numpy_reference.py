@@ -5,8 +5,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from genrebench.backend.border import check_dtype, choose_device
 from genrebench.backend.protocol import BackendInfo
-from genrebench.errors import BackendError
 from genrebench.network.architecture import Architecture
 from genrebench.network.reference import ReferenceNetwork
 
@@ -18,7 +18,6 @@ INFO = BackendInfo(
     can_train=False,
     implementation="genrebench.backend.numpy_reference:NumpyBackend",
 )
-_DTYPES = ("float32", "float64")
 
 
 class NumpyBackend:
@@ -44,8 +43,6 @@ class NumpyBackend:
         BackendError
             If the dtype or the device is unavailable.
         """
-        if dtype not in _DTYPES:
-            raise BackendError(f"dtype: expected one of {', '.join(_DTYPES)}, received {dtype!r}")
-        if device not in ("auto", *INFO.devices):
-            raise BackendError(f"device: expected auto or {', '.join(INFO.devices)}, received {device!r}")
+        check_dtype(dtype, ("float32", "float64"))
+        choose_device(device, INFO.devices)
         return ReferenceNetwork(architecture, weights, dtype=dtype)

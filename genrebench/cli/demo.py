@@ -67,7 +67,7 @@ def run_demo(folder: Path, recordings: Sequence[Path] = ()) -> None:
     foreign = sorted(path.name for path in folder.iterdir() if path.name not in _OWN_FILES) if folder.is_dir() else []
     if foreign or (folder.exists() and not folder.is_dir()):
         found = f"one that holds {escaped(foreign[0])}" if foreign else "a file"
-        raise ConfigError(f"{escaped(folder)}: expected a new folder, received {found}; choose another --folder")
+        raise ConfigError(f"expected a new folder, received {found}; choose another --folder", path=folder)
     echo("This demonstration runs on synthetic audio, made by the program itself; its accuracy says nothing of music.")
     originals = folder / "dataset" / "genres_original"
     echo(

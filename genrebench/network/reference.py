@@ -9,9 +9,10 @@ from threadpoolctl import ThreadpoolController
 
 from genrebench.errors import BackendError
 from genrebench.network.adam import Adam, AdamState, adam_step
-from genrebench.network.architecture import INPUT, Architecture
+from genrebench.network.architecture import Architecture
 from genrebench.network.inputs import check_inputs
 from genrebench.network.layers import Forward, Layer
+from genrebench.network.node import INPUT
 from genrebench.network.numerics import cross_entropy, cross_entropy_gradient
 from genrebench.network.types import Array, Weights
 

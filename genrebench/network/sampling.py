@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from genrebench.network.architecture import INPUT, Architecture
+from genrebench.network.architecture import Architecture
 from genrebench.network.layers import Dropout
+from genrebench.network.node import INPUT
 from genrebench.network.reference import run_layer
 from genrebench.network.types import Array, Weights
 

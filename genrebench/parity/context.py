@@ -10,8 +10,8 @@ from typing import TypeVar
 import numpy as np
 
 from genrebench.errors import BackendError, GenrebenchError
-from genrebench.network.architecture import INPUT, Node
 from genrebench.network.layers import BatchNormalization
+from genrebench.network.node import INPUT, Node
 from genrebench.network.numerics import GRADIENT_TOLERANCE, uniform_loss
 from genrebench.network.reference import run_layer
 from genrebench.network.types import Array

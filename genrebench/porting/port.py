@@ -214,9 +214,9 @@ def check_place(place: Path, *, overwrite: bool) -> None:
     """
     recover_folder(place)
     if place.is_symlink() or (place.exists() and not place.is_dir()):
-        raise ConfigError(f"{escaped(place)}: expected a folder to write to, received something else; choose another")
+        raise ConfigError("expected a folder to write to, received something else; choose another", path=place)
     if place.is_dir() and any(place.iterdir()) and not overwrite:
-        raise ConfigError(f"{escaped(place)}: expected an empty folder, or none; choose another, or add --overwrite")
+        raise ConfigError("expected an empty folder, or none; choose another, or add --overwrite", path=place)
 
 
 def emit(model: KerasModel) -> Emitted:

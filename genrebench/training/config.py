@@ -270,7 +270,7 @@ def _told(folder: Path) -> Path:
     for each in (folder, unpublished(folder)):
         if (each / EXPERIMENT_FILE).is_file():
             return each / EXPERIMENT_FILE
-    raise ConfigError(f"{escaped(folder)}: expected a run to go on with, found none; leave out --resume")
+    raise ConfigError("expected a run to go on with, found none; leave out --resume", path=folder)
 
 
 def read_experiment_file(path: Path) -> dict[str, Any]:

@@ -91,7 +91,7 @@ class RunDirectory:
         """
         if self._place.exists() and (not self._place.is_dir() or self._place.is_mount()):
             what = "a file system of its own" if self._place.is_dir() else "something else"
-            raise ConfigError(f"{escaped(self.path)}: expected a folder, received {what}; choose another --name")
+            raise ConfigError(f"expected a folder, received {what}; choose another --name", path=self.path)
         self.discard()
         self.staging.mkdir(parents=True)
         self._own = _identity(self.staging)
@@ -172,7 +172,7 @@ def reserved(folder: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout as error:
         raise ConfigError(
-            f"{escaped(folder)}: another genrebench train writes it now; wait for its end, or choose another --name"
+            "another genrebench train writes it now; wait for its end, or choose another --name", path=folder
         ) from error
     try:
         yield

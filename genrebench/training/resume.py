@@ -273,7 +273,7 @@ class Checkpoint:
         try:
             state.network.load_training_state(self.training)
         except BackendError as error:
-            raise BackendError(f"{escaped(place)}: cannot go on from its checkpoint: {error}") from error
+            raise BackendError(f"cannot go on from its checkpoint: {error}", path=place) from error
         state.order.bit_generator.state = self.order
         if state.average:
             state.average.weights = {name: value.copy() for name, value in self.average.items()}

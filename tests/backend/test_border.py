@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from genrebench.backend import AdamState, check_layer_kinds, pack_training_state, unpack_training_state
+from genrebench.backend import (
+    AdamState,
+    check_dtype,
+    check_layer_kinds,
+    choose_device,
+    pack_training_state,
+    unpack_training_state,
+)
 from genrebench.errors import BackendError
 from genrebench.network import Architecture
 from genrebench.network.layers import BatchNormalization, Dense, Flatten
@@ -36,3 +43,21 @@ def test_layers_that_a_backend_does_not_build_are_named() -> None:
     check_layer_kinds(NETWORK, {"Flatten", "BatchNormalization", "Dense"})
     with pytest.raises(BackendError, match=r"received BatchNormalization, Flatten$"):
         check_layer_kinds(NETWORK, {"Dense"})
+
+
+def test_a_dtype_that_is_not_known_is_refused() -> None:
+    """The known ones are named; a table serves as a list of them."""
+    check_dtype("float32", {"float32": 4, "float64": 8})
+    with pytest.raises(BackendError, match="dtype: expected one of float32, float64, received 'float16'"):
+        check_dtype("float16", {"float32": 4, "float64": 8})
+
+
+def test_a_device_is_chosen_among_the_usable_ones() -> None:
+    """CUDA by itself where it is there, another only by its name."""
+    assert choose_device("auto", ("cpu",)) == "cpu"
+    assert choose_device("auto", ("cpu", "cuda", "mps")) == "cuda"
+    assert choose_device("auto", ("cpu", "mps")) == "cpu"
+    assert choose_device("mps", ("cpu", "mps")) == "mps"
+    for device in ("cuda", "", "Auto"):
+        with pytest.raises(BackendError, match=rf"device: .* usable here \(cpu, mps\), received '{device}'"):
+            choose_device(device, ("cpu", "mps"))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from genrebench.errors import ConfigError
-from genrebench.network.architecture import INPUT, Architecture
+from genrebench.network.architecture import Architecture
 from genrebench.network.genre_cnn import genre_cnn
 from genrebench.network.layers import (
     Conv2D,
@@ -15,6 +15,7 @@ from genrebench.network.layers import (
     Dropout,
     Flatten,
 )
+from genrebench.network.node import INPUT
 
 
 def test_unnamed_layers_are_numbered_as_keras_does() -> None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from genrebench.backend import check_dtype, choose_device
 from genrebench.backend.protocol import BackendInfo
-from genrebench.errors import BackendError
 from genrebench.network.architecture import Architecture
 from genrebench_keras import info as infos
 from genrebench_keras.engines import load_engine
@@ -15,7 +15,6 @@ from genrebench_keras.engines import load_engine
 if TYPE_CHECKING:
     from genrebench_keras.network import KerasNetwork
 
-_DTYPES = ("float32", "float64")
 # Keras' names of the devices. Without a number: for PyTorch "cpu:0" is another device than the "cpu" its tensors start
 # on, and Keras' parameters do not survive the move.
 _DEVICES = {"cpu": "cpu", "cuda": "gpu"}
@@ -37,21 +36,14 @@ class KerasBackend:
         device: str = "auto",
     ) -> "KerasNetwork":
         """Build a network; ``auto`` takes CUDA where the engine can use it, else the CPU. See `Backend.build`."""
-        if dtype not in _DTYPES:
-            raise BackendError(f"dtype: expected one of {', '.join(_DTYPES)}, received {dtype!r}")
+        check_dtype(dtype, ("float32", "float64"))
         engine = load_engine(self.engine)
         # Keras reads its engine while it is imported, so its importers come after the engine is settled.
         from genrebench_keras.network import KerasNetwork
 
         usable = [name for name in self.info.devices if name != "cuda" or engine.has_cuda]
-        if device == "auto":
-            device = "cuda" if "cuda" in usable else "cpu"
-        if device not in usable:
-            raise BackendError(
-                f"device: expected one of those that Keras on {self.engine} can use here ({', '.join(usable)}), "
-                f"received {device!r}"
-            )
-        return KerasNetwork(architecture, weights, engine=engine, dtype=dtype, device=_DEVICES[device])
+        name = _DEVICES[choose_device(device, usable)]
+        return KerasNetwork(architecture, weights, engine=engine, dtype=dtype, device=name)
 
 
 KERAS = KerasBackend(infos.KERAS, "tensorflow")

@@ -10,7 +10,8 @@ from typing import Any
 
 import keras
 
-from genrebench.network.architecture import Architecture, Node
+from genrebench.network.architecture import Architecture
+from genrebench.network.node import Node
 
 _CHANNELS_LAST = {"data_format": "channels_last"}
 # By kind, what Keras would decide by itself.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from genrebench.backend import Adam, AdamState, check_inputs, check_layer_kinds
 from genrebench.errors import BackendError
 from genrebench.network import Architecture, Weights
-from genrebench.network.architecture import INPUT
+from genrebench.network.node import INPUT
 from genrebench_keras.engines import Engine, Tensor, float64_kept
 from genrebench_keras.layers import SETTINGS, build_model
 

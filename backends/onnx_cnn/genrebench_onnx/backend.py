@@ -5,7 +5,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from genrebench.errors import BackendError
+from genrebench.backend import check_dtype, choose_device
 from genrebench.network.architecture import Architecture
 from genrebench_onnx.graph import TYPES
 from genrebench_onnx.info import INFO
@@ -24,8 +24,6 @@ class OnnxBackend:
         device: str = "auto",
     ) -> OnnxNetwork:
         """Build a network on the CPU. See `Backend.build`."""
-        if dtype not in TYPES:
-            raise BackendError(f"dtype: expected one of {', '.join(TYPES)}, received {dtype!r}")
-        if device not in ("auto", *INFO.devices):
-            raise BackendError(f"device: expected auto or {', '.join(INFO.devices)}, received {device!r}")
+        check_dtype(dtype, TYPES)
+        choose_device(device, INFO.devices)
         return OnnxNetwork(architecture, weights, dtype=dtype)

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrebench.network import Architecture
-from genrebench.network.architecture import INPUT, Node
 from genrebench.network.layers import same_padding
+from genrebench.network.node import INPUT, Node
 from genrebench_onnx.graph import GraphWriter
 
 Own = Mapping[str, NDArray[Any]]

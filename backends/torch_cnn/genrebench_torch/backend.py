@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from numpy.typing import NDArray
 
-from genrebench.errors import BackendError
+from genrebench.backend import check_dtype, choose_device
 from genrebench.network.architecture import Architecture
 from genrebench_torch.info import INFO
 from genrebench_torch.network import TorchNetwork
@@ -29,8 +29,7 @@ class TorchBackend:
         device: str = "auto",
     ) -> TorchNetwork:
         """Build a network; ``auto`` takes CUDA where there is one, else the CPU. See `Backend.build`."""
-        if dtype not in DTYPES:
-            raise BackendError(f"dtype: expected one of {', '.join(DTYPES)}, received {dtype!r}")
+        check_dtype(dtype, DTYPES)
         return TorchNetwork(architecture, weights, dtype=DTYPES[dtype], device=_device(device))
 
     @staticmethod
@@ -44,9 +43,4 @@ class TorchBackend:
 def _device(name: str) -> torch.device:
     """Find a device; ``auto`` takes CUDA where there is one, else the CPU."""
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name == "auto":
-        name = "cuda" if available["cuda"] else "cpu"
-    if not available.get(name):
-        usable = ", ".join(each for each in INFO.devices if available[each])
-        raise BackendError(f"device: expected one of those that PyTorch can use here ({usable}), received {name!r}")
-    return torch.device(name)
+    return torch.device(choose_device(name, [each for each in INFO.devices if available[each]]))

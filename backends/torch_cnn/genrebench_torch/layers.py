@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genrebench.network import Architecture, Shape, layers
-from genrebench.network.architecture import INPUT, Node
 from genrebench.network.layers import same_padding
+from genrebench.network.node import INPUT, Node
 from genrebench_torch.convpool import PoolWindows, convolve_and_pool
 from genrebench_torch.shared import SharedBatch, normalize
 

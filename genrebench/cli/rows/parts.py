@@ -241,8 +241,9 @@ class Parts:
             return pyarrow.parquet.ParquetFile(path).read(columns=columns)
         except (OSError, pyarrow.ArrowException) as error:
             raise ConfigError(
-                f"{escaped(path)}: expected rows of genrebench infer, cannot be read ({error}); remove it, and "
-                "--resume makes its rows again"
+                f"expected rows of genrebench infer, cannot be read ({error}); remove it, and --resume makes its rows "
+                "again",
+                path=path,
             ) from error
 
     def _remove_rows(self, part: int, paths: set[str]) -> None:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
 
-from genrebench.network.architecture import INPUT, Architecture, Node
+from genrebench.network.architecture import Architecture
 from genrebench.network.layers import LAYER_KINDS, Layer
+from genrebench.network.node import INPUT, Node
 from genrebench.network.reference import run_layer
 from genrebench.network.types import Array, Weights
 from genrebench.parity.ledger.base import Case

@@ -109,7 +109,7 @@ def export_model(
         for each in (place, facts_file(place)) if format == "keras" else (place,):
             _check_file(each, overwrite=overwrite)
     if format == "keras" and place.suffix != ".keras":
-        raise ConfigError(f"{escaped(place)}: expected a name that ends in .keras, by which Keras knows its files")
+        raise ConfigError("expected a name that ends in .keras, by which Keras knows its files", path=place)
     _require_installed(format)
     trial = make_trial(model, check)
     if format == "torch":
@@ -136,8 +136,8 @@ def _require_installed(format: Format) -> None:  # noqa: A002 - as above
 def _check_file(place: Path, *, overwrite: bool) -> None:
     """Refuse a file that cannot be written, before anything is computed."""
     if place.is_dir():
-        raise ConfigError(f"{escaped(place)}: expected a file to write, received a folder; name a file in it")
+        raise ConfigError("expected a file to write, received a folder; name a file in it", path=place)
     if place.exists() and not overwrite:
-        raise ConfigError(f"{escaped(place)}: expected no such file yet; choose another, or add --overwrite")
+        raise ConfigError("expected no such file yet; choose another, or add --overwrite", path=place)
     if not place.parent.is_dir():
-        raise ConfigError(f"{escaped(place)}: expected a folder to write to, {escaped(place.parent)} is none; make it")
+        raise ConfigError(f"expected a folder to write to, {escaped(place.parent)} is none; make it", path=place)

@@ -10,8 +10,8 @@ from genrebench.backend.checked import CheckedBackend
 from genrebench.backend.registry import load_backend
 from genrebench.errors import BackendError, ConfigError
 from genrebench.network import Architecture, genre_cnn
-from genrebench.network.architecture import Node
 from genrebench.network.layers import LAYER_KINDS, Flatten, Layer
+from genrebench.network.node import Node
 from genrebench.network.numerics import FLOAT32_TOLERANCE, FORWARD_TOLERANCE, relative_error
 from genrebench.network.reference import ReferenceNetwork
 from genrebench.network.sampling import random_inputs, random_weights
@@ -111,7 +111,7 @@ def test_what_cannot_be_built_is_refused() -> None:
     weights = SMALL.initial_weights(0)
     with pytest.raises(BackendError, match="dtype: expected one of float32, float64, received 'float16'"):
         backend.OnnxBackend.build(SMALL, weights, dtype="float16")
-    with pytest.raises(BackendError, match="device: expected auto or cpu, received 'cuda'"):
+    with pytest.raises(BackendError, match=r"device: expected auto or one usable here \(cpu\), received 'cuda'"):
         backend.OnnxBackend.build(SMALL, weights, device="cuda")
     with pytest.raises(ConfigError, match="missing"):
         backend.OnnxBackend.build(SMALL, {})

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from genrebench.network.architecture import INPUT, Architecture
+from genrebench.network.architecture import Architecture
 from genrebench.network.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, Layer
+from genrebench.network.node import INPUT
 from genrebench.network.reference import run_layer
 from genrebench.network.types import Array
 from genrebench.parity.inputs import make_inputs
