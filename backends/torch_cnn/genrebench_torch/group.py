@@ -19,6 +19,8 @@ import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 from genrebench.errors import BackendError, GroupError
 from genrebench_torch.shared import SharedBatch
@@ -136,10 +138,10 @@ def join_group(device: torch.device) -> TorchGroup:
     kinds = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
     restarts = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
     try:
-        store, rank, size = next(dist.rendezvous("env://", timeout=_MEETING))
+        store, rank, size = next(rendezvous("env://", timeout=_MEETING))
         # torchrun's store outlives the processes: those that are started in their place must not find what they wrote,
         # and wait for them.
-        store = dist.PrefixStore(f"start {restarts}", store)
+        store = PrefixStore(f"start {restarts}", store)
         dist.init_process_group(kinds, store=store, rank=rank, world_size=size, timeout=_MEETING)
         steps = dist.new_group(backend=kinds, timeout=_STEP)
     except (RuntimeError, ValueError) as error:

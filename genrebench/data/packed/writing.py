@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from genrebench.audio.mel import MelConfig
 from genrebench.data.dataset import by_track, find_tree, mel_settings, read_segment, segment_files, tree_notes
 from genrebench.data.duplicates import Duplicate, Fingerprint, find_duplicates, segment_hops
-from genrebench.data.executor import Executor, LocalProcesses
 from genrebench.data.manifest import read_manifest
 from genrebench.data.packed.header import (
     HEADER_FILE,
@@ -32,6 +31,7 @@ from genrebench.data.packed.header import (
 from genrebench.data.packed.reading import open_pack, why_stale
 from genrebench.data.packed.shards import Packed, Packing, array_header, measured_file, write_shard
 from genrebench.errors import DatasetError
+from genrebench.system.executor import Executor, LocalProcesses
 from genrebench.system.files import StrPath, escaped, write_json
 from genrebench.system.folders import publish_folder, recover_folder
 from genrebench.system.memory import keep_freed_memory
