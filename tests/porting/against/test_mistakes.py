@@ -45,8 +45,8 @@ def compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comparing:
 # What usually goes wrong when a Keras network is ported.
 USUAL = set(
     """gate-order recurrent-bias reset-after hard-sigmoid ignored-mask bidirectional-last depthwise-layout
-    transposed-crop average-padding leaky-slope attention-scale causal-mask gelu-form resize-rounding reshape-order permute-axes
-    flatten-order epsilon causal-padding same-padding kernel-layout softmax""".split()
+    transposed-crop average-padding leaky-slope attention-scale causal-mask gelu-form resize-rounding reshape-order
+    permute-axes flatten-order epsilon causal-padding same-padding kernel-layout softmax""".split()
 )
 
 
