@@ -202,10 +202,13 @@ def run_call(
         array = np.asarray(array)
         return Value(array if array.dtype.kind in "iub" else array.astype(np.float64))
 
-    replaced = {
-        name: tuple(as_float(each) for each in value) if isinstance(value, tuple | list) else as_float(value)
-        for name, value in (arguments or {}).items()
-    }
+    def as_argument(value: Any) -> Any:
+        """Make values of arrays; a flag stays one."""
+        if isinstance(value, tuple | list):
+            return tuple(as_float(each) for each in value)
+        return as_float(value) if isinstance(value, np.ndarray) else value
+
+    replaced = {name: as_argument(value) for name, value in (arguments or {}).items()}
     given = Given(
         tuple(as_float(each) for each in inputs),
         weights={weight.name: as_float(weights[f"{call.layer.name}/{weight.name}"]) for weight in call.layer.weights},

@@ -16,12 +16,12 @@ def _first(w: Mapping[str, Array]) -> dict[str, Array]:
     return {**conv("first", w["first/kernel"], w["first/bias"]), **linear("dense", w, "dense")}
 
 
-def _attention() -> dict[str, Any]:
-    """Write attention by dot products."""
+def _attention(**arguments: bool) -> dict[str, Any]:
+    """Write attention by dot products, called with some arguments."""
     return functional(
         input_layer("q", 5, 4),
         node("Dense", "key", ["q"], units=4),
-        node("Attention", "attention", ["q", "key"], use_scale=False),
+        node("Attention", "attention", [["q", 0, 0, arguments], ["key", 0, 0, {}]], use_scale=False),
         inputs=["q"],
         outputs=["attention"],
     )
@@ -60,6 +60,14 @@ OTHERS = [
         _attention(),
         "self.key = nn.Linear(4, 4)",
         "k = self.key(x)\nx = F.scaled_dot_product_attention(x, k, k)",
+        lambda w: linear("key", w, "key"),
+        "attention",
+    ),
+    Mistake(
+        "causal-mask",
+        _attention(use_causal_mask=True),
+        "self.key = nn.Linear(4, 4)",
+        "k = self.key(x)\nx = torch.softmax(x @ k.mT, -1) @ k",
         lambda w: linear("key", w, "key"),
         "attention",
     ),

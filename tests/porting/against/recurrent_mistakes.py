@@ -99,6 +99,16 @@ RECURRENT = [
         parameters={"version": "hard_sigmoid"},
     ),
     Mistake(
+        "hard-sigmoid",
+        sequential(layer("Dense", "dense", units=9, activation="hard_sigmoid"), shape=(4,)),
+        "self.dense = nn.Linear(4, 9)",
+        "x = (0.2 * self.dense(x) + 0.5).clamp(0, 1)",
+        lambda w: linear("dense", w, "dense"),
+        "dense",
+        version="3.5.0",
+        parameters={"version": "hard_sigmoid_keras2"},
+    ),
+    Mistake(
         "ignored-mask",
         sequential(*_TEXT, layer("LSTM", "lstm", units=5, **_SEQUENCE), layer("Dense", "dense", units=2)),
         "self.embedding = nn.Embedding(9, 4)\nself.lstm = nn.LSTM(4, 5, batch_first=True)\n"

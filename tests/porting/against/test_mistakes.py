@@ -34,6 +34,21 @@ def compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comparing:
     return compare
 
 
+# What usually goes wrong when a Keras network is ported.
+USUAL = set(
+    """gate-order recurrent-bias reset-after hard-sigmoid ignored-mask bidirectional-last depthwise-layout
+    transposed-crop average-padding leaky-slope attention-scale causal-mask gelu-form resize-rounding reshape-order
+    permute-axes flatten-order epsilon causal-padding same-padding kernel-layout softmax""".split()
+)
+
+
+def test_every_usual_mistake_is_planted() -> None:
+    """Biases of recurrent layers doubled and summed, a hard sigmoid of either version."""
+    causes = [each.cause for each in MISTAKES]
+    assert set(causes) >= USUAL
+    assert causes.count("recurrent-bias") == causes.count("hard-sigmoid") == 2
+
+
 @pytest.mark.parametrize("mistake", MISTAKES, ids=[f"{index}-{each.cause}" for index, each in enumerate(MISTAKES)])
 def test_a_mistake_is_found_and_named(mistake: Mistake, compared: Comparing) -> None:
     """The first layer that differs, and the cause, to rounding."""
