@@ -305,15 +305,22 @@ class Builder:
         values: list[Tensor] = []
         for number, each in enumerate(inputs):
             if each in self._masked:
-                unmask = (*path, f"unmask_{number}")
-                values += self._call(self._known(unmask) or self._layer(unmask, name, Unmask(), True), [each], {})
+                values += self._call(self._step((*path, f"unmask_{number}"), name, Unmask()), [each], {})
             else:
                 values.append(each)
         for step in program.steps:
-            place = path if [len(values)] == program.outputs else (*path, step.name)
-            layer = self._known(place) or self._layer(place, name, step.kind, True)
+            if [len(values)] == program.outputs:
+                layer = self._known(path) or self._layer(path, name, step.kind, True)
+            else:
+                layer = self._step((*path, step.name), name, step.kind)
             values += self._call(layer, [values[index] for index in step.reads], {})
         return [values[index] for index in program.outputs]
+
+    def _step(self, path: tuple[str, ...], name: str, kind: Kind) -> Layer:
+        """Find or add a layer that is none in the file."""
+        layer = self._known(path) or self._layer(path, name, kind, True)
+        layer.is_step = True
+        return layer
 
     def _known(self, path: tuple[str, ...]) -> Layer | None:
         """Find a layer that was called before."""

@@ -42,6 +42,8 @@ class Layer:
         Its tensors; empty as long as the shape of its input is not known.
     has_shapes : bool
         Whether that shape was known.
+    is_step : bool
+        Whether it is a step of what is one layer in the file, and so in no other program.
     """
 
     path: tuple[str, ...]
@@ -50,6 +52,7 @@ class Layer:
     trainable: bool = True
     weights: tuple[Weight, ...] = ()
     has_shapes: bool = False
+    is_step: bool = False
 
     @property
     def name(self) -> str:

@@ -172,7 +172,7 @@ def asked_keras(model: KerasModel, trials: Sequence[Trial], **limits: Any) -> It
         "layers": {
             layer.name: [weight.name for weight in layer.weights]
             for layer in graph.layers.values()
-            if not isinstance(layer.kind, InputLayer)
+            if not (layer.is_step or isinstance(layer.kind, InputLayer))
         },
         "calls": [
             {"name": call.name, "layer": call.layer.name, "inputs": [name_of(each) for each in call.inputs]}
