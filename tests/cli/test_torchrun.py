@@ -112,7 +112,7 @@ def test_two_processes_are_one_run(
 def test_a_killed_process_ends_all_soon_and_the_run_goes_on(
     trained: Path, straight: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
-    """In the middle of the third epoch: one line, nobody left; with --resume, the bits of a run without a stop."""
+    """In the middle of an epoch after the first: one line, nobody left; with --resume, the bits of a run without a stop."""
     script = tmp_path / "dying.py"
     script.write_text(DYING)
     command = training(trained, tmp_path, "run")
@@ -121,7 +121,7 @@ def test_a_killed_process_ends_all_soon_and_the_run_goes_on(
     (said,) = re.findall(r"^Error: .*$", done.stderr, flags=re.MULTILINE)
     assert re.search(r"2 processes.* one has ended or does not answer .*; go on with torchrun .* --resume$", said)
     assert "Traceback" not in done.stderr.partition("torch/distributed")[0]
-    assert len(outcome(tmp_path / "run")[0]) == 2
+    assert 0 < len(outcome(tmp_path / "run")[0]) < EPOCHS
     done = torchrun("-m", "genrebench", *command, "--resume")
     assert done.returncode == 0, done.stderr
     assert outcome(tmp_path / "run") == outcome(straight[0])
