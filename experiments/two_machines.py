@@ -1,7 +1,7 @@
 """Two machines on one: two network namespaces with a delayed link between them, in which torchrun, and Dask, run.
 
     sudo python experiments/two_machines.py --dataset dataset --delay 1
-    sudo python experiments/two_machines.py --dataset dataset --music music --with-dask
+    sudo python experiments/two_machines.py --dataset dataset --music music
 
 It needs Linux, root, and ``ip`` of iproute2. Where the kernel has netem, ``tc`` delays the packets; elsewhere they pass
 through this script, from one TUN device to the other, and each waits here. What is missing is said in one line. One
@@ -15,6 +15,7 @@ import heapq
 import json
 import os
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -188,21 +189,19 @@ def preprocess(music: Path, output: Path) -> float:
 
 @click.command()
 @click.option("--dataset", type=click.Path(path_type=Path, exists=True), required=True, help="Spectrograms to train.")
-@click.option("--music", type=click.Path(path_type=Path, exists=True), help="Dataset to preprocess with Dask.")
-@click.option("--with-dask", is_flag=True, help="Preprocess --music on two machines, too.")
+@click.option("--music", type=click.Path(path_type=Path, exists=True), help="Dataset to preprocess with Dask, too.")
 @click.option("--delay", type=float, default=1.0, show_default=True, help="Milliseconds that a packet is late.")
 @click.option("--epochs", type=int, default=3, show_default=True)
-def main(*, dataset: Path, music: Path | None, with_dask: bool, delay: float, epochs: int) -> None:
+def main(*, dataset: Path, music: Path | None, delay: float, epochs: int) -> None:
     """Compare one machine with two."""
     check()
-    if with_dask and music is None:
-        raise click.UsageError("--with-dask: expected --music, too")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # namespaces are removed on the way out
     dataset = dataset.resolve()
     with tempfile.TemporaryDirectory(prefix="two-machines-") as folder, namespaces(), link(delay) as how:
         found: dict[str, object] = {"link": how, "delay_ms": delay}
         for machines in (1, 2):
             found[f"epoch_seconds_{machines}"] = train(dataset, Path(folder), machines, epochs)
-        if with_dask and music is not None:
+        if music is not None:
             found["dask_seconds"] = preprocess(music.resolve(), Path(folder) / "mel")
     click.echo(json.dumps(found))
 
