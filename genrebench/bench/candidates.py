@@ -4,7 +4,9 @@ Words in double backquotes are their options.
 """
 
 import itertools
+import os
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +71,12 @@ def matrix_product(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, di
 
 
 def preprocess(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
-    """Preprocess ``dataset`` into ``output``; note tracks done, and seconds for all at the rate after start-up."""
+    """Preprocess ``dataset`` into ``output``; note tracks done, and seconds for all at the rate after start-up.
+
+    With ``cores`` there is a process on each of them.
+    """
     from genrebench.audio.mel import MelConfig
+    from genrebench.bench.pinned import PinnedProcesses
     from genrebench.data.preprocess import preprocess as run
 
     done: list[float] = []
@@ -78,6 +84,7 @@ def preprocess(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[s
         Path(options["dataset"]),
         MelConfig(),
         output=Path(options["output"]),
+        executor=PinnedProcesses(tuple(options["cores"]), Path(options["marks"])) if "cores" in options else None,
         on_track=lambda *_: done.append(time.perf_counter()),
     )
     # All processes have begun when some tracks are done; what is done from then on is the rate after start-up.
@@ -115,7 +122,12 @@ def preprocess_parts(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, 
 
 
 def infer(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
-    """Classify ``recordings`` with ``model`` on ``backend`` after start-up; note seconds and probabilities."""
+    """Classify ``recordings`` with ``model`` on ``backend`` after start-up; note seconds and probabilities.
+
+    With ``core`` that is done on one core alone.
+    """
+    if "core" in options:
+        os.sched_setaffinity(0, {options["core"]})
     from genrebench.model.model import Model
     from genrebench.model.prediction import Prediction
 
@@ -126,3 +138,33 @@ def infer(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, A
     seconds = time.perf_counter() - began
     probabilities = {str(each.path): each.probabilities for each in found if isinstance(each, Prediction)}
     return {}, {"seconds": seconds, "files": len(found), "probabilities": probabilities}
+
+
+def send_nothing(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
+    """Send ``count`` simulated tracks, with which nothing is done, through ``jobs`` processes, or a ``cluster``.
+
+    Notes the seconds for all at the rate after the first, and by how many bytes this process grew.
+    """
+    from genrebench.system.executor import LocalProcesses
+    from genrebench.system.memory import peak_memory_bytes
+
+    count, before = options["count"], peak_memory_bytes() or 0
+    if "cluster" in options:
+        executor = import_module("genrebench.system.cluster.choice").executor_for(None, options["cluster"])
+    else:
+        executor = LocalProcesses(options["jobs"])
+    items = [Path("genre") / f"track.{number:07d}.wav" for number in range(count)]
+    times = [0.0, 0.0]
+    for number, _ in enumerate(executor.run(_do_nothing, items, prepare=_prepare_nothing)):
+        times[number > 0] = time.perf_counter()
+    seconds = (times[1] - times[0]) * count / (count - 1)
+    return {}, {"seconds": seconds, "grown_bytes": max((peak_memory_bytes() or 0) - before, 0)}
+
+
+def _do_nothing(track: Path) -> str:
+    """Answer with a small record, as work on a track does."""
+    return track.name
+
+
+def _prepare_nothing() -> None:
+    """Prepare a process for that."""

@@ -2,12 +2,13 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from genrebench.backend.worker import run_job
+from genrebench.backend.worker import JobResult, run_job, start_job
 from genrebench.bench.results import Candidate
 from genrebench.errors import BenchError, ConfigError, WorkerError
 from genrebench.system.process import run_process
@@ -48,6 +49,25 @@ def run_own(function: str, **options: Any) -> Measurement:
         done = run_job(f"genrebench.bench.candidates:{function}", options=options, name=function, timeout=_TIMEOUT)
     except WorkerError as error:
         raise BenchError(str(error)) from error
+    return _measured(done)
+
+
+def run_side_by_side(function: str, options: Sequence[Mapping[str, Any]]) -> list[Measurement]:
+    """Run a function of `genrebench.bench.candidates` in several workers of one thread at once, each with options."""
+    job = f"genrebench.bench.candidates:{function}"
+    try:
+        with ExitStack() as stack:
+            waits = [
+                stack.enter_context(start_job(job, options=each, name=function, threads=1, timeout=_TIMEOUT))
+                for each in options
+            ]
+            return [_measured(wait()) for wait in waits]
+    except WorkerError as error:
+        raise BenchError(str(error)) from error
+
+
+def _measured(done: JobResult) -> Measurement:
+    """Take what a worker says of a function."""
     return Measurement(done.report["seconds"], done.report["peak_memory_bytes"] or 0, done.value)
 
 

@@ -55,6 +55,8 @@ def _candidate_row(candidate: Candidate) -> tuple[str | Cell, ...]:
         facts.append(f"{100 * details['share_of_peak']:.0f} % of matrix products")
     if details.get("peak_memory_bytes"):
         facts.append(f"peak {details['peak_memory_bytes'] / 1e6:.0f} MB")
+    if "grown_bytes" in details:
+        facts.append(f"grown by {details['grown_bytes'] / 1e6:.1f} MB")
     facts += [f"{details[what] / candidate.median:.1f} {what}/s" for what in ("tracks", "files") if what in details]
     spread = Cell(f"{100 * candidate.spread:.0f} %", numeric=True)
     return candidate.name, Cell(median, numeric=True), spread, ", ".join(facts)
@@ -76,7 +78,7 @@ def _quantity(value: float, unit: str) -> str:
     """Format a measured value, such as ``4.52 x``, ``73 %``, ``0``, ``2.1e-05``."""
     if not unit:
         return f"{value:.2g}" if 0 < abs(value) < 1 else f"{value:.0f}"
-    return f"{value:.2f} {unit}" if unit == "x" else f"{value:.0f} {unit}"
+    return f"{value:.2f} {unit}" if unit in ("x", "power") else f"{value:.0f} {unit}"
 
 
 def _machine(report: BenchReport) -> str:

@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from genrebench.system.validation import Checked, from_list
 
-Suite = Literal["training", "preprocess", "inference", "startup"]
+Suite = Literal["training", "preprocess", "inference", "startup", "scale"]
 SUITES: tuple[Suite, ...] = get_args(Suite)
 
 

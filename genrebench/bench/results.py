@@ -34,7 +34,8 @@ class Candidate:
 class Target:
     """Something that is to be reached: `measured` at least, or at most, `target`.
 
-    The unit is ``x`` for a ratio, ``%``, ``MB``, or empty for a difference; `note` has the numbers behind it.
+    The unit is ``x`` for a ratio, ``power`` for an exponent, ``%``, ``MB``, or empty for a
+    difference; `note` has the numbers behind it.
     """
 
     what: str

@@ -10,6 +10,7 @@ from genrebench.bench.inference import inference_suite
 from genrebench.bench.preprocessing import preprocessing_suite
 from genrebench.bench.request import SUITES, BenchRequest
 from genrebench.bench.results import BenchReport, SuiteResult
+from genrebench.bench.scaling import scaling_suite
 from genrebench.bench.startup import startup_suite
 from genrebench.bench.training import training_suite
 from genrebench.errors import BenchError
@@ -17,7 +18,7 @@ from genrebench.system.environment import gpus, memory_bytes, processor, version
 from genrebench.system.temporary import temporary_folder
 
 _RUNS: dict[str, Callable[[BenchData], SuiteResult]] = dict(
-    zip(SUITES, (training_suite, preprocessing_suite, inference_suite, startup_suite), strict=True)
+    zip(SUITES, (training_suite, preprocessing_suite, inference_suite, startup_suite, scaling_suite), strict=True)
 )
 
 

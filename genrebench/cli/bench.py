@@ -17,8 +17,8 @@ _OUTPUT = Path("bench-report")
 
 
 @click.command(
-    help="Measure training, preprocessing, inference and start-up beside plain ways of doing the same, and beside what "
-    "the machine allows.\n\n"
+    help="Measure training, preprocessing, inference, start-up and scaling beside plain ways of doing the same, and "
+    "beside what the machine allows.\n\n"
     "Every candidate runs in processes of its own, in turns, so that whatever else the machine does affects all "
     "equally. Quote ratios, not seconds. The status is 1 if something could not be measured; a target that is missed "
     "leaves it 0. bench.json, bench.md, bench.png and cost.png are written into --output.",
@@ -28,6 +28,7 @@ _OUTPUT = Path("bench-report")
         "genrebench bench training --architecture mine.json",
         "genrebench bench preprocess --dataset dataset --rounds 5",
         "genrebench bench training --device cuda --output results/bench-cuda",
+        "genrebench bench scale --output results/scale",
     ),
 )
 @click.argument("suite", type=click.Choice([*SUITES, "all"]), default="all")
