@@ -112,7 +112,7 @@ def test_two_processes_are_one_run(
 def test_a_killed_process_ends_all_soon_and_the_run_goes_on(
     trained: Path, straight: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
-    """In the middle of an epoch after the first: one line, nobody left; with --resume, the bits of a run without a stop."""
+    """Within an epoch after the first: one line, nobody left; with --resume, the bits of a run without a stop."""
     script = tmp_path / "dying.py"
     script.write_text(DYING)
     command = training(trained, tmp_path, "run")
