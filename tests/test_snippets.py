@@ -78,7 +78,7 @@ def test_what_takes_longer_can_be_done_too(page: str, folder: Path, tmp_path: Pa
 def test_what_is_not_run_has_a_reason() -> None:
     """And is little: a comment before the block says why."""
     left_out = [block for found in BLOCKS.values() for block in found if block.mark.startswith("not run")]
-    assert len(left_out) <= 4
+    assert len(left_out) <= 7
     assert all(len(block.mark) > len("not run: ") + 10 for block in left_out)
 
 
