@@ -29,5 +29,5 @@ def test_other_dtypes_and_devices_are_refused() -> None:
     """The message has what there is."""
     with pytest.raises(BackendError, match="dtype: expected one of float32, float64, received 'float16'"):
         NumpyBackend.build(SMALL, SMALL.initial_weights(0), dtype="float16")
-    with pytest.raises(BackendError, match="device: expected auto or cpu, received 'cuda'"):
+    with pytest.raises(BackendError, match=r"device: expected auto or .*\(cpu\), received 'cuda'"):
         NumpyBackend.build(SMALL, SMALL.initial_weights(0), device="cuda")

@@ -65,7 +65,21 @@ def test_activations_at_a_point(name: str, at: float, expected: float) -> None:
 
 def test_every_activation_that_can_be_read_has_a_function() -> None:
     """As `genrebench.reading.activations` names them."""
-    assert FUNCTIONS.keys() == _PLAIN | {"abs", "square", "sqrt", "log"}
+    of_operations = {
+        "abs",
+        "square",
+        "sqrt",
+        "log",
+        "rsqrt",
+        "reciprocal",
+        "sin",
+        "cos",
+        "erf",
+        "log1p",
+        "expm1",
+        "gelu_tanh",
+    }
+    assert FUNCTIONS.keys() == _PLAIN | of_operations
 
 
 def test_relu_below_its_threshold_has_a_slope_from_there() -> None:

@@ -25,7 +25,7 @@ def test_the_program_on_the_page_gives_what_the_model_gives(
 ) -> None:
     """To the probabilities, at another sample rate than the model's; calibration included."""
     model = replace(make_model(), backend="numpy")
-    export_model(model, tmp_path / "gtzan.onnx", format="onnx", with_frontend=True)
+    export_model(model, tmp_path / "gtzan-audio.onnx", format="onnx", with_frontend=True)
     # Four whole segments, so that none is left out.
     music = synthesize("rock", seed=3, duration=SMALL.track_duration, sample_rate=16_000)
     soundfile.write(tmp_path / "song.wav", music, 16_000)
