@@ -7,16 +7,16 @@ from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
-
-import joblib
-from joblib.externals.loky.process_executor import ProcessPoolExecutor, TerminatedWorkerError
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from genrebench.errors import DatasetError
 from genrebench.system.interrupts import interrupts_deferred
 from genrebench.system.process import safe_path
 from genrebench.system.relatives import end_with_parent
 from genrebench.system.remote import RemotePath
+
+if TYPE_CHECKING:
+    from joblib.externals.loky.process_executor import ProcessPoolExecutor
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -114,6 +114,9 @@ class LocalProcesses:
         needs: Needs = NOTHING,
     ) -> Generator[Result, None, None]:
         """See `Executor.run`."""
+        import joblib  # whoever only names an executor need not wait for it
+        from joblib.externals.loky.process_executor import TerminatedWorkerError
+
         workers = max(1, min(self.jobs or joblib.cpu_count(), len(items)))
         starter = _starter(os.getpid(), prepare)
         start = {"initializer": starter} if workers > 1 else {}
@@ -131,7 +134,7 @@ class LocalProcesses:
                 if lost is None:
                     raise ended_by_system() from error
                 # One of those that were with processes ended its own, which ended all: each of them is tried alone.
-                with closing(Apart(starter)) as process:
+                with closing(SingleProcess(starter)) as process:
                     for place in given:
                         if place in left:
                             item = left.pop(place)
@@ -140,6 +143,8 @@ class LocalProcesses:
 
 def _given(function: Callable[[Item], Result], items: Sequence[tuple[int, Item]], given: list[int]) -> Iterator[Any]:
     """Make the calls for joblib, and note which it has asked for."""
+    import joblib
+
     for place, item in items:
         given.append(place)
         yield joblib.delayed(_numbered)(function, place, item)
@@ -150,7 +155,7 @@ def _numbered(function: Callable[[Item], Result], place: int, item: Item) -> tup
     return place, function(item)
 
 
-class Apart:
+class SingleProcess:
     """A process that works on one item at a time; one that has ended is replaced.
 
     Parameters
@@ -168,6 +173,8 @@ class Apart:
 
     def submit(self, function: Callable[..., Result], *arguments: Any) -> "Future[Result]":
         """Have something done; the future raises `TerminatedWorkerError` if that ended the process."""
+        from joblib.externals.loky.process_executor import ProcessPoolExecutor
+
         with interrupts_deferred(blocked_in_children=True):
             if self._pool is None:
                 self._pool = ProcessPoolExecutor(
@@ -178,6 +185,8 @@ class Apart:
 
     def result_or(self, function: Callable[[Item], Result], item: Item, lost: Callable[[Item], Result]) -> Result:
         """Work on an item, or say what stands for its result if it ends the process."""
+        from joblib.externals.loky.process_executor import TerminatedWorkerError
+
         try:
             return self.submit(function, item).result()
         except TerminatedWorkerError:

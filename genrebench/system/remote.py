@@ -8,6 +8,7 @@ import errno
 import functools
 import os
 import re
+import secrets
 import stat
 import tempfile
 import time
@@ -91,7 +92,7 @@ class RemotePath(type(Path())):  # type: ignore[misc]
         """Put it there whole."""
         store = _store(self)
         if "file" in _protocols(store):  # a file system in another place: whoever reads must not see a part
-            part = f"{self}.{os.getpid()}.part"
+            part = f"{self}.{secrets.token_hex(4)}.part"  # of no other process, on whichever machine
             _ask(store.pipe_file, part, data)
             _ask(store.mv, part, str(self))
         else:

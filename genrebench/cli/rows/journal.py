@@ -5,15 +5,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from genrebench.cli.rows.formats import json_text
+from genrebench.cli.rows.lines import append, as_line, read_lines, written_by_one
 from genrebench.errors import ConfigError
 from genrebench.model.rows import Row
-from genrebench.system.files import parse_json, read_file, write_atomically
-
-# A million recordings have some 500 MB of rows.
-_MAX_BYTES = 2**30
+from genrebench.system.files import write_atomically
 
 
 class Journal:
@@ -50,21 +45,9 @@ class Journal:
             )
         self.path = path
         self._made_by = made_by
-        self._rows = {row["path"]: row for row in self._read()} if resume else {}
+        rows = read_lines(path, expected="rows of genrebench infer") if resume else ()
+        self._rows = {row["path"]: row for row in rows if isinstance(row.get("path"), str)}
         self._order: list[str] = []
-
-    def _read(self) -> Iterator[Row]:
-        """Read whole rows; the last one may have been cut by a kill."""
-        if not os.path.lexists(self.path):
-            return
-        content = read_file(self.path, expected="rows of genrebench infer", error=ConfigError, max_bytes=_MAX_BYTES)
-        for line in content.split(b"\n"):
-            try:
-                row = parse_json(line)
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(row, dict) and isinstance(row.get("path"), str):
-                yield row
 
     @contextmanager
     def writing(self, recordings: Sequence[Path]) -> Iterator[list[Path]]:
@@ -80,22 +63,18 @@ class Journal:
         ConfigError
             If another run writes the file.
         """
-        lock = FileLock(self.path.with_name(f".{self.path.name[:200]}.lock"), blocking=False)
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise ConfigError(f"--output {self.path}: another run writes it now; wait for its end") from error
-        try:
-            self._order = list(dict.fromkeys(map(str, recordings)))
-            self._rows = {path: self._rows[path] for path in self._order if self._is_current(path)}
-            write_atomically(self.path, b"".join(map(_line, self._rows.values())))
-            with self.path.open("ab", buffering=0) as self._file:
-                yield [Path(path) for path in self._order if path not in self._rows]
-            if list(self._rows) != self._order:
-                write_atomically(self.path, b"".join(_line(self._rows[path]) for path in self._order))
-        finally:
-            Path(lock.lock_file).unlink(missing_ok=True)
-            lock.release()
+        lock_file = self.path.with_name(f".{self.path.name[:200]}.lock")
+        with written_by_one(self.path, lock_file):
+            try:
+                self._order = list(dict.fromkeys(map(str, recordings)))
+                self._rows = {path: self._rows[path] for path in self._order if self._is_current(path)}
+                write_atomically(self.path, b"".join(map(as_line, self._rows.values())))
+                with self.path.open("ab", buffering=0) as self._file:
+                    yield [Path(path) for path in self._order if path not in self._rows]
+                if list(self._rows) != self._order:
+                    write_atomically(self.path, b"".join(as_line(self._rows[path]) for path in self._order))
+            finally:
+                lock_file.unlink(missing_ok=True)
 
     def _is_current(self, path: str) -> bool:
         """Return whether a row is that of the recording as it is now, by the same model."""
@@ -106,12 +85,7 @@ class Journal:
         """Write one row at once."""
         row = row | recording_state(row["path"], self._made_by)
         self._rows[row["path"]] = row
-        left = memoryview(_line(row))
-        try:
-            while left:  # a disk that is nearly full takes a part of it
-                left = left[self._file.write(left) :]
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, str(self.path)) from error
+        append(self._file, row)
 
 
 def recording_state(path: str, made_by: str) -> Row:
@@ -131,8 +105,3 @@ def recording_state(path: str, made_by: str) -> Row:
 def is_of(row: Row, state: Row) -> bool:
     """Return whether a row is that of such a recording; rows of an earlier version do not say when it was changed."""
     return all(row.get(name) == value for name, value in state.items() if name != "changed_ns" or name in row)
-
-
-def _line(row: Row) -> bytes:
-    """Format a row; what cannot be printed in a name is spelled in ASCII."""
-    return json_text(row).encode() + b"\n"

@@ -8,26 +8,23 @@ leaves none twice.
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from genrebench.cli.rows.formats import Layout, json_text
+from genrebench.cli.rows.formats import Layout
 from genrebench.cli.rows.journal import is_of, recording_state
+from genrebench.cli.rows.lines import append, as_line, read_lines, written_by_one
 from genrebench.cli.rows.parquet import Parquet
 from genrebench.errors import ConfigError, escaped
 from genrebench.model.rows import Row
-from genrebench.system.files import parse_json, read_file, unfinished_files, write_atomically
+from genrebench.system.files import unfinished_files, write_atomically
 
 JOURNAL_FILE, LOCK_FILE = "journal.jsonl", ".lock"
 RECORDINGS, SEGMENTS = "recordings", "segments"
 # Recordings of a part, and segments that end one sooner: some MB, and what is in memory before.
 _RECORDINGS, _SEGMENTS = 2048, 2**16
-# Some hundred bytes for each segment of a part's recordings.
-_MAX_BYTES = 2**30
 # Columns by which a row is known to be that of the recording as it is now.
 _STATE = {"size": "int64", "modified_ns": "int64", "changed_ns": "int64", "made_by": "string"}
 
@@ -90,12 +87,7 @@ class Parts:
         """
         for kind in self._formats:
             (self.path / kind).mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.path / LOCK_FILE, blocking=False)
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise ConfigError(f"--output {escaped(self.path)}: another run writes it now; wait for its end") from error
-        try:
+        with written_by_one(self.path, self.path / LOCK_FILE):
             if not self._resume:
                 self._remove()
             paths = {_spelled(path): path for path in map(str, recordings)}
@@ -107,19 +99,12 @@ class Parts:
             finally:
                 self._file.close()
             self._journal.unlink()
-        finally:
-            lock.release()
 
     def add(self, row: Row) -> None:
         """Write one row at once, and a part when there are enough."""
         row = row | recording_state(row["path"], self._made_by)
         self._keep(row)
-        left = memoryview(json_text(row).encode() + b"\n")
-        try:
-            while left:  # a disk that is nearly full takes a part of it
-                left = left[self._file.write(left) :]
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, str(self._journal)) from error
+        append(self._file, row)
         if len(self._rows) >= _RECORDINGS or self._segments >= _SEGMENTS:
             self._finish_part()
             self._file.close()
@@ -158,7 +143,7 @@ class Parts:
     def _begin_journal(self, again: dict[str, list[str]]) -> None:
         """Write a journal with the rows that wait, and which rows of which parts are to be removed."""
         lines = [{"part": self._part, "again": again}, *self._rows.values()]
-        write_atomically(self._journal, b"".join(json_text(line).encode() + b"\n" for line in lines))
+        write_atomically(self._journal, b"".join(map(as_line, lines)))
 
     def _remove(self) -> None:
         """Remove what is to be replaced, recordings first: without them a part is none."""
@@ -213,13 +198,7 @@ class Parts:
         if not os.path.lexists(self._journal):
             return {}, []
         expected = "the journal of genrebench infer"
-        content = read_file(self._journal, expected=expected, error=ConfigError, max_bytes=_MAX_BYTES)
-        found = []
-        for line in content.split(b"\n"):
-            with suppress(ValueError, RecursionError):
-                document = parse_json(line)
-                if isinstance(document, dict):
-                    found.append(document)
+        found = list(read_lines(self._journal, expected=expected))
         header = found[0] if found else {}
         if not (isinstance(header.get("part"), int) and isinstance(header.get("again"), dict)):
             raise ConfigError(f"{escaped(self._journal)}: expected {expected}, received something else; remove it")

@@ -16,7 +16,7 @@ from genrebench.audio.recordings import PACKED
 from genrebench.data.duplicates import Duplicate
 from genrebench.data.manifest import manifest_path
 from genrebench.errors import ConfigError, DatasetError
-from genrebench.system.files import read_json
+from genrebench.system.files import read_json, sha256_of_file
 from genrebench.system.validation import Text, explain
 
 # Where spectrograms are while one works with them: what was asked for.
@@ -28,7 +28,6 @@ STATISTICS_FILE: Final = "statistics.npy"
 PACK_FORMAT: Final = 1
 # Duplicates are listed in the header; a million tracks have some thousands.
 _MAX_BYTES = 2**30
-_CHUNK = 2**20
 
 
 def _mel_config(value: Any) -> Any:
@@ -183,7 +182,7 @@ def tree_key(tree: Path) -> str:
     path = manifest_path(tree)
     try:
         if path.exists():
-            return f"manifest {file_sha256(path)}"
+            return f"manifest {sha256_of_file(path)}"
         digest = hashlib.sha256()
         for folder in natsorted(each for each in tree.iterdir() if each.is_dir()):
             with os.scandir(folder) as found:
@@ -196,12 +195,3 @@ def tree_key(tree: Path) -> str:
             f"expected a spectrogram tree, cannot be read ({error.strerror})", path=error.filename or path
         ) from error
     return f"files {digest.hexdigest()}"
-
-
-def file_sha256(path: Path) -> str:
-    """Hash a file of any size."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -18,7 +18,6 @@ from genrebench.data.packed.header import (
     STATISTICS_FILE,
     TRACKS_FILE,
     Header,
-    file_sha256,
     read_header,
     shard_file,
     track_type,
@@ -26,6 +25,7 @@ from genrebench.data.packed.header import (
 )
 from genrebench.data.packed.shards import check_shard, damaged, map_array
 from genrebench.errors import DatasetError
+from genrebench.system.files import sha256_of_file
 
 
 class PackedSpectrograms:
@@ -120,7 +120,7 @@ def open_pack(folder: Path) -> PackedDataset:
     bands = header.shape[0]
     path = folder / STATISTICS_FILE
     statistics: NDArray[np.float64] = map_array(path, np.dtype("<f8"), (len(tracks), 4, bands + 1))
-    if file_sha256(path) != header.statistics_sha256:
+    if sha256_of_file(path) != header.statistics_sha256:
         raise damaged(path, "other values")
     names = [os.fsdecode(name) for name in tracks["name"].tolist()]
     labels = tracks["label"]
@@ -169,7 +169,7 @@ def _table(folder: Path, header: Header) -> NDArray[np.void]:
     path = folder / TRACKS_FILE
     longest = header.longest_name
     tracks: NDArray[np.void] = np.array(map_array(path, track_type(longest), (header.tracks,)))
-    if file_sha256(path) != header.tracks_sha256:
+    if sha256_of_file(path) != header.tracks_sha256:
         raise damaged(path, "other values")
     return tracks
 

@@ -22,7 +22,6 @@ from genrebench.data.packed.header import (
     Header,
     Shard,
     default_pack,
-    file_sha256,
     is_pack,
     read_header,
     track_type,
@@ -32,7 +31,7 @@ from genrebench.data.packed.reading import open_pack, why_stale
 from genrebench.data.packed.shards import Packed, Packing, array_header, measured_file, write_shard
 from genrebench.errors import DatasetError
 from genrebench.system.executor import Executor, LocalProcesses
-from genrebench.system.files import StrPath, escaped, write_json
+from genrebench.system.files import StrPath, escaped, sha256_of_file, write_json
 from genrebench.system.folders import publish_folder, recover_folder
 from genrebench.system.memory import keep_freed_memory
 
@@ -271,8 +270,8 @@ def _write(
             for part in parts
         ],
         longest_name=longest_name,
-        tracks_sha256=file_sha256(staging / TRACKS_FILE),
-        statistics_sha256=file_sha256(staging / STATISTICS_FILE),
+        tracks_sha256=sha256_of_file(staging / TRACKS_FILE),
+        statistics_sha256=sha256_of_file(staging / STATISTICS_FILE),
         duplicates=_duplicates(staging, len(jobs), [track.name for track in tree.tracks]),
     )
     for number in range(len(jobs)):

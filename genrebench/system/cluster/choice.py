@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from genrebench.errors import ClusterError, escaped
-from genrebench.system.cluster.run import Run
-from genrebench.system.cluster.worker import Work, fingerprint
 from genrebench.system.executor import NOTHING, Executor, LocalProcesses, Needs
 from genrebench.system.files import StrPath
 
@@ -78,6 +76,9 @@ class DaskCluster:
         ClusterError
             If the scheduler cannot be reached, or goes away, or none of its workers can do the work.
         """
+        from genrebench.system.cluster.run import Run
+        from genrebench.system.cluster.worker import Work, fingerprint
+
         if not items:
             return
         with _connected(self.address) as client:

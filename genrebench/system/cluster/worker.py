@@ -22,7 +22,7 @@ from typing import Any
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from genrebench.system.environment import versions
-from genrebench.system.executor import Apart, Needs
+from genrebench.system.executor import Needs, SingleProcess
 from genrebench.system.files import escaped, sha256
 from genrebench.system.process import THREAD_VARIABLES
 from genrebench.system.relatives import end_with_parent
@@ -91,7 +91,7 @@ class Answer:
 
 
 # Processes that wait for items, by run.
-_WAITING: defaultdict[str, list[Apart]] = defaultdict(list)
+_WAITING: defaultdict[str, list[SingleProcess]] = defaultdict(list)
 _WORKS: dict[str, Work] = {}
 _LOCK = threading.Lock()
 
@@ -155,7 +155,7 @@ def work_on(
 
 
 def _work_through(
-    batch: Sequence[tuple[int, bytes]], process: Apart, answer: Answer, is_wanted: Callable[[], bool]
+    batch: Sequence[tuple[int, bytes]], process: SingleProcess, answer: Answer, is_wanted: Callable[[], bool]
 ) -> None:
     """Work on one item after the other."""
     for place, item in batch:
@@ -190,7 +190,7 @@ def _known(run: str, sent: Work | None) -> Work | None:
         return _WORKS.get(run)
 
 
-def _process(work: Work) -> Apart:
+def _process(work: Work) -> SingleProcess:
     """Take a process that waits, or make one."""
     with _LOCK:
         # A worker of Dask is a daemon, which the standard library refuses children, lest they be left behind; ours end
@@ -200,7 +200,7 @@ def _process(work: Work) -> Apart:
             return _WAITING[work.run].pop()
     # As Dask does it: one thread, unless it was set otherwise.
     threads = {name: os.environ.get(name, "1") for name in THREAD_VARIABLES}
-    return Apart(functools.partial(_begin, os.getpid(), work), threads)
+    return SingleProcess(functools.partial(_begin, os.getpid(), work), threads)
 
 
 class _UnwantedError(Exception):
@@ -217,7 +217,7 @@ def _await(future: "Future[Any]", is_wanted: Callable[[], bool]) -> Any:
                 raise _UnwantedError from None
 
 
-def _refusal(process: Apart, is_wanted: Callable[[], bool]) -> str | None:
+def _refusal(process: SingleProcess, is_wanted: Callable[[], bool]) -> str | None:
     """Ask the process what keeps it from the work."""
     try:
         found: str | None = _await(process.submit(_problem), is_wanted)
