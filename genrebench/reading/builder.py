@@ -1,6 +1,5 @@
 """From a config to the graph: networks are walked call by call, and nested ones unfolded."""
 
-import math
 from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,17 +8,15 @@ from genrebench.errors import ConfigError
 from genrebench.reading.calls import bind
 from genrebench.reading.classes import fields_of, is_model, read_kind
 from genrebench.reading.documents import input_shape, name_of, shifts_of
+from genrebench.reading.entries import Entries
 from genrebench.reading.functions import operator_of
-from genrebench.reading.graph import Call, Graph, Layer, Tensor
+from genrebench.reading.graph import Graph, Tensor
 from genrebench.reading.kinds.base import Kind, Shape
 from genrebench.reading.kinds.core import InputLayer
-from genrebench.reading.kinds.operations import Unmask
-from genrebench.reading.kinds.recurrent import TimeDistributed
-from genrebench.reading.limits import MAX_CALLS, MAX_NESTING, MAX_PARAMETERS, MAX_TENSOR_SIZE
+from genrebench.reading.limits import MAX_CALLS, MAX_NESTING
 from genrebench.reading.nodes import Arguments, Reference, read_nodes, read_references
 from genrebench.reading.operations import read_operation
 from genrebench.reading.problems import Problem, UnreadableError
-from genrebench.reading.program import Program
 from genrebench.reading.replacement import Replacement
 from genrebench.reading.submodel import Submodel
 from genrebench.reading.tensorflow import read_node
@@ -44,7 +41,7 @@ class Builder:
         self.graph = Graph()
         self._version = version
         self._replace = replace or {}
-        self._masked: set[Tensor] = set()
+        self._entries = Entries(self.graph)
 
     def build(self, document: Any) -> Graph:
         """Read a whole model.
@@ -69,24 +66,17 @@ class Builder:
             if not self.graph.outputs and not self.graph.problems:
                 raise ConfigError("expected a model with outputs, received none")
         except ConfigError as error:
-            self._report("", error)
+            self._entries.report("", error)
         return self.graph
 
     def build_inside(self, document: Any, shapes: Sequence[Shape]) -> Graph:
         """Read a model that stands in place of a layer, given the shapes of its inputs."""
         given = []
         for number, shape in enumerate(shapes):
-            layer = self._layer((f"input_{number}",), "InputLayer", InputLayer(shape=shape), True)
-            given += self._call(layer, [], {}) or []
+            layer = self._entries.layer((f"input_{number}",), "InputLayer", InputLayer(shape=shape), True)
+            given += self._entries.call(layer, [], {}) or []
         self.graph.outputs = self._network(document, (), given, True, {})
         return self.graph
-
-    def _report(self, layer: str, error: ConfigError) -> None:
-        """Note what is not understood, once."""
-        reason, remedy = str(error), error.remedy if isinstance(error, UnreadableError) else ""
-        problem = Problem(layer, " ".join(reason.split()), remedy)
-        if problem not in self.graph.problems:
-            self.graph.problems.append(problem)
 
     def _network(
         self,
@@ -165,9 +155,9 @@ class Builder:
 
     def _input(self, path: tuple[str, ...], config: Mapping[str, Any]) -> list[Tensor]:
         """Make an input of the whole model."""
-        layer = self._layer(path, "InputLayer", InputLayer.read(config, self._version), True)
+        layer = self._entries.layer(path, "InputLayer", InputLayer.read(config, self._version), True)
         self.graph.inputs.append(layer.name)
-        return self._call(layer, [], {})
+        return self._entries.call(layer, [], {})
 
     def _functional(
         self,
@@ -271,13 +261,13 @@ class Builder:
         if given_program and given_program.program:
             if len(tensors) != 1:
                 raise ConfigError(f"expected one input of what an expression replaces, received {len(tensors)}")
-            return self._unfold(path, fields_of(document)[0], given_program.program, tensors)
+            return self._entries.unfold(path, fields_of(document)[0], given_program.program, tensors)
         if is_model(document):
             inner = {key: value for key, value in named.items() if key == "training" and value is not None}
             inputs = [each for each in given.values if isinstance(each, Tensor)]
             return self._network(document, path, inputs, trainable, inner)
         name, module, config = fields_of(document)
-        known = self._known(path)
+        known = self._entries.known(path)
         try:
             kind = known.kind if known else None
             operator = operator_of(name, module, config, self._version)
@@ -286,105 +276,25 @@ class Builder:
             if operator:
                 program, operands = read_operation(operator, config, given, self.graph.shape)
                 if program:
-                    return self._unfold(path, name, program, operands)
-                return self._call(known or self._layer(path, name, None, True), operands, {})
+                    return self._entries.unfold(path, name, program, operands)
+                return self._entries.call(known or self._entries.layer(path, name, None, True), operands, {})
             if known is None:
                 kind = read_kind(document, self._version, self._submodel)
-            layer = known or self._layer(path, name, kind, trainable and config.get("trainable", True) is not False)
+            layer = known or self._entries.layer(
+                path, name, kind, trainable and config.get("trainable", True) is not False
+            )
             if kind is None:
-                return self._call(layer, list(tensors), {})
-            return self._call(layer, *bind(kind, given.values, named))
+                return self._entries.call(layer, list(tensors), {})
+            return self._entries.call(layer, *bind(kind, given.values, named))
         except ConfigError as error:
-            self._report("/".join(path), error)
-            layer = known or self._layer(path, name, None, trainable)
+            self._entries.report("/".join(path), error)
+            layer = known or self._entries.layer(path, name, None, trainable)
             layer.kind = None
-            return self._call(layer, list(tensors), {})
-
-    def _unfold(self, path: tuple[str, ...], name: str, program: Program, inputs: Sequence[Tensor]) -> list[Tensor]:
-        """Call what stands in place of a layer, step by step; the last one bears the layer's name."""
-        values: list[Tensor] = []
-        for number, each in enumerate(inputs):
-            if each in self._masked:
-                values += self._call(self._step((*path, f"unmask_{number}"), name, Unmask()), [each], {})
-            else:
-                values.append(each)
-        for step in program.steps:
-            if [len(values)] == program.outputs:
-                layer = self._known(path) or self._layer(path, name, step.kind, True)
-            else:
-                layer = self._step((*path, step.name), name, step.kind)
-            values += self._call(layer, [values[index] for index in step.reads], {})
-        return [values[index] for index in program.outputs]
-
-    def _step(self, path: tuple[str, ...], name: str, kind: Kind) -> Layer:
-        """Find or add a layer that is none in the file."""
-        layer = self._known(path) or self._layer(path, name, kind, True)
-        layer.is_step = True
-        return layer
-
-    def _known(self, path: tuple[str, ...]) -> Layer | None:
-        """Find a layer that was called before."""
-        found = self.graph.layers.get("/".join(path))
-        return found if found and found.path == path else None
+            return self._entries.call(layer, list(tensors), {})
 
     def _submodel(self, document: Mapping[str, Any]) -> Kind:
         """Make a kind of a model that a wrapper holds."""
         return Submodel(build=lambda shapes: Builder(self._version).build_inside(document, shapes))
-
-    def _layer(self, path: tuple[str, ...], name: str, kind: Kind | None, trainable: bool) -> Layer:
-        """Enter a layer."""
-        layer = Layer(path, name, kind, trainable)
-        if layer.name in self.graph.layers:
-            raise ConfigError(f"expected one layer of the name {layer.name!r:.80}, received two")
-        self.graph.layers[layer.name] = layer
-        return layer
-
-    def _call(self, layer: Layer, inputs: Sequence[Tensor], arguments: dict[str, Any]) -> list[Tensor]:
-        """Enter a call, and infer its shapes."""
-        if len(self.graph.calls) >= MAX_CALLS:
-            raise ConfigError(f"expected at most {MAX_CALLS} calls of layers, received more")
-        name, number = layer.name, 1
-        while name in self.graph.calls:
-            number += 1
-            name = f"{layer.name}:{number}"
-        found = [self.graph.shape(each) for each in inputs]
-        shapes = None if None in found else tuple(shape for shape in found if shape is not None)
-        after = None
-        try:
-            after = self._shapes(layer, shapes, arguments)
-        except ConfigError as error:
-            self._report(layer.name, error)
-        except OverflowError:
-            self._report(layer.name, ConfigError("expected sizes that fit a computer, received far larger ones"))
-        masked = any(each in self._masked for each in inputs[:1]) or isinstance(arguments.get("mask"), Tensor)
-        self.graph.calls[name] = Call(name, layer, tuple(inputs), arguments, shapes, after, masked)
-        made = [Tensor(name, index) for index in range(max(1, len(after or ())))]
-        kind = layer.kind
-        if kind and (kind.makes_mask or (masked and kind.hands_mask_on)):
-            self._masked.add(made[0])
-        return made
-
-    def _shapes(
-        self, layer: Layer, shapes: tuple[Shape, ...] | None, arguments: dict[str, Any]
-    ) -> tuple[Shape, ...] | None:
-        """Infer the shapes of the outputs, and of the weights."""
-        if layer.kind is None or shapes is None:
-            return None
-        after = layer.kind.output_shapes(shapes, arguments)
-        for shape in after:
-            if math.prod(each or 1 for each in shape) > MAX_TENSOR_SIZE:
-                raise ConfigError(f"expected tensors of at most {MAX_TENSOR_SIZE:,} values, received shape {shape}")
-        weights = layer.kind.weights(shapes)
-        if layer.has_shapes and weights != layer.weights:
-            raise ConfigError("expected every call of a shared layer to fit its weights, received another shape")
-        layer.weights, layer.has_shapes = weights, True
-        if isinstance(layer.kind, TimeDistributed) and isinstance(layer.kind.layer, Submodel):
-            inside = layer.kind.layer.graph([shape[1:] for shape in shapes])
-            self.graph.models |= {(*layer.path, *path): names for path, names in inside.models.items()}
-        if layer.parameters > MAX_PARAMETERS:
-            layer.weights = ()
-            raise ConfigError(f"expected at most {MAX_PARAMETERS:,} parameters, received {weights[0].shape} and more")
-        return after
 
 
 def _pick(outputs: Sequence[Tensor], reference: Reference) -> Tensor:

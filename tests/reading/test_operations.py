@@ -215,6 +215,13 @@ def test_operations_of_keras_3_come_to_kinds(case: Any) -> None:
     assert graph.shape(graph.outputs[0]) == output
 
 
+def test_steps_of_one_operation_are_known_as_such() -> None:
+    """But for the last one, which is what the file calls by that name."""
+    graph = Builder(KERAS_3).build(document_3("DepthToSpace", {"block_size": 2}, ["x0"], (4, 5, 8)))
+    assert [layer.is_step for layer in graph.layers.values()] == [False, True, True, False]
+    assert [*graph.layers][-1] == "op"
+
+
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown function": (document_2("io.read_file", {"y": 1.0}, (3,)), "'io.read_file'"),
     "one that only ends so": (document_2("io.add", {"y": 1.0}, (3,)), "'io.add'"),
