@@ -3,25 +3,34 @@
     python experiments/ablation.py --dataset dataset --train-list train.txt --validation-list valid.txt
 
 Every run trains on the tracks of one list and is measured on those of the other after its last epoch, so that nothing
-is chosen by what it is measured on. Runs that are finished are not repeated, and those that were stopped go on; the
+is chosen by what it is measured on; while it trains, one track of each genre is validated, which takes the less time.
+Variants that train alike share a run. Runs that are finished are not repeated, and those that were stopped go on; the
 table is written anew after each.
 """
 
 import contextlib
+import dataclasses
 import statistics
 from pathlib import Path
 from typing import Any
 
 import click
 
+from genrebench.data.lists import read_track_list
+from genrebench.data.packed.choosing import open_data
+from genrebench.evaluation.measure import measure_tree
+from genrebench.evaluation.metrics import calibrate
+from genrebench.model.model import Model
 from genrebench.report.document import Cell, Document, Heading, Table, Text
 from genrebench.report.markdown import markdown
 from genrebench.system.files import write_atomically
 from genrebench.training import Experiment, SplitSettings, TrainingSettings, train
 
+BASE = "default recipe"
+PLAIN = str.maketrans("", "", "()")
 # What is changed of the default recipe, and the name of that.
 VARIANTS: dict[str, dict[str, Any]] = {
-    "default recipe": {},
+    BASE: {},
     "standardization global": {"training.standardization": "global"},
     "standardization band": {"training.standardization": "band"},
     "standardization track": {"training.standardization": "track"},
@@ -32,11 +41,15 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "mixup 1": {"augment.mixup": 1.0},
     "no gain": {"augment.gain": 0.0},
     "no averaging": {"training.averaging": 0.0},
-    "overlap 0.5": {"training.overlap": 0.5},
     "smoothing 0.1": {"augment.smoothing": 0.1},
     "masks of 16 bands and 8 frames": {"augment.frequency_mask": 16, "augment.time_mask": 8},
     "stretch 0.1": {"augment.stretch": 0.1},
     "shift 2": {"augment.shift": 2},
+}
+# What changes how the default recipe's weights are used, by the model's attributes.
+USES: dict[str, dict[str, Any]] = {
+    "overlap 0": {"overlap": 0.0},
+    "overlap 0.75": {"overlap": 0.75},
 }
 FIGURES = ("track_accuracy", "track_macro_f1", "segment_accuracy")
 
@@ -61,40 +74,55 @@ def main(
     output: Path,
 ) -> None:
     """Train what is missing and write the table."""
-    if unknown := sorted(set(variants) - set(VARIANTS)):
-        raise click.UsageError(f"expected a variant of {', '.join(VARIANTS)}; received {unknown[0]}")
-    split = SplitSettings(protocol="lists", train_list=train_list, validation_list=validation_list)
+    known = [*VARIANTS, *USES]
+    if unknown := sorted(set(variants) - set(known)):
+        raise click.UsageError(f"expected a variant of {', '.join(known)}; received {unknown[0]}")
+    few = runs / "few.txt"
+    few.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(few, "".join(f"{track}\n" for track in one_of_each(dataset, validation_list)).encode())
+    split = SplitSettings(protocol="lists", train_list=train_list, validation_list=few)
     found: dict[str, list[dict[str, float]]] = {}
     for seed in range(seeds):
-        for name in variants or VARIANTS:
+        for name in variants or known:
             experiment = Experiment(
-                name=f"{name.replace(' ', '-').replace('(', '').replace(')', '')}-{seed}",
+                name=f"{(name if name in VARIANTS else BASE).replace(' ', '-').translate(PLAIN)}-{seed}",
                 dataset=dataset,
                 results=runs,
                 seed=seed,
                 split=split,
                 training=TrainingSettings(epochs=epochs, keep="last"),
-            ).override(VARIANTS[name])
-            click.echo(f"{name}, seed {seed}: {(scores := measured(experiment))}")
+            ).override(VARIANTS.get(name, {}))
+            click.echo(f"{name}, seed {seed}: {(scores := measured(experiment, validation_list, USES.get(name, {})))}")
             found.setdefault(name, []).append(scores)
             write_atomically(output, markdown(document(found, epochs)).encode())
 
 
-def measured(experiment: Experiment) -> dict[str, float]:
-    """Train, or go on, or look up, and pick the figures."""
-    run = train(experiment, resume=(experiment.folder / "model.json").exists())
-    validation = run.metrics["validation"]
-    calibration = validation["track_calibration"]
-    return {name: validation[name] for name in FIGURES} | {name: calibration[name] for name in ("ece", "ece_before")}
+def one_of_each(dataset: Path, tracks: Path) -> list[str]:
+    """Take the first track of each genre of a list."""
+    names = dict.fromkeys(open_data(dataset).tracks.tolist())
+    of_genre: dict[str, str] = {}
+    for track in sorted(read_track_list(tracks, names).tracks):
+        of_genre.setdefault(track.split("/")[0], track)
+    return list(of_genre.values())
+
+
+def measured(experiment: Experiment, tracks: Path, use: dict[str, Any]) -> dict[str, float]:
+    """Train, or go on, or look up, and measure the last weights on all tracks of a list."""
+    train(experiment, resume=(experiment.folder / "model.json").exists())
+    answers = measure_tree(dataclasses.replace(Model.load(experiment.folder), **use), experiment.dataset, tracks=tracks)
+    calibration = calibrate(answers.log_probabilities, answers.labels, answers.tracks)
+    scores = dataclasses.replace(answers, calibration=calibration).scores()
+    errors = {name: scores["track_calibration"][name] for name in ("ece", "ece_before")}
+    return {name: scores[name] for name in FIGURES} | errors
 
 
 def document(found: dict[str, list[dict[str, float]]], epochs: int) -> Document:
     """Lay out the table."""
-    base = found.get("default recipe")
+    base = found.get(BASE)
     rows = []
     for name, runs in found.items():
         accuracies = [each["track_accuracy"] for each in runs]
-        delta = "" if name == "default recipe" or not base else f"{100 * _difference(base, accuracies):+.1f}"
+        delta = "" if name == BASE or not base else f"{100 * _difference(base, accuracies):+.1f}"
         cells = [_mean_and_deviation(accuracies), delta]
         cells += [_mean_and_deviation([each[figure] for each in runs]) for figure in FIGURES[1:]]
         cells += [f"{statistics.mean(each[figure] for each in runs):.3f}" for figure in ("ece_before", "ece")]
