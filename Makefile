@@ -9,7 +9,7 @@ SOURCES := genrebench backends experiments tests
 # A file's tests stay in one process, for what they share; tests/conftest.py has put the slow ones first.
 PYTEST := $(VENV)/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo check test test-all coverage soak fuzz kills mutants lint style types format docs clean
+.PHONY: help setup demo check test test-all coverage soak times fuzz kills mutants lint style types format docs clean
 
 help:
 	@echo "make demo      go the whole way on synthetic audio: preprocess, train, infer (about 2 minutes)"
@@ -18,6 +18,7 @@ help:
 	@echo "make test-all  run all tests, every case of everything"
 	@echo "make coverage  run all tests, and print how much of the code they reach"
 	@echo "make soak      run what must hold a hundred times in a row (about half an hour)"
+	@echo "make times     run all tests and note how long each takes, which make check goes by"
 	@echo "make fuzz      give every reader 10,000 damaged files (about half an hour; CASES=100 SEED=1 for others)"
 	@echo "make kills     kill training at random moments, and go on (about an hour)"
 	@echo "make mutants   change the numerics and the files room, and see whether tests notice (hours; SAMPLE=300)"
@@ -32,8 +33,8 @@ demo: $(INSTALLED)
 	$(VENV)/bin/genrebench demo --folder genrebench-demo
 
 # One thread each, in pytest itself and in all that it starts; tests/conftest.py says why.
-check test test-all coverage soak fuzz kills mutants: export OMP_NUM_THREADS := 1
-check test test-all coverage soak fuzz kills mutants: export OPENBLAS_NUM_THREADS := 1
+check test test-all coverage soak times fuzz kills mutants: export OMP_NUM_THREADS := 1
+check test test-all coverage soak times fuzz kills mutants: export OPENBLAS_NUM_THREADS := 1
 
 check: $(INSTALLED)
 	$(PYTEST) -m "not slow and not exhaustive and not soak"
@@ -50,6 +51,10 @@ coverage: $(INSTALLED)
 
 soak: $(INSTALLED)
 	$(PYTEST) -m soak --durations=5
+
+times: $(INSTALLED)
+	$(PYTEST) --junitxml=build/times.xml
+	$(VENV)/bin/python .ci/times.py build/times.xml
 
 CASES ?= 10000
 

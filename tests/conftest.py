@@ -1,6 +1,8 @@
 """How the tests run, and the recordings and small datasets that they make themselves."""
 
+import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -57,52 +59,32 @@ GENRES = ("classical", "disco", "metal")
 
 Recorder = Callable[..., Path]
 
-# What starts many interpreters or trains for long, the slowest first: `make check` leaves it out, and processes that
-# share the tests begin with it.
-SLOW = (
-    "test_snippets",
-    "parity/test_planted",
-    "backends/test_",
-    "bench/",
-    "test_optimized",
-    "backends/keras_cnn/",
-    "cli/test_parity",
-    "cli/test_port",
-    "porting/proof/",
-    "cli/test_train",
-    "cli/test_torchrun",
-    "cli/test_demo",
-    "cli/test_bench",
-    "cli/test_infer",
-    "cli/test_safe_path",
-    "cli/test_signals",
-    "parity/test_document",
-    "parity/test_run",
-    "backend/",
-    "system/cluster/",
-    "data/test_on_cluster",
-    "cli/test_on_cluster",
-    "test_doctests",
-    "porting/definitions/test_keras",
-    "porting/export/",
-    "test_exports",
-    "test_wheel",
-    "test_site",
-)
+# How many seconds a case of each test took, of those that took more than 0.05; `make times` writes it.
+TIMES: dict[str, float] = json.loads(Path(__file__).with_name("times.json").read_text())
+# `make check` leaves out tests that take longer, and files of which any test needs what takes long to start.
+QUICK = 0.1
+SLOW = ("backends/keras_cnn/", "backends/test_", "bench/", "cli/test_on_cluster", "cli/test_train", "data/test_on_")
+SLOW += ("parity/test_planted", "serve/test_page", "system/cluster/", "test_doctests", "test_optimized", "test_snip")
+EXHAUSTIVE = [
+    re.compile(re.escape(line).replace(re.escape("*"), ".*") + r"(\[.*)?")
+    for line in Path(__file__).with_name("exhaustive.txt").read_text().splitlines()
+    if not line.startswith("#")
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of slow files and put them first; skip those of a backend that is not selected."""
-
-    def place(item: pytest.Item) -> int:
-        """Find a test's place among the slow ones."""
-        file = item.path.relative_to(Path(__file__).parent).as_posix()
-        return next((place for place, start in enumerate(SLOW) if file.startswith(start)), len(SLOW))
-
-    items.sort(key=place)
+    """Mark what is slow or exhaustive, put the slowest files first, and skip backends that are not selected."""
+    of_file: dict[Path, float] = {}
     for item in items:
-        if place(item) < len(SLOW):
+        name = f"{item.path.relative_to(Path(__file__).parent).as_posix()}::{item.name}"
+        seconds = TIMES.get(name.partition("[")[0], 0)
+        if seconds > QUICK or name.startswith(SLOW):
             item.add_marker("slow")
+        if any(pattern.fullmatch(name) for pattern in EXHAUSTIVE):
+            item.add_marker("exhaustive")
+        of_file[item.path] = of_file.get(item.path, 0) + seconds
+    items.sort(key=lambda item: -of_file[item.path])
+    for item in items:
         parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
         if parameters.get("backend") in _NEEDS.keys() - SELECTED:
             item.add_marker(pytest.mark.skip(reason="not among GENREBENCH_TEST_BACKENDS"))

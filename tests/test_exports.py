@@ -145,7 +145,6 @@ shapes: list[tuple[int, ...]] = [weight.shape for weight in gb.read_keras("model
 """
 
 
-@pytest.mark.exhaustive  # mypy reads all of genrebench, as it does for `make types`
 def test_types_are_complete_for_others(tmp_path: Path) -> None:
     """An outside file passes mypy --strict, which knows every type and notices a wrong argument."""
     (tmp_path / "outside.py").write_text(OUTSIDE + "reveal_type(mel)\ngb.load(3)\n")

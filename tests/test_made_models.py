@@ -20,7 +20,6 @@ activation_hard_sigmoid""".split()
 
 
 @pytest.mark.slow
-@pytest.mark.exhaustive  # Keras' files are read by quick tests, too
 @pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="Keras is not installed")
 def test_what_keras_writes_is_read_and_means_what_keras_computed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

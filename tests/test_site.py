@@ -25,7 +25,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.exhaustive
 def test_every_page_is_there(site: Path) -> None:
     """At its place in the repository, so that links hold in both."""
     for page in (ROOT / "docs").glob("*.md"):
@@ -35,7 +34,6 @@ def test_every_page_is_there(site: Path) -> None:
         assert f"docs/{page.name}" in navigation, f"mkdocs.yml: {page.name} is not in nav"
 
 
-@pytest.mark.exhaustive
 def test_the_reference_has_every_public_name(site: Path) -> None:
     """By its docstring."""
     text = (site / "docs" / "reference" / "index.html").read_text(encoding="utf-8")
@@ -45,7 +43,6 @@ def test_the_reference_has_every_public_name(site: Path) -> None:
         assert home in anchors, name
 
 
-@pytest.mark.exhaustive
 def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
     """Neither fonts nor scripts."""
     for page in site.rglob("index.html"):

@@ -66,7 +66,6 @@ def test_what_a_page_says_can_be_done(page: str, folder: Path, tmp_path: Path) -
     read(page, folder, tmp_path / "page", slow=False)
 
 
-@pytest.mark.exhaustive
 @pytest.mark.filterwarnings("ignore:.* is deprecated and slated for removal")
 @pytest.mark.skipif(not {"torch", "keras"} <= SELECTED, reason="needs PyTorch and Keras")
 @pytest.mark.parametrize("page", sorted(SLOW))

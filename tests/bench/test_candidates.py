@@ -61,7 +61,7 @@ def test_it_is_genrebench_s_own_training_that_is_timed(bench_data: BenchData, tm
 
 @pytest.mark.parametrize(
     ("script", "framework"),
-    [("train_torch", "torch"), pytest.param("train_keras", "tensorflow", marks=pytest.mark.exhaustive)],
+    [("train_torch", "torch"), ("train_keras", "tensorflow")],
 )
 def test_the_plain_loops_train(script: str, framework: str, bench_data: BenchData) -> None:
     """The PyTorch one and the Keras one, each where its framework is."""

@@ -17,7 +17,6 @@ from tests.porting.definitions.cases import CASES, TOTALS, Case
 from tests.porting.definitions.keras_side import masks_of, total_of
 
 ROOT = Path(__file__).parents[3]
-pytestmark = pytest.mark.exhaustive  # Keras answers all cases once more
 
 
 @pytest.fixture(scope="session")
