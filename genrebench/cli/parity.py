@@ -143,23 +143,24 @@ def _of_keras_file(ctx: click.Context, console: "Console", options: dict[str, An
     from genrebench.porting.against.run import compare_port
     from genrebench.porting.against.subject import read_port
     from genrebench.porting.port import prove_file, read_keras
+    from genrebench.porting.proof.options import ProofOptions
 
     _refuse(ctx, _NOT_WITH_KERAS, "no --keras beside it")
     _refuse(ctx, () if options["against"] else ("weights", "mapping"), "only with --against")
     _refuse(ctx, ("backends",) if options["against"] else (), "no --against beside it")
     port = read_port(options["against"], options["weights"], options["mapping"]) if options["against"] else None
     model = read_keras(options["keras_file"], config=options["config"], replace=dict(options["replace"]))
-    common: dict[str, Any] = {
-        "batch": options["batch_size"],
-        "seed": options["seed"],
-        "threads": options["threads"],
-        "timeout": options["timeout"],
-        "command": typed_command(ctx, without=_NOT_RECORDED),
-        "on_stage": lambda stage: console.print(stage_line(stage), soft_wrap=True),
-    }
+    how = ProofOptions(
+        batch=options["batch_size"],
+        seed=options["seed"],
+        threads=options["threads"],
+        timeout=options["timeout"],
+        command=typed_command(ctx, without=_NOT_RECORDED),
+        on_stage=lambda stage: console.print(stage_line(stage), soft_wrap=True),
+    )
     if port is not None:
-        return compare_port(model, port, **common)
-    return prove_file(model, options["backends"], **common)
+        return compare_port(model, port, how)
+    return prove_file(model, options["backends"], how)
 
 
 @contextmanager

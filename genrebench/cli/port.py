@@ -45,23 +45,27 @@ def port(ctx: click.Context, /, **options: Any) -> None:
     from genrebench.parity.document import show_report, stage_line
     from genrebench.porting.port import FILES, check_place, read_keras
     from genrebench.porting.port import port as write_port
+    from genrebench.porting.proof.options import ProofOptions
 
     output: Path = options["output"]
     check_output(output)
     check_place(output.absolute(), overwrite=options["overwrite"])
     console = Console()
     model = read_keras(options["model"], config=options["config"], replace=dict(options["replace"]))
-    ported = write_port(
-        model,
-        output,
-        overwrite=options["overwrite"],
-        proof=not options["no_proof"],
-        keras=not options["no_keras"],
+    how = ProofOptions(
         seed=options["seed"],
         threads=options["threads"],
         timeout=options["timeout"],
         command=typed_command(ctx, without=_NOT_RECORDED),
         on_stage=lambda stage: None if is_quiet() else console.print(stage_line(stage), soft_wrap=True),
+    )
+    ported = write_port(
+        model,
+        output,
+        how,
+        overwrite=options["overwrite"],
+        proof=not options["no_proof"],
+        keras=not options["no_keras"],
     )
     if ported.report is not None:
         show_report(ported.report, console)

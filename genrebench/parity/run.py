@@ -1,10 +1,8 @@
 """A parity run from beginning to end."""
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,29 +10,22 @@ import numpy as np
 from genrebench.backend.registry import backend_names
 from genrebench.errors import BackendError, ConfigError
 from genrebench.parity.answers import run_backends
+from genrebench.parity.common import common_fields
 from genrebench.parity.context import Context
 from genrebench.parity.diagnosis import diagnose, verdict
 from genrebench.parity.inputs import ParityInputs
 from genrebench.parity.outputs import Outputs
 from genrebench.parity.prepare import Description, prepare
-from genrebench.parity.report import SCHEMA_VERSION, Report, Stage
+from genrebench.parity.report import Report, Stage
 from genrebench.parity.request import ParityRequest
 from genrebench.parity.stages import run_stages
 from genrebench.parity.stages.optimizer import loss_errors
-from genrebench.system.environment import processor, versions
 from genrebench.system.files import StrPath
 
 if TYPE_CHECKING:
     from genrebench.model.model import Model
     from genrebench.network.architecture import Architecture
     from genrebench.network.types import Array
-
-# Settings from outside that change what frameworks compute, and how fast.
-_FLAGS = (
-    *("OMP_", "MKL_", "OPENBLAS_", "ONEDNN_", "XLA_", "JAX_", "KERAS_", "TORCH_", "CUDA_", "GENREBENCH_", "MALLOC_"),
-    # Terraform's variables begin with TF_, too.
-    *("TF_CPP_", "TF_CUDNN_", "TF_DETERMINISTIC_", "TF_ENABLE_", "TF_FORCE_", "TF_GPU_", "TF_NUM_", "TF_XLA_"),
-)
 
 
 @dataclass(frozen=True)
@@ -193,9 +184,7 @@ def compare_outputs(
             on_stage(stage)
         findings = diagnose(context, tuple(found))
     return Report(
-        schema=SCHEMA_VERSION,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        seconds=round(seconds + time.perf_counter() - began, 2),
+        **common_fields(found, findings, seconds=seconds + time.perf_counter() - began),
         command=description.command,
         backends=tuple(backends),
         reference=reference,
@@ -203,24 +192,8 @@ def compare_outputs(
         weights=description.weights,
         architecture=inputs.architecture.to_json(),
         hashes=inputs.hashes(),
-        environment={
-            **versions(("genrebench", "numpy")),
-            "processor": processor(),
-            "cores": os.cpu_count(),
-            "flags": {name: value for name, value in sorted(os.environ.items()) if name.startswith(_FLAGS)},
-        },
         workers={name: each.report for name, each in outputs.items()},
-        stages=tuple(map(without_cases, found)),
-        findings=tuple(replace(each, row=each.row and replace(each.row, case=None)) for each in findings),
         verdict=verdict(context, tuple(found), findings),
         losses={name: loss_errors(context, outputs[name].steps) for name in backends},
         control=loss_errors(context, context.right.control),
     )
-
-
-def without_cases(stage: Stage) -> Stage:
-    """Drop what the ledger needed, which holds the tensors of the run."""
-    comparisons = (
-        replace(each, rows=tuple(replace(row, case=None) for row in each.rows)) for each in stage.comparisons
-    )
-    return replace(stage, comparisons=tuple(comparisons))

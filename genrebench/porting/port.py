@@ -4,17 +4,17 @@ import glob
 import os
 import shlex
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from safetensors.numpy import save
 
 from genrebench.errors import ConfigError, ModelError, escaped
 from genrebench.parity.document import parity_document
-from genrebench.parity.report import Report, Stage, save_report
+from genrebench.parity.report import Report, save_report
+from genrebench.porting.proof.options import DEFAULTS, ProofOptions
 from genrebench.porting.proof.run import NETWORK, WEIGHTS, prove
 from genrebench.porting.readme import readme
 from genrebench.porting.source import Emitted, write_source
@@ -94,7 +94,7 @@ class PortableModel(KerasModel):
         >>> ported.passed, sorted(path.name for path in ported.folder.iterdir())[:3]
         (True, ['README.md', 'architecture.json', 'network.py'])
         """
-        return port(self, folder, overwrite=overwrite, proof=proof, keras=keras, seed=seed)
+        return port(self, folder, ProofOptions(seed=seed), overwrite=overwrite, proof=proof, keras=keras)
 
 
 def read_keras(
@@ -140,54 +140,33 @@ def read_keras(
 def port(
     model: KerasModel,
     folder: StrPath,
+    options: ProofOptions = DEFAULTS,
     *,
     overwrite: bool = False,
     proof: bool = True,
     keras: bool = True,
-    seed: int = 0,
-    threads: int = 1,
-    timeout: float | None = None,
-    command: str = "",
-    on_stage: Callable[[Stage], None] = lambda stage: None,
 ) -> Ported:
-    """Write a model for PyTorch; see `PortableModel.port`.
-
-    Parameters
-    ----------
-    threads : int
-        Threads of each process.
-    timeout : float, optional
-        Seconds after which a process is ended.
-    command : str
-        What was typed, for the report.
-    on_stage : callable
-        Told each stage of the proof as it is known.
-    """
+    """Write a model for PyTorch; see `PortableModel.port`."""
     place = Path(os.path.abspath(folder))  # noqa: PTH100 - a link in it is not followed
     check_place(place, overwrite=overwrite)
     emitted = emit(model)
     with temporary_folder("port") as work:
         write_network(work, emitted)
-        report = None
-        if proof:
-            report = prove(
-                model, emitted, work, keras=keras, seed=seed, threads=threads, timeout=timeout,
-                command=command, on_stage=on_stage,
-            )  # fmt: skip
+        report = prove(model, emitted, work, options, keras=keras) if proof else None
         _write_texts(work, model, report)
         publish(work, place, names=FILES, overwrite=overwrite)
     return Ported(Path(folder), report)
 
 
-def prove_file(model: KerasModel, backends: Collection[str], **options: Any) -> Report:
+def prove_file(model: KerasModel, backends: Collection[str], options: ProofOptions = DEFAULTS) -> Report:
     """Prove a model without keeping what is written for it.
 
     Parameters
     ----------
     backends : collection of str
         ``torch`` for the module that is written, ``keras`` for Keras itself.
-    **options : object
-        As `genrebench.porting.proof.run.prove` takes them.
+    options : ProofOptions
+        Numbers and limits, and who is told each stage.
 
     Raises
     ------
@@ -201,7 +180,7 @@ def prove_file(model: KerasModel, backends: Collection[str], **options: Any) -> 
     emitted = emit(model)
     with temporary_folder("port") as work:
         write_network(work, emitted)
-        return prove(model, emitted, work, twin="torch" in backends, keras="keras" in backends, **options)
+        return prove(model, emitted, work, options, twin="torch" in backends, keras="keras" in backends)
 
 
 def check_place(place: Path, *, overwrite: bool) -> None:

@@ -12,6 +12,7 @@ from genrebench.errors import ConfigError, ModelError
 from genrebench.parity.report import load_report
 from genrebench.porting import port as module
 from genrebench.porting.port import FILES, PortableModel, Ported, port, prove_file
+from genrebench.porting.proof.options import ProofOptions
 from genrebench.reading.keras_file import KerasModel
 from genrebench.reading.problems import Problem
 from tests.porting.models import layer, model_of, sequential
@@ -35,7 +36,8 @@ def names(folder: Path) -> set[str]:
 @pytest.mark.usefixtures("proved")
 def test_a_port_has_everything(tmp_path: Path) -> None:
     """Source, weights, architecture, report in three forms, and a README that says what was proved."""
-    done = port(dense(), tmp_path / "a" / "ported", keras=False, command="genrebench port model.h5")
+    options = ProofOptions(command="genrebench port model.h5")
+    done = port(dense(), tmp_path / "a" / "ported", options, keras=False)
     assert isinstance(done, Ported)
     assert done.passed
     assert names(done.folder) == set(FILES)

@@ -1,10 +1,8 @@
 """Why does my port differ? Somebody's own PyTorch module against the Keras model, module by module."""
 
-import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -12,9 +10,9 @@ import numpy as np
 from genrebench.backend.worker import JobResult, run_job
 from genrebench.errors import BackendError
 from genrebench.network.numerics import relative_error
+from genrebench.parity.common import common_fields
 from genrebench.parity.ledger.base import FLOAT32_ROUNDING, explain
-from genrebench.parity.report import SCHEMA_VERSION, Cause, Finding, Report, Row, Stage
-from genrebench.parity.run import without_cases
+from genrebench.parity.report import Cause, Finding, Report, Row, Stage
 from genrebench.porting.against.matching import Record, best_layout, match
 from genrebench.porting.against.observed import Seen, explain_seen, look_at, refined_by
 from genrebench.porting.against.refined import split_activations
@@ -22,13 +20,13 @@ from genrebench.porting.against.stages import Look, forward, gradients, structur
 from genrebench.porting.against.subject import Port
 from genrebench.porting.passes import name_of
 from genrebench.porting.proof.answers import EVALUATION, MODES, TRAINING, part
+from genrebench.porting.proof.options import DEFAULTS, ProofOptions
 from genrebench.porting.proof.reference import REFERENCE
 from genrebench.porting.proof.subject import Trial, reached, trials_of
 from genrebench.porting.reference import GraphPass, GraphReference
 from genrebench.reading.graph import Graph
 from genrebench.reading.inspection import describe
 from genrebench.reading.keras_file import KerasModel
-from genrebench.system.environment import processor, versions
 from genrebench.system.files import sha256
 
 # The part of a difference that an explanation may leave.
@@ -36,17 +34,7 @@ _EXPLAINED = 1e-3
 AS_KERAS, CHANNELS_FIRST = "channels_last", "channels_first"
 
 
-def compare_port(
-    model: KerasModel,
-    port: Port,
-    *,
-    batch: int = 3,
-    seed: int = 0,
-    threads: int = 1,
-    timeout: float | None = None,
-    command: str = "",
-    on_stage: Callable[[Stage], None] = lambda stage: None,
-) -> Report:
+def compare_port(model: KerasModel, port: Port, options: ProofOptions = DEFAULTS) -> Report:
     """Hold a port against the model that it is one of.
 
     Parameters
@@ -55,6 +43,8 @@ def compare_port(
         Without problems.
     port : Port
         The port, which runs in a process of its own, in float64.
+    options : ProofOptions
+        Numbers and limits, and who is told each stage.
 
     Returns
     -------
@@ -68,10 +58,9 @@ def compare_port(
     """
     began = time.perf_counter()
     model = reached(model)
-    trial = trials_of(model, batch=batch, seed=seed)[0]
+    trial = trials_of(model, options)[0]
     graph = split_activations(model.graph)
-    limits: dict[str, Any] = {"threads": threads, **({"timeout": timeout} if timeout else {})}
-    done = _asked(model, port, trial, limits)
+    done = _asked(model, port, trial, options.limits)
     right = {mode: GraphReference(graph, trial.weights).run(trial.sample.inputs, training=mode == TRAINING)
              for mode in MODES}  # fmt: skip
     layout = _chosen_layout(model, done, right[EVALUATION])
@@ -83,9 +72,9 @@ def compare_port(
         stages += [forward(looks[mode], port, mode) for mode in MODES]
         stages.append(gradients(model, trial, port, done, layout, looks[EVALUATION]))
         for stage in stages:
-            on_stage(stage)
+            options.on_stage(stage)
         findings = _findings(port, stages)
-    report = _report(model, port, trial, stages, findings, done, command, time.perf_counter() - began)
+    report = _report(model, port, trial, stages, findings, done, options.command, time.perf_counter() - began)
     return replace(report, verdict=_verdict(port, report, looks[EVALUATION]))
 
 
@@ -102,7 +91,7 @@ def _asked(model: KerasModel, port: Port, trial: Trial, limits: Mapping[str, Any
             arrays[f"{layout}/inputs/{number}"] = np.ascontiguousarray(moved)
         for number, tensor in enumerate(model.graph.outputs):
             arrays[f"{layout}/cotangents/{number}"] = trial.sample.cotangents[name_of(tensor)]
-    options = {
+    given = {
         "path": str(port.path.absolute()),
         "name": port.name,
         "weights": str(port.weights.absolute()) if port.weights else None,
@@ -110,7 +99,7 @@ def _asked(model: KerasModel, port: Port, trial: Trial, limits: Mapping[str, Any
         "layouts": wanted,
         "modes": list(MODES),
     }
-    return run_job("genrebench_torch.stranger:look", arrays=arrays, options=options, name=port.label, **limits)
+    return run_job("genrebench_torch.stranger:look", arrays=arrays, options=given, name=port.label, **limits)
 
 
 def _chosen_layout(model: KerasModel, done: JobResult, right: GraphPass) -> str:
@@ -212,9 +201,7 @@ def _report(
     ]
     shapes = ", ".join(f"{name} {' x '.join(map(str, value.shape))}" for name, value in trial.sample.inputs.items())
     return Report(
-        schema=SCHEMA_VERSION,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        seconds=round(seconds, 2),
+        **common_fields(stages, findings, seconds=seconds),
         command=command,
         backends=(port.label,),
         reference=REFERENCE,
@@ -222,14 +209,6 @@ def _report(
         weights=f"of {model.path.name}; {port.weights.name if port.weights else 'its own'} in the port",
         architecture={"layers": layers},
         hashes={"weights": sha256(value.tobytes() for value in model.weights.values())},
-        environment={
-            **versions(("genrebench", "numpy")),
-            "processor": processor(),
-            "cores": os.cpu_count(),
-            "flags": {},
-        },
         workers={port.label: done.report},
-        stages=tuple(map(without_cases, stages)),
-        findings=tuple(replace(each, row=each.row and replace(each.row, case=None)) for each in findings),
         verdict="",
     )

@@ -1,11 +1,8 @@
 """A proof from beginning to end: numbers, answers, stages, findings, report."""
 
-import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import replace
-from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,20 +12,20 @@ import numpy as np
 from genrebench.backend.worker import run_job
 from genrebench.errors import BackendError, WorkerError
 from genrebench.network.types import Array
-from genrebench.parity.report import SCHEMA_VERSION, Finding, Report, Stage
-from genrebench.parity.run import without_cases
+from genrebench.parity.common import common_fields
+from genrebench.parity.report import Finding, Report, Stage
 from genrebench.porting.losses import LOSSES, targets_for
 from genrebench.porting.passes import name_of
 from genrebench.porting.proof.answers import KERAS, STEPS, TWIN, Answer, asked_keras, asked_twin, nobody_asked
 from genrebench.porting.proof.diagnosis import diagnose, verdict
+from genrebench.porting.proof.options import DEFAULTS, ProofOptions
 from genrebench.porting.proof.reference import REFERENCE, Reference, compute_reference
 from genrebench.porting.proof.stages import Proof, run_stages
-from genrebench.porting.proof.subject import STORED, Trial, reached, trials_of
+from genrebench.porting.proof.subject import Trial, reached, trials_of
 from genrebench.porting.source import Emitted
 from genrebench.reading.inspection import describe
 from genrebench.reading.keras_file import KerasModel
 from genrebench.system.arrays import read_tensors
-from genrebench.system.environment import processor, versions
 from genrebench.system.files import sha256
 
 NETWORK, WEIGHTS = "network.py", "weights.safetensors"
@@ -39,15 +36,10 @@ def prove(
     model: KerasModel,
     emitted: Emitted,
     folder: Path,
+    options: ProofOptions = DEFAULTS,
     *,
     twin: bool = True,
     keras: bool = True,
-    batch: int = 3,
-    seed: int = 0,
-    threads: int = 1,
-    timeout: float | None = None,
-    command: str = "",
-    on_stage: Callable[[Stage], None] = lambda stage: None,
 ) -> Report:
     """Prove that a network that was written computes what somebody's Keras model does, in float64.
 
@@ -59,22 +51,12 @@ def prove(
         What was written for it.
     folder : Path
         Where ``network.py`` and ``weights.safetensors`` lie: these very files are run.
+    options : ProofOptions
+        Numbers and limits, and who is told each stage.
     twin : bool
         Whether the file that was written is run.
     keras : bool
         Whether Keras is asked, too; if it refuses the file, the report says so and why.
-    batch : int
-        Number of samples.
-    seed : int
-        Of all that is random.
-    threads : int
-        Threads of each process.
-    timeout : float, optional
-        Seconds after which a process is ended.
-    command : str
-        What was typed, for the report.
-    on_stage : callable
-        Told each stage as it is known.
 
     Returns
     -------
@@ -88,11 +70,11 @@ def prove(
     """
     began = time.perf_counter()
     model = reached(model)
-    limits: dict[str, Any] = {"threads": threads, **({"timeout": timeout} if timeout else {})}
-    trials = trials_of(model, batch=batch, seed=seed)
+    limits = options.limits
+    trials = trials_of(model, options)
     trains = model.graph.trainable_parameters > 0
     loss = model.loss if trains and model.loss and model.loss["name"] in LOSSES else None
-    targets = _targets(model, trials[0], loss, seed) if loss else {}
+    targets = _targets(model, trials[0], loss, options.seed) if loss else {}
     answers: dict[str, Answer] = {}
     with ExitStack() as stack:
         waits = {}
@@ -112,9 +94,9 @@ def prove(
     with np.errstate(all="ignore"):
         for stage in run_stages(proof):
             stages.append(stage)
-            on_stage(stage)
+            options.on_stage(stage)
         findings = diagnose(stages)
-    return _report(proof, tuple(stages), findings, time.perf_counter() - began, command, seed)
+    return _report(proof, tuple(stages), findings, options, time.perf_counter() - began)
 
 
 def _targets(model: KerasModel, trial: Trial, loss: Mapping[str, Any], seed: int) -> dict[str, Array]:
@@ -136,9 +118,9 @@ def _require_finite(reference: Reference) -> None:
 
 def _loaded(emitted: Emitted, folder: Path, limits: Mapping[str, Any]) -> dict[str, Array]:
     """Load the network as its README says, and bring what it holds back to Keras' names and layouts."""
-    options = {"path": str(folder / NETWORK), "weights": str(folder / WEIGHTS)}
+    files = {"path": str(folder / NETWORK), "weights": str(folder / WEIGHTS)}
     try:
-        done = run_job("genrebench_torch.trials:loaded", options=options, name=TWIN, **limits)
+        done = run_job("genrebench_torch.trials:loaded", options=files, name=TWIN, **limits)
     except WorkerError:
         return {}
     stored = read_tensors(folder / WEIGHTS, expected="weights", error=BackendError, max_bytes=_MAX_WEIGHTS)
@@ -150,7 +132,7 @@ def _loaded(emitted: Emitted, folder: Path, limits: Mapping[str, Any]) -> dict[s
 
 
 def _report(
-    proof: Proof, stages: tuple[Stage, ...], findings: tuple[Finding, ...], seconds: float, command: str, seed: int
+    proof: Proof, stages: tuple[Stage, ...], findings: tuple[Finding, ...], options: ProofOptions, seconds: float
 ) -> Report:
     """Put the report together."""
     model, sample = proof.model, proof.trials[0].sample
@@ -165,30 +147,20 @@ def _report(
     losses = _loss_errors(proof)
     control = _errors(proof.reference.control.get("losses"), proof.reference.answer.steps.get("losses"))
     return Report(
-        schema=SCHEMA_VERSION,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        seconds=round(seconds, 2),
-        command=command,
+        **common_fields(stages, findings, seconds=seconds),
+        command=options.command,
         backends=tuple(proof.compared),
         reference=REFERENCE,
-        inputs=f"random: {shapes}; seed {seed}",
+        inputs=f"random: {shapes}; seed {options.seed}",
         weights=f"of {model.path.name}, Keras {model.version.text or 'of an unknown version'}; and drawn ones",
         architecture={"layers": layers},
         hashes={"weights": sha256(value.tobytes() for value in model.weights.values()),
                 "inputs": sha256(value.tobytes() for value in sample.inputs.values())},
-        environment={**versions(("genrebench", "numpy")), "processor": processor(), "cores": os.cpu_count()},
         workers={name: each.report for name, each in proof.answers.items()},
-        stages=tuple(map(without_cases, stages)),
-        findings=tuple(_plain(each) for each in findings),
         verdict=verdict(proof.compared, stages, findings, notes),
         losses=losses,
         control=control,
     )  # fmt: skip
-
-
-def _plain(finding: Finding) -> Finding:
-    """Drop what the ledger needed."""
-    return replace(finding, row=finding.row and replace(finding.row, case=None))
 
 
 def _loss_errors(proof: Proof) -> dict[str, list[float | None]]:
@@ -204,6 +176,3 @@ def _errors(losses: Array | None, right: Array | None) -> list[float | None]:
     return [
         abs(float(one) - float(two)) / max(abs(float(two)), 1e-300) for one, two in zip(losses, right, strict=False)
     ]
-
-
-__all__ = ["STORED", "prove"]

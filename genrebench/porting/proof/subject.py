@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from genrebench.network.types import Array
+from genrebench.porting.proof.options import DEFAULTS, ProofOptions
 from genrebench.porting.sampling import Sample, draw_sample
 from genrebench.reading.graph import Tensor
 from genrebench.reading.keras_file import KerasModel
@@ -15,7 +16,6 @@ from genrebench.reading.kinds.base import Weight
 STORED, DRAWN = "stored", "drawn"
 # How the rows of each are told apart.
 SAID = {STORED: "", DRAWN: "drawn weights"}
-_BATCH = 3
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Trial:
     sample: Sample = field(repr=False)
 
 
-def trials_of(model: KerasModel, *, batch: int = _BATCH, seed: int = 0) -> tuple[Trial, ...]:
+def trials_of(model: KerasModel, options: ProofOptions = DEFAULTS) -> tuple[Trial, ...]:
     """Choose the numbers of a proof.
 
     Weights of a file may hide a mistake: biases of 0 that nobody adds, statistics that nobody moved, units that are
@@ -47,15 +47,13 @@ def trials_of(model: KerasModel, *, batch: int = _BATCH, seed: int = 0) -> tuple
     ----------
     model : KerasModel
         Without problems.
-    batch : int
-        Number of samples.
-    seed : int
-        Equal seeds give equal numbers.
+    options : ProofOptions
+        With how many samples; equal seeds give equal numbers.
     """
     stored = {name: np.asarray(value, np.float64) for name, value in model.weights.items()}
-    drawn = draw_weights(model, seed=seed)
+    drawn = draw_weights(model, seed=options.seed)
     return tuple(
-        Trial(name, weights, draw_sample(model.graph, weights, batch=batch, seed=seed + number))
+        Trial(name, weights, draw_sample(model.graph, weights, batch=options.batch, seed=options.seed + number))
         for number, (name, weights) in enumerate(((STORED, stored), (DRAWN, drawn)))
     )
 
