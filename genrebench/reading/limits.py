@@ -18,6 +18,8 @@ MAX_CALLS = 20_000
 MAX_NESTING = 12
 MAX_NAME_LENGTH = 500
 MAX_TENSOR_SIZE = 2**31
-# Of the process that opens the file: address space beyond the weights, seconds beyond what reading them takes.
+# Of the process that opens the file: address space beyond the weights; seconds of the clock, and of the processor,
+# beyond what reading them takes. Real files take a second or two; damage may send the HDF5 library round in circles.
 WORKER_BYTES = 2048 * MIB
 WORKER_SECONDS = 60.0
+WORKER_PROCESSOR_SECONDS = 20.0

@@ -6,6 +6,7 @@ genrebench.reading.worker FOLDER``, which limits its own memory and time before 
 """
 
 import contextlib
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrebench.errors import GenrebenchError, ModelError
-from genrebench.reading.limits import MIB, WORKER_BYTES, WORKER_SECONDS
+from genrebench.reading.limits import MIB, WORKER_BYTES, WORKER_PROCESSOR_SECONDS, WORKER_SECONDS
 from genrebench.system.arrays import read_arrays
 from genrebench.system.files import read_json, write_json
 from genrebench.system.process import run_process
@@ -70,13 +71,15 @@ def _ask(path: Path, wanted: Sequence[tuple[str, Sequence[int]]] | None) -> tupl
         raise ModelError("expected a .keras or .h5 file, received something that is no file", path=path)
     size = path.stat().st_size
     # The archive's member, the arrays, and their copy on the way out.
-    memory = WORKER_BYTES + 3 * min(max(size, sum(8 * int(np.prod(shape)) for _, shape in wanted or ())), 2**32)
+    size = min(max(size, sum(8 * int(np.prod(shape)) for _, shape in wanted or ())), 2**32)
+    memory, reading = WORKER_BYTES + 3 * size, size / _BYTES_PER_SECOND
     with temporary_folder("reading") as folder:
-        request = {"path": os.fsdecode(path.absolute()), "wanted": wanted, "memory": memory}
+        seconds = math.ceil(WORKER_PROCESSOR_SECONDS + reading)
+        request = {"path": os.fsdecode(path.absolute()), "wanted": wanted, "memory": memory, "seconds": seconds}
         write_json(folder / "request.json", request, durable=False)
         done = run_process(
             [sys.executable, "-m", "genrebench.reading.worker", folder],
-            timeout=WORKER_SECONDS + memory / _BYTES_PER_SECOND,
+            timeout=WORKER_SECONDS + reading,
             threads=1,
             # Filters are not loaded from anywhere, and files on a read-only disk are read.
             environment={"HDF5_PLUGIN_PATH": "::", "HDF5_USE_FILE_LOCKING": "FALSE"},
@@ -94,13 +97,13 @@ def _ask(path: Path, wanted: Sequence[tuple[str, Sequence[int]]] | None) -> tupl
         return answer, [found[str(index)] for index in range(len(found))]
 
 
-def _limit(memory: int) -> None:
-    """Limit this process's memory and time, where the system can."""
+def _limit(memory: int, seconds: int) -> None:
+    """Limit this process's memory and processor time, where the system can."""
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_CPU, (int(WORKER_SECONDS) * 4, int(WORKER_SECONDS) * 4))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 
 
@@ -149,7 +152,7 @@ def main(folder: Path) -> int:
     """
     end_with_parent()
     request = read_json(folder / "request.json", expected="a request", error=ModelError)
-    _limit(request["memory"])
+    _limit(request["memory"], request["seconds"])
     try:
         answer = _answer(folder, request)
     except GenrebenchError as error:

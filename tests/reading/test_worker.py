@@ -4,6 +4,7 @@ import os
 import random
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -69,6 +70,21 @@ def test_time_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(worker, "_BYTES_PER_SECOND", 2**60)
     with pytest.raises(ModelError, match=r"gave up: expected an end within 0.001"):
         survey_file(path)
+
+
+def test_what_sends_the_library_round_in_circles_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An object of no length in the heap of an attribute's text is looked at for ever; processor time is limited."""
+    path = tmp_path / "model.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = "text of any length, which is kept in a heap"
+    content = bytearray(path.read_bytes())
+    first = content.index(b"GCOL") + 16
+    content[first : first + 16] = bytes(16)
+    path.write_bytes(content)
+    monkeypatch.setattr(worker, "WORKER_PROCESSOR_SECONDS", 1.0)
+    with pytest.raises(ModelError, match="gave up: ended by signal") as caught:
+        survey_file(path)
+    assert "\n" not in str(caught.value)
 
 
 def damaged(content: bytes, chance: random.Random) -> bytes:
