@@ -64,8 +64,8 @@ TIMES: dict[str, float] = json.loads(Path(__file__).with_name("times.json").read
 # `make check` leaves out tests that take longer, and files of which any test needs what takes long to start.
 QUICK = 0.1
 SLOW = tuple(
-    "backends/keras_cnn/ backends/test_ bench/ cli/test_on_cluster cli/test_train data/test_on_cluster parity/test_planted "
-    "serve/test_page system/cluster/ test_doctests test_optimized test_snippets".split()
+    "backends/keras_cnn/ backends/test_ bench/ cli/test_on_cluster cli/test_train data/test_on_cluster "
+    "parity/test_planted serve/test_page system/cluster/ test_doctests test_optimized test_snippets".split()
 )
 EXHAUSTIVE = [
     re.compile(re.escape(line).replace(re.escape("*"), ".*") + r"(\[.*)?")
