@@ -1,6 +1,7 @@
 """A spectrogram tree in memory: arrays, labels, tracks, and how they were made."""
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,7 +106,7 @@ def load_dataset(path: StrPath) -> Dataset:
         spectrograms[index] = segment
         labels[index] = label
         tracks.append(f"{genres[label]}/{track_name(segment_path)}")
-    mel = mel_settings(manifest, tree, first.shape, tracks) if manifest else None
+    mel = mel_settings(manifest, tree, first.shape, Counter(tracks)) if manifest else None
     return Dataset(tree, genres, spectrograms, labels, np.array(tracks), mel, tuple(tree_notes(manifest, tree, genres)))
 
 
@@ -115,9 +116,18 @@ def find_tree(path: Path) -> Path:
 
 
 def segment_files(tree: Path, gone: set[str]) -> dict[str, list[Path]]:
-    """List the segment files of a tree by genre, without tracks that are gone; at least two genres, none empty.
+    """List the segment files of a tree by genre. See `segment_numbers`."""
+    return {
+        genre: [tree / genre / f"{track}-{number}.npz" for track, numbers in tracks.items() for number in numbers]
+        for genre, tracks in segment_numbers(tree, gone).items()
+    }
 
-    Files are in natural order, but for this: those of a track stand together, where its first one does.
+
+def segment_numbers(tree: Path, gone: set[str]) -> dict[str, dict[str, tuple[str, ...]]]:
+    """List the segments of a tree by genre and track, without tracks that are gone; at least two genres, none empty.
+
+    Tracks are in the natural order of their first files. What is kept of a track is its name: most have the same
+    segments, and share the tuple of their numbers as the files spell them.
     """
     if not tree.is_dir():
         raise DatasetError("expected a folder with genres_mel_npz/, found none; run genrebench preprocess", path=tree)
@@ -128,37 +138,41 @@ def segment_files(tree: Path, gone: set[str]) -> dict[str, list[Path]]:
         )
     if len(folders) < 2:
         raise DatasetError(f"expected at least two genre folders of spectrograms, found {len(folders)}", path=tree)
-    files = {
-        folder.name: natsorted(
-            path for path in folder.iterdir() if path.suffix == ".npz" and not path.name.startswith(".")
-        )
-        for folder in folders
-    }
+    shared: dict[tuple[str, ...], tuple[str, ...]] = {}
+    found = {folder.name: _tracks(folder, shared) for folder in folders}
     if gone:  # a genre of which nothing is left is no class any more
         left = {
-            genre: [path for path in paths if f"{genre}/{track_name(path)}" not in gone]
-            for genre, paths in files.items()
+            genre: {track: numbers for track, numbers in tracks.items() if f"{genre}/{track}" not in gone}
+            for genre, tracks in found.items()
         }
-        files = {genre: paths for genre, paths in left.items() if paths or not files[genre]}
-        if len(files) < 2:
+        found = {genre: tracks for genre, tracks in left.items() if tracks or not found[genre]}
+        if len(found) < 2:
             raise DatasetError(
-                f"expected at least two genres whose recordings are there, found {len(files)}", path=tree
+                f"expected at least two genres whose recordings are there, found {len(found)}", path=tree
             )
-    empty = [genre for genre, paths in files.items() if not paths]
+    empty = [genre for genre, tracks in found.items() if not tracks]
     if empty:
         raise DatasetError(
             "expected segment files <track>-<number>.npz, found none; remove the folder or preprocess again",
             path=tree / empty[0],
         )
-    return {genre: [path for track in by_track(paths).values() for path in track] for genre, paths in files.items()}
-
-
-def by_track(files: Iterable[Path]) -> dict[str, list[Path]]:
-    """Part the segment files of a genre by track, in the order of their first ones."""
-    found: dict[str, list[Path]] = {}
-    for path in files:
-        found.setdefault(track_name(path), []).append(path)
     return found
+
+
+def _tracks(folder: Path, shared: dict[tuple[str, ...], tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """List the tracks of a genre's folder, each with the numbers of its segments."""
+    found: dict[str, list[str]] = {}
+    for path in folder.iterdir():
+        if path.suffix == ".npz" and not path.name.startswith("."):
+            track = track_name(path)
+            found.setdefault(track, []).append(path.stem[len(track) + 1 :])
+    first = {}
+    for track, numbers in found.items():
+        numbers.sort(key=int)
+        first[f"{track}-{numbers[0]}.npz"] = track
+    # In natural order of the first files' names.
+    tracks = [first[name] for name in natsorted(first)]
+    return {track: shared.setdefault(each := tuple(found[track]), each) for track in tracks}
 
 
 def track_name(path: Path) -> str:
@@ -183,7 +197,7 @@ def read_segment(path: Path) -> NDArray[np.float32]:
     return segment
 
 
-def mel_settings(manifest: Manifest, tree: Path, shape: tuple[int, ...], tracks: list[str]) -> MelConfig:
+def mel_settings(manifest: Manifest, tree: Path, shape: tuple[int, ...], found: Mapping[str, int]) -> MelConfig:
     """Read from the manifest how a tree's spectrograms were made; the tree must be the manifest's, and complete."""
     mel = manifest.settings
     if mel.shape != shape or manifest.fingerprint != mel.fingerprint():
@@ -192,7 +206,6 @@ def mel_settings(manifest: Manifest, tree: Path, shape: tuple[int, ...], tracks:
             "version's; preprocess again into a new folder",
             path=tree,
         )
-    found = dict(zip(*np.unique(tracks, return_counts=True), strict=True))
     listed = {track: entry.segments for track, entry in manifest.listed.items()}
     if found != listed:
         track = min(track for track in found.keys() | listed.keys() if found.get(track) != listed.get(track))

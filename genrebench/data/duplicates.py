@@ -6,10 +6,11 @@ Equal words of two tracks, found by sorting, vote for a shift in time; the share
 decides. Unrelated tracks differ in half of them or more.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,9 @@ _VOTES = 3
 # recordings, cut at any place and encoded at 48 kbit/s, have up to 0.27, the nearest of 86,000 unrelated pairs 0.46.
 DIFFERENT_BITS = 0.33
 # Words that are looked at together, which takes up to half a gigabyte, and in how many parts at the most.
-_WORDS, _MOST_PARTS = 2**21, 256
+_WORDS, _MOST_PARTS = 2**21, 1024
+# A word that votes, with its frame and its track.
+_WORD = np.dtype([("word", "<u4"), ("time", "<i4"), ("track", "<i4")])
 # Windows that both tracks must have in common; in fewer, chance decides.
 _COMMON_WINDOWS = 6
 
@@ -113,7 +116,8 @@ def find_duplicates(fingerprints: Mapping[str, Fingerprint]) -> list[Duplicate]:
     Parameters
     ----------
     fingerprints : mapping
-        Of each track by its name, all of spectrograms with the same settings.
+        Of each track by its name, all of spectrograms with the same settings. It may read them anew each time that they
+        are asked for: each is twice, and once more for every track that it may be the same as.
 
     Returns
     -------
@@ -122,7 +126,7 @@ def find_duplicates(fingerprints: Mapping[str, Fingerprint]) -> list[Duplicate]:
     """
     names = list(fingerprints)
     found = []
-    for (first, second), shift in _candidates(list(fingerprints.values())).items():
+    for (first, second), shift in _candidates(fingerprints.values()).items():
         different, at = _compare(fingerprints[names[first]], fingerprints[names[second]], shift)
         if different <= DIFFERENT_BITS:
             found.append(Duplicate(names[first], names[second], different, at))
@@ -170,62 +174,89 @@ def connected(names: Sequence[str], pairs: Iterable[tuple[str, str]]) -> NDArray
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
-def _candidates(prints: Sequence[Fingerprint]) -> dict[tuple[int, int], int]:
+def _candidates(prints: Collection[Fingerprint]) -> dict[tuple[int, int], int]:
     """Find pairs of tracks that share words at one shift in time, and the shift, rounded down to half a window.
 
-    Where there are many words, they are looked at in parts, equal ones in the same, and votes wait on disk, those for a
-    pair in the same file: memory grows by the words alone.
+    Where there are many words, they wait on disk, equal ones in the same file, and so do votes, those for a pair in the
+    same file. One file of them is in memory at a time.
     """
-    if not prints:
-        return {}
-    # Of words that stay the same for some frames the first one votes.
-    kept = [np.flatnonzero(np.diff(each.words, prepend=~each.words[:1])) for each in prints]
-    words = np.concatenate([each.words[rows] for each, rows in zip(prints, kept, strict=True)])
-    times = np.concatenate([each.times[rows] for each, rows in zip(prints, kept, strict=True)]).astype(np.int32)
-    tracks = np.repeat(np.arange(len(prints), dtype=np.int32), [len(rows) for rows in kept])
-    step = max(1, max(each.window for each in prints) // 2)
-    span = int(times.max(initial=0)) // step + 2
-    parts = min(_MOST_PARTS, -(-len(words) // _WORDS))
+    total, window = 0, 1
+    for each in prints:
+        total, window = total + len(each.words), max(window, each.window)
+    step = max(1, window // 2)
+    parts = min(_MOST_PARTS, -(-total // _WORDS))
     if parts <= 1:
-        return _elected(_votes(words, times, tracks, len(prints), step, span), len(prints), step, span)
+        return {} if not parts else _elected(*_votes(next(_words(prints)), len(prints), step), len(prints), step)
     best: dict[tuple[int, int], int] = {}
     with TemporaryDirectory(prefix="genrebench-") as folder:
-        files = [Path(folder, str(number)) for number in range(parts)]
-        for part in range(parts):
-            rows = np.flatnonzero(words % np.uint32(parts) == part)
-            ballots = _votes(words[rows], times[rows], tracks[rows], len(prints), step, span)
-            of_file = ballots // (2 * span) % parts
-            order = np.argsort(of_file, kind="stable")
-            ends = np.cumsum(np.bincount(of_file, minlength=parts))
-            for path, found in zip(files, np.split(ballots[order], ends[:-1]), strict=True):
-                with path.open("ab") as file:
-                    file.write(found.tobytes())
-        for path in files:
-            best |= _elected(np.fromfile(path, np.int64), len(prints), step, span)
+        words, votes = ([Path(folder, f"{kind}-{part}") for part in range(parts)] for kind in ("words", "votes"))
+        longest = 0
+        for chunk in _words(prints):
+            longest = max(longest, int(chunk["time"].max(initial=0)))
+            _append(words, chunk, chunk["word"] % np.uint32(parts))
+        for path in words:
+            ballots, span = _votes(np.fromfile(path, _WORD), len(prints), step, longest)
+            path.unlink()
+            _append(votes, ballots, ballots // (2 * span) % parts)
+        for path in votes:
+            best |= _elected(np.fromfile(path, np.int64), span, len(prints), step)
     return best
 
 
-def _votes(
-    words: NDArray[np.uint32],
-    times: NDArray[np.int32],
-    tracks: NDArray[np.int32],
-    count: int,
-    step: int,
-    span: int,
-) -> NDArray[np.int64]:
-    """Have equal words of two tracks, of so many, vote: a number for the pair and the shift, in steps."""
-    order = np.argsort(words, kind="stable")
-    words, times, tracks = words[order], times[order], tracks[order]
+def _words(prints: Iterable[Fingerprint]) -> Iterator[NDArray[np.void]]:
+    """Go through the words that vote, `_WORDS` or some more at a time: of those that stay the same the first one."""
+    waiting = [np.empty(0, _WORD)]
+    count = 0
+    for number, each in enumerate(prints):
+        rows = np.flatnonzero(np.diff(each.words, prepend=~each.words[:1]))
+        found = np.empty(len(rows), _WORD)
+        found["word"], found["time"], found["track"] = each.words[rows], each.times[rows], number
+        waiting.append(found)
+        count += len(found)
+        if count >= _WORDS:
+            yield np.concatenate(waiting)
+            waiting, count = [], 0
+    if waiting:
+        yield np.concatenate(waiting)
+
+
+def _append(files: Sequence[Path], values: NDArray[Any], places: NDArray[np.integer[Any]]) -> None:
+    """Write each value to the end of its file, in order."""
+    order = np.argsort(places, kind="stable")
+    ends = np.cumsum(np.bincount(places, minlength=len(files)))
+    for path, found in zip(files, np.split(values[order], ends[:-1]), strict=True):
+        with path.open("ab") as file:
+            file.write(found.tobytes())
+
+
+def _votes(found: NDArray[np.void], count: int, step: int, longest: int | None = None) -> tuple[NDArray[np.int64], int]:
+    """Have equal words of two tracks, of so many, vote: a number for the pair and the shift, in steps.
+
+    Parameters
+    ----------
+    longest : int, optional
+        The last frame of all words; by default that of these.
+
+    Returns
+    -------
+    ndarray of int64
+        The votes.
+    int
+        Shifts, from 0, that a number can hold.
+    """
+    span = int(found["time"].max(initial=0) if longest is None else longest) // step + 2
+    found = found[np.argsort(found["word"], kind="stable")]
+    words, times, tracks = (np.ascontiguousarray(found[name]) for name in ("word", "time", "track"))
     votes = [np.empty(0, np.int64)]
     for distance in range(1, min(_NEIGHBORS, len(words) - 1) + 1):
         same = (words[distance:] == words[:-distance]) & (tracks[distance:] != tracks[:-distance])
         first, second = tracks[:-distance][same].astype(np.int64), tracks[distance:][same]
         shift = (times[distance:][same] - times[:-distance][same]) // step
         votes.append((first * count + second) * (2 * span) + shift + span)
-    return np.concatenate(votes)
+    return np.concatenate(votes), span
 
 
-def _elected(ballots: NDArray[np.int64], tracks: int, step: int, span: int) -> dict[tuple[int, int], int]:
+def _elected(ballots: NDArray[np.int64], span: int, tracks: int, step: int) -> dict[tuple[int, int], int]:
     """Count votes, and take of each pair that has enough for one shift the shift of the most."""
     ballots, counts = np.unique(ballots, return_counts=True)
     # A shift near the border of two steps has its votes in both.

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import pickle
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from genrebench.errors import DatasetError
 from genrebench.system.interrupts import interrupts_deferred
 from genrebench.system.process import safe_path
-from genrebench.system.relatives import end_with_parent
+from genrebench.system.relatives import end_with_parent, lifeline
 from genrebench.system.remote import RemotePath
 
 if TYPE_CHECKING:
@@ -118,8 +119,7 @@ class LocalProcesses:
         from joblib.externals.loky.process_executor import TerminatedWorkerError
 
         workers = max(1, min(self.jobs or joblib.cpu_count(), len(items)))
-        starter = _starter(os.getpid(), prepare)
-        start = {"initializer": starter} if workers > 1 else {}
+        start = {"initializer": _same_starter(os.getpid(), prepare)} if workers > 1 else {}
         left = dict(enumerate(items))
         while left:
             given: list[int] = []
@@ -134,7 +134,7 @@ class LocalProcesses:
                 if lost is None:
                     raise ended_by_system() from error
                 # One of those that were with processes ended its own, which ended all: each of them is tried alone.
-                with closing(SingleProcess(starter)) as process:
+                with closing(SingleProcess(prepare)) as process:
                     for place in given:
                         if place in left:
                             item = left.pop(place)
@@ -156,19 +156,19 @@ def _numbered(function: Callable[[Item], Result], place: int, item: Item) -> tup
 
 
 class SingleProcess:
-    """A process that works on one item at a time; one that has ended is replaced.
+    """A process that works on one item at a time and ends with this one; one that has ended is replaced.
 
     Parameters
     ----------
-    start : callable
+    prepare : callable
         Called in the process when it begins.
     environment : mapping of str to str
         Variables that are set before it begins.
     """
 
-    def __init__(self, start: Callable[[], None], environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, prepare: Callable[[], object], environment: Mapping[str, str] | None = None) -> None:
         """Start nothing yet."""
-        self._start, self._environment = start, dict(environment or {})
+        self._prepare, self._environment = prepare, dict(environment or {})
         self._pool: ProcessPoolExecutor | None = None
 
     def submit(self, function: Callable[..., Result], *arguments: Any) -> "Future[Result]":
@@ -178,7 +178,10 @@ class SingleProcess:
         with interrupts_deferred(blocked_in_children=True):
             if self._pool is None:
                 self._pool = ProcessPoolExecutor(
-                    1, timeout=_IDLE_SECONDS, initializer=self._start, env={**self._environment, "PYTHONSAFEPATH": "1"}
+                    1,
+                    timeout=_IDLE_SECONDS,
+                    initializer=_starter(os.getpid(), self._prepare),
+                    env={**self._environment, "PYTHONSAFEPATH": "1"},
                 )
             future: Future[Result] = self._pool.submit(function, *arguments)
         return future
@@ -207,13 +210,18 @@ def ended_by_system() -> DatasetError:
     )
 
 
-@functools.cache  # joblib keeps its processes for the next run if they would be started alike
 def _starter(parent: int, prepare: Callable[[], object]) -> Callable[[], None]:
     """Make what prepares a process."""
-    return functools.partial(_start, parent, prepare)
+    from joblib.externals.loky.backend.reduction import dumps
+
+    return functools.partial(_start, parent, lifeline(parent), bytes(dumps(prepare)))
 
 
-def _start(parent: int, prepare: Callable[[], object]) -> None:
-    """Prepare a process, which does not outlive the one that it works for."""
-    end_with_parent(parent)
-    prepare()
+# Joblib keeps its processes for the next run if they would be started alike.
+_same_starter = functools.cache(_starter)
+
+
+def _start(parent: int, pipe: int, prepare: bytes) -> None:
+    """Prepare a process, which does not outlive the one that it works for; what that imports takes its time."""
+    end_with_parent(parent, pipe)
+    pickle.loads(prepare)()

@@ -1,6 +1,7 @@
 """What a process does about its relatives: it ends with its parent, and what it has started ends with it."""
 
 import contextlib
+import functools
 import os
 import select
 import signal
@@ -98,16 +99,35 @@ def adopt_orphans() -> None:
             ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
 
 
-def end_with_parent(parent: int | None = None) -> None:
+@functools.cache
+def lifeline(process: int) -> int:
+    """Open a pipe, once in a process, of which nobody else has the writing end; return the reading one.
+
+    Parameters
+    ----------
+    process : int
+        Number of this process, so that one that was forked from it has a pipe of its own.
+    """
+    assert process == os.getpid(), "a process opens its own"
+    reading, _ = os.pipe()  # the other end stays open for as long as this process lives
+    return reading
+
+
+def end_with_parent(parent: int | None = None, pipe: int | None = None) -> None:
     """Have this process end at once, with what it started, when its parent is gone, however that came.
 
     Parameters
     ----------
     parent : int, optional
         Number of the parent; by default its end is seen by that of standard input, as `start_process` arranges it.
+    pipe : int, optional
+        The parent's `lifeline`, so that Linux ends this process even in a computation that never yields.
     """
-    if parent is None:
-        _kill_group_at_end_of_input()
+    if parent is None and os.name == "posix" and os.getpgrp() == os.getpid():
+        _kill_at_end_of(0, -os.getpgrp())
+    elif pipe is not None and sys.platform == "linux":
+        with contextlib.suppress(OSError):  # the parent has just ended, or may not be looked at
+            _kill_at_end_of(os.open(f"/proc/{parent}/fd/{pipe}", os.O_RDONLY | os.O_NONBLOCK), os.getpid())
     watch = _read_input if parent is None else lambda: _wait_for_end_of(parent)
 
     def end() -> None:
@@ -120,15 +140,18 @@ def end_with_parent(parent: int | None = None) -> None:
     threading.Thread(target=end, daemon=True).start()
 
 
-def _kill_group_at_end_of_input() -> None:
-    """Ask Linux to do it by itself: a thread would wait for its turn in a computation that never yields."""
-    if sys.platform == "linux" and os.getpgrp() == os.getpid():
+def _kill_at_end_of(pipe: int, whom: int) -> None:
+    """Ask Linux to kill a process, or a group, when nobody can write to a pipe any more.
+
+    A thread would wait for its turn in a computation that never yields, and wait long where many processes compute.
+    """
+    if sys.platform == "linux":
         import fcntl
 
         with contextlib.suppress(OSError):  # not a pipe; the thread is there all the same
-            fcntl.fcntl(0, fcntl.F_SETOWN, -os.getpgrp())
-            fcntl.fcntl(0, fcntl.F_SETSIG, signal.SIGKILL)
-            fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_ASYNC)
+            fcntl.fcntl(pipe, fcntl.F_SETOWN, whom)
+            fcntl.fcntl(pipe, fcntl.F_SETSIG, signal.SIGKILL)
+            fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
 
 
 def _read_input() -> None:

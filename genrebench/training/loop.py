@@ -244,8 +244,10 @@ def _run(
         if not isinstance(stop, KeyboardInterrupt):
             with interrupts_ignored():  # torchrun asks all to end when one has ended
                 for each in callbacks:
-                    with suppress(Exception):  # what ended the run may end this, too: a full disk
-                        each.on_end(state, "failed", {})
+                    # It kills them half a minute later; what is made for people is left to whoever goes on.
+                    if not (isinstance(stop, GroupError) and isinstance(each, Results)):
+                        with suppress(Exception):  # what ended the run may end this, too: a full disk
+                            each.on_end(state, "failed", {})
             raise _told_how_to_go_on(stop, experiment, group) from stop
         status = "interrupted"
     best = state.best

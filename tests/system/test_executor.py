@@ -2,6 +2,9 @@
 
 import os
 import signal
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from genrebench.errors import DatasetError
 from genrebench.system.executor import LocalProcesses, Needs
 from genrebench.system.remote import as_path
+from tests.witness import Witness
 
 MARK = "GENREBENCH_TEST_PREPARED"
 
@@ -91,6 +95,44 @@ def test_an_item_that_ends_its_process_does_not_end_the_run(tmp_path: Path) -> N
     assert sorted(LocalProcesses(2).run(end, range(9), prepare=prepare, lost=lost)) == [-1, 0, *range(2, 9)]
     items = [(number, tmp_path) for number in range(9)]
     assert sorted(LocalProcesses(2).run(end_once, items, prepare=prepare, lost=lambda item: -1)) == list(range(9))
+
+
+# Processes that say that they are there, and compute without ever letting another thread of theirs run.
+BUSY = """
+import ctypes, sys
+from genrebench.system.executor import LocalProcesses, SingleProcess
+
+def busy(path):
+    pipe = open(path, "w")
+    print("here", file=pipe, flush=True)
+    ctypes.PyDLL(None).pause()
+
+"""
+BUSY_WAYS = {
+    "several processes": "list(LocalProcesses(2).run(busy, 2 * sys.argv[1:], prepare=int))",
+    "one process": "SingleProcess(int).submit(busy, sys.argv[1]).result()",
+    "while it is prepared": "SingleProcess(lambda: busy(sys.argv[1])).submit(print).result()",
+}
+
+
+@pytest.fixture
+def witness(tmp_path: Path) -> Iterator[Witness]:
+    """Offer a pipe that processes hold open."""
+    witness = Witness(tmp_path / "pipe")
+    yield witness
+    witness.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread sees to it, which a computation may hold up")
+@pytest.mark.parametrize("way", BUSY_WAYS)
+def test_processes_end_with_a_parent_that_is_killed_whatever_they_do(way: str, witness: Witness) -> None:
+    """The system ends them; no thread of theirs is waited for."""
+    parent = subprocess.Popen([sys.executable, "-c", BUSY + BUSY_WAYS[way], str(witness.path)])
+    for _ in range(2 if way == "several processes" else 1):
+        assert witness.line() == "here"
+    parent.kill()
+    parent.wait(60)
+    witness.wait_until_gone()
 
 
 def test_what_is_read_lies_in_one_folder(tmp_path: Path) -> None:

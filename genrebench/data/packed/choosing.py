@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from genrebench.data.dataset import Dataset, find_tree, load_dataset, read_segment
-from genrebench.data.packed.header import ReadFrom, default_pack, is_pack
+from genrebench.data.packed.header import ReadFrom, default_pack, is_pack, tree_key
 from genrebench.data.packed.reading import AnyDataset, PackedDataset, open_pack, why_stale
 from genrebench.data.packed.writing import pack
 from genrebench.errors import DatasetError
@@ -46,7 +46,7 @@ def open_data(dataset: StrPath, read_from: ReadFrom = "auto") -> AnyDataset:
     if not tree.is_dir():
         return load_dataset(path)  # which says what is missing
     place = default_pack(tree)
-    stale = why_stale(place, tree) if is_pack(place) else "there is none"
+    stale = why_stale(place, tree_key(tree)) if is_pack(place) else "there is none"
     if asked != "memory" and not stale:
         return _noted(open_pack(place), "it is there and fresh")
     if asked == "packed":
@@ -69,7 +69,7 @@ def open_data(dataset: StrPath, read_from: ReadFrom = "auto") -> AnyDataset:
 def _given(path: Path) -> PackedDataset:
     """Open a packed copy that was given in the place of a tree, which need not be there any more."""
     packed = open_pack(path)
-    if packed.tree.is_dir() and (reason := why_stale(path, packed.tree)):
+    if packed.tree.is_dir() and (reason := why_stale(path, tree_key(packed.tree))):
         raise DatasetError(
             f"expected a packed copy of {escaped(packed.tree)} as it is now: {reason}; run genrebench pack again, or "
             "move it away from that tree",

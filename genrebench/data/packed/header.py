@@ -14,9 +14,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from genrebench.audio.mel import MelConfig
 from genrebench.audio.recordings import PACKED
 from genrebench.data.duplicates import Duplicate
-from genrebench.data.manifest import manifest_path
+from genrebench.data.manifest import Manifest, read_manifest
 from genrebench.errors import ConfigError, DatasetError
-from genrebench.system.files import read_json, sha256_of_file
+from genrebench.system.files import read_json
 from genrebench.system.validation import Text, explain
 
 # Where spectrograms are while one works with them: what was asked for.
@@ -172,18 +172,37 @@ def _document_sha256(document: Mapping[str, Any]) -> str:
 
 
 def tree_key(tree: Path) -> str:
-    """Describe a tree so that a change is noticed: by its manifest, or without one by its files' sizes and times.
+    """Describe a tree so that a change is noticed, but not that it was moved or copied.
+
+    That is by what its manifest says of spectrograms: how they were made, the digest of each track's segments, and what
+    is missing. Without a manifest, or with an earlier version's without digests, it is by sizes and times of the files.
 
     Raises
     ------
     DatasetError
         If it cannot be read.
     """
-    path = manifest_path(tree)
+    manifest = read_manifest(tree)
+    if manifest and all(track.digest for track in manifest.tracks.values()):
+        return f"tracks {_manifest_sha256(manifest)}"
+    return f"files {_files_sha256(tree, manifest)}"
+
+
+def _manifest_sha256(manifest: Manifest) -> str:
+    """Hash what a manifest says of spectrograms, track by track, so that no text of all of them is in memory."""
+    made = [manifest.fingerprint, manifest.shape, sorted(manifest.versions.items())]
+    there = manifest.complete or manifest.recordings
+    digest = hashlib.sha256(json.dumps([made, there, sorted(manifest.gone)]).encode())
+    for name in sorted(manifest.tracks):
+        track = manifest.tracks[name]
+        digest.update(json.dumps([name, track.segments, track.decoding, track.digest]).encode())
+    return digest.hexdigest()
+
+
+def _files_sha256(tree: Path, manifest: Manifest | None) -> str:
+    """Hash names, sizes and times of the files of a tree, and the manifest if there is one."""
+    digest = hashlib.sha256(_manifest_sha256(manifest).encode() if manifest else b"")
     try:
-        if path.exists():
-            return f"manifest {sha256_of_file(path)}"
-        digest = hashlib.sha256()
         for folder in natsorted(each for each in tree.iterdir() if each.is_dir()):
             with os.scandir(folder) as found:
                 for entry in sorted(found, key=lambda each: os.fsencode(each.name)):
@@ -192,6 +211,6 @@ def tree_key(tree: Path) -> str:
                     digest.update(os.fsencode(entry.name) + os.fsencode(facts))
     except OSError as error:
         raise DatasetError(
-            f"expected a spectrogram tree, cannot be read ({error.strerror})", path=error.filename or path
+            f"expected a spectrogram tree, cannot be read ({error.strerror})", path=error.filename or tree
         ) from error
-    return f"files {digest.hexdigest()}"
+    return digest.hexdigest()

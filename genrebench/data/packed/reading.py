@@ -21,7 +21,6 @@ from genrebench.data.packed.header import (
     read_header,
     shard_file,
     track_type,
-    tree_key,
 )
 from genrebench.data.packed.shards import check_shard, damaged, map_array
 from genrebench.errors import DatasetError
@@ -144,19 +143,13 @@ def open_pack(folder: Path) -> PackedDataset:
     )
 
 
-def why_stale(folder: Path, tree: Path) -> str | None:
-    """Say why a packed copy is not that of a tree as it is now; None if it is.
-
-    Raises
-    ------
-    DatasetError
-        If the tree cannot be read.
-    """
+def why_stale(folder: Path, key: str) -> str | None:
+    """Say why a packed copy is not that of a tree which has such a `tree_key` now; None if it is."""
     try:
         header = read_header(folder)
     except DatasetError:
         return "it is of another version, or damaged"
-    return None if header.key == tree_key(tree) else "the tree has changed since it was packed"
+    return None if header.key == key else "the tree has changed since it was packed"
 
 
 def content_digest(digests: NDArray[np.uint8]) -> str:

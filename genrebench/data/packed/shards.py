@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -24,6 +24,31 @@ from genrebench.system.files import escaped
 MEAN, DEVIATION, LOWEST, HIGHEST = range(4)
 
 
+class TrackFiles(NamedTuple):
+    """Where a track's segments are, in few bytes: a library has millions.
+
+    Attributes
+    ----------
+    name : str
+        ``<genre>/<track>``.
+    label : int
+        Place of its genre.
+    numbers : tuple of str
+        Of its segments, as their files spell them.
+    digest : str
+        Of its files as the manifest says it, or an empty text.
+    """
+
+    name: str
+    label: int
+    numbers: tuple[str, ...]
+    digest: str
+
+    def files(self, tree: Path) -> list[Path]:
+        """Name its segment files."""
+        return [tree / f"{self.name}-{number}.npz" for number in self.numbers]
+
+
 @dataclass(frozen=True)
 class Packing:
     """What a process is told that writes a shard.
@@ -32,8 +57,10 @@ class Packing:
     ----------
     number : int
         Of the shard.
-    tracks : sequence of tuple
-        Segment files of each track, and their digest as the manifest says it, or an empty text.
+    tree : Path
+        Where from.
+    tracks : sequence of TrackFiles
+        What it holds.
     shape : tuple of int
         (n_mels, frames) that each must have.
     hops : float, optional
@@ -43,7 +70,8 @@ class Packing:
     """
 
     number: int
-    tracks: Sequence[tuple[Sequence[Path], str]]
+    tree: Path
+    tracks: Sequence[TrackFiles]
     shape: tuple[int, int]
     hops: float | None
     folder: Path
@@ -65,9 +93,16 @@ class Packed:
     digests: list[bytes]
 
 
-def measured_file(number: int) -> str:
-    """Name the file of what was measured of a shard's tracks, which is there only while a copy is made."""
-    return f"measured-{number:05d}.npz"
+def measured_files(number: int) -> dict[str, str]:
+    """Name the files of what was measured of a shard's tracks, which are there only while a copy is made.
+
+    Returns
+    -------
+    dict of str to str
+        File of the tracks' statistics, of the lengths and windows of their fingerprints, and of the words and times of
+        all of these, one after the other.
+    """
+    return {name: f"measured-{number:05d}-{name}.npy" for name in ("statistics", "counts", "words", "times")}
 
 
 def write_shard(packing: Packing) -> Packed:
@@ -79,7 +114,7 @@ def write_shard(packing: Packing) -> Packed:
         If a segment is no spectrogram, or not as the manifest says.
     """
     digests, statistics, prints = [], [], []
-    count = sum(len(files) for files, _ in packing.tracks)
+    count = sum(len(track.numbers) for track in packing.tracks)
     with (packing.folder / shard_file(packing.number)).open("xb") as file:
         file.write(array_header(np.dtype("<f4"), (count, *packing.shape)))
         for track in _read(packing):
@@ -87,20 +122,22 @@ def write_shard(packing: Packing) -> Packed:
             digests.append(values_digest(track))
             statistics.append(track_statistics(track))
             prints.append(fingerprint(track, packing.hops))
-    with (packing.folder / measured_file(packing.number)).open("xb") as file:
-        np.savez(
-            file,
-            statistics=np.stack(statistics),
-            counts=np.array([[len(each.words), each.window] for each in prints]),
-            words=np.concatenate([each.words for each in prints]),
-            times=np.concatenate([each.times for each in prints]),
-        )
+    measured = {
+        "statistics": np.stack(statistics),
+        "counts": np.array([[len(each.words), each.window] for each in prints]),
+        "words": np.concatenate([each.words for each in prints]),
+        "times": np.concatenate([each.times for each in prints]).astype(np.int32),
+    }
+    for name, path in measured_files(packing.number).items():
+        with (packing.folder / path).open("xb") as file:
+            np.save(file, measured[name], allow_pickle=False)
     return Packed(packing.number, digests)
 
 
 def _read(packing: Packing) -> Iterator[NDArray[np.float32]]:
     """Read track after track [shape=(segments, n_mels, frames)]."""
-    for files, digest in packing.tracks:
+    for each in packing.tracks:
+        files, digest = each.files(packing.tree), each.digest
         if digest and segments_digest(files) != digest:
             raise DatasetError(
                 "expected segments as the manifest says, received others; run genrebench preprocess again to repair "

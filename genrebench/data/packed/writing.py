@@ -9,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 from filelock import FileLock, Timeout
-from numpy.typing import NDArray
 
 from genrebench.audio.mel import MelConfig
-from genrebench.data.dataset import by_track, find_tree, mel_settings, read_segment, segment_files, tree_notes
-from genrebench.data.duplicates import Duplicate, Fingerprint, find_duplicates, segment_hops
+from genrebench.data.dataset import find_tree, mel_settings, read_segment, segment_numbers, tree_notes
+from genrebench.data.duplicates import find_duplicates, segment_hops
 from genrebench.data.manifest import read_manifest
 from genrebench.data.packed.header import (
     HEADER_FILE,
@@ -27,8 +26,9 @@ from genrebench.data.packed.header import (
     track_type,
     tree_key,
 )
+from genrebench.data.packed.prints import StoredPrints
 from genrebench.data.packed.reading import open_pack, why_stale
-from genrebench.data.packed.shards import Packed, Packing, array_header, measured_file, write_shard
+from genrebench.data.packed.shards import Packed, Packing, TrackFiles, array_header, measured_files, write_shard
 from genrebench.errors import DatasetError
 from genrebench.system.executor import Executor, LocalProcesses
 from genrebench.system.files import StrPath, escaped, sha256_of_file, write_json
@@ -65,16 +65,6 @@ class PackReport:
     segments: int
     shards: int
     size: int
-
-
-@dataclass(frozen=True)
-class _Track:
-    """A track as it stands in the table, and its segment files."""
-
-    name: str
-    label: int
-    files: Sequence[Path]
-    digest: str
 
 
 def pack(
@@ -130,7 +120,7 @@ def pack(
     place = Path(os.path.realpath(output if output is not None else default_pack(tree)))
     try:
         with _reserved(place, on_wait or (lambda _: None)) as staging:
-            reason = _why(place, tree)
+            reason = _why(place, key)
             if reason:
                 header = _write(_listed(tree), key, place, staging, executor or LocalProcesses(jobs), on_track)
                 replaced = {path.name for path in place.iterdir()} if place.is_dir() else ()
@@ -179,8 +169,8 @@ def _reserved(place: Path, on_wait: Callable[[str], None]) -> Iterator[Path]:
         lock.release()
 
 
-def _why(place: Path, tree: Path) -> str:
-    """Say why a copy has to be made; nothing if it is there, fresh and whole.
+def _why(place: Path, key: str) -> str:
+    """Say why a copy has to be made of a tree with a key; nothing if it is there, fresh and whole.
 
     Raises
     ------
@@ -195,7 +185,7 @@ def _why(place: Path, tree: Path) -> str:
                 "expected a new folder or a packed copy, received something else; choose another --output", path=place
             )
         return "there was none"
-    if reason := why_stale(place, tree):
+    if reason := why_stale(place, key):
         return reason
     try:
         open_pack(place)
@@ -210,7 +200,7 @@ class _Tree:
 
     path: Path
     genres: tuple[str, ...]
-    tracks: Sequence[_Track]
+    tracks: Sequence[TrackFiles]
     shape: tuple[int, int]
     mel: MelConfig | None
     notes: tuple[str, ...]
@@ -219,35 +209,34 @@ class _Tree:
 def _listed(tree: Path) -> _Tree:
     """List the tracks of a tree, in the order in which they are in memory otherwise; one tree holds one shape."""
     manifest = read_manifest(tree) if tree.is_dir() else None
-    files = segment_files(tree, set(manifest.gone) if manifest else set())
+    found = segment_numbers(tree, set(manifest.gone) if manifest else set())
     digests = {name: entry.digest for name, entry in manifest.listed.items()} if manifest else {}
     tracks = [
-        _Track(f"{genre}/{name}", label, paths, digests.get(f"{genre}/{name}", ""))
-        for label, genre in enumerate(files)
-        for name, paths in by_track(files[genre]).items()
+        TrackFiles(f"{genre}/{name}", label, numbers, digests.get(f"{genre}/{name}", ""))
+        for label, genre in enumerate(found)
+        for name, numbers in found[genre].items()
     ]
-    height, width = read_segment(tracks[0].files[0]).shape
+    height, width = read_segment(tracks[0].files(tree)[0]).shape
     mel = None
     if manifest:
-        mel = mel_settings(manifest, tree, (height, width), [track.name for track in tracks for _ in track.files])
-        if (longest := max(len(track.files) for track in tracks)) > mel.segments:
+        mel = mel_settings(manifest, tree, (height, width), {track.name: len(track.numbers) for track in tracks})
+        if (longest := max(len(track.numbers) for track in tracks)) > mel.segments:
             raise DatasetError(
                 f"expected at most {mel.segments} segments of a track, as its manifest says, received {longest}; "
                 "run genrebench preprocess again",
                 path=tree,
             )
-    return _Tree(tree, tuple(files), tracks, (height, width), mel, tuple(tree_notes(manifest, tree, tuple(files))))
+    return _Tree(tree, tuple(found), tracks, (height, width), mel, tuple(tree_notes(manifest, tree, tuple(found))))
 
 
 def _write(
     tree: _Tree, key: str, place: Path, staging: Path, executor: Executor, on_track: Callable[[int, int], None] | None
 ) -> Header:
     """Write all files of a copy into a folder."""
-    parts = _parts([len(track.files) * int(np.prod(tree.shape)) * 4 for track in tree.tracks])
+    parts = _parts([len(track.numbers) * int(np.prod(tree.shape)) * 4 for track in tree.tracks])
     hops = segment_hops(tree.mel)
     jobs = [
-        Packing(number, [(track.files, track.digest) for track in tree.tracks[part]], tree.shape, hops, staging)
-        for number, part in enumerate(parts)
+        Packing(number, tree.path, tree.tracks[part], tree.shape, hops, staging) for number, part in enumerate(parts)
     ]
     done: dict[int, Packed] = {}
     for packed in executor.run(write_shard, jobs, prepare=_prepare_process):
@@ -266,16 +255,17 @@ def _write(
         genres=list(tree.genres),
         notes=list(tree.notes),
         shards=[
-            Shard(segments=sum(len(track.files) for track in tree.tracks[part]), tracks=part.stop - part.start)
+            Shard(segments=sum(len(track.numbers) for track in tree.tracks[part]), tracks=part.stop - part.start)
             for part in parts
         ],
         longest_name=longest_name,
         tracks_sha256=sha256_of_file(staging / TRACKS_FILE),
         statistics_sha256=sha256_of_file(staging / STATISTICS_FILE),
-        duplicates=_duplicates(staging, len(jobs), [track.name for track in tree.tracks]),
+        duplicates=find_duplicates(StoredPrints(staging, len(jobs), [track.name for track in tree.tracks])),
     )
     for number in range(len(jobs)):
-        (staging / measured_file(number)).unlink()
+        for path in measured_files(number).values():
+            (staging / path).unlink()
     write_json(staging / HEADER_FILE, header.to_json())
     if tree_key(tree.path) != key:
         raise DatasetError("changes while it is packed; run genrebench pack again when it is whole", path=tree.path)
@@ -299,14 +289,14 @@ def _parts(sizes: Sequence[int]) -> list[slice]:
     return [*found, slice(start, len(sizes))]
 
 
-def _write_table(path: Path, tracks: Sequence[_Track], digests: Sequence[bytes]) -> int:
+def _write_table(path: Path, tracks: Sequence[TrackFiles], digests: Sequence[bytes]) -> int:
     """Write the table of tracks; return the bytes of the longest name."""
     names = [os.fsencode(track.name) for track in tracks]
     longest = max(map(len, names))
     table = np.zeros(len(tracks), track_type(longest))
     table["name"] = names
     table["label"] = [track.label for track in tracks]
-    table["segments"] = [len(track.files) for track in tracks]
+    table["segments"] = [len(track.numbers) for track in tracks]
     table["sha256"] = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32)
     with path.open("xb") as file:
         np.save(file, table, allow_pickle=False)
@@ -318,19 +308,4 @@ def _write_statistics(staging: Path, shards: int, shape: tuple[int, ...]) -> Non
     with (staging / STATISTICS_FILE).open("xb") as file:
         file.write(array_header(np.dtype("<f8"), shape))
         for number in range(shards):
-            with np.load(staging / measured_file(number), allow_pickle=False) as measured:
-                file.write(measured["statistics"].tobytes())
-
-
-def _duplicates(staging: Path, shards: int, names: Sequence[str]) -> list[Duplicate]:
-    """Find the tracks that are one recording, by the fingerprints that the shards' writers left."""
-    prints: list[Fingerprint] = []
-    for number in range(shards):
-        with np.load(staging / measured_file(number), allow_pickle=False) as measured:
-            counts, words, times = (measured[name] for name in ("counts", "words", "times"))
-        ends: NDArray[np.int64] = np.cumsum(counts[:, 0])
-        for (count, window), end in zip(counts.tolist(), ends.tolist(), strict=True):
-            prints.append(Fingerprint(words[end - count : end], times[end - count : end], window))
-    # In the order of names, as in memory.
-    order = sorted(range(len(names)), key=names.__getitem__)
-    return find_duplicates({names[place]: prints[place] for place in order})
+            file.write(np.load(staging / measured_files(number)["statistics"], allow_pickle=False).tobytes())

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from genrebench.errors import ClusterError, escaped
 from genrebench.system.executor import NOTHING, Executor, LocalProcesses, Needs
 from genrebench.system.files import StrPath
+from genrebench.system.remote import LIMIT_VARIABLE
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -89,6 +90,7 @@ class DaskCluster:
                 needs=needs,
                 fingerprint=fingerprint(needs.libraries),
                 run=secrets.token_hex(8),
+                environment={name: os.environ[name] for name in (LIMIT_VARIABLE,) if name in os.environ},
             )
             yield from Run(client, work, items, self.say, lost).results()
 

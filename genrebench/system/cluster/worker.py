@@ -25,7 +25,6 @@ from genrebench.system.environment import versions
 from genrebench.system.executor import Needs, SingleProcess
 from genrebench.system.files import escaped, sha256
 from genrebench.system.process import THREAD_VARIABLES
-from genrebench.system.relatives import end_with_parent
 
 # How often it is looked whether anybody still waits for a batch.
 _LOOK_SECONDS = 0.5
@@ -50,6 +49,8 @@ class Work:
         Versions of the needed libraries where the run was started.
     run : str
         Tells runs apart.
+    environment : dict of str to str
+        Variables that processes get, of those that the run was started with.
     """
 
     function: bytes
@@ -57,6 +58,7 @@ class Work:
     needs: Needs
     fingerprint: dict[str, str]
     run: str
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -200,7 +202,7 @@ def _process(work: Work) -> SingleProcess:
             return _WAITING[work.run].pop()
     # As Dask does it: one thread, unless it was set otherwise.
     threads = {name: os.environ.get(name, "1") for name in THREAD_VARIABLES}
-    return SingleProcess(functools.partial(_begin, os.getpid(), work), threads)
+    return SingleProcess(functools.partial(_begin, work), threads | work.environment)
 
 
 class _UnwantedError(Exception):
@@ -232,10 +234,9 @@ _function: Callable[[Any], Any] | None = None
 _found: str | None = None
 
 
-def _begin(parent: int, work: Work) -> None:
+def _begin(work: Work) -> None:
     """Prepare the process."""
     global _function, _found
-    end_with_parent(parent)
     _found = _difference(work)
     if _found is None:
         try:

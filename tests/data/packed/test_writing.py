@@ -1,10 +1,12 @@
 """Packed copies: equal to what memory holds, whole or absent, made anew when they are stale or damaged."""
 
 import errno
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +14,9 @@ from filelock import FileLock
 
 from genrebench.data.dataset import load_dataset
 from genrebench.data.duplicates import dataset_duplicates
-from genrebench.data.manifest import manifest_path
+from genrebench.data.manifest import manifest_path, read_manifest, write_manifest
 from genrebench.data.packed import writing
-from genrebench.data.packed.header import default_pack, read_header
+from genrebench.data.packed.header import default_pack, read_header, tree_key
 from genrebench.data.packed.reading import PackedDataset, open_pack
 from genrebench.data.packed.writing import pack
 from genrebench.data.preprocess import preprocess
@@ -48,6 +50,13 @@ def same_as_in_memory(packed: PackedDataset, tree: Path) -> None:
     for row, segment in enumerate(there.spectrograms):
         assert packed.spectrograms[row].tobytes() == segment.tobytes()
     assert list(packed.duplicates) == dataset_duplicates(there)
+
+
+def made_by(tree: Path, version: str) -> None:
+    """Have a manifest say that another version of librosa made the tree, which makes a copy stale."""
+    manifest = read_manifest(tree)
+    assert manifest is not None
+    write_manifest(tree, manifest.model_copy(update={"versions": {**manifest.versions, "librosa": version}}))
 
 
 @pytest.mark.usefixtures("small_shards")
@@ -132,6 +141,62 @@ def test_a_fresh_copy_is_left_and_a_stale_one_made_anew(dataset: Path) -> None:
     same_as_in_memory(open_pack(place), dataset)
 
 
+def test_a_dataset_that_is_moved_or_copied_keeps_its_copy(dataset: Path, tmp_path: Path) -> None:
+    """Though recordings have other times and numbers there, which a run notes in the manifest."""
+    pack(dataset, jobs=1)
+    moved = dataset.rename(tmp_path / "moved")
+    assert not pack(moved, jobs=1).written
+    copied = tmp_path / "elsewhere" / "copied"
+    shutil.copytree(moved, copied, copy_function=shutil.copyfile)
+    before = manifest_path(copied / "genres_mel_npz").read_bytes()
+    preprocess(copied, SMALL, jobs=1)
+    assert manifest_path(copied / "genres_mel_npz").read_bytes() != before
+    assert not pack(copied, jobs=1).written
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tracks": {"digest": "0" * 64}},
+        {"tracks": {"segments": 3}},
+        {"tracks": {"decoding": 1}},
+        {"fingerprint": "0" * 64},
+        {"versions": {"librosa": "0.0"}},
+        {"gone": ["disco/disco.00000"]},
+        {"complete": False},
+    ],
+    ids=lambda change: "-".join(change),
+)
+def test_what_matters_to_spectrograms_makes_a_copy_stale(dataset: Path, change: dict[str, Any]) -> None:
+    """Each alone; what does not matter leaves the key as it is."""
+    tree = dataset / "genres_mel_npz"
+    path = manifest_path(tree)
+    document = json.loads(path.read_text())
+    key = tree_key(tree)
+    track = document["tracks"]["disco/disco.00000"]
+    track |= {"source": "disco/other.wav", "size": 1, "modified_ns": 2, "changed_ns": 3, "inode": 4, "content": ""}
+    document |= {"originals": "elsewhere", "failures": {"disco/x.wav": "damaged"}}
+    path.write_text(json.dumps(document, indent=1))
+    assert tree_key(tree) == key
+    track |= change.get("tracks", {})
+    document |= {name: value for name, value in change.items() if name != "tracks"}
+    path.write_text(json.dumps(document))
+    assert tree_key(tree) != key
+
+
+def test_an_earlier_manifest_without_digests_goes_by_files(dataset: Path) -> None:
+    """It would not tell that a track was made anew."""
+    tree = dataset / "genres_mel_npz"
+    path = manifest_path(tree)
+    document = json.loads(path.read_text())
+    document["tracks"]["disco/disco.00000"]["digest"] = ""
+    path.write_text(json.dumps(document))
+    key = tree_key(tree)
+    assert key == tree_key(tree)
+    os.utime(tree / "disco" / "disco.00000-0.npz", ns=(1, 1))
+    assert tree_key(tree) != key
+
+
 def test_without_a_manifest_files_say_whether_a_copy_is_stale(tmp_path: Path) -> None:
     """By their names, sizes and times."""
     tree = write_tree(tmp_path / "tree", ("a", "b"))
@@ -174,10 +239,8 @@ def test_a_kill_at_any_moment_leaves_the_old_copy_or_the_new(dataset: Path) -> N
             break
     assert not death.happened or after > 10
     whole = contents(place)
-    path = manifest_path(tree)
-    manifest = path.read_bytes()
     for after in moments("packing again"):
-        path.write_bytes(manifest + b" " * after)  # another one, though it says the same
+        made_by(tree, str(after))
         with dying(after=after) as death:
             pack(dataset, jobs=1)
         assert read_header(place).mel == SMALL
@@ -221,11 +284,10 @@ def test_of_two_at_once_one_waits_and_finds_the_copy_of_the_other(dataset: Path)
 
 def test_a_tree_that_changes_meanwhile_is_refused(dataset: Path) -> None:
     """The copy would be neither the old tree nor the new."""
-    path = manifest_path(dataset / "genres_mel_npz")
 
     def change(done: int, total: int) -> None:
         """Write another manifest."""
-        path.write_bytes(path.read_bytes() + b" ")
+        made_by(dataset / "genres_mel_npz", str(done))
 
     with pytest.raises(DatasetError, match="changes while it is packed"):
         pack(dataset, jobs=1, on_track=change)
