@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from genrebench.cli.output import terminal_width
 from genrebench.cli.progress import Display, display
 from genrebench.cli.rows.formats import Layout, Text
 from genrebench.cli.rows.places import Rows, on_terminal
@@ -119,7 +120,8 @@ def print_genres(model: Model, recordings: Sequence[Path], *, top_k: int) -> lis
     list of Prediction
         Of those that did not fail.
     """
-    layout = Layout(genres=model.genres, top_k=top_k, paths=[str(path) for path in recordings])
+    paths = [str(path) for path in recordings]
+    layout = Layout(genres=model.genres, top_k=top_k, paths=paths, width=terminal_width())
     with (
         display("classifying", "recordings", total=len(recordings)) as bar,
         on_terminal(Text(layout), recordings, bar) as rows,

@@ -68,7 +68,7 @@ def run_demo(folder: Path, recordings: Sequence[Path] = ()) -> None:
     if foreign or (folder.exists() and not folder.is_dir()):
         found = f"one that holds {escaped(foreign[0])}" if foreign else "a file"
         raise ConfigError(f"expected a new folder, received {found}; choose another --folder", path=folder)
-    echo("This demonstration runs on synthetic audio, made by the program itself; its accuracy says nothing of music.")
+    echo("This runs on audio that the program makes itself; its accuracy says nothing of music.")
     originals = folder / "dataset" / "genres_original"
     echo(
         f"\n[1/4] Making {TRACKS_PER_GENRE * len(GENRES)} recordings of {MEL.track_duration:g} s "
@@ -90,14 +90,14 @@ def run_demo(folder: Path, recordings: Sequence[Path] = ()) -> None:
         augment=AugmentSettings(crops=MEL.segments),
     )
     run_training(experiment, overwrite=True)
-    echo("\n[4/4] Naming the genre of recordings that training never saw (the folder says which it is)")
-    predictions = print_genres(Model.load(experiment.folder), held_out, top_k=2)
+    echo("\n[4/4] Naming the genre of recordings that training never saw; their folder is right")
+    predictions = print_genres(Model.load(experiment.folder), held_out, top_k=1)
     right = sum(prediction.genre == prediction.path.parent.name for prediction in predictions)
     echo(f"{right} of {len(predictions)} right")
     if own:
         echo("\nYour recordings, by the model that comes with genrebench (--model builtin)")
         print_genres(Model.load(BUILTIN), own, top_k=2)
-    echo("\nNext, real music. With GTZAN, or folders of your own, in dataset/genres_original/<genre>/<track>.wav:")
+    echo("\nNext, real music: GTZAN, or folders of your own, in dataset/genres_original/<genre>/:")
     echo("  genrebench preprocess --dataset dataset")
     echo("  genrebench train --backend torch --dataset dataset --name gtzan")
     echo("  genrebench infer song.mp3 --model results/gtzan")

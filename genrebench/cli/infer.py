@@ -117,7 +117,7 @@ def infer(
     """
     from genrebench.audio.recordings import find_recordings
     from genrebench.cli.classifying import Extras, classify
-    from genrebench.cli.output import counted, echo, is_quiet
+    from genrebench.cli.output import counted, echo, is_quiet, terminal_width
     from genrebench.cli.progress import display
     from genrebench.system.cluster.choice import executor_for
     from genrebench.system.memory import keep_freed_memory
@@ -127,8 +127,7 @@ def infer(
     goes_on = _goes_on(name, output, asked=resume)
     keep_freed_memory()
     problems: list[AudioError] = []
-    named = list(_named(paths))
-    recordings = list(dict.fromkeys(find_recordings(named, problems)))
+    recordings = list(dict.fromkeys(find_recordings(named := list(_named(paths)), problems)))
     if not recordings and name == "text" and output is None:
         raise problems[0]
     model = _load(**others)
@@ -146,6 +145,7 @@ def infer(
         timeline=extras.timeline,
         actions=extras.sorter.keys if extras.sorter else (),
         paths=[str(path) for path in recordings],
+        width=None if output else terminal_width(),
     )
     with (
         display("classifying", "recordings", total=len(recordings), rate=True) as bar,

@@ -36,6 +36,7 @@ COMMANDS = {
     "port": "Write somebody's Keras file as a module of PyTorch, and prove it.",
     "demo": "Go the whole way on synthetic audio.",
 }
+_ERROR = "Error: "
 _STATUS_1_IS_A_FINDING = frozenset({"parity", "check", "doctor"})
 
 
@@ -95,7 +96,7 @@ class Commands(click.Group):
             ctx.exit(interrupted_status())
         except click.ClickException as error:
             # click quotes what was typed in full
-            error.message = shortened(escaped(error.message))  # type: ignore[misc]
+            error.message = _in_whole_words(shortened(escaped(error.message)))  # type: ignore[misc]
             raise
         except (click.exceptions.Exit, click.Abort):
             raise
@@ -103,7 +104,7 @@ class Commands(click.Group):
             if ctx.params["debug"]:
                 raise
             failure = _CannotRun if ctx.invoked_subcommand in _STATUS_1_IS_A_FINDING else click.ClickException
-            raise failure(_one_line(error)) from error
+            raise failure(_in_whole_words(_one_line(error))) from error
 
 
 class _Patient(io.FileIO):
@@ -133,6 +134,17 @@ def _require_printed() -> None:
         raw = getattr(sys.stdout.buffer, "raw", None)
         if isinstance(raw, _Patient) and raw.lost is not None:
             raise OSError(raw.lost.errno, raw.lost.strerror, "standard output")
+
+
+def _in_whole_words(message: str) -> str:
+    """Have a terminal end its rows between words in what click prints behind its own first word."""
+    if not sys.stderr.isatty():
+        return message
+    from rich.console import Console
+
+    from genrebench.cli.output import whole_words
+
+    return whole_words(f"{_ERROR}{message}", Console(stderr=True).width).removeprefix(_ERROR)
 
 
 def _outlive_reader(stream: io.TextIOWrapper) -> io.TextIOWrapper:

@@ -115,12 +115,11 @@ def display(
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=12),
-        MofNCompleteColumn(),
-        TextColumn(f"{unit},"),
+        Done(unit),
         *([Rate()] if rate else []),
         TimeRemainingColumn(),
         # What is worked on gets the room that is left; whatever its name is, the figures stay readable.
-        TextColumn("left {task.fields[status]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
+        Left(table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
     )
     # A pipe gets its results, though the bar stands in a terminal.
     with Progress(
@@ -133,6 +132,35 @@ def display(
         redirect_stderr=sys.stderr.isatty(),
     ) as progress:
         yield Display(progress, description, total, results)
+
+
+class Done(MofNCompleteColumn):
+    """How many are done of how many, once that is known.
+
+    Parameters
+    ----------
+    unit : str
+        What is counted.
+    """
+
+    def __init__(self, unit: str) -> None:
+        """Keep the unit."""
+        super().__init__()
+        self._unit = unit
+
+    def render(self, task: Task) -> Text:
+        """Format both numbers, or the one that is known."""
+        if task.total is None:
+            return Text(f"{task.completed:g} {self._unit}," if task.completed else "")
+        return super().render(task) + Text(f" {self._unit},")
+
+
+class Left(ProgressColumn):
+    """The word behind the time, where there is one, and what is worked on."""
+
+    def render(self, task: Task) -> Text:
+        """Format them."""
+        return Text(("" if task.total is None else "left ") + task.fields["status"])
 
 
 class Rate(ProgressColumn):

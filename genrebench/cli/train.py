@@ -196,10 +196,10 @@ def run_training(
     sha256 = read_run(done.folder).document.weights.sha256
     echo(f"{escaped(done.folder)}: {kept} (SHA-256 {sha256[:_DIGITS]})", to=console)
     for part, scores in done.metrics.items():
-        low, high = scores["track_interval"]
+        low, high = (f"{100 * limit:.1f} %" for limit in scores["track_interval"])
         echo(
-            f"{part}: {scores['segment_accuracy']:.1%} of {scores['segments']} segments, "
-            f"{scores['track_accuracy']:.1%} of {scores['tracks']} tracks (95 % interval {low:.1%} to {high:.1%})"
+            f"{part}: {100 * scores['segment_accuracy']:.1f} % of {scores['segments']} segments, "
+            f"{100 * scores['track_accuracy']:.1f} % of {scores['tracks']} tracks (95 % interval {low} to {high})"
             + (", leaky" if experiment.split.protocol == "segment" else ""),
             to=console,
         )

@@ -28,8 +28,8 @@ def refused(result: Result, message: str, status: int = 1) -> None:
     assert "Traceback" not in result.output
 
 
-def in_terminal(*arguments: object, stdout: IO[bytes] | None = None) -> tuple[int, str]:
-    """Run the command line in a terminal of 80 columns.
+def in_terminal(*arguments: object, stdout: IO[bytes] | None = None, columns: int = 80) -> tuple[int, str]:
+    """Run the command line in a terminal.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def in_terminal(*arguments: object, stdout: IO[bytes] | None = None) -> tuple[in
         All that the terminal was sent, escape sequences included.
     """
     parent, child = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "24"}
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": str(columns), "LINES": "24"}
     command = [sys.executable, "-m", "genrebench", *map(str, arguments)]
     with subprocess.Popen(command, stdin=child, stdout=stdout or child, stderr=child, env=environment) as process:
         os.close(child)

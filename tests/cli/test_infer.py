@@ -118,8 +118,10 @@ def test_an_error_does_not_tear_the_bar(record: Recorder) -> None:
     bad = record("good.wav").with_name("bad.wav")
     bad.write_bytes(b"nothing")
     good = bad.with_name("good.wav")
-    status, output = in_terminal("infer", good, bad, good, "--model", RECORDED_RUN, "--backend", "numpy")
+    options = ("--model", RECORDED_RUN, "--backend", "numpy", "--timeline")
+    status, output = in_terminal("infer", good, bad, good, *options)
     assert status == 1, output
+    assert "━━━\r\n" in output, "the bars of segments are drawn, not spelled in ASCII"
     assert "classifying" in output
     assert re.search(r"\x1b\[2KError: ", output), output
 

@@ -88,6 +88,20 @@ def test_a_long_name_does_not_hide_how_far_it_is(width: int) -> None:
     assert max(map(len, line.splitlines())) <= width
 
 
+def test_before_the_number_is_known_there_is_no_question_mark() -> None:
+    """A bar that only begins says what it does; then how much was done, and then of how much."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=60, color_system=None)
+    assert isinstance(console.file, io.StringIO)
+    lines = []
+    with display("loading", "batches", console=console) as bar:
+        for change in ({}, {"completed": 2}, {"total": 8}):
+            bar.update(**change, refresh=True)
+            lines.append(console.file.getvalue().split("\x1b[2K")[-1].strip("\r\n "))
+    assert re.fullmatch(r"loading \S+", lines[0])
+    assert re.fullmatch(r"loading \S+ +2 batches,", lines[1])
+    assert re.search(r"2/8 batches, -:--:-- left$", lines[2])
+
+
 @pytest.mark.parametrize(("speed", "text"), [(2.34, "2.3/s"), (0.5, "30/min"), (None, "")])
 def test_the_rate_is_told_per_second_or_minute(speed: float | None, text: str) -> None:
     """Whichever gives a number that can be read; nothing before it is known."""

@@ -43,8 +43,8 @@ def test_a_run_prints_what_it_trains_on_each_epoch_and_its_scores(trained: Path)
     assert [line[:11] for line in lines[1:41]] == [f"epoch {i:>2}/40" for i in range(1, 41)]
     assert all(len(line) <= 80 for line in lines[1:41])
     scores = lines[42:]
-    assert re.match(r"validation: \d+\.\d% of 12 segments, \d+\.\d% of 3 tracks", scores[0])
-    assert re.match(r"test: \d+\.\d% of 12 segments, \d+\.\d% of 3 tracks", scores[1])
+    assert re.match(r"validation: \d+\.\d % of 12 segments, \d+\.\d % of 3 tracks", scores[0])
+    assert re.match(r"test: \d+\.\d % of 12 segments, \d+\.\d % of 3 tracks", scores[1])
     parts = json.loads((trained / "results" / "small" / "model.json").read_text())["metrics"]
     wrong = sum(
         answer[0] != track.split("/")[0] for each in parts.values() for track, answer in each["predictions"].items()

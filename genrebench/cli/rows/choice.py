@@ -119,7 +119,9 @@ def open_rows(
                 "cannot show it"
             )
         _require_one(style, name, recordings)
-        ascii_only = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+        # A bar puts itself before the stream, and knows no encoding.
+        stream = getattr(sys.stdout, "rich_proxied_file", sys.stdout)
+        ascii_only = (stream.encoding or "").lower().replace("-", "") != "utf8"
         return on_terminal(style(replace(layout, ascii=ascii_only)), recordings, bar)
     layout = replace(layout, failures=True)
     if in_parts(name, output):

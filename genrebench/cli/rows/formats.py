@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import ClassVar
 
+from rich.cells import cell_len
+
 from genrebench.model.rows import Row, clock
 from genrebench.system.files import escaped
 
@@ -18,6 +20,10 @@ _GUESSES = 3
 _LONG = 16
 # Characters of a bar that means certainty.
 _BAR = 20
+# Spaces before what a line has no room for.
+_INDENT = 4
+# Characters of times, probability and spaces on the left of a bar.
+_BEFORE_BAR = 33
 # What spreadsheets take for a formula at the beginning of a cell; and the mark that keeps them from it.
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 _MARK = "'"
@@ -47,6 +53,8 @@ class Layout:
         Whether a line of text tells of a recording that failed; on a terminal standard error does.
     ascii : bool
         Whether letters beyond ASCII are to be spelled in it.
+    width : int, optional
+        Columns of the terminal that shows lines of text; they are folded there.
     """
 
     genres: Sequence[str]
@@ -56,6 +64,7 @@ class Layout:
     paths: Sequence[str] = ()
     failures: bool = False
     ascii: bool = False
+    width: int | None = None
 
 
 class Format(ABC):
@@ -110,19 +119,36 @@ class Text(Format):
         path = f"{escaped(row['path']):<{self._width}}"
         if "genre" not in row:
             return _encoded(f"{path}  failed: {escaped(row['error'])}\n") if self.layout.failures else b""
-        top_k = self.layout.top_k or 1
-        line = f"{path}  {ranking(row, top_k)}"
+        first, *others = ranking(row, self.layout.top_k or 1)
         would = "would be " if "dry_run" in row else ""
-        for key in self.layout.actions:
-            if key in row and key != "dry_run":
-                line += f"  {would}{key.replace('_', ' ')} {escaped(row[key])}"
+        done = [
+            f"  {would}{key.replace('_', ' ')} {escaped(row[key])}"
+            for key in self.layout.actions
+            if key in row and key != "dry_run"
+        ]
+        line = self._folded(path, [f"  {first}", *(f", {each}" for each in others), *done])
         return _encoded("\n".join([line, *self._timeline(row)]) + "\n")
+
+    def _folded(self, path: str, parts: Sequence[str]) -> str:
+        """Join the parts of a line; what a terminal has no room for goes below the first."""
+        if self.layout.width is None:
+            return path + "".join(parts)
+        rows = [path]
+        indent = " " * (len(path) + 2 if len(path) < self.layout.width // 3 else _INDENT)
+        for part in parts:
+            if cell_len(rows[-1] + part) < self.layout.width:  # a comma may follow
+                rows[-1] += part
+            else:
+                rows[-1] = rows[-1].rstrip() + "," * part.startswith(",")
+                rows.append(indent + part.lstrip(", "))
+        return "\n".join(rows)
 
     def _timeline(self, row: Row) -> Iterator[str]:
         """Format the segments."""
         width = max(map(len, map(escaped, self.layout.genres)))
+        room = _BAR if self.layout.width is None else min(_BAR, self.layout.width - width - _BEFORE_BAR)
         for segment in row.get("timeline", ()):
-            bar = ("=" if self.layout.ascii else "━") * round(_BAR * segment["probability"])
+            bar = ("=" if self.layout.ascii else "━") * round(room * segment["probability"])
             yield (
                 f"{clock(segment['start']):>10} {clock(segment['end']):>9}  {escaped(segment['genre']):<{width}} "
                 f"{100 * segment['probability']:5.1f} %  {bar}"
@@ -225,14 +251,14 @@ def table_rows(row: Row, layout: Layout) -> Iterator[Row]:
         yield cells
 
 
-def ranking(row: Row, top_k: int) -> str:
-    """Format the most probable genres of a row; of an uncertain answer, at least the best guesses."""
+def ranking(row: Row, top_k: int) -> list[str]:
+    """Format each of the most probable genres of a row; of an uncertain answer, at least the best guesses."""
     shown = max(top_k, _GUESSES) if row["uncertain"] else top_k
-    genres = ", ".join(
+    genres = [
         f"{escaped(genre)} {100 * probability:.1f} %"
         for genre, probability in list(row["probabilities"].items())[:shown]
-    )
-    return f"uncertain: {genres}" if row["uncertain"] else genres
+    ]
+    return [f"uncertain: {genres[0]}", *genres[1:]] if row["uncertain"] else genres
 
 
 def column_width(lengths: Sequence[int]) -> int:

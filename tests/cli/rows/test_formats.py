@@ -51,6 +51,20 @@ def test_text_is_for_people() -> None:
     assert written(Text, uncertain) == "a.wav  uncertain: rock 75.0 %, jazz 20.0 %, blues 5.0 %\n"
 
 
+@pytest.mark.parametrize("width", [18, 40, 60])
+def test_a_terminal_s_lines_are_folded_between_genres(width: int) -> None:
+    """No genre and no figure is torn, and bars get shorter; a pipe has one line whatever its length."""
+    row = GOOD | {"path": "ab/cd.wav", "timeline": []}
+    lines = written(Text, row, top_k=3, width=width).splitlines()
+    assert max(map(len, lines)) <= width
+    parts = [part.strip() for line in lines for part in line.replace("cd.wav  ", "cd.wav,").strip(" ,").split(",")]
+    assert parts == ["ab/cd.wav", "rock 75.0 %", "jazz 20.0 %", "blues 5.0 %"]
+    assert len(lines) == {18: 4, 40: 2, 60: 1}[width]
+    assert len(written(Text, row, top_k=3).splitlines()) == 1
+    if width == 60:
+        assert max(map(len, written(Text, GOOD, width=width - 8).splitlines())) <= width - 8
+
+
 def test_text_tells_of_a_failure_where_standard_error_does_not() -> None:
     """In a file, and not in a terminal."""
     assert written(Text, BAD, failures=True) == "bad.wav  failed: bad.wav: cannot be decoded\n"
