@@ -17,7 +17,7 @@ from genrebench.model.model import Model
 from genrebench.model.prediction import Prediction
 from genrebench.serve.decoding import Heard, hear, read_spectrograms
 from genrebench.serve.limits import Limits
-from genrebench.system.apart import Apart
+from genrebench.system.apart import call_apart
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Probabilities = Annotated[dict[str, Probability], Field(description="of every genre, the most probable first")]
@@ -73,7 +73,7 @@ def model_name(model: Model) -> str:
     return escaped(model.folder.name) if model.folder else "in memory"
 
 
-def classify_upload(model: Model, path: Path, name: str, limits: Limits, apart: Apart) -> Answer:
+def classify_upload(model: Model, path: Path, name: str, limits: Limits) -> Answer:
     """Classify a recording that was sent.
 
     Parameters
@@ -82,8 +82,6 @@ def classify_upload(model: Model, path: Path, name: str, limits: Limits, apart: 
         Where it lies; answers do not tell.
     name : str
         What it is called in the answer.
-    apart : Apart
-        Where it is decoded.
 
     Raises
     ------
@@ -94,7 +92,7 @@ def classify_upload(model: Model, path: Path, name: str, limits: Limits, apart: 
     assert model.mel is not None
     spectrograms = path.with_suffix(".spectrograms")
     try:
-        heard = _heard(model.mel, path, spectrograms, name, limits, apart)
+        heard = _heard(model.mel, path, spectrograms, name, limits)
         prediction = _prediction(model, model.mel, path, heard, read_spectrograms(spectrograms, heard, model.mel))
     except AudioError as error:
         raise HTTPException(422, _without_path(error, path, name)) from error
@@ -125,11 +123,11 @@ def classify_upload(model: Model, path: Path, name: str, limits: Limits, apart: 
     )
 
 
-def _heard(mel: MelConfig, path: Path, spectrograms: Path, name: str, limits: Limits, apart: Apart) -> Heard:
+def _heard(mel: MelConfig, path: Path, spectrograms: Path, name: str, limits: Limits) -> Heard:
     """Decode a recording where it can do no harm, and say what came of it."""
     seconds = f"{limits.timeout:g} s"
     try:
-        heard = apart.call(limits.timeout, hear, path, mel, limits.max_seconds, spectrograms)
+        heard = call_apart(limits.timeout, hear, path, mel, limits.max_seconds, spectrograms)
     except TimeoutError as error:
         raise HTTPException(
             504, f"{name}: expected a recording that is decoded within {seconds}, gave it up; send a shorter one"

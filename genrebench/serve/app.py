@@ -24,7 +24,7 @@ from genrebench.serve.limits import Limits
 from genrebench.serve.metrics import Metrics
 from genrebench.serve.pool import Pool
 from genrebench.serve.uploads import receive_upload
-from genrebench.system.apart import Apart
+from genrebench.system.apart import preload
 from genrebench.system.temporary import temporary_folder
 
 STATIC = Path(__file__).with_name("static")
@@ -83,13 +83,12 @@ def create_app(model: Model, limits: Limits = Limits(), *, hosts: Collection[str
         raise ModelError("expected a model that takes recordings, received one of spectrograms", path=model.folder)
     _warm_up(model)
     pool = Pool(limits)
-    apart = Apart(IMPORTS)
     metrics = Metrics(lambda: pool.taken)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         """Have everything ready, and leave no upload behind."""
-        apart.start()
+        preload(IMPORTS)
         with temporary_folder("serve") as folder:
             app.state.folder = folder
             try:
@@ -107,7 +106,7 @@ def create_app(model: Model, limits: Limits = Limits(), *, hosts: Collection[str
     )
     app.add_middleware(Guard, metrics=metrics, hosts=hosts)
     app.add_exception_handler(HTTPException, _problem)
-    _add_prediction(app, model, pool, limits, apart)
+    _add_prediction(app, model, pool, limits)
     _add_figures(app, model, pool, limits, metrics)
     _add_page(app)
     return app
@@ -127,7 +126,7 @@ def _problem(_request: Request, error: Exception) -> Response:
     return JSONResponse(Problem(error=line).model_dump(), error.status_code, error.headers)
 
 
-def _add_prediction(app: FastAPI, model: Model, pool: Pool, limits: Limits, apart: Apart) -> None:
+def _add_prediction(app: FastAPI, model: Model, pool: Pool, limits: Limits) -> None:
     """Add what classifies."""
 
     @app.post("/predict", response_model=Answer, responses=_PROBLEMS, openapi_extra=_FORM)
@@ -137,7 +136,7 @@ def _add_prediction(app: FastAPI, model: Model, pool: Pool, limits: Limits, apar
             path: Path = request.app.state.folder / secrets.token_hex(16)
             try:
                 name = await receive_upload(request, path, limits)
-                return await pool.run(functools.partial(classify_upload, model, path, name, limits, apart))
+                return await pool.run(functools.partial(classify_upload, model, path, name, limits))
             finally:
                 path.unlink(missing_ok=True)
 

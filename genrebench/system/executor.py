@@ -3,28 +3,22 @@
 import functools
 import os
 import pickle
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from genrebench.errors import DatasetError
+from genrebench.system.apart import OwnProcess
 from genrebench.system.interrupts import interrupts_deferred
 from genrebench.system.process import safe_path
 from genrebench.system.relatives import end_with_parent, lifeline
 from genrebench.system.remote import RemotePath
 
-if TYPE_CHECKING:
-    from joblib.externals.loky.process_executor import ProcessPoolExecutor
-
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 # What is said of such an item.
 ENDS_ITS_PROCESS = "ended the process that worked on it, twice; it is damaged, or there is too little memory for it"
-# A process that waits for its next item ends after so many seconds: whoever sent them may have been killed.
-_IDLE_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -119,7 +113,7 @@ class LocalProcesses:
         from joblib.externals.loky.process_executor import TerminatedWorkerError
 
         workers = max(1, min(self.jobs or joblib.cpu_count(), len(items)))
-        start = {"initializer": _same_starter(os.getpid(), prepare)} if workers > 1 else {}
+        start = {"initializer": _starter(os.getpid(), prepare)} if workers > 1 else {}
         left = dict(enumerate(items))
         while left:
             given: list[int] = []
@@ -132,13 +126,19 @@ class LocalProcesses:
                     yield result
             except TerminatedWorkerError as error:
                 if lost is None:
-                    raise ended_by_system() from error
+                    raise DatasetError(
+                        "one of the processes was ended by the system, probably for lack of memory; use fewer --jobs"
+                    ) from error
                 # One of those that were with processes ended its own, which ended all: each of them is tried alone.
-                with closing(SingleProcess(prepare)) as process:
+                with OwnProcess(prepare) as process:
                     for place in given:
                         if place in left:
                             item = left.pop(place)
-                            yield process.result_or(function, item, lost)
+                            try:
+                                result = process.call(None, function, item)
+                            except ChildProcessError:
+                                result = lost(item)
+                            yield result
 
 
 def _given(function: Callable[[Item], Result], items: Sequence[tuple[int, Item]], given: list[int]) -> Iterator[Any]:
@@ -155,70 +155,12 @@ def _numbered(function: Callable[[Item], Result], place: int, item: Item) -> tup
     return place, function(item)
 
 
-class SingleProcess:
-    """A process that works on one item at a time and ends with this one; one that has ended is replaced.
-
-    Parameters
-    ----------
-    prepare : callable
-        Called in the process when it begins.
-    environment : mapping of str to str
-        Variables that are set before it begins.
-    """
-
-    def __init__(self, prepare: Callable[[], object], environment: Mapping[str, str] | None = None) -> None:
-        """Start nothing yet."""
-        self._prepare, self._environment = prepare, dict(environment or {})
-        self._pool: ProcessPoolExecutor | None = None
-
-    def submit(self, function: Callable[..., Result], *arguments: Any) -> "Future[Result]":
-        """Have something done; the future raises `TerminatedWorkerError` if that ended the process."""
-        from joblib.externals.loky.process_executor import ProcessPoolExecutor
-
-        with interrupts_deferred(blocked_in_children=True):
-            if self._pool is None:
-                self._pool = ProcessPoolExecutor(
-                    1,
-                    timeout=_IDLE_SECONDS,
-                    initializer=_starter(os.getpid(), self._prepare),
-                    env={**self._environment, "PYTHONSAFEPATH": "1"},
-                )
-            future: Future[Result] = self._pool.submit(function, *arguments)
-        return future
-
-    def result_or(self, function: Callable[[Item], Result], item: Item, lost: Callable[[Item], Result]) -> Result:
-        """Work on an item, or say what stands for its result if it ends the process."""
-        from joblib.externals.loky.process_executor import TerminatedWorkerError
-
-        try:
-            return self.submit(function, item).result()
-        except TerminatedWorkerError:
-            self.close()
-            return lost(item)
-
-    def close(self) -> None:
-        """End the process at once."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, kill_workers=True)
-        self._pool = None
-
-
-def ended_by_system() -> DatasetError:
-    """Say that the system ended a process."""
-    return DatasetError(
-        "a preprocessing process was ended by the system, probably for lack of memory; use fewer --jobs"
-    )
-
-
+@functools.cache  # joblib keeps its processes for the next run if they would be started alike
 def _starter(parent: int, prepare: Callable[[], object]) -> Callable[[], None]:
     """Make what prepares a process."""
     from joblib.externals.loky.backend.reduction import dumps
 
     return functools.partial(_start, parent, lifeline(parent), bytes(dumps(prepare)))
-
-
-# Joblib keeps its processes for the next run if they would be started alike.
-_same_starter = functools.cache(_starter)
 
 
 def _start(parent: int, pipe: int, prepare: bytes) -> None:

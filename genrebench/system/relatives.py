@@ -124,10 +124,10 @@ def end_with_parent(parent: int | None = None, pipe: int | None = None) -> None:
         The parent's `lifeline`, so that Linux ends this process even in a computation that never yields.
     """
     if parent is None and os.name == "posix" and os.getpgrp() == os.getpid():
-        _kill_at_end_of(0, -os.getpgrp())
+        kill_at_end_of(0, -os.getpgrp())
     elif pipe is not None and sys.platform == "linux":
         with contextlib.suppress(OSError):  # the parent has just ended, or may not be looked at
-            _kill_at_end_of(os.open(f"/proc/{parent}/fd/{pipe}", os.O_RDONLY | os.O_NONBLOCK), os.getpid())
+            kill_at_end_of(os.open(f"/proc/{parent}/fd/{pipe}", os.O_RDONLY | os.O_NONBLOCK), os.getpid())
     watch = _read_input if parent is None else lambda: _wait_for_end_of(parent)
 
     def end() -> None:
@@ -140,7 +140,7 @@ def end_with_parent(parent: int | None = None, pipe: int | None = None) -> None:
     threading.Thread(target=end, daemon=True).start()
 
 
-def _kill_at_end_of(pipe: int, whom: int) -> None:
+def kill_at_end_of(pipe: int, whom: int) -> None:
     """Ask Linux to kill a process, or a group, when nobody can write to a pipe any more.
 
     A thread would wait for its turn in a computation that never yields, and wait long where many processes compute.

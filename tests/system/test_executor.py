@@ -1,5 +1,6 @@
 """Where work runs: results, preparation, what is raised, and processes that the system ends."""
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -97,21 +98,23 @@ def test_an_item_that_ends_its_process_does_not_end_the_run(tmp_path: Path) -> N
     assert sorted(LocalProcesses(2).run(end_once, items, prepare=prepare, lost=lambda item: -1)) == list(range(9))
 
 
-# Processes that say that they are there, and compute without ever letting another thread of theirs run.
-BUSY = """
-import ctypes, sys
-from genrebench.system.executor import LocalProcesses, SingleProcess
-
-def busy(path):
-    pipe = open(path, "w")
+def busy(path: str) -> None:
+    """Say that the process is there, and compute without ever letting another thread of it run."""
+    pipe = Path(path).open("w")  # noqa: SIM115 - the witness sees its end
     print("here", file=pipe, flush=True)
     ctypes.PyDLL(None).pause()
 
+
+BUSY = """
+import functools, sys
+from genrebench.system.apart import OwnProcess
+from genrebench.system.executor import LocalProcesses
+from tests.system.test_executor import busy
 """
 BUSY_WAYS = {
     "several processes": "list(LocalProcesses(2).run(busy, 2 * sys.argv[1:], prepare=int))",
-    "one process": "SingleProcess(int).submit(busy, sys.argv[1]).result()",
-    "while it is prepared": "SingleProcess(lambda: busy(sys.argv[1])).submit(print).result()",
+    "one process": "OwnProcess().call(None, busy, sys.argv[1])",
+    "while it is prepared": "OwnProcess(functools.partial(busy, sys.argv[1])).call(None, print)",
 }
 
 
@@ -127,7 +130,8 @@ def witness(tmp_path: Path) -> Iterator[Witness]:
 @pytest.mark.parametrize("way", BUSY_WAYS)
 def test_processes_end_with_a_parent_that_is_killed_whatever_they_do(way: str, witness: Witness) -> None:
     """The system ends them; no thread of theirs is waited for."""
-    parent = subprocess.Popen([sys.executable, "-c", BUSY + BUSY_WAYS[way], str(witness.path)])
+    root = Path(__file__).parents[2]
+    parent = subprocess.Popen([sys.executable, "-c", BUSY + BUSY_WAYS[way], str(witness.path)], cwd=root)
     for _ in range(2 if way == "several processes" else 1):
         assert witness.line() == "here"
     parent.kill()

@@ -21,7 +21,6 @@ from typing import Any
 
 from genrebench.errors import ClusterError
 from genrebench.system.cluster.worker import Answer, Work, forget, work_on
-from genrebench.system.executor import ended_by_system
 
 # A batch should take so long, which makes what it costs to send it small, and holds so many items at most.
 _BATCH_SECONDS, _LARGEST = 2.0, 64
@@ -223,7 +222,10 @@ class Run:
         if self._deaths[place] < _TRIES:
             self._again.append(_Batch([place], avoided=(worker,)))
         elif self.lost is None:
-            raise ended_by_system()
+            raise ClusterError(
+                "the system ended the process that worked on an item, on two workers, probably for lack of memory; "
+                "give each worker more of it, or fewer threads"
+            )
         else:
             yield self.lost(self.items[place])
 

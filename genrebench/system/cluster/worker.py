@@ -14,15 +14,13 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from joblib.externals.loky.process_executor import TerminatedWorkerError
-
+from genrebench.system.apart import OwnProcess
 from genrebench.system.environment import versions
-from genrebench.system.executor import Needs, SingleProcess
+from genrebench.system.executor import Needs
 from genrebench.system.files import escaped, sha256
 from genrebench.system.process import THREAD_VARIABLES
 
@@ -93,7 +91,7 @@ class Answer:
 
 
 # Processes that wait for items, by run.
-_WAITING: defaultdict[str, list[SingleProcess]] = defaultdict(list)
+_WAITING: defaultdict[str, list[OwnProcess]] = defaultdict(list)
 _WORKS: dict[str, Work] = {}
 _LOCK = threading.Lock()
 
@@ -157,14 +155,13 @@ def work_on(
 
 
 def _work_through(
-    batch: Sequence[tuple[int, bytes]], process: SingleProcess, answer: Answer, is_wanted: Callable[[], bool]
+    batch: Sequence[tuple[int, bytes]], process: OwnProcess, answer: Answer, is_wanted: Callable[[], bool]
 ) -> None:
     """Work on one item after the other."""
     for place, item in batch:
         try:
-            went_well, value = _await(process.submit(_call, item), is_wanted)
-        except TerminatedWorkerError:
-            process.close()
+            went_well, value = _await(process, is_wanted, _call, item)
+        except ChildProcessError:
             answer.died.append(place)
             continue
         if not went_well:
@@ -192,7 +189,7 @@ def _known(run: str, sent: Work | None) -> Work | None:
         return _WORKS.get(run)
 
 
-def _process(work: Work) -> SingleProcess:
+def _process(work: Work) -> OwnProcess:
     """Take a process that waits, or make one."""
     with _LOCK:
         # A worker of Dask is a daemon, which the standard library refuses children, lest they be left behind; ours end
@@ -202,29 +199,27 @@ def _process(work: Work) -> SingleProcess:
             return _WAITING[work.run].pop()
     # As Dask does it: one thread, unless it was set otherwise.
     threads = {name: os.environ.get(name, "1") for name in THREAD_VARIABLES}
-    return SingleProcess(functools.partial(_begin, work), threads | work.environment)
+    return OwnProcess(functools.partial(_begin, work), threads | work.environment)
 
 
 class _UnwantedError(Exception):
     """Nobody waits for it any more."""
 
 
-def _await(future: "Future[Any]", is_wanted: Callable[[], bool]) -> Any:
-    """Wait for an answer as long as somebody wants it."""
-    while True:
-        try:
-            return future.result(timeout=_LOOK_SECONDS)
-        except TimeoutError:
-            if not is_wanted():
-                raise _UnwantedError from None
+def _await(process: OwnProcess, is_wanted: Callable[[], bool], function: Callable[..., Any], *arguments: Any) -> Any:
+    """Make a call, and wait for its answer as long as somebody wants it."""
+    process.begin(function, *arguments)
+    while not process.is_done(_LOOK_SECONDS):
+        if not is_wanted():
+            raise _UnwantedError
+    return process.result()
 
 
-def _refusal(process: SingleProcess, is_wanted: Callable[[], bool]) -> str | None:
+def _refusal(process: OwnProcess, is_wanted: Callable[[], bool]) -> str | None:
     """Ask the process what keeps it from the work."""
     try:
-        found: str | None = _await(process.submit(_problem), is_wanted)
-    except TerminatedWorkerError:
-        process.close()
+        found: str | None = _await(process, is_wanted, _problem)
+    except ChildProcessError:
         return "its process ends while it is prepared"
     return found
 

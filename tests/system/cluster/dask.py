@@ -1,6 +1,7 @@
 """A cluster of Dask of processes that can be killed, and work for it."""
 
 import errno
+import multiprocessing
 import os
 import select
 import signal
@@ -119,9 +120,17 @@ def prepare() -> None:
     os.environ["GENREBENCH_TEST_PREPARED"] = "yes"
 
 
+def worker() -> int:
+    """Return the number of the worker that a process works for; its parent is the one that it was forked from."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    assert parent.pid is not None
+    return parent.pid
+
+
 def describe(number: int) -> tuple[int, int, int, str | None]:
     """Say which process did the work, for which worker, and whether it was prepared."""
-    return number, os.getpid(), os.getppid(), os.environ.get("GENREBENCH_TEST_PREPARED")
+    return number, os.getpid(), worker(), os.environ.get("GENREBENCH_TEST_PREPARED")
 
 
 def read(path: Path) -> bytes:
@@ -153,7 +162,7 @@ def once_in_danger(item: tuple[int, Path]) -> int:
             (folder / "tried").mkdir()
         except FileExistsError:
             return number
-        (folder / "pipe").write_text(f"{os.getpid()} {os.getppid()}")
+        (folder / "pipe").write_text(f"{os.getpid()} {worker()}")
         signal.pause()
     return number
 

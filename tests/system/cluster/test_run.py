@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from genrebench.errors import ClusterError, DatasetError
+from genrebench.errors import ClusterError
 from genrebench.system.cluster.choice import DaskCluster
 from genrebench.system.executor import Needs
 from tests.system.cluster.dask import (
@@ -55,7 +55,7 @@ def test_an_item_that_ends_its_process_is_tried_twice(cluster: Path, tmp_path: P
     results = sorted(on(cluster).run(end_at, items, prepare=prepare, lost=lost))
     assert results == [-3, 0, 1, 2, *range(4, 12)]
     assert len(set((tmp_path / "notes").read_text().split())) == 2
-    with pytest.raises(DatasetError, match="was ended by the system"):
+    with pytest.raises(ClusterError, match=r"ended the process .* give each worker more"):
         list(on(cluster).run(end_at, items, prepare=prepare))
 
 
