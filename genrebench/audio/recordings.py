@@ -1,18 +1,18 @@
-"""Which files are recordings: those of a dataset, and those that a command line names."""
+"""Which files are recordings, and which are those of a dataset."""
 
 import os
 import stat
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from natsort import natsorted
 
 from genrebench.errors import AudioError, DatasetError, escaped
-from genrebench.system.files import StrPath, sha256
-from genrebench.system.remote import RemotePath, as_path
+from genrebench.system.files import sha256
+from genrebench.system.remote import RemotePath
 
 # What libsndfile and FFmpeg decode, videos included; a folder's other files are not recordings.
 EXTENSIONS = frozenset(
@@ -25,7 +25,7 @@ EXTENSIONS = frozenset(
 SPECTROGRAMS = "genres_mel_npz"
 # Ends the name of the packed copy of a tree.
 PACKED = ".packed"
-_EXPECTED = "expected recordings (wav, au, flac, ogg, mp3, m4a, opus and others)"
+EXPECTED = "expected recordings (wav, au, flac, ogg, mp3, m4a, opus and others)"
 # What systems and network disks put into folders; hidden ones begin with a dot.
 _SYSTEM_FOLDERS = frozenset(
     "@eadir @recycle @recently-snapshot @tmp #recycle #snapshot $recycle.bin recycler __macosx lost+found".split()
@@ -109,7 +109,7 @@ def originals(dataset: Path) -> Path:
 
 def _has_genres(folder: Path) -> bool:
     """Return whether some folder in this one holds a recording."""
-    return any(is_recording(path) for genre in _subfolders(folder) for path in _files(genre, []))
+    return any(is_recording(path) for genre in _subfolders(folder) for path in files_below(genre, []))
 
 
 def _subfolders(folder: Path) -> list[Path]:
@@ -124,7 +124,7 @@ def _is_system(name: str) -> bool:
     return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS or name.removesuffix(PACKED) == SPECTROGRAMS
 
 
-def _files(folder: Path, problems: list[AudioError], root: Path | None = None) -> Iterator[Path]:
+def files_below(folder: Path, problems: list[AudioError], root: Path | None = None) -> Iterator[Path]:
     """Go through the files of a folder and its subfolders, linked ones included, but no folder twice.
 
     Parameters
@@ -154,7 +154,7 @@ def _files(folder: Path, problems: list[AudioError], root: Path | None = None) -
         yield from (Path(place) / name for name in natsorted(names))
 
 
-def _is_no_file(path: Path) -> bool:
+def is_no_file(path: Path) -> bool:
     """Return whether something is a pipe, a device or a socket; a link to nowhere is refused when it is read."""
     try:
         return not stat.S_ISREG(path.stat().st_mode)
@@ -200,8 +200,8 @@ def dataset_recordings(dataset: Path, notes: list[str] | None = None) -> list[Re
     others: Counter[str] = Counter()
     problems: list[AudioError] = []
     for folder in genres:
-        files = [path for path in _files(folder, problems, root) if not path.name.startswith(".")]
-        found = [path for path in files if is_recording(path) and not _is_no_file(path)]
+        files = [path for path in files_below(folder, problems, root) if not path.name.startswith(".")]
+        found = [path for path in files if is_recording(path) and not is_no_file(path)]
         recordings += [_recording(folder, path) for path in found]
         taken = set(found)
         rest = [path for path in files if path not in taken and path.name.lower() not in _SYSTEM_FILES]
@@ -211,7 +211,7 @@ def dataset_recordings(dataset: Path, notes: list[str] | None = None) -> list[Re
             notes.append(f"genre {escaped(folder.name)} has no recording{only}; it will be no class")
         others += kinds
     if not recordings:
-        raise DatasetError(f"{_EXPECTED} in the genre folders, found none", path=root)
+        raise DatasetError(f"{EXPECTED} in the genre folders, found none", path=root)
     notes += _left_out(root, others)
     notes += map(str, problems)
     notes += _lookalikes([folder.name for folder in genres])
@@ -226,7 +226,7 @@ def _stored_recordings(root: RemotePath, notes: list[str]) -> list[Recording]:
     in_genres = [path for path, parts in inside.items() if not any(map(_is_system, parts[:-1])) and len(parts) > 1]
     recordings = [_recording(root / inside[path][0], path) for path in in_genres if is_recording(path)]
     if not recordings:
-        raise DatasetError(f"{_EXPECTED} in <genre>/ there, found none", path=str(root))
+        raise DatasetError(f"{EXPECTED} in <genre>/ there, found none", path=str(root))
     if others := Counter(path.suffix.lower() or "no extension" for path in in_genres if not is_recording(path)):
         notes.append(f"{others.total()} files in the genre folders are no recordings: {_counted(others)}")
     return recordings
@@ -316,39 +316,3 @@ def _misplaced(genres: list[Path], recordings: list[Recording]) -> list[str]:
         names = " and ".join(map(escaped, below[:2]))
         found.append(f"{name} is the only genre; if {names} in it are the genres, give the folder {name} as --dataset")
     return found
-
-
-def find_recordings(paths: Iterable[StrPath], problems: list[AudioError] | None = None) -> Iterator[Path]:
-    """List the recordings that some paths name.
-
-    Parameters
-    ----------
-    paths : iterable of str or PathLike
-        Files, taken as they are, and folders, searched through with their subfolders, linked ones included.
-    problems : list of AudioError, optional
-        Takes what is wrong with a folder, instead of it being raised.
-
-    Yields
-    ------
-    Path
-        Recordings, those of a folder in natural order.
-
-    Raises
-    ------
-    AudioError
-        If a folder holds no recording, or cannot be listed.
-    """
-    noted: list[AudioError] = [] if problems is None else problems
-    for path in map(as_path, paths):
-        if not path.is_dir():
-            yield path
-            continue
-        if isinstance(path, RemotePath):
-            files: list[Path] = [file for file in path.files() if is_recording(file)]
-        else:
-            files = [file for file in _files(path, noted) if is_recording(file) and not _is_no_file(file)]
-        if not files:
-            noted.append(AudioError(f"{_EXPECTED} in the folder, found none", path=path))
-        if problems is None and noted:
-            raise noted[0]
-        yield from natsorted(files, key=str)

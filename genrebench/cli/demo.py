@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
+from genrebench.audio.finding import find_recordings
 from genrebench.audio.mel import MelConfig
-from genrebench.audio.recordings import find_recordings
 from genrebench.audio.synthesis.render import GENRES, write_recordings
 from genrebench.cli.classifying import print_genres
 from genrebench.cli.options import PATH, examples

@@ -115,7 +115,7 @@ def infer(
     **others : object
         Options of the model, and of what is done to the recordings.
     """
-    from genrebench.audio.recordings import find_recordings
+    from genrebench.audio.finding import find_recordings
     from genrebench.cli.classifying import Extras, classify
     from genrebench.cli.output import counted, echo, is_quiet, terminal_width
     from genrebench.cli.progress import display

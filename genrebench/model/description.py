@@ -1,23 +1,26 @@
-"""What must be said of a model for it to be used, and where it lies."""
+"""What must be said of a model for it to be used: where it lies, how it is read, and how it is written down."""
 
+import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
 
 from genrebench.audio.blocks import MAX_OVERLAP
 from genrebench.audio.mel import FLOOR_DB, MelConfig
 from genrebench.audio.standardize import AnyStandardizer, BandStandardizer, read_standardizer
-from genrebench.errors import ConfigError, ModelError
+from genrebench.errors import ConfigError, ModelError, shown
 from genrebench.model.calibration import Calibration
-from genrebench.model.storage import MODEL_FILE, WEIGHTS_FILE
+from genrebench.model.storage import MODEL_FILE, WEIGHTS_FILE, read_document, read_weights
 from genrebench.network.architecture import Architecture
 from genrebench.system.files import escaped
-from genrebench.system.validation import from_list
+from genrebench.system.validation import explain, from_list
 
 # The name of the model that comes with the library, and its folder.
 BUILTIN = "builtin"
 _BUILTIN_FOLDER = Path(__file__).with_name(BUILTIN)
+# How often a model is read that a training replaces meanwhile.
+_ATTEMPTS = 5
 
 
 def _genre(value: object) -> object:
@@ -71,6 +74,102 @@ class Description(BaseModel):
             raise ConfigError(
                 "mel: expected spectrograms as this version makes them, received another version's; train again"
             )
+
+
+def read_parts(folder: Path) -> dict[str, Any]:
+    """Read all that a `Model` is made of, and check that weights and description fit together.
+
+    Returns
+    -------
+    dict
+        By the names of the model's attributes.
+
+    Raises
+    ------
+    ModelError
+        If a file is missing or damaged, or does not fit the others.
+    """
+    for _ in range(_ATTEMPTS):
+        document = read_document(folder)
+        try:
+            return _read_parts(folder, document)
+        except ModelError as error:
+            failure = error
+            if read_document(folder) == document:
+                break
+    raise failure
+
+
+def _read_parts(folder: Path, document: dict[str, Any]) -> dict[str, Any]:
+    """Read the parts of a model whose description has been read."""
+    try:
+        described = Description.model_validate(document)
+        check_parts(described.architecture, described.mel, described.genres)
+        described.check_meaning()
+    except ValidationError as error:
+        raise ModelError(f"expected a complete description; {explain(error)}", path=folder / MODEL_FILE) from error
+    except ConfigError as error:
+        raise ModelError(str(error), path=folder / MODEL_FILE) from error
+    return {
+        "architecture": described.architecture,
+        "weights": read_weights(folder / WEIGHTS_FILE, described.architecture, sha256=described.weights.sha256),
+        "mel": described.mel,
+        "standardizer": described.standardiser,
+        "genres": described.genres,
+        "overlap": described.overlap,
+        "calibration": described.calibration,
+        "document": document,
+        "folder": folder,
+    }
+
+
+def check_parts(architecture: Architecture, mel: MelConfig | None, genres: tuple[str, ...]) -> None:
+    """Refuse a network that has another input or other classes than the rest.
+
+    Raises
+    ------
+    ConfigError
+        If they do not fit together.
+    """
+    if len(genres) != architecture.classes or len(set(genres)) != len(genres):
+        raise ConfigError(
+            f"genres: expected {architecture.classes} names, one per logit, received {shown(list(genres))}"
+        )
+    if mel is not None and mel.shape != architecture.input_shape[:2]:
+        raise ConfigError(
+            f"mel: expected settings that give {architecture.input_shape[:2]} as the network's input, "
+            f"received {mel.shape}"
+        )
+
+
+def describe_parts(
+    document: dict[str, Any],
+    *,
+    architecture: Architecture,
+    mel: MelConfig | None,
+    standardizer: AnyStandardizer,
+    genres: tuple[str, ...],
+    overlap: float,
+    calibration: Calibration,
+) -> dict[str, Any]:
+    """Write down what is needed to use weights, as `Description` reads it, in plain JSON types.
+
+    Parameters
+    ----------
+    document : dict
+        What else is known of the model.
+    """
+    return {
+        **document,
+        "status": document.get("status", "finished"),
+        "architecture": architecture.to_json(),
+        "mel": dataclasses.asdict(mel) if mel else None,
+        "mel_fingerprint": mel.fingerprint() if mel else None,
+        "standardiser": standardizer.to_json(),
+        **({"overlap": overlap} if overlap or "overlap" in document else {}),
+        **({"calibration": calibration.to_json()} if calibration != Calibration() else {}),
+        "genres": list(genres),
+    }
 
 
 def model_folder(path: Path) -> Path:

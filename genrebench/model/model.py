@@ -1,6 +1,5 @@
 """A trained model: read from its folder, used on recordings by any backend, saved."""
 
-import dataclasses
 import functools
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -9,31 +8,27 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from genrebench.audio.blocks import standardize_recording, standardize_tracks, window_spans
 from genrebench.audio.mel import MelConfig
 from genrebench.audio.standardize import AnyStandardizer
 from genrebench.backend.protocol import Network
 from genrebench.backend.registry import load_backend
-from genrebench.errors import AudioError, ConfigError, ModelError, shown
+from genrebench.errors import AudioError, ConfigError, ModelError
 from genrebench.model.calibration import Calibration
-from genrebench.model.description import Description, model_folder
+from genrebench.model.description import check_parts, describe_parts, model_folder, read_parts
 from genrebench.model.elsewhere import in_order, predict_by
 from genrebench.model.prediction import BATCH, Prediction, predictions, spectrogram_batches
-from genrebench.model.storage import MODEL_FILE, WEIGHTS_FILE, read_document, read_weights, save_model
+from genrebench.model.storage import save_model
 from genrebench.network.architecture import Architecture
 from genrebench.network.numerics import log_softmax
 from genrebench.network.types import Weights
 from genrebench.system.cluster.choice import executor_for
 from genrebench.system.files import StrPath
 from genrebench.system.remote import as_path
-from genrebench.system.validation import explain
 
-# Attributes that a description has by the same names.
-_DESCRIBED = ("architecture", "mel", "genres", "overlap", "calibration")
-# How often a model is read that a training replaces meanwhile.
-_ATTEMPTS = 5
+# What is written down of a model, beside its document.
+_PARTS = ("architecture", "mel", "standardizer", "genres", "overlap", "calibration")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -95,14 +90,7 @@ class Model:
 
     def __post_init__(self) -> None:
         """Refuse a network that has another input or other classes than the rest."""
-        if len(self.genres) != self.architecture.classes or len(set(self.genres)) != len(self.genres):
-            received = shown(list(self.genres))
-            raise ConfigError(f"genres: expected {self.architecture.classes} names, one per logit, received {received}")
-        if self.mel is not None and self.mel.shape != self.architecture.input_shape[:2]:
-            raise ConfigError(
-                f"mel: expected settings that give {self.architecture.input_shape[:2]} as the network's input, "
-                f"received {self.mel.shape}"
-            )
+        check_parts(self.architecture, self.mel, self.genres)
 
     def __repr__(self) -> str:
         """Describe the model in one line."""
@@ -140,38 +128,7 @@ class Model:
         >>> gb.load("results/gtzan").predict("song.wav").genre
         'hiphop'
         """
-        folder = model_folder(Path(path))
-        for _ in range(_ATTEMPTS):
-            document = read_document(folder)
-            try:
-                return cls._read(folder, document, backend, device)
-            except ModelError as error:
-                failure = error
-                if read_document(folder) == document:
-                    break
-        raise failure
-
-    @classmethod
-    def _read(cls, folder: Path, document: dict[str, Any], backend: str, device: str) -> Self:
-        """Read a model whose description has been read."""
-        try:
-            described = Description.model_validate(document)
-            model = cls(
-                **{name: getattr(described, name) for name in _DESCRIBED},
-                weights={},
-                standardizer=described.standardiser,
-                document=document,
-                folder=folder,
-                backend=backend,
-                device=device,
-            )
-            described.check_meaning()
-        except ValidationError as error:
-            raise ModelError(f"expected a complete description; {explain(error)}", path=folder / MODEL_FILE) from error
-        except ConfigError as error:
-            raise ModelError(str(error), path=folder / MODEL_FILE) from error
-        weights = read_weights(folder / WEIGHTS_FILE, model.architecture, sha256=described.weights.sha256)
-        return dataclasses.replace(model, weights=weights)
+        return cls(**read_parts(model_folder(Path(path))), backend=backend, device=device)
 
     def save(self, folder: StrPath) -> None:
         """Write the model: at any moment the folder holds it, or the one that was there, and either is whole.
@@ -192,20 +149,8 @@ class Model:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         save_model(
-            folder, self.weights, self.document | {"status": self.document.get("status", "finished")} | self._parts()
+            folder, self.weights, describe_parts(self.document, **{part: getattr(self, part) for part in _PARTS})
         )
-
-    def _parts(self) -> dict[str, Any]:
-        """Describe what is needed to use the weights, in plain JSON types."""
-        return {
-            "architecture": self.architecture.to_json(),
-            "mel": dataclasses.asdict(self.mel) if self.mel else None,
-            "mel_fingerprint": self.mel.fingerprint() if self.mel else None,
-            "standardiser": self.standardizer.to_json(),
-            **({"overlap": self.overlap} if self.overlap or "overlap" in self.document else {}),
-            **({"calibration": self.calibration.to_json()} if self.calibration != Calibration() else {}),
-            "genres": list(self.genres),
-        }
 
     @functools.cached_property
     def network(self) -> Network:

@@ -12,6 +12,7 @@ from genrebench.model.storage import LAST_WEIGHTS_FILE, MODEL_FILE, WEIGHTS_FILE
 from genrebench.system.files import escaped, unfinished_files
 from genrebench.system.folders import publish_folder, recover_folder
 from genrebench.training.config import EXPERIMENT_FILE, Experiment, unpublished
+from genrebench.training.origin import refuse_other_settings
 from genrebench.training.resume import CHECKPOINT_FILE, CHECKPOINT_FILES, Checkpoint, newest_checkpoint
 
 LOG_FILE = "log.csv"
@@ -139,7 +140,7 @@ def where_to_go_on(run: RunDirectory, experiment: Experiment) -> Checkpoint | No
     saved = newest_checkpoint(experiment.folder)
     if saved is None:
         raise ConfigError(f"{where}: expected a run with a checkpoint, found none; train anew with --overwrite")
-    saved.refuse_other_settings(experiment)
+    refuse_other_settings(saved.origin, experiment, done=saved.epoch)
     return saved
 
 

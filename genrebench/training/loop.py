@@ -12,25 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from genrebench.backend.group import Group
-from genrebench.backend.protocol import Network, Trainable
-from genrebench.errors import BackendError, ConfigError, GroupError, ModelError, TrainingError
-from genrebench.model.model import Model
-from genrebench.network.adam import Adam
-from genrebench.network.types import Weights
+from genrebench.errors import ConfigError, GroupError, ModelError, TrainingError
 from genrebench.system.files import StrPath, escaped
 from genrebench.system.interrupts import interrupts_ignored
-from genrebench.training.averaging import AveragedWeights
 from genrebench.training.checkpoint import Keeper, Log
 from genrebench.training.commands import resume_command
 from genrebench.training.config import Experiment, load_experiment
 from genrebench.training.distributed import (
     all_or_none,
     begun_by,
-    described,
-    enroll,
     hand_out,
     join,
     processes_notes,
@@ -40,11 +31,12 @@ from genrebench.training.epoch import train_epoch
 from genrebench.training.folder import RunDirectory, reserved, where_to_go_on
 from genrebench.training.health import out_of_patience, patience_note, split_notes
 from genrebench.training.history import EpochMetrics
+from genrebench.training.origin import resumption_note
 from genrebench.training.results import Results
-from genrebench.training.resume import Checkpoint, origin_of
+from genrebench.training.resume import Checkpoint
 from genrebench.training.scoring import score_saved_model
-from genrebench.training.start import choose_architecture, load_trainer, record_of
-from genrebench.training.state import Callback, LoopState, load_training_data, tell
+from genrebench.training.start import prepare
+from genrebench.training.state import Callback, tell
 from genrebench.training.trackers import load_trackers
 
 
@@ -220,7 +212,7 @@ def _run(
 
     with all_or_none(group):
         trackers = load_trackers(experiment, run, note)
-        state, model, origin = _prepare(experiment, saved, group)
+        state, model, origin = prepare(experiment, saved, group)
     require_same(group, experiment, origin)
     keeper = Keeper(run, model, origin, saved)
     callbacks = (Log(run), keeper, Results(run, note), *trackers, *others)
@@ -229,7 +221,11 @@ def _run(
         run.go_on() if saved else run.begin()
         for each in callbacks:
             each.on_start(state)
-        notes = (*([saved.note(origin)] if saved else ()), *processes_notes(group, saved), *split_notes(state.data))
+        notes = (
+            *([resumption_note(saved.origin, origin, done=saved.epoch)] if saved else ()),
+            *processes_notes(group, saved),
+            *split_notes(state.data),
+        )
         for text in notes:
             tell(state, callbacks, text)
         while state.epoch < experiment.training.epochs and not out_of_patience(state):
@@ -275,7 +271,7 @@ def _follow(experiment: Experiment, group: Group) -> TrainingRun:
         pass  # the first opens the run
     saved = hand_out(group, None, experiment)
     with all_or_none(group):
-        state, _, origin = _prepare(experiment, saved, group)
+        state, _, origin = prepare(experiment, saved, group)
     require_same(group, experiment, origin)
     try:
         while state.epoch < experiment.training.epochs and not out_of_patience(state):
@@ -294,60 +290,3 @@ def _told_how_to_go_on(stop: BaseException, experiment: Experiment, group: Group
     if not isinstance(stop, OSError) or stop.filename is None:
         return stop
     return TrainingError(f"{stop.strerror}; {kept}", path=stop.filename)
-
-
-def _prepare(experiment: Experiment, saved: Checkpoint | None, group: Group) -> tuple[LoopState, Model, dict[str, Any]]:
-    """Load backend and data, and build the network.
-
-    Returns
-    -------
-    LoopState
-        Where the run stands before its next step.
-    Model
-        The model before training, with what its document says throughout the run.
-    dict
-        What the run depends on.
-    """
-    info, backend = load_trainer(experiment)
-    data = load_training_data(experiment)
-    architecture = choose_architecture(experiment, data)
-    if saved:
-        saved.refuse_other_data(experiment, data, architecture)
-    weights = saved.weights if saved else architecture.initial_weights(experiment.seed)
-    network = backend.build(architecture, weights, dtype="float32", device=experiment.device)
-    if not isinstance(network, Trainable):
-        raise BackendError(
-            f"backend {info.name}: expected a network that trains, as announced; {type(network).__name__} lacks what "
-            "Trainable has"
-        )
-    enroll(network, group, info)
-    optimizer = Adam(learning_rate=experiment.training.learning_rate)
-    network.start_training(optimizer, seed=experiment.seed, precision=experiment.training.precision)
-    state = LoopState(experiment, data, architecture, network, np.random.default_rng([experiment.seed, 1]), group=group)
-    if experiment.training.averaging:
-
-        def build(averaged: Weights) -> Network:
-            """Build a network that is validated."""
-            return backend.build(architecture, averaged, dtype="float32", device=experiment.device)
-
-        state.average = AveragedWeights(experiment.training.averaging, weights, build)
-    origin = origin_of(experiment, data, architecture, info.framework)
-    record = record_of(experiment, data, info, optimizer) | described(group)
-    threads = network.training_state().get("threads")
-    if saved:
-        saved.restore(state, experiment.folder)
-        record["created"] = saved.record["created"]
-        record["resumed_after_epochs"] = [*saved.record.get("resumed_after_epochs", ()), saved.epoch]
-        threads = saved.training.get("threads")
-    if threads is not None:
-        record["threads"] = int(threads)
-    model = Model(
-        architecture=architecture,
-        weights=weights,
-        mel=data.dataset.mel,
-        standardizer=data.standardizer,
-        genres=data.dataset.genres,
-        document=record,
-        overlap=experiment.training.overlap,
-    )
-    return state, model, origin

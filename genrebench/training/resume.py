@@ -17,18 +17,14 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors.numpy import save
 
-from genrebench.errors import BackendError, ConfigError, DatasetError, ModelError
-from genrebench.network.architecture import Architecture
+from genrebench.errors import BackendError, ModelError
 from genrebench.network.types import Weights
 from genrebench.system.arrays import tensors_of
-from genrebench.system.environment import processor, versions
-from genrebench.system.files import escaped, parse_json, read_file, write_atomically
+from genrebench.system.files import parse_json, read_file, write_atomically
 from genrebench.system.validation import explain
-from genrebench.training.config import Experiment
 from genrebench.training.health import went_wrong
 from genrebench.training.history import EpochMetrics, last_saved
-from genrebench.training.settings import PLAIN
-from genrebench.training.state import LoopState, TrainingData
+from genrebench.training.state import LoopState
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 # The one before it, and the next one while it takes their places.
@@ -37,10 +33,6 @@ CHECKPOINT_FILES = (_NEXT, CHECKPOINT_FILE, _PREVIOUS)
 _EXPECTED = "a checkpoint"
 # Of the genre network's size 7.6 MB; what claims more than this is no checkpoint.
 MAX_CHECKPOINT_BYTES = 2 * 2**30
-# Settings that may change: how far to go, who is told, and where things lie, since what lies there is compared.
-_FREE = frozenset(
-    {"training.epochs", "training.patience", "name", "results", "dataset", "read_from", "architecture", "loggers"}
-)
 
 
 class _Header(BaseModel):
@@ -199,69 +191,6 @@ class Checkpoint:
             average,
         )
 
-    def refuse_other_settings(self, experiment: Experiment) -> None:
-        """Refuse to go on with other settings than those that the run began with, and name each.
-
-        Raises
-        ------
-        ConfigError
-            If there are some, or fewer epochs are asked for than are done.
-        """
-        # A setting that there was not yet changed nothing.
-        began = _settings(Experiment(name="default").override(PLAIN)) | self.origin["settings"]
-        now = _settings(experiment)
-        changed = [
-            f"{key}: expected {began.get(key)}, received {now.get(key)}"
-            for key in (began | now)
-            if began.get(key) != now.get(key)
-        ]
-        if changed:
-            raise ConfigError(
-                f"{escaped(experiment.folder)}: a run goes on with the settings that it began with; "
-                f"{'; '.join(changed)}; leave them out, or train anew under another --name"
-            )
-        if experiment.training.epochs < self.epoch:
-            raise ConfigError(
-                f"{escaped(experiment.folder)}: expected at least the {self.epoch} epochs that are done, "
-                f"received --epochs {experiment.training.epochs}"
-            )
-
-    def refuse_other_data(self, experiment: Experiment, data: TrainingData, architecture: Architecture) -> None:
-        """Refuse to go on with other data or another network than those that the run began with.
-
-        Raises
-        ------
-        DatasetError, ConfigError
-            If one of them is another.
-        """
-        began = self.origin["data"]
-        now = data.identity if "tracks_sha256" in began else data.earlier_identity
-        remedy = "restore it, or train anew under another --name"
-        for what in now:
-            if began.get(what) != now[what]:
-                words = "other values" if what.endswith("sha256") else f"{now[what]}, not {began.get(what)}"
-                raise DatasetError(
-                    f"expected the data that the run {experiment.name} began with, received others "
-                    f"({'content' if what.endswith('sha256') else what}: {words}); {remedy}",
-                    path=experiment.dataset,
-                )
-        if self.origin["architecture"] != architecture.fingerprint():
-            raise ConfigError(
-                f"{escaped(experiment.folder)}: expected the architecture that the run began with, received another; "
-                f"{remedy}"
-            )
-
-    def note(self, origin: dict[str, Any]) -> str:
-        """Tell from where the run goes on, and what is no longer as it was."""
-        began, now = self.origin["software"], origin["software"]
-        changed = [
-            f"{key} {began.get(key)}, now {now.get(key)}" for key in began | now if began.get(key) != now.get(key)
-        ]
-        line = f"goes on after epoch {self.epoch}"
-        if changed:
-            line += f"; begun with {'; '.join(changed)}: results are not bit for bit those of a run without a stop"
-        return line
-
     def restore(self, state: LoopState, place: Path) -> None:
         """Have a run, whose network was built with the weights, stand where the checkpoint was made.
 
@@ -331,24 +260,3 @@ def remove_previous(run: Path) -> None:
     """Leave a run the newest checkpoint alone."""
     for name in (_PREVIOUS, _NEXT):
         (run / name).unlink(missing_ok=True)
-
-
-def origin_of(experiment: Experiment, data: TrainingData, architecture: Architecture, framework: str) -> dict[str, Any]:
-    """Describe what a run depends on, in plain JSON types."""
-    return {
-        "settings": _settings(experiment),
-        "data": data.identity,
-        "architecture": architecture.fingerprint(),
-        "software": {
-            **versions(("genrebench", framework, "numpy", "librosa", "soundfile", "soxr")),
-            "processor": processor(),
-        },
-    }
-
-
-def _settings(experiment: Experiment) -> dict[str, Any]:
-    """List the settings that may not change, by dotted key."""
-    found: dict[str, Any] = {}
-    for key, value in experiment.model_dump(mode="json").items():
-        found |= {f"{key}.{name}": each for name, each in value.items()} if isinstance(value, dict) else {key: value}
-    return {key: value for key, value in found.items() if key not in _FREE}

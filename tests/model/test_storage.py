@@ -19,8 +19,7 @@ from genrebench.audio.standardize import (
     TrackStandardizer,
 )
 from genrebench.errors import ModelError
-from genrebench.model import model as model_module
-from genrebench.model import storage
+from genrebench.model import description, storage
 from genrebench.model.model import Model
 from genrebench.model.storage import save_weights
 from genrebench.network.genre_cnn import genre_cnn
@@ -317,5 +316,5 @@ def test_a_model_that_is_replaced_while_it_is_read_is_read_again(
             times.append(save_model(folder, created="new", seed=1))
         return read(*arguments, **options)
 
-    monkeypatch.setattr(model_module, "read_weights", read_late)
+    monkeypatch.setattr(description, "read_weights", read_late)
     assert Model.load(folder).document["created"] == "new"

@@ -20,6 +20,7 @@ from genrebench.network.genre_cnn import genre_cnn
 from genrebench.network.numerics import accuracy, cross_entropy, log_softmax
 from genrebench.training import Experiment, train
 from genrebench.training.batches import predict, train_steps
+from genrebench.training.origin import refuse_other_settings
 from genrebench.training.resume import newest_checkpoint
 from genrebench.training.state import load_training_data
 from tests.conftest import SMALL, Recorder
@@ -204,9 +205,9 @@ def test_a_run_of_a_version_without_a_setting_goes_on_without_it(tiny: Experimen
     assert saved is not None
     settings = {key: value for key, value in saved.origin["settings"].items() if not key.startswith("augment")}
     old = dataclasses.replace(saved, origin=saved.origin | {"settings": settings})
-    old.refuse_other_settings(tiny)
+    refuse_other_settings(old.origin, tiny, done=old.epoch)
     with pytest.raises(ConfigError, match=r"augment.crops: expected 0, received 3"):
-        old.refuse_other_settings(tiny.override({"augment.crops": 3}))
+        refuse_other_settings(old.origin, tiny.override({"augment.crops": 3}), done=old.epoch)
 
 
 def test_tracks_that_never_change_cannot_be_standardized(tiny: Experiment, tmp_path: Path) -> None:

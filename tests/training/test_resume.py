@@ -17,8 +17,7 @@ from genrebench.errors import BackendError, ConfigError, DatasetError, ModelErro
 from genrebench.model.model import Model
 from genrebench.network.architecture import Architecture
 from genrebench.system.files import write_json
-from genrebench.training import Callback, EpochMetrics, Experiment, LoopState, TrainingRun, loop, train
-from genrebench.training import resume as resuming
+from genrebench.training import Callback, EpochMetrics, Experiment, LoopState, TrainingRun, origin, start, train
 from genrebench.training.config import load_experiment, unpublished
 from genrebench.training.resume import Checkpoint, newest_checkpoint
 from genrebench.training.state import load_training_data
@@ -123,7 +122,7 @@ def quick(tiny: Experiment, monkeypatch: pytest.MonkeyPatch) -> Experiment:
         The training.
     """
     data = load_training_data(tiny)
-    monkeypatch.setattr(loop, "load_training_data", lambda experiment: data)
+    monkeypatch.setattr(start, "load_training_data", lambda experiment: data)
     return tiny
 
 
@@ -217,7 +216,7 @@ def test_what_has_changed_is_refused_by_name(tiny: Experiment, tmp_path: Path) -
 def test_other_software_is_named_and_does_not_end_a_run(tiny: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line, which says what the result is not."""
     train(tiny, epochs=1)
-    monkeypatch.setattr(resuming, "versions", lambda names: {"torch": "9.9", "numpy": "1"})
+    monkeypatch.setattr(origin, "versions", lambda names: {"torch": "9.9", "numpy": "1"})
     watch = At()
     assert train(tiny, epochs=2, resume=True, callbacks=[watch]).status == "finished"
     consequence = "results are not bit for bit those of a run without a stop"
