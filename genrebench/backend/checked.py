@@ -95,19 +95,11 @@ def check_array(name: str, value: Any, *, dtype: Any = None, shape: Shape | None
     return value
 
 
-def _check_arrays(
-    name: str, values: Any, specs: Mapping[str, Shape] | None = None, dtype: Any = None
-) -> dict[str, Array]:
-    """Refuse what is no dictionary of arrays by name; `specs` has the names and shapes that they should have."""
+def _check_arrays(name: str, values: Any) -> dict[str, Array]:
+    """Refuse what is no dictionary of arrays by name."""
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise AnswerError(f"{name}: expected a dictionary of arrays by name, received {type(values).__name__}")
-    if specs is not None and values.keys() != specs.keys():
-        missing, unknown = sorted(specs.keys() - values.keys()), sorted(values.keys() - specs.keys())
-        raise AnswerError(f"{name}: expected {len(specs)} arrays, missing {missing}, unknown {unknown}")
-    return {
-        key: check_array(f"{name}, {key}", each, dtype=dtype, shape=None if specs is None else specs[key])
-        for key, each in values.items()
-    }
+    return {key: check_array(f"{name}, {key}", each) for key, each in values.items()}
 
 
 def _check_float(name: str, value: Any) -> float:

@@ -12,6 +12,8 @@ from genrebench.errors import DatasetError
 from genrebench.system.files import StrPath, escaped, read_file
 
 _MAX_BYTES = 16 * 2**20
+# How many of many names are said.
+_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def read_artists(path: StrPath, tracks: Sequence[str]) -> dict[str, str]:
     return {track: artist for track, artist in artists.items() if artist}
 
 
-def naming(names: Sequence[str], most: int = 3) -> str:
+def naming(names: Sequence[str]) -> str:
     """Name some of many: the first few, and how many there are besides.
 
     Examples
@@ -112,8 +114,8 @@ def naming(names: Sequence[str], most: int = 3) -> str:
     >>> naming(["a", "b", "c", "d", "e"])
     'a, b, c and 2 more'
     """
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(map(escaped, names[:most])) + more
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(map(escaped, names[:_NAMED])) + more
 
 
 class _Names:

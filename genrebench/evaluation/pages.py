@@ -6,6 +6,8 @@ from typing import Any
 from genrebench.report.document import Block, Cell, Document, Heading, Table, Text
 
 _SUMMARY = ("", "tracks", "accuracy", "95 % interval", "macro-F1", "by segment", "macro-F1", "ECE", "uncalibrated")
+# Tracks that a comparison names.
+MOST_TRACKS = 20
 
 
 def percent(share: float) -> Cell:
@@ -100,14 +102,8 @@ def _interventions(changes: Sequence[Mapping[str, Any]]) -> Table:
     return Table(("change", "accuracy", "points", "other answers", "p (McNemar)"), rows)
 
 
-def comparison_document(comparison: Mapping[str, Any], most: int = 20) -> Document:
-    """Describe how two runs differ.
-
-    Parameters
-    ----------
-    most : int
-        Tracks that are named.
-    """
+def comparison_document(comparison: Mapping[str, Any]) -> Document:
+    """Describe how two runs differ."""
     first, second = comparison["names"]
     rows = [
         (name, percent(each["accuracy"]), _interval(each["interval"]))
@@ -130,6 +126,6 @@ def comparison_document(comparison: Mapping[str, Any], most: int = 20) -> Docume
         rows = [(genre, *map(percent, pair)) for genre, pair in comparison["genres"].items()]
         blocks.append(Table(("genre", first, second), rows))
     if changed := comparison["changed"]:
-        more = f", {most} of {len(changed)}" if len(changed) > most else ""
-        blocks.append(Table(("track", first, second), changed[:most], caption=f"Other answers{more}"))
+        more = f", {MOST_TRACKS} of {len(changed)}" if len(changed) > MOST_TRACKS else ""
+        blocks.append(Table(("track", first, second), changed[:MOST_TRACKS], caption=f"Other answers{more}"))
     return Document("", blocks)

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def wilson_interval(correct: int, count: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Bound the accuracy that some tracks stand for.
+def wilson_interval(correct: int, count: int) -> tuple[float, float]:
+    """Bound the accuracy that some tracks stand for, with a confidence of 95 %.
 
     Wilson, "Probable inference, the law of succession, and statistical inference", 1927. Tracks, not segments: those of
     one track are not independent.
@@ -25,7 +25,7 @@ def wilson_interval(correct: int, count: int, confidence: float = 0.95) -> tuple
     """
     from scipy.stats import binomtest
 
-    interval = binomtest(correct, count).proportion_ci(confidence, method="wilson")
+    interval = binomtest(correct, count).proportion_ci(method="wilson")
     return float(interval.low), float(interval.high)
 
 

@@ -6,17 +6,17 @@ from collections.abc import Generator, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
+# How many are made before they are asked for.
+_DEPTH = 2
 
 
-def prefetch(items: Iterable[T], depth: int = 2) -> Generator[T, None, None]:
+def prefetch(items: Iterable[T]) -> Generator[T, None, None]:
     """Go through items in another thread, a few of them before they are asked for.
 
     Parameters
     ----------
     items : iterable
         What makes them; it is run in the other thread only.
-    depth : int
-        How many are made before they are asked for.
 
     Yields
     ------
@@ -24,7 +24,7 @@ def prefetch(items: Iterable[T], depth: int = 2) -> Generator[T, None, None]:
         The items in order. What their making raises is raised here; when this generator is closed, so is the thread.
     """
     made: queue.SimpleQueue[tuple[bool, T | BaseException | None]] = queue.SimpleQueue()
-    room = threading.Semaphore(depth)
+    room = threading.Semaphore(_DEPTH)
     stopped = threading.Event()
 
     def make() -> None:

@@ -61,7 +61,6 @@ def run_check(
     python: str | Path | None = None,
     timeout: float = TIMEOUT,
     max_reply: float = MAX_REPLY,
-    threads: int | None = 1,
     on_start: Callable[[dict[str, Any], dict[str, str]], object] | None = None,
     on_result: Callable[[CheckResult], object] | None = None,
 ) -> CheckRun:
@@ -75,9 +74,6 @@ def run_check(
         Seconds after which the worker is ended.
     max_reply : float
         MiB that it may answer with.
-    threads : int, optional
-        Number of threads of the backend; by default one, since the kit's networks are so small that more of them
-        wait for each other; None for one per core.
     on_start : callable, optional
         Given what the backend says of itself, and the versions of what it runs on, before the first check.
     on_result : callable, optional
@@ -103,7 +99,7 @@ def run_check(
         python=python,
         timeout=timeout,
         max_reply=max_reply,
-        threads=threads,
+        threads=1,  # the kit's networks are so small that more of them would wait for each other
         on_event=on_event,
     )
     results = tuple(CheckResult(**each) for each in done.value["results"])

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from genrebench.errors import ConfigError, ModelError
+from genrebench.evaluation import pages
 from genrebench.evaluation.comparison import compare_runs, read_evaluation
 from genrebench.evaluation.pages import comparison_document
 from genrebench.report.markdown import markdown
@@ -20,7 +21,7 @@ def run(name: str, wrong: set[str], **settings: Any) -> dict[str, Any]:
     return {"name": name, "parts": {"test": {"predictions": answers}}, "settings": settings}
 
 
-def test_the_comparison_counts_disagreements_by_track() -> None:
+def test_the_comparison_counts_disagreements_by_track(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nine tracks that only the second run gets right, one that only the first does, two wrong in both."""
     only_second, only_first, neither = set(TRUTH[:9]), {"b/0"}, {"b/8", "b/9"}
     first = run("old", only_second | neither, seed=0, split={"protocol": "track"})
@@ -34,7 +35,8 @@ def test_the_comparison_counts_disagreements_by_track() -> None:
     assert [row[0] for row in found["changed"]] == sorted(only_second | only_first)
     assert found["changed"][0] == ["a/0", "b (wrong)", "a"]
     assert found["settings"] == [["split.protocol", "track", "lists"]]
-    text = markdown(comparison_document(found, most=3))
+    monkeypatch.setattr(pages, "MOST_TRACKS", 3)
+    text = markdown(comparison_document(found))
     assert "p = 0.0215 (McNemar, exact), a difference" in text
     assert "3 of 10" in text
 

@@ -43,7 +43,7 @@ def test_no_more_is_made_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch)
             yield number
 
     monkeypatch.setattr("genrebench.system.prefetch.threading.Semaphore", Room)
-    reader = prefetch(items(), depth=2)
+    reader = prefetch(items())
     assert next(reader) == 0
     while waits.get(timeout=30) < 4:
         pass

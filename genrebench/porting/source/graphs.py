@@ -79,7 +79,7 @@ def write_call(scope: Scope, call: Call, calls: Sequence[Call]) -> None:
 
 
 def takes_numbers(call: Call, calls: Sequence[Call]) -> bool:
-    """Tell whether whole numbers go into layers that compute with floats."""
+    """Return whether whole numbers go into layers that compute with floats."""
     if not _is_whole(call):
         return False
     readers = [each for each in calls if Tensor(call.name) in each.inputs]
@@ -89,7 +89,7 @@ def takes_numbers(call: Call, calls: Sequence[Call]) -> bool:
 
 
 def _is_whole(call: Call) -> bool:
-    """Tell whether a call is an input of whole numbers or truth values."""
+    """Return whether a call is an input of whole numbers or truth values."""
     kind = call.layer.kind
     return isinstance(kind, InputLayer) and kind.dtype.startswith(("int", "uint", "bool"))
 
@@ -117,7 +117,7 @@ def reading_order(graph: Graph) -> list[Call]:
 
 
 def _counts(call: Call) -> bool:
-    """Tell whether a call moves statistics on."""
+    """Return whether a call moves statistics on."""
     return call.layer.trainable and any(not weight.trainable for weight in call.layer.weights)
 
 

@@ -41,19 +41,19 @@ class Site:
 
     @property
     def is_trained(self) -> bool:
-        """Tell whether an optimizer moves the layer's weights."""
+        """Return whether an optimizer moves the layer's weights."""
         return self.call.layer.trainable
 
     def readers(self) -> set[str]:
         """List the kinds that read the output."""
         return self.scope.readers[Tensor(self.call.name)]
 
-    def holds_floats(self, index: int = 0) -> bool:
-        """Tell whether an input is of floats: no truth values, and no whole numbers."""
-        return self.call.inputs[index] not in self.scope.others
+    def holds_floats(self) -> bool:
+        """Return whether the first input is of floats: no truth values, and no whole numbers."""
+        return self.call.inputs[0] not in self.scope.others
 
     def drops(self, rate: float) -> bool:
-        """Tell whether something is dropped in training.
+        """Return whether something is dropped in training.
 
         Raises
         ------
@@ -177,9 +177,9 @@ class Site:
         value = int(value.strip("@")) if isinstance(value, str) else value
         self.scope.enter(Tensor(self.call.name, output), self.after[output], value, order)
 
-    def pass_on(self, index: int = 0) -> None:
-        """Let an input pass as it is."""
-        tensor = self.call.inputs[index]
+    def pass_on(self) -> None:
+        """Let the first input pass as it is."""
+        tensor = self.call.inputs[0]
         order = self.scope.order(tensor)
         self.enter(self.scope.take(tensor, order), order)
 

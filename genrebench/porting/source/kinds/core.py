@@ -159,7 +159,7 @@ def write_reshape(site: Site) -> None:
 
 
 def _is_vector(shape: Shape) -> bool:
-    """Tell whether all axes but the last have length 1."""
+    """Return whether all axes but the last have length 1."""
     return all(each == 1 for each in shape[:-1]) and None not in shape
 
 

@@ -43,7 +43,7 @@ def write_batch_norm(site: Site) -> None:
 
 
 def _is_trained(site: Site) -> bool:
-    """Tell whether batch statistics are ever used."""
+    """Return whether batch statistics are ever used."""
     return site.is_trained and site.call.arguments.get("training") is not False
 
 

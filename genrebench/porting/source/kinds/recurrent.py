@@ -20,7 +20,7 @@ _NO_BIAS = "Keras has one bias, this stays 0"
 
 
 def is_native(kind: kinds._Recurrent) -> bool:
-    """Tell whether a layer of PyTorch's computes it, as long as there is no mask."""
+    """Return whether a layer of PyTorch's computes it, as long as there is no mask."""
     if kind.recurrent_dropout:
         return False
     if isinstance(kind, kinds.SimpleRNN):
@@ -238,7 +238,7 @@ def write_bidirectional(site: Site) -> None:
 
 
 def _are_alike(kind: kinds.Bidirectional) -> bool:
-    """Tell whether both directions are those of one of PyTorch's layers."""
+    """Return whether both directions are those of one of PyTorch's layers."""
     forward, backward = kind.layer.settings(), kind.backward_layer.settings()
     is_turned = not forward.pop("go_backwards") and backward.pop("go_backwards")
     is_plain = not kind.layer.dropout and not kind.layer.stateful
