@@ -110,7 +110,7 @@ def main(*, bench: Path) -> None:
         (f"training: a step of {BATCH} segments", f"{1e3 * found.step:.0f} ms"),
         (
             "a recording of 30 s, its spectrograms, its share of the manifest",
-            f"{', '.join(f'{size / 1e3:.3g}' for size in sizes)} kB",
+            f"{', '.join(f'{size / 1e3:.4g}' for size in sizes)} kB",
         ),
         ("gradients: a step", f"{found.gradient_bytes / 1e6:.2f} MB"),
         ("sending a track", f"{1e6 * found.sent:.0f} us"),

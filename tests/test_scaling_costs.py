@@ -9,6 +9,8 @@ from click.testing import CliRunner
 
 from experiments import scaling_costs
 
+ROOT = Path(__file__).parents[1]
+
 
 def document() -> dict[str, Any]:
     """Write down a bench of round numbers."""
@@ -42,6 +44,14 @@ def test_the_model_is_compared_with_what_was_timed() -> None:
     (found,) = [each for each in scaling_costs.checks(*scaling_costs.read(document())) if "preprocess" in each[0]]
     assert found[0] == "preprocess, 1 worker"
     assert found[1:] == pytest.approx((0.036, 0.04))
+
+
+def test_the_page_shows_what_the_recorded_bench_gives() -> None:
+    """Line by line; whoever records anew has to copy the tables anew."""
+    done = CliRunner().invoke(scaling_costs.main, ["--bench", str(ROOT / "results" / "scale" / "bench.json")])
+    lines = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8").splitlines()
+    assert [line for line in done.output.splitlines() if line and line not in lines] == []
+    assert len(done.output.splitlines()) > 15
 
 
 def test_tables_are_printed(tmp_path: Path) -> None:

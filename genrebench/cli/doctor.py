@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from genrebench.cli.options import COUNT, PATH, RUN, cluster_option, examples, list_options
-from genrebench.errors import ConfigError
+from genrebench.cli.options import COUNT, PLACE, RUN, cluster_option, examples, fetch_option, list_options
+from genrebench.errors import ConfigError, DatasetError
 
 if TYPE_CHECKING:
     from genrebench.report.document import Document
@@ -25,13 +25,15 @@ if TYPE_CHECKING:
         "genrebench doctor dataset",
         "genrebench doctor dataset --model results/gtzan",
         "genrebench doctor dataset --train-list train.txt --test-list test.txt --json",
+        "genrebench doctor s3://bucket/music",
     ),
 )
-@click.argument("dataset", type=PATH)
+@click.argument("dataset", type=PLACE)
 @click.option("--model", type=RUN, help="Run whose split is looked at.")
 @list_options("of a split that is looked at")
 @click.option("--jobs", type=COUNT, help="Number of processes.  [default: one per core]")
 @cluster_option
+@fetch_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(
     *, dataset: Path, model: Path | None, jobs: int | None, cluster: str | None, as_json: bool, **lists: Path | None
@@ -70,8 +72,14 @@ def _examine(dataset: Path, jobs: int | None, cluster: str | None) -> tuple[list
     from genrebench.evaluation.measure import is_tree, labeled_recordings
     from genrebench.system.cluster.choice import executor_for
     from genrebench.system.files import escaped
+    from genrebench.system.remote import RemotePath
 
     if is_tree(dataset) and not (dataset / "genres_original").is_dir():
+        if isinstance(dataset, RemotePath):
+            raise DatasetError(
+                "expected recordings, received a store's spectrograms; copy them here to have them examined",
+                path=str(dataset),
+            )
         data = load_dataset(dataset)
         return list(dict.fromkeys(data.tracks.tolist())), diagnose_tree(data)
     recordings = labeled_recordings(dataset)

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from genrebench.audio.blocks import MAX_OVERLAP
-from genrebench.cli.options import COUNT, PATH, PLACE, Amount, cluster_option, examples, model_option, runner_options
+from genrebench.cli.options import (
+    COUNT,
+    PATH,
+    PLACE,
+    Amount,
+    cluster_option,
+    examples,
+    fetch_option,
+    model_option,
+    runner_options,
+)
 from genrebench.cli.rows.choice import FORMATS, format_class, format_name, in_parts, is_folder, open_rows
 from genrebench.cli.rows.formats import Layout
 from genrebench.cli.rows.journal import Journal
@@ -90,6 +100,7 @@ if TYPE_CHECKING:
 @click.option("--tag", is_flag=True, help="Write the genre into the tags of recordings, or of their copies.")
 @click.option("--dry-run", is_flag=True, help="Only tell what --move-to, --copy-to and --tag would do.")
 @cluster_option
+@fetch_option
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress and no notes, only results and errors.")
 @runner_options
 def infer(
@@ -165,8 +176,8 @@ def infer(
             bar.echo_err(f"Error: {problem}")
             rows.add(failure_row(problem) | version)
         where = executor_for(None, cluster, bar.note) if cluster else None
-        # A journal puts its rows in order at the end.
-        done = sum(1 for _ in classify(model, rows, bar, extras=extras, executor=where, any_order=name == "jsonl"))
+        # Lines are put in order at the end, and in parts there is none: a slow recording holds up no other.
+        done = sum(1 for _ in classify(model, rows, bar, extras=extras, executor=where, any_order=goes_on))
         if extras.sorter and extras.sorter.dry_run:
             bar.note("nothing was moved, copied or tagged (--dry-run)")
     failed = len(rows.todo) - done
@@ -212,7 +223,9 @@ def _goes_on(name: str, output: Path | None, *, asked: bool) -> bool:
         )
     if can and isinstance(output, RemotePath):
         raise click.UsageError(
-            "--output FILE.jsonl, and Parquet in parts, are added to row by row, which no URL can be; give a place here"
+            f"--output {escaped(output)}: lines of JSON, and Parquet in parts, are added to row by row, which no URL "
+            "can be; give a place here and copy it afterwards, or a URL that ends with .parquet, .csv or .json, which "
+            "is put there whole at the end"
         )
     return can
 

@@ -122,6 +122,32 @@ def cluster_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--cluster", metavar="ADDRESS|FILE", help=f"{text}  [default: this machine]")(command)
 
 
+def fetch_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command that takes URLs the option for how large a recording may be that is fetched.
+
+    It reaches the processes that fetch by its variable of the environment, on a cluster, too.
+    """
+    from genrebench.system.remote import LIMIT, LIMIT_VARIABLE
+
+    def note(_context: click.Context, _param: click.Parameter, value: int) -> None:
+        """Have the processes know it."""
+        if value != LIMIT or LIMIT_VARIABLE in os.environ:
+            os.environ[LIMIT_VARIABLE] = str(value)
+
+    return click.option(
+        "--cache",
+        type=COUNT,
+        metavar="MIB",
+        default=LIMIT,
+        show_default=True,
+        envvar=LIMIT_VARIABLE,
+        show_envvar=True,
+        expose_value=False,
+        callback=note,
+        help="MiB on disk that each process may take for the recording that it has fetched by URL.",
+    )(command)
+
+
 def runner_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command that classifies the options for who runs the network, and where: ``backend`` and ``device``."""
     from genrebench.model.model import Model

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from genrebench.audio.mel import MelConfig
-from genrebench.cli.options import COUNT, PLACE, cluster_option, examples
+from genrebench.cli.options import COUNT, PLACE, cluster_option, examples, fetch_option
 from genrebench.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ _FAILURES_SHOWN = 20
 @click.option("--n-mels", default=MelConfig.n_mels, show_default=True, help="Mel bands.")
 @click.option("--jobs", type=COUNT, help="Processes.  [default: one per core]")
 @cluster_option
+@fetch_option
 @click.option("--prune", is_flag=True, help="Remove the spectrograms of recordings that are gone.")
 @click.option("--verify", is_flag=True, help="Read every recording to see whether it was replaced by another.")
 def preprocess(

@@ -22,6 +22,7 @@ from genrebench.errors import AudioError, escaped
 from genrebench.system.executor import ENDS_ITS_PROCESS, Executor, Needs
 from genrebench.system.files import sha256_of_file
 from genrebench.system.memory import keep_freed_memory
+from genrebench.system.remote import at_hand
 
 # Samples in a row at the recording's own maximum that a limiter or a converter leaves, and no music does.
 _CLIPPED_RUN = 4
@@ -118,15 +119,26 @@ def _lost(recording: Recording) -> tuple[Recording, Examined]:
 
 
 def _examine(recording: Recording) -> Examined:
-    """Listen to one recording."""
-    kind, rate = _header(recording.path)
+    """Listen to one recording, which is fetched before if it is elsewhere."""
+    try:
+        with at_hand(recording.path) as path:
+            return _listen(recording, path)
+    except OSError as error:
+        finding = Finding("unreadable", (recording.key,), f"cannot be read ({error.strerror or error})")
+        kind = recording.path.suffix.lower().removeprefix(".")
+        return Examined(0.0, 0.0, _MEL.sample_rate, kind, "", None, (finding,))
+
+
+def _listen(recording: Recording, path: Path) -> Examined:
+    """Listen to one recording, whose file is here."""
+    kind, rate = _header(path)
     notes: list[str] = []
     digest, measured = "", _Levels(rate)
     segments: list[NDArray[np.float32]] = []
     try:
-        digest = sha256_of_file(recording.path)
+        digest = sha256_of_file(path)
         for samples in cut_segments(
-            recording.path,
+            path,
             sample_rate=_MEL.sample_rate,
             samples=_MEL.segment_samples,
             notes=notes,
@@ -135,7 +147,7 @@ def _examine(recording: Recording) -> Examined:
             if len(segments) < _COMPARED:
                 segments.append(mel_spectrogram(samples, _MEL))
     except (AudioError, OSError) as error:
-        reason = str(error).removeprefix(f"{escaped(recording.path)}: ")
+        reason = str(error).removeprefix(f"{escaped(path)}: ")
         silent = "silence" in reason
         finding = Finding("silent" if silent else "unreadable", (recording.key,), reason)
         return Examined(measured.seconds, measured.peak, measured.rate, kind, digest, None, (finding,))

@@ -20,6 +20,7 @@ from genrebench.model.calibration import Calibration
 from genrebench.model.model import Model
 from genrebench.model.prediction import BATCH, Ending, spectrogram_batches
 from genrebench.system.files import StrPath, escaped
+from genrebench.system.remote import RemotePath, as_path
 from genrebench.system.temporary import temporary_folder
 
 
@@ -170,7 +171,7 @@ def labeled_recordings(
         If there are none, a folder is no such genre, or two have one name.
     """
     found: dict[str, Recording] = {}
-    for recording in dataset_recordings(Path(path)):
+    for recording in dataset_recordings(as_path(path)):
         if (other := found.setdefault(recording.key, recording)) is not recording:
             raise DatasetError(
                 f"expected one recording of each name, found {escaped(other.path)}, too", path=recording.path
@@ -184,7 +185,9 @@ def labeled_recordings(
 
 def is_tree(path: StrPath) -> bool:
     """Return whether a folder is a spectrogram tree, or holds one."""
-    path = Path(path)
+    path = as_path(path)
+    if isinstance(path, RemotePath):  # a store would list all that it has
+        return bool((path / SPECTROGRAMS).is_dir())
     return (path / SPECTROGRAMS).is_dir() or next(path.glob("*/*.npz"), None) is not None
 
 

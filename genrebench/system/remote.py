@@ -171,7 +171,7 @@ def fetched(path: RemotePath) -> Iterator[Path]:
     OSError
         If it cannot be fetched, or is larger than what may be fetched.
     """
-    limit = int(os.environ.get(LIMIT_VARIABLE, LIMIT))
+    limit = int(os.environ.get(LIMIT_VARIABLE) or LIMIT)
     size = path.stat().st_size
     if size > limit * 2**20:
         raise OSError(errno.EFBIG, f"{size / 2**20:,.0f} MiB, of which {LIMIT_VARIABLE} allows {limit}", str(path))
@@ -179,6 +179,16 @@ def fetched(path: RemotePath) -> Iterator[Path]:
         local = folder / path.name
         _ask(_store(path).get_file, str(path), str(local))
         yield local
+
+
+@contextmanager
+def at_hand(path: Path) -> Iterator[Path]:
+    """Have a file here for as long as the context lasts: itself, or what is fetched. See `fetched`."""
+    if isinstance(path, RemotePath):
+        with fetched(path) as local:
+            yield local
+    else:
+        yield path
 
 
 @contextmanager

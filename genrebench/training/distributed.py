@@ -7,6 +7,7 @@ What one of them finds before training begins ends all of them, and the first sa
 import hashlib
 import json
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,7 @@ from genrebench.backend.group import ALONE, Group, Grouped, rank_of_process, sta
 from genrebench.backend.protocol import BackendInfo, Trainable
 from genrebench.backend.registry import load_backend
 from genrebench.errors import BackendError, ConfigError, GenrebenchError, GroupError, TrainingError
+from genrebench.system.interrupts import interrupted_status
 from genrebench.training.config import Experiment
 from genrebench.training.folder import RunDirectory, where_to_go_on
 from genrebench.training.resume import CHECKPOINT_FILE, Checkpoint, newest_checkpoint
@@ -155,6 +157,15 @@ def processes_notes(group: Group, saved: Checkpoint | None) -> list[str]:
     if before != group.size:
         notes.append(f"the run goes on with {group.size} instead of {before} processes: the same curve, to rounding")
     return notes
+
+
+def must_end_soon(stop: BaseException, group: Group) -> bool:
+    """Return whether a process of several has little time: torchrun kills it half a minute after another has ended.
+
+    It notices that by itself, or by the SIGTERM that torchrun sends before.
+    """
+    asked = isinstance(stop, KeyboardInterrupt) and interrupted_status() == 128 + signal.SIGTERM
+    return isinstance(stop, GroupError) or (group.size > 1 and asked)
 
 
 def speaks(error: BaseException) -> bool:

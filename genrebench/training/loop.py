@@ -24,6 +24,7 @@ from genrebench.training.distributed import (
     begun_by,
     hand_out,
     join,
+    must_end_soon,
     processes_notes,
     require_same,
 )
@@ -237,13 +238,9 @@ def _run(
             keeper.stop()
             run.discard()
             raise
-        if not isinstance(stop, KeyboardInterrupt):
-            with interrupts_ignored():  # torchrun asks all to end when one has ended
-                for each in callbacks:
-                    # It kills them half a minute later; what is made for people is left to whoever goes on.
-                    if not (isinstance(stop, GroupError) and isinstance(each, Results)):
-                        with suppress(Exception):  # what ended the run may end this, too: a full disk
-                            each.on_end(state, "failed", {})
+        soon = must_end_soon(stop, group)
+        if soon or not isinstance(stop, KeyboardInterrupt):
+            _end(callbacks, state, "interrupted" if isinstance(stop, KeyboardInterrupt) else "failed", soon=soon)
             raise _told_how_to_go_on(stop, experiment, group) from stop
         status = "interrupted"
     best = state.best
@@ -258,11 +255,18 @@ def _run(
         except OSError as error:
             raise _told_how_to_go_on(error, experiment, group) from error
         except (ModelError, TrainingError):  # what lies on disk is not the model that was measured
-            for each in callbacks:
-                with suppress(Exception):
-                    each.on_end(state, "failed", {})
+            _end(callbacks, state, "failed")
             raise
     return TrainingRun(run.path, status, best, metrics)
+
+
+def _end(callbacks: Sequence[Callback], state: LoopState, status: str, *, soon: bool = False) -> None:
+    """Tell callbacks that a run ends without scores; one that must end soon leaves results to whoever goes on."""
+    with interrupts_ignored():
+        for each in callbacks:
+            if not (soon and isinstance(each, Results)):
+                with suppress(Exception):  # what ended the run may end this, too: a full disk
+                    each.on_end(state, status, {})
 
 
 def _follow(experiment: Experiment, group: Group) -> TrainingRun:

@@ -4,7 +4,7 @@ import csv
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from genrebench.audio.synthesis.render import synthesize
 from genrebench.cli.main import main
+from genrebench.errors import DatasetError
 from genrebench.model.model import Model
 from genrebench.model.prediction import Prediction
 from tests.cli.commands import in_terminal, refused
@@ -281,3 +282,34 @@ def test_a_library_goes_to_parquet_in_parts_and_goes_on(songs: Path, tmp_path: P
         ("B.WAV", 3.0),
     ]
     assert all(row["model"] == "gtzan_mini" for row in rows + segments)
+
+
+def test_a_slow_recording_holds_up_no_other_of_a_library(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a cluster rows are kept as they are done, so that another run goes on from all that was done."""
+    reader = pytest.importorskip("pyarrow.parquet")
+    folder = tmp_path / "genres"
+    kept: list[int] = []
+
+    class Backwards:
+        """An executor that begins with the last item, and of which the first one ends the run, the first time."""
+
+        def run(self, function: Callable[[Any], Any], items: Sequence[Any], **_others: Any) -> Iterator[Any]:
+            """Count the rows that are kept before each answer."""
+            for number, item in enumerate(reversed(items)):
+                kept.append((folder / "journal.jsonl").read_text().count("\n") - 1)
+                if number == 2:
+                    raise DatasetError("the scheduler went away")
+                yield function(item)
+
+    monkeypatch.setattr("genrebench.system.cluster.choice.executor_for", lambda *_: Backwards())
+    command = (songs, "--format", "parquet", "--output", folder, "--cluster", "any")
+    done = infer(*command)
+    assert (done.exit_code, done.stderr.count("the scheduler went away")) == (1, 1)
+    assert kept == [0, 1, 2]
+    assert infer(*command, "--resume").exit_code == 1
+    rows = reader.read_table(folder / "recordings").to_pylist()
+    assert sorted(names(rows)) == ["B.WAV", "a.wav", "bad.mp3"]
+    assert kept[3:] == [1, 2], "the failure is tried again"
+    assert not (folder / "journal.jsonl").exists()

@@ -21,6 +21,7 @@ from genrebench.errors import BackendError, ConfigError, GroupError, TrainingErr
 from genrebench.model.model import Model
 from genrebench.training import Callback, Experiment, LoopState, TrainingRun, distributed, loop, train
 from genrebench.training.distributed import all_or_none, speaks
+from genrebench.training.folder import REPORT_FILE
 from tests.together import break_off, together
 
 pytest.importorskip("genrebench_torch.backend")
@@ -172,6 +173,7 @@ def test_a_process_that_is_killed_ends_the_run_which_goes_on(tiny: Experiment, s
     with pytest.raises(TrainingError, match=message):
         start(tiny, 2, killed(1, MIDDLE))
     assert Model.load(tiny.folder).document["status"] == "failed"
+    assert not (tiny.folder / REPORT_FILE).exists(), "torchrun waits half a minute only"
     assert len(log(tiny.folder)) == 2
     assert_same(start(tiny, 2, resume=True)[0].folder, expected.folder)
 
@@ -192,21 +194,38 @@ def test_a_process_that_ends_before_there_is_a_model_leaves_nothing(tiny: Experi
     assert not tiny.folder.exists()
 
 
+class Interrupting(Callback):
+    """Presses Ctrl-C in the second epoch."""
+
+    def on_step(self, state: LoopState, metrics: object) -> None:
+        """Press it."""
+        if state.epoch == 1:
+            raise KeyboardInterrupt
+
+
 def test_ctrl_c_keeps_what_was_learned(tiny: Experiment, start: Starter) -> None:
     """The first process saves; the others end without it."""
-
-    class Interrupting(Callback):
-        """Presses Ctrl-C in the second epoch."""
-
-        def on_step(self, state: LoopState, metrics: object) -> None:
-            """Press it."""
-            if state.epoch == 1:
-                raise KeyboardInterrupt
-
     with pytest.raises(GroupError, match=r"one has ended or does not answer \("):
         start(tiny, 2, callbacks=[Interrupting()])
-    assert Model.load(tiny.folder).document["status"] == "interrupted"
+    document = Model.load(tiny.folder).document
+    assert (document["status"], sorted(document["metrics"])) == ("interrupted", ["test", "validation"])
+    assert (tiny.folder / REPORT_FILE).exists()
     assert len(log(tiny.folder)) == 1
+
+
+def test_a_process_that_torchrun_ends_loses_no_time(
+    tiny: Experiment, start: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By SIGTERM, half a minute before SIGKILL: what was learned is kept, without scores; one alone has time."""
+    monkeypatch.setattr(distributed, "interrupted_status", lambda: 143)
+    with pytest.raises(KeyboardInterrupt):
+        start(tiny, 2, callbacks=[Interrupting()])
+    document = Model.load(tiny.folder).document
+    assert (document["status"], document["metrics"]) == ("interrupted", {})
+    assert not (tiny.folder / REPORT_FILE).exists()
+    assert len(log(tiny.folder)) == 1
+    assert start(tiny, 1, resume=True)[0].metrics
+    assert start(tiny.override({"name": "alone"}), 1, callbacks=[Interrupting()])[0].metrics
 
 
 def test_what_one_lacks_ends_all_and_the_first_says_it(tiny: Experiment, start: Starter, tmp_path: Path) -> None:
