@@ -78,7 +78,7 @@ def test_a_page_has_anchors_and_its_outcome() -> None:
 
 
 def test_numbers_stay_whole_and_long_words_break() -> None:
-    """A number keeps its percent sign, a small one is never broken at its hyphen; a checksum is broken anywhere; a sentence keeps some width."""
+    """A number keeps its percent sign and its hyphen; a checksum is broken anywhere; a sentence keeps some width."""
     row = (Cell("1e-16", numeric=True), "torch 3.2e-15, keras 1e-16", LONG, "word " * 10)
     html = page(Document("", [Table("abcd", [row])]))
     assert '<td class="n">' in html
