@@ -5,6 +5,7 @@ from pathlib import Path
 
 from genrebench.bench.results import SCHEMA_VERSION
 from genrebench.model.model import Model
+from genrebench.parity.document import stage_line
 from genrebench.parity.report import load_report
 
 RESULTS = Path(__file__).parent.parent / "results"
@@ -23,6 +24,13 @@ def test_the_recorded_parity_report_loads_and_holds() -> None:
     assert report.passed
     assert report.architecture == Model.load(RESULTS / "gtzan_mini").architecture.to_json()
     assert report.verdict in (RESULTS / "parity" / "parity.md").read_text(encoding="utf-8")
+
+
+def test_the_page_on_parity_shows_the_recorded_report() -> None:
+    """Stage by stage, as the command prints it."""
+    page = (RESULTS.parent / "docs" / "parity.md").read_text(encoding="utf-8")
+    for stage in load_report(RESULTS / "parity" / "parity.json").stages:
+        assert f"\n{stage_line(stage)}\n" in page
 
 
 def test_the_recorded_benchmark_is_of_this_form() -> None:

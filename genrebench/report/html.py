@@ -100,8 +100,12 @@ def _block(block: Block) -> str:
 
 
 def _text(text: str) -> str:
-    """Escape text; keep a small number, which browsers break at its hyphen, on one line with the word before it."""
-    return re.sub(r"(?:[\w/.-]+ )?[\w.]*\de-\d+", r'<span class="one">\g<0></span>', escape(escaped(text)))
+    """Escape text; keep a number with its percent sign, and a small one, which browsers break at its hyphen, on a line.
+
+    A small one also stays with the word before it.
+    """
+    text = re.sub(r"(?<=\d) (?=%)", "&nbsp;", escape(escaped(text)))
+    return re.sub(r"(?:[\w/.-]+ )?[\w.]*\de-\d+", r'<span class="one">\g<0></span>', text)
 
 
 def _id(identifier: str) -> str:

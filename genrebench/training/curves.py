@@ -53,7 +53,7 @@ def training_curves(history: Sequence[EpochMetrics], *, title: str, facts: str) 
 
 def _draw(axes: "Axes", history: Sequence[EpochMetrics], quantity: str) -> None:
     """Draw one quantity of both parts."""
-    from matplotlib.ticker import LogFormatter, MaxNLocator
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
     best = last_saved(history)
     assert best is not None
@@ -67,7 +67,9 @@ def _draw(axes: "Axes", history: Sequence[EpochMetrics], quantity: str) -> None:
     axes.grid(alpha=0.3)
     if quantity == "loss":
         axes.set(xlabel="epoch", ylabel="cross-entropy in nats", yscale="log")
-        axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))  # 2.5, where there is no whole decade
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))  # which takes others where these are too few
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
     else:
         axes.set(xlabel="epoch", ylabel="accuracy", ylim=(0, 1.02))
     # Above the panel, where no line runs.

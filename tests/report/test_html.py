@@ -78,11 +78,12 @@ def test_a_page_has_anchors_and_its_outcome() -> None:
 
 
 def test_numbers_stay_whole_and_long_words_break() -> None:
-    """A small number is never broken at its hyphen; a checksum is broken anywhere; a sentence keeps some width."""
+    """A number keeps its percent sign and its hyphen; a checksum is broken anywhere; a sentence keeps some width."""
     row = (Cell("1e-16", numeric=True), "torch 3.2e-15, keras 1e-16", LONG, "word " * 10)
     html = page(Document("", [Table("abcd", [row])]))
     assert '<td class="n">' in html
     assert '<span class="one">torch 3.2e-15</span>, <span class="one">keras 1e-16</span>' in html
+    assert "97.5&nbsp;% &amp; 5 of" in page(Document("t", [Text("97.5 % & 5 of 10")]))
     assert f'<td class="w">{LONG}</td>' in html
     assert f'<td class="l">{"word " * 10}</td>' in html
 
