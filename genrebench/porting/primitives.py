@@ -154,6 +154,16 @@ def repeat(x: Value, count: int, *, axis: int) -> Value:
     return made(np.repeat(x.data, count, axis=axis), (x, lambda g: g.reshape(apart).sum(axis=axis + 1)))
 
 
+def cumsum(x: Value, axis: int) -> Value:
+    """Add up all that is at or before each place along an axis (`numpy.cumsum`)."""
+
+    def pull(gradient: Array) -> Array:
+        """Add up all that comes at or after each place."""
+        return np.flip(np.cumsum(np.flip(gradient, axis), axis), axis)
+
+    return made(np.cumsum(x.data, axis), (x, pull))
+
+
 def concatenate(values: Sequence[Value], axis: int) -> Value:
     """Put one behind the other along an axis."""
     ends = np.cumsum([value.shape[axis] for value in values])

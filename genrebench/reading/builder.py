@@ -1,6 +1,7 @@
 """From a config to the graph: networks are walked call by call, and nested ones unfolded."""
 
-from collections import defaultdict, deque
+import heapq
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,9 +14,11 @@ from genrebench.reading.functions import operator_of
 from genrebench.reading.graph import Graph, Tensor
 from genrebench.reading.kinds.base import Kind, Shape
 from genrebench.reading.kinds.core import InputLayer
+from genrebench.reading.lengths import compute_lengths
 from genrebench.reading.limits import MAX_CALLS, MAX_NESTING
 from genrebench.reading.nodes import Arguments, Reference, read_nodes, read_references
 from genrebench.reading.operations import read_operation
+from genrebench.reading.order import running_order
 from genrebench.reading.problems import Problem, UnreadableError
 from genrebench.reading.replacement import Replacement
 from genrebench.reading.submodel import Submodel
@@ -192,7 +195,7 @@ class Builder:
             """Find the outputs of the call that a reference names."""
             return tensors.get((reference.layer, reference.node - shifts.get(reference.layer, 0)))
 
-        self._walk(pending, shifts, documents, path, tensors, trainable, arguments)
+        self._walk(pending, shifts, documents, path, tensors, trainable, arguments, targets)
         found = [resolve(target) for target in targets]
         if any(each is None for each in found):
             missing = next(target.layer for target, each in zip(targets, found, strict=True) if each is None)
@@ -201,7 +204,10 @@ class Builder:
                     f"expected every layer to read layers before it, `{next(iter(pending))[0]:.80}` does not"
                 )
             raise ConfigError(f"expected the output `{missing:.80}` among the layers' calls, found none")
-        return [_pick(each, target) for each, target in zip(found, targets, strict=True) if each is not None]
+        picked = [_pick(each, target) for each, target in zip(found, targets, strict=True) if each is not None]
+        if not all(isinstance(each, Tensor) for each in picked):
+            raise ConfigError("expected tensors as the model's outputs, received lengths of some")
+        return picked
 
     def _walk(
         self,
@@ -212,8 +218,9 @@ class Builder:
         tensors: dict[tuple[str, int], list[Tensor]],
         trainable: bool,
         arguments: dict[str, Any],
+        targets: Sequence[Reference],
     ) -> None:
-        """Make the calls that are ready, until none is."""
+        """Make the calls that are ready, in the order in which Keras would, until none is."""
         waiting: defaultdict[tuple[str, int], list[tuple[str, int]]] = defaultdict(list)
         missing: dict[tuple[str, int], int] = {}
 
@@ -226,21 +233,26 @@ class Builder:
             missing[call] = len(needs)
             for each in needs:
                 waiting[each].append(call)
-        ready = deque(call for call, count in missing.items() if not count)
+        parents = {call: [key(each) for each in node.references()] for call, node in pending.items()}
+        ranks = {call: rank for rank, call in enumerate(running_order(parents, map(key, targets)))}
+        # Whatever no output depends on comes last.
+        order = {call: (ranks.get(call, len(ranks)), number) for number, call in enumerate(pending)}
+        ready = [(order[call], call) for call, count in missing.items() if not count]
+        heapq.heapify(ready)
         while ready:
-            call = ready.popleft()
+            _, call = heapq.heappop(ready)
             node = pending.pop(call)
             inputs = {each: _pick(tensors[key(each)], each) for each in node.references()}
             bound = Arguments(
                 [inputs.get(each, each) if isinstance(each, Reference) else each for each in node.values],
                 {name: _replaced(value, inputs) for name, value in node.named.items()},
             )
-            given = [inputs[each] for each in node.references()]
+            given = [inputs[each] for each in node.references() if isinstance(inputs[each], Tensor)]
             tensors[call] = self._use((*path, call[0]), documents[call[0]], bound, given, trainable, arguments)
             for each in waiting.pop(call, ()):
                 missing[each] -= 1
                 if not missing[each]:
-                    ready.append(each)
+                    heapq.heappush(ready, (order[each], each))
 
     def _use(
         self,
@@ -274,6 +286,10 @@ class Builder:
             if name == "TensorFlowOpLayer":
                 operator, config, given = read_node(config, given)
             if operator:
+                lengths = compute_lengths(operator, config, given, self.graph.shape)
+                if lengths is not None:
+                    made: list[Any] = [lengths]
+                    return made
                 program, operands = read_operation(operator, config, given, self.graph.shape)
                 if program:
                     return self._entries.unfold(path, name, program, operands)

@@ -93,6 +93,26 @@ _CLASSES = {
     "Erf": "erf",
     "Log1p": "log1p",
     "Expm1": "expm1",
+    "Sign": "sign",
+    "Floor": "floor",
+    "Ceil": "ceil",
+    "Round": "round",
+    "Log10": "log10",
+    "Log2": "log2",
+    "Prod": "prod",
+    "Take": "take",
+    "Tile": "tile",
+    "Repeat": "repeat",
+    "Cumsum": "cumsum",
+    "Argmax": "argmax",
+    "Argmin": "argmin",
+    "OneHot": "one_hot",
+    "Einsum": "einsum",
+    "Roll": "roll",
+    "Norm": "norm",
+    "Moments": "moments",
+    "MaxPool": "max_pool",
+    "AveragePool": "average_pool",
 }
 # That have other settings as functions of TensorFlow, or are none of those.
 _KERAS_ALONE = (
@@ -107,6 +127,12 @@ _KERAS_ALONE = (
     "hard_silu",
     "hard_tanh",
     "celu",
+    "prod",
+    "take",
+    "log10",
+    "log2",
+    "average_pool",
+    "moments",
 )
 _FUNCTIONS = {word: word for word in _CLASSES.values() if word not in _KERAS_ALONE} | {
     "__add__": "add",
@@ -136,6 +162,12 @@ _FUNCTIONS = {word: word for word in _CLASSES.values() if word not in _KERAS_ALO
     "reduce_logsumexp": "logsumexp",
     "resize": "resize",
     "resize_images_v2": "resize",
+    "reduce_prod": "prod",
+    "gather": "take",
+    "squared_difference": "squared_difference",
+    "shape": "shape",
+    **{f"max_pool{end}": "max_pool" for end in ("", "1d", "2d", "3d", "_v2")},
+    **{f"avg_pool{end}": "average_pool" for end in ("", "1d", "2d", "3d", "_v2")},
 }
 _PLACES = frozenset(
     {
@@ -172,7 +204,8 @@ def operator_of(name: str, module: str, config: Mapping[str, Any], version: Kera
     """
     # In an .h5 of Keras 3 no module tells a function from the layer of its name, but layers say if they are trained.
     is_bare = not module and version.numbers >= (3,) and "trainable" not in config
-    is_bare = is_bare and (name in _CLASSES or name not in KINDS) and ("dtype" not in config or name == "Cast")
+    is_own = name in _CLASSES and (name not in KINDS or "dtype" not in config)
+    is_bare = is_bare and (is_own or (name not in KINDS and "dtype" not in config))
     if ".ops" in module or is_bare:
         if name in _CLASSES:
             return _CLASSES[name]

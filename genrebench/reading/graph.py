@@ -96,6 +96,12 @@ class Call:
     output_shapes: tuple[Shape, ...] | None
     masked: bool = False
 
+    def reads(self) -> Iterator[Tensor]:
+        """List the tensors that it reads, those among its arguments, too."""
+        yield from self.inputs
+        for value in self.arguments.values():
+            yield from _tensors(value)
+
     def traps(self) -> Iterator[Trap]:
         """List where a port of this call usually goes wrong; in the texts, ``{}`` stands for its name."""
         kind = self.layer.kind
@@ -107,6 +113,15 @@ class Call:
         if isinstance(fixed := self.arguments.get("training"), bool) and "training" in kind.arguments:
             mode = "training" if fixed else "evaluation"
             yield Trap("fixed-mode", f"`{{}}` is called with training={fixed}: always as in {mode}")
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """List the tensors in an argument."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, tuple | list):
+        for each in value:
+            yield from _tensors(each)
 
 
 @dataclass

@@ -85,10 +85,18 @@ def _newer(node: Mapping[str, Any]) -> Arguments:
         raise ConfigError(f"expected args and kwargs, received {list(node)!r:.60}")
     arguments = Arguments()
     for each in given:
+        if isinstance(each, list) and each and _is_constant(each):
+            arguments.values.append(tuple(each))  # one operand, as an array is
+            continue
         value = _value(each)
         arguments.values += value if isinstance(value, list) else [value]
     arguments.named = {str(key): _value(value) for key, value in named.items()}
     return arguments
+
+
+def _is_constant(value: Any) -> bool:
+    """Return whether something is a number, or rows of numbers."""
+    return all(map(_is_constant, value)) if isinstance(value, list) else isinstance(value, int | float)
 
 
 def _value(value: Any) -> Any:
@@ -145,8 +153,8 @@ def _tensors(value: Any, layers: Mapping[str, Any]) -> Any:
     found = read_reference(value)
     if found is not None and found.layer in layers:
         return found
-    if isinstance(value, list) and value and all(isinstance(each, list) for each in value):
-        inner = [read_reference(each) for each in value]
-        if all(each is not None and each.layer in layers for each in inner):
-            return inner
+    if isinstance(value, list):
+        references = [read_reference(each) for each in value]
+        return [own if own is not None and own.layer in layers else each
+                for each, own in zip(value, references, strict=True)]  # fmt: skip
     return value

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from genrebench.errors import ConfigError, shown
-from genrebench.reading import rearranging
+from genrebench.reading import rearranging, selecting
 from genrebench.reading.graph import Tensor
 from genrebench.reading.kinds import core, imaging, logic, merging, normalization, operations, pooling
 from genrebench.reading.kinds.activation import Activation, Softmax
@@ -64,7 +64,9 @@ def read_operation(
         kept.pop("dtype", None)
     if strange := [key for key in kept if key not in _SETTINGS.get(operator, ())]:
         raise ConfigError(f"expected {operator} without {strange[0]!r:.60}, received {shown(kept[strange[0]])}")
-    if not tensors or any(isinstance(each, Tensor) for each in _flat(kept)):
+    if not tensors and operator == "einsum":
+        raise ConfigError("expected einsum with its tensors, which Keras 2 does not write down, received none")
+    if not tensors or operator == "shape" or any(isinstance(each, Tensor) for each in _flat(kept)):
         raise ConfigError(f"expected {operator} of tensors, received {shown(operands)}")
     given = Given(operands, shapes, kept)
     if operator in merging.BINARY:
@@ -89,7 +91,8 @@ _ALONE: dict[str, Kind] = {
 _COMPARISONS = frozenset({"equal", "not_equal", "greater", "greater_equal", "less", "less_equal"})
 # Functions of several operands, which look at them themselves.
 _SEVERAL = frozenset(
-    """concatenate stack matmul getitem bias_add full_like logical_and logical_or logical_xor where""".split()
+    """concatenate stack matmul getitem bias_add full_like logical_and logical_or logical_xor where
+    take einsum squared_difference""".split()
 )
 
 
@@ -99,7 +102,7 @@ _AXIS, _REDUCTION = frozenset({"axis"}), frozenset({"axis", "axes", "keepdims"})
 # What each may be called with beside its operands, under any of its names.
 _SETTINGS: dict[str, frozenset[str]] = {
     **dict.fromkeys(("softmax", "log_softmax", "concatenate", "stack", "expand_dims", "squeeze", "flip"), _AXIS),
-    **dict.fromkeys(("mean", "var", "std", "sum", "max", "min", "logsumexp", "any", "all"), _REDUCTION),
+    **dict.fromkeys(("mean", "var", "std", "sum", "max", "min", "logsumexp", "prod", "any", "all"), _REDUCTION),
     "leaky_relu": frozenset({"alpha", "negative_slope"}),
     **dict.fromkeys(("elu", "celu"), frozenset({"alpha"})),
     "gelu": frozenset({"approximate"}),
@@ -120,6 +123,8 @@ _SETTINGS: dict[str, frozenset[str]] = {
     "matmul": frozenset({"transpose_a", "transpose_b"}),
     "normalize": frozenset({"axis", "order", "epsilon"}),
     "bias_add": frozenset({"data_format"}),
+    "round": frozenset({"decimals"}),
+    **selecting.SETTINGS,
 }
 
 
@@ -202,6 +207,8 @@ def _activation(word: str, given: Given) -> Program:
         activation = {"name": "elu", "alpha": settings.pop("alpha", 1.0)}
     elif word == "celu" and settings.pop("alpha", 1.0) != 1.0:
         raise ConfigError("expected celu with an alpha of 1, received another")
+    elif word == "round" and settings.pop("decimals", 0):
+        raise ConfigError("expected round to whole numbers, received decimals")
     elif word == "gelu" and settings.pop("approximate", False):
         activation = "gelu_tanh"
     if settings:
@@ -343,13 +350,14 @@ def _bias_add(given: Given) -> Program:
 
 _HANDLERS: dict[str, Callable[[Given], Program]] = {
     **rearranging.HANDLERS,
+    **selecting.HANDLERS,
     "clip": _clip,
     "cast": _cast,
     "convert_to_tensor": _convert,
     "full_like": _full_like,
     "where": _where,
     **{f"logical_{word}": _logical(word) for word in ("and", "or", "xor")},
-    **{word: _reduce(word) for word in ("mean", "var", "std", "sum", "max", "min", "logsumexp", "any", "all")},
+    **{word: _reduce(word) for word in ("mean", "var", "std", "sum", "max", "min", "logsumexp", "prod", "any", "all")},
     "resize": _resize,
     "normalize": _normalize,
     "bias_add": _bias_add,

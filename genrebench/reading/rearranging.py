@@ -9,6 +9,8 @@ from genrebench.errors import ConfigError, shown
 from genrebench.reading.kinds import core, imaging, merging
 from genrebench.reading.kinds.base import Shape, axis_of, product
 from genrebench.reading.kinds.operations import Part, Product, Slice
+from genrebench.reading.kinds.selecting import Einsum
+from genrebench.reading.lengths import Length
 from genrebench.reading.program import Program
 
 _MAX_PARTS = 1000
@@ -51,6 +53,10 @@ def _reshaped(lengths: Sequence[int | None], shape: Shape, name: str) -> Program
 def _reshape(given: Given) -> Program:
     """Reshape each sample."""
     target = given.settings.get("newshape", given.settings.get("shape"))
+    if isinstance(target, list):
+        # A length that the running network knows is left to the others.
+        target = [-1 if isinstance(each, Length) and bool(each.axis) == bool(place) else each
+                  for place, each in enumerate(target)]  # fmt: skip
     if not isinstance(target, list) or len(target) < 2 or any(not isinstance(each, int | None) for each in target):
         raise ConfigError(f"expected a shape of whole numbers with the batch, received {shown(target)}")
     size, lengths = product(given.shapes[0]), [None if each == -1 else each for each in target[1:]]
@@ -93,6 +99,8 @@ def _squeeze(given: Given) -> Program:
     if any(given.shapes[0][axis] != 1 for axis in axes):
         raise ConfigError(f"expected axes of length 1 to squeeze, received shape {given.shapes[0]}")
     left = [length for axis, length in enumerate(given.shapes[0]) if axis not in axes]
+    if not left:
+        return Program.of("squeeze", Slice(parts=(0,) * len(axes)))
     return _reshaped(left, given.shapes[0], "squeeze")
 
 
@@ -210,7 +218,8 @@ def _flip(given: Given) -> Program:
 def _getitem(given: Given) -> Program:
     """Take what stands in brackets: slices, indices, new axes, and the rest of the axes."""
     _, *keys = given.operands
-    keys = [_key(each) for each in (*keys, *given.settings.get("slice_spec", ()))]
+    said = given.settings.get("slice_spec", [])
+    keys = [_key(each) for each in (*keys, *(said if isinstance(said, list) else [said]))]
     shape = given.shapes[0]
     rest = len(shape) + 1 - sum(each is not None and each is not Ellipsis for each in keys)
     if rest < 0 or keys.count(Ellipsis) > 1:
@@ -251,11 +260,19 @@ def _matmul(given: Given) -> Program:
     """Multiply matrices: two for each sample, or one with a matrix of constants."""
     if len(given.shapes) == 1 and len(given.operands) == 2:
         return _with_matrix(given)
-    if _tensors_alone(given, "matmul") != 2 or [len(shape) for shape in given.shapes] != [2, 2]:
-        raise ConfigError(f"expected matmul of two matrices for each sample, received {shown(given.operands)}")
+    if _tensors_alone(given, "matmul") != 2:
+        raise ConfigError(f"expected matmul of two tensors, received {shown(given.operands)}")
     turned = [given.settings.get(name, False) is True for name in ("transpose_a", "transpose_b")]
-    axes = (1 if turned[0] else 2, 2 if turned[1] else 1)
-    return Program.of("matmul", merging.Dot(axes=axes), 2)
+    first, second = given.shapes
+    if len(first) == len(second) == 2:
+        return Program.of("matmul", merging.Dot(axes=(1 if turned[0] else 2, 2 if turned[1] else 1)), 2)
+    if not 2 < len(first) == len(second) < 10 or first[:-2] != second[:-2]:
+        raise ConfigError(f"expected matmul of tensors that differ in the last two axes alone, received {given.shapes}")
+    before = "nabcdefgh"[: len(first) - 1]
+    names = ("zy" if turned[0] else "yz", "xz" if turned[1] else "zx")
+    kind = Einsum(subscripts=f"{before}{names[0]},{before}{names[1]}->{before}yx")
+    kind.output_shapes(given.shapes, {})
+    return Program.of("matmul", kind, 2)
 
 
 def _with_matrix(given: Given) -> Program:

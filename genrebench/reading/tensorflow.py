@@ -56,6 +56,7 @@ _PLAIN = {
     "LogicalAnd": "logical_and",
     "LogicalOr": "logical_or",
     "LogicalNot": "logical_not",
+    "Shape": "shape",
     "Select": "where",
     "SelectV2": "where",
 }

@@ -73,6 +73,19 @@ FUNCTIONS: list[Case] = [
      [("Product", {"matrix": [[1.0, 0.5], [2.0, 3.0]], "reverse": False})], (4, 2)),
     ("math.greater", {"y": 0.5}, (3,), [("Compare", {"operator": "greater", "number": 0.5})], (3,)),
     ("math.reduce_variance", {"axis": -1}, (4, 3), [("Reduce", {"function": "var", "axis": [2]})], (4,)),
+    ("compat.v1.gather", {"indices": [0, 2], "axis": 1, "batch_dims": 0, "validate_indices": None}, (4, 3),
+     [("Take", {"indices": [0, 2], "axis": 1})], (2, 3)),
+    ("tile", {"multiples": [1, 3, 1]}, (1, 3), [("Tile", {"repeats": [3, 1]})], (3, 3)),
+    ("repeat", {"repeats": 3, "axis": -1}, (4, 2), [("Repeat", {"repeats": 3, "axis": 2})], (4, 6)),
+    ("math.cumsum", {"axis": 1, "exclusive": False, "reverse": False}, (4, 2), [("CumulativeSum", {"axis": 1})],
+     (4, 2)),
+    ("math.argmax", {"axis": -1}, (4, 2), [("Extreme", {"function": "argmax", "axis": 2})], (4,)),
+    ("compat.v1.norm", {"ord": "euclidean", "axis": -1, "keepdims": True}, (3,),
+     [("Activation", {}), ("Reduce", {"function": "sum", "axis": [1]}), ("Activation", {})], (1,)),
+    ("nn.max_pool2d", {"ksize": [1, 2, 2, 1], "strides": [1, 2, 2, 1], "padding": "SAME", "data_format": None},
+     (5, 4, 3), [("MaxPooling2D", {"pool_size": [2, 2], "strides": [2, 2], "padding": "same"})], (3, 2, 3)),
+    ("nn.avg_pool2d", {"ksize": 2, "strides": [2, 1], "padding": "VALID"}, (5, 4, 3),
+     [("AveragePooling2D", {"pool_size": [2, 2], "strides": [2, 1], "padding": "valid"})], (2, 3, 3)),
     ("math.abs", {}, (3,), [("Activation", {"activation": "abs"})], (3,)),
     ("nn.relu", {"name": None}, (3,), [("Activation", {"activation": "relu"})], (3,)),
     ("nn.leaky_relu", {}, (3,), [("Activation", {"activation": {"name": "leaky_relu", "negative_slope": 0.2}})], (3,)),
@@ -129,6 +142,9 @@ def test_functions_of_two_tensors_are_merging_layers() -> None:
     graph = Builder(KERAS_2).build(document)
     assert found(graph) == [("Dot", {"axes": [2, 2], "normalize": False})]
     assert graph.shape(Tensor("op")) == (4, 5)
+    document = document_2("math.squared_difference", {}, (4, 3), (4, 1))
+    document["config"]["layers"][2]["inbound_nodes"] = [[["x0", 0, 0, {"y": ["x1", 0, 0]}]]]
+    assert [name for name, _ in found(Builder(KERAS_2).build(document))] == ["Subtract", "Activation"]
     graph = Builder(KERAS_2).build(document_2("concat", {"axis": 1}, (4, 3), (5, 3)))
     assert found(graph) == [("Concatenate", {"axis": 1})]
     graph = Builder(KERAS_2).build(document_2("stack", {"axis": -1}, (4, 3), (4, 3)))
@@ -144,6 +160,39 @@ def test_a_constant_comes_first_where_it_stands_first() -> None:
     assert settings == {"operator": "subtract", "number": 2.0, "reverse": True}
 
 
+def test_lengths_that_a_document_computes_are_those_of_a_reshaping() -> None:
+    """As in ``tf.reshape(x, [tf.shape(x)[0], tf.shape(x)[2], -1])``, which the batch and unknown axes leave open."""
+    inputs = ["x0", 0, 0]
+    parts = [node(name, each, [before], function=function, dtype="float32") for name, each, before, function in (
+        ("TFOpLambda", "shape", "x0", "compat.v1.shape"),
+        ("SlicingOpLambda", "batch", "shape", "__operators__.getitem"),
+        ("SlicingOpLambda", "last", "shape", "__operators__.getitem"),
+        ("TFOpLambda", "twice", "last", "math.multiply"),
+        ("TFOpLambda", "op", "x0", "reshape"),
+    )]  # fmt: skip
+    parts[0]["inbound_nodes"] = [[[*inputs, {"out_type": "int32", "name": None}]]]
+    parts[1]["inbound_nodes"] = [["shape", 0, 0, {"slice_spec": 0}]]
+    parts[2]["inbound_nodes"] = [["shape", 0, 0, {"slice_spec": [-1]}]]
+    parts[3]["inbound_nodes"] = [["last", 0, 0, {"y": 2}]]
+    parts[4]["inbound_nodes"] = [[[*inputs, {"shape": [["batch", 0, 0], -1, ["twice", 0, 0]]}]]]
+    graph = Builder(KERAS_2).build(functional(input_layer("x0", 4, 3), *parts, inputs=["x0"], outputs=["op"]))
+    assert found(graph) == [("Reshape", {"target_shape": [-1, 6]})]
+    assert graph.shape(Tensor("op")) == (2, 6)
+    parts[4]["inbound_nodes"] = [[[*inputs, {"shape": [["last", 0, 0], -1]}]]]
+    graph = Builder(KERAS_2).build(functional(input_layer("x0", 4, 3), *parts, inputs=["x0"], outputs=["op"]))
+    assert "keeps the batch" in graph.problems[0].reason
+    graph = Builder(KERAS_2).build(functional(input_layer("x0", 4, 3), *parts, inputs=["x0"], outputs=["shape"]))
+    assert "lengths of some" in graph.problems[-1].reason
+
+
+def test_what_keras_2_leaves_out_of_einsum_is_said() -> None:
+    """Of several things that a function is called with it writes down the first, which here is no tensor."""
+    document = document_2("einsum", {}, (4, 3))
+    document["config"]["layers"][1]["inbound_nodes"] = [[["_CONSTANT_VALUE", -1, "bij,bkj->bik", {}]]]
+    (problem, *_) = Builder(KERAS_2).build(document).problems
+    assert "which Keras 2 does not write down" in problem.reason
+
+
 def test_a_split_has_several_outputs() -> None:
     """Each is a slice; the next layer reads the one that it names."""
     document = document_2("split", {"num_or_size_splits": 2, "axis": -1}, (4, 6))
@@ -152,6 +201,11 @@ def test_a_split_has_several_outputs() -> None:
     assert graph.outputs == [Tensor("op/slice_2")]
     assert graph.layers["op/slice_2"].kind.settings()["parts"][1] == [3, 6, None]  # type: ignore[union-attr]
     assert graph.shape(graph.outputs[0]) == (4, 3)
+
+
+def array(value: Any) -> dict[str, Any]:
+    """Write an array among the arguments of Keras 3."""
+    return {"class_name": "__tensor__", "config": {"value": value, "dtype": "int32"}}
 
 
 OPERATIONS: list[tuple[str, dict[str, Any], list[Any], tuple[int, ...], list[str], tuple[int, ...]]] = [
@@ -201,6 +255,31 @@ OPERATIONS: list[tuple[str, dict[str, Any], list[Any], tuple[int, ...], list[str
      (4, 6, 3)),
     ("DepthToSpace", {"block_size": 2}, ["x0"], (4, 5, 8), ["Reshape", "Permute", "Reshape"], (8, 10, 2)),
     ("Erf", {}, ["x0"], (5,), ["Activation"], (5,)),
+    ("Take", {"axis": 1}, ["x0", array([3, -1, 3])], (4, 5), ["Take"], (3, 5)),
+    ("Take", {"axis": -1}, ["x0", 2], (4, 5), ["Slice"], (4,)),
+    ("Tile", {"repeats": [1, 2, 3]}, ["x0"], (4, 5), ["Tile"], (8, 15)),
+    ("Repeat", {"repeats": 3, "axis": 1}, ["x0"], (4, 5), ["Repeat"], (12, 5)),
+    ("Cumsum", {"axis": 1, "dtype": None}, ["x0"], (4, 5), ["CumulativeSum"], (4, 5)),
+    ("Argmax", {"axis": -1, "keepdims": False}, ["x0"], (4, 5), ["Extreme"], (4,)),
+    ("Argmin", {"axis": 1, "keepdims": True}, ["x0"], (4, 5), ["Extreme"], (1, 5)),
+    ("OneHot", {"num_classes": 4, "axis": -1, "dtype": None, "sparse": False}, ["x0"], (3,), ["OneHot"], (3, 4)),
+    ("Einsum", {"subscripts": "bij,bkj->bik"}, ["x0", "x0"], (4, 5), ["Einsum"], (4, 4)),
+    ("Einsum", {"subscripts": "b...j, b...j->b..."}, ["x0", "x0"], (3, 4, 5), ["Einsum"], (3, 4)),
+    ("Einsum", {"subscripts": "bij,bkm->bj"}, ["x0", "x0"], (4, 5), ["Einsum"], (5,)),
+    ("Matmul", {}, ["x0", "x0"], (2, 4, 4), ["Einsum"], (2, 4, 4)),
+    ("Roll", {"shift": 2, "axis": 1}, ["x0"], (5, 4), ["Slice", "Slice", "Concatenate"], (5, 4)),
+    ("Norm", {"ord": None, "axis": [-1], "keepdims": True}, ["x0"], (5, 4), ["Activation", "Reduce", "Activation"],
+     (5, 1)),
+    ("Prod", {"axis": [1], "keepdims": False, "dtype": None}, ["x0"], (5, 4), ["Reduce"], (4,)),
+    ("Moments", {"axes": [1], "keepdims": False, "synchronized": False}, ["x0"], (4, 2), ["Reduce", "Reduce"], (2,)),
+    ("Log10", {}, ["x0"], (5,), ["Activation", "Arithmetic"], (5,)),
+    ("Sign", {}, ["x0"], (5,), ["Activation"], (5,)),
+    ("Round", {"decimals": 0}, ["x0"], (5,), ["Activation"], (5,)),
+    ("Squeeze", {"axis": 1}, ["x0"], (1,), ["Slice"], ()),
+    ("MaxPool", {"pool_size": [2, 2], "strides": 2, "padding": "same", "data_format": "channels_last"}, ["x0"],
+     (5, 4, 3), ["MaxPooling2D"], (3, 2, 3)),
+    ("AveragePool", {"pool_size": 3, "strides": 2, "padding": "valid", "data_format": "channels_last"}, ["x0"],
+     (7, 3), ["AveragePooling1D"], (3, 3)),
     ("Concatenate", {"axis": -1}, [["x0", "x0"]], (5, 4), ["Concatenate"], (5, 8)),
     ("Normalize", {"axis": -1, "order": 2, "epsilon": None}, ["x0"], (5,), ["UnitNormalization"], (5,)),
 ]  # fmt: skip
@@ -223,6 +302,30 @@ def test_steps_of_one_operation_are_known_as_such() -> None:
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "places that are computed": (document_3("Take", {"axis": 1}, ["x0", "x1"], (3,), (2,)), "constant places"),
+    "places in rows": (document_3("Take", {"axis": 1}, ["x0", [[0, 1], [1, 0]]], (3,)), "in one row"),
+    "places beyond": (document_3("Take", {"axis": 1}, ["x0", [0, 3]], (3,)), "places within an axis of 3"),
+    "places of the batch": (document_3("Take", {"axis": 0}, ["x0", [0]], (3,)), "from 1 to 1, received 0"),
+    "places of everything": (document_3("Take", {"axis": None}, ["x0", [0]], (3,)), "axes without the batch's"),
+    "the batch several times": (document_3("Tile", {"repeats": [2, 1]}, ["x0"], (3,)), "keep the batch"),
+    "a sum from behind": (document_2("cumsum", {"axis": 1, "reverse": True}, (3,)), "from the front"),
+    "places of 1 in front": (document_3("OneHot", {"num_classes": 3, "axis": 1}, ["x0"], (4, 5)), "a new last axis"),
+    "einsum without its indices": (document_3("Einsum", {}, ["x0"], (3,)), "einsum of tensors"),
+    "a diagonal": (document_3("Einsum", {"subscripts": "bii->bi"}, ["x0"], (3, 3)), "an index for each axis"),
+    "a sum over the batch": (document_3("Einsum", {"subscripts": "bi,ci->bc"}, ["x0", "x0"], (3,)), "the batch's"),
+    "an index of two lengths": (
+        document_3("Einsum", {"subscripts": "bij,bik->bjk"}, ["x0", "x1"], (3, 4), (5, 4)),
+        "one length of index i",
+    ),
+    "an index from nowhere": (document_3("Einsum", {"subscripts": "bi->bj"}, ["x0"], (3,)), "an index for each axis"),
+    "matrices in unlike stacks": (document_3("Matmul", {}, ["x0", "x1"], (2, 3, 3), (1, 3, 3)), "the last two axes"),
+    "another norm": (document_3("Norm", {"ord": 1, "axis": -1}, ["x0"], (3,)), "Euclidean"),
+    "a pooling, channels first": (
+        document_3("MaxPool", {"pool_size": 2, "data_format": "channels_first"}, ["x0"], (3, 4, 4)),
+        "channels last",
+    ),
+    "digits behind the point": (document_3("Round", {"decimals": 2}, ["x0"], (3,)), "whole numbers"),
+    "a shape of two tensors": (document_2("shape", {}, (3,), (3,)), "expected shape of tensors"),
     "an unknown function": (document_2("io.read_file", {"y": 1.0}, (3,)), "'io.read_file'"),
     "one that only ends so": (document_2("io.add", {"y": 1.0}, (3,)), "'io.add'"),
     "no name": (document_2(["add"], {"y": 1.0}, (3,)), "a TensorFlow function"),

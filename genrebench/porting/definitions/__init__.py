@@ -13,10 +13,11 @@ from genrebench.porting.definitions import (
     operations,
     pooling,
     recurrent,
+    selecting,
     wrappers,
 )
 
 _FAMILIES = (
     activation, attention, convolution, core, imaging, logic, merging, normalization, operations, pooling, recurrent,
-    wrappers,
+    selecting, wrappers,
 )  # fmt: skip

@@ -113,6 +113,11 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "erf": erf,
     "log1p": log1p,
     "expm1": expm1,
+    # Steps, through which no gradient goes.
+    "sign": lambda x: Value(np.sign(x.data)),
+    "floor": lambda x: Value(np.floor(x.data)),
+    "ceil": lambda x: Value(np.ceil(x.data)),
+    "round": lambda x: Value(np.round(x.data)),
 }
 
 

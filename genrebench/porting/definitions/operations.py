@@ -1,6 +1,8 @@
 """Functions of tensors that stand between layers."""
 
 from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import mul
 
 import numpy as np
 
@@ -42,6 +44,13 @@ def _variance(x: Value, axes: tuple[int, ...]) -> Value:
     return (rest * rest).mean(axes, keepdims=True)
 
 
+def _product_along(x: Value, axes: tuple[int, ...]) -> Value:
+    """Multiply along axes, one value after the other, since some may be 0."""
+    for axis in sorted((each % x.ndim for each in axes), reverse=True):
+        x = reduce(mul, (x[(*(slice(None),) * axis, place)] for place in range(x.shape[axis])))
+    return x
+
+
 _REDUCTIONS: dict[str, Callable[[Value, tuple[int, ...]], Value]] = {
     "mean": lambda x, axes: x.mean(axes),
     "var": _variance,
@@ -50,6 +59,7 @@ _REDUCTIONS: dict[str, Callable[[Value, tuple[int, ...]], Value]] = {
     "max": largest,
     "min": lambda x, axes: -largest(-x, axes),
     "logsumexp": _logsumexp,
+    "prod": _product_along,
     "any": lambda x, axes: Value(np.asarray(x.data.astype(bool).any(axis=axes))),
     "all": lambda x, axes: Value(np.asarray(x.data.astype(bool).all(axis=axes))),
 }

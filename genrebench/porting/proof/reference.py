@@ -14,11 +14,14 @@ from genrebench.porting.losses import loss_and_gradient
 from genrebench.porting.proof.answers import MODES, TRAINING, Answer, Run
 from genrebench.porting.proof.subject import Trial
 from genrebench.porting.reference import GraphReference
-from genrebench.reading.graph import Graph
+from genrebench.reading.graph import Graph, Tensor
 
 REFERENCE = "definitions"
 # What is there to say where steps are, not to be computed with.
 _OF_MASKS = ("Compare", "Logical", "Fill", "InputLayer")
+# Through which no gradient goes.
+_WITHOUT_GRADIENT = ("Compare", "Logical", "Fill", "StopGradient", "Extreme", "OneHot")
+_STEPS = ("sign", "floor", "ceil", "round")
 
 
 @dataclass(frozen=True)
@@ -123,9 +126,27 @@ def _dead(graph: Graph, runs: Mapping[tuple[str, str], Run]) -> dict[str, str]:
             continue
         if not any(run.activity[call.name].varies for run in runs.values()):
             found[call.name] = "its output is the same for every input"
+    moved = weights_with_gradients(graph)
     for name in runs[next(iter(runs))].gradients:
-        if not any(run.gradients[name].any() for run in runs.values()):
+        if name in moved and not any(run.gradients[name].any() for run in runs.values()):
             found[name] = "its gradient is nothing but zeros"
+    return found
+
+
+def weights_with_gradients(graph: Graph) -> set[str]:
+    """Find the weights to which a gradient goes back from an output; before a step, or a place, none does by nature."""
+    reached, found = set(graph.outputs), set[str]()
+    for call in reversed(graph.calls.values()):
+        kind = call.layer.kind
+        if kind is None or not any(
+            Tensor(call.name, output) in reached for output in range(len(call.output_shapes or ()))
+        ):
+            continue
+        found |= {f"{call.layer.name}/{weight.name}" for weight in call.layer.weights}
+        if kind.name in _WITHOUT_GRADIENT or getattr(kind, "activation", "") in _STEPS:
+            continue
+        if getattr(kind, "function", "") not in ("any", "all"):
+            reached |= set(call.reads())
     return found
 
 

@@ -1,15 +1,13 @@
 """What is proved, and with which numbers: weights as they are in the file, others that are nowhere trivial, inputs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
 from genrebench.network.types import Array
 from genrebench.porting.proof.options import DEFAULTS, ProofOptions
 from genrebench.porting.sampling import Sample, draw_sample
-from genrebench.reading.graph import Tensor
 from genrebench.reading.keras_file import KerasModel
 from genrebench.reading.kinds.base import Weight
 
@@ -70,8 +68,7 @@ def reached(model: KerasModel) -> KerasModel:
         name = waiting.pop()
         found.add(name)
         call = graph.calls[name]
-        read = [*call.inputs, *(each for value in call.arguments.values() for each in _tensors(value))]
-        waiting += [each.call for each in read if each.call not in found]
+        waiting += [each.call for each in call.reads() if each.call not in found]
     if len(found) == len(graph.calls):
         return model
     calls = {name: call for name, call in graph.calls.items() if name in found}
@@ -79,15 +76,6 @@ def reached(model: KerasModel) -> KerasModel:
     kept = {f"{layer.name}/{weight.name}" for layer in layers.values() for weight in layer.weights}
     weights = {name: value for name, value in model.weights.items() if name in kept}
     return replace(model, graph=replace(graph, calls=calls, layers=layers), weights=weights)
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    """List the tensors in an argument of a call."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, tuple | list):
-        for each in value:
-            yield from _tensors(each)
 
 
 def draw_weights(model: KerasModel, *, seed: int = 0) -> dict[str, Array]:

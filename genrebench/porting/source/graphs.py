@@ -1,7 +1,7 @@
 """A graph written as a class: calls in an order that reads well, each by its entry in the table."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from genrebench.errors import ConfigError
 from genrebench.porting.source.scope import Scope, Written
@@ -12,10 +12,11 @@ from genrebench.reading.kinds.core import Embedding, Identity, InputLayer, Permu
 from genrebench.reading.kinds.logic import Compare, Logical
 from genrebench.reading.kinds.merging import Concatenate
 from genrebench.reading.kinds.operations import Cast, Fill, Reduce, Slice, Unmask
+from genrebench.reading.kinds.selecting import Extreme, OneHot, Repeat, Take, Tile
 
-# What gives truth values, and what gives whatever it is given.
-_TRUTH = (Compare, Logical)
-_MOVES = (Concatenate, Fill, Identity, Permute, RepeatVector, Reshape, Slice, Unmask)
+# What gives truth values or whole numbers, and what gives whatever it is given.
+_TRUTH = (Compare, Logical, Extreme)
+_MOVES = (Concatenate, Fill, Identity, Permute, Repeat, RepeatVector, Reshape, Slice, Take, Tile, Unmask)
 
 
 def write_graph(graph: Graph, parts: set[str]) -> Scope:
@@ -27,7 +28,7 @@ def write_graph(graph: Graph, parts: set[str]) -> Scope:
     by_layer: defaultdict[str, list[Call]] = defaultdict(list)
     for call in calls:
         by_layer[call.layer.name].append(call)
-        for tensor in _read_by(call):
+        for tensor in call.reads():
             scope.readers[tensor].add(call.layer.kind.name if call.layer.kind else "")
     # A network within a layer has the same calls, but nobody outside gives it anything.
     inputs = graph.inputs or [name for name, each in graph.calls.items() if isinstance(each.layer.kind, InputLayer)]
@@ -84,7 +85,7 @@ def takes_numbers(call: Call, calls: Sequence[Call]) -> bool:
         return False
     readers = [each for each in calls if Tensor(call.name) in each.inputs]
     is_truth = isinstance(call.layer.kind, InputLayer) and call.layer.kind.dtype == "bool"
-    stays = (Embedding, Identity, Cast, *_TRUTH, *(_MOVES if is_truth else ()))
+    stays = (Embedding, Identity, Cast, OneHot, *_TRUTH, *(_MOVES if is_truth else ()))
     return any(not isinstance(each.layer.kind, stays) for each in readers)
 
 
@@ -110,7 +111,7 @@ def reading_order(graph: Graph) -> list[Call]:
             found[name] = call
             continue
         stack.append((name, True))
-        stack += [(each.call, False) for each in reversed(list(_read_by(call))) if each.call not in found]
+        stack += [(each.call, False) for each in reversed(list(call.reads())) if each.call not in found]
     if any(count > 1 for count in Counter(each.layer.name for each in found.values() if _counts(each)).values()):
         return [each for name, each in graph.calls.items() if name in found]
     return list(found.values())
@@ -119,15 +120,6 @@ def reading_order(graph: Graph) -> list[Call]:
 def _counts(call: Call) -> bool:
     """Return whether a call moves statistics on."""
     return call.layer.trainable and any(not weight.trainable for weight in call.layer.weights)
-
-
-def _read_by(call: Call) -> Iterator[Tensor]:
-    """List the tensors that a call reads."""
-    yield from call.inputs
-    for value in call.arguments.values():
-        for each in value if isinstance(value, tuple) and not isinstance(value, Tensor) else (value,):
-            if isinstance(each, Tensor):
-                yield each
 
 
 def tensor_name(tensor: Tensor) -> str:

@@ -67,11 +67,11 @@ def _taken(length: int | None, part: Part) -> int | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Reduce(Kind, is_layer=False):
-    """What values along axes, which count the batch, come to: mean, variance, sum, largest, smallest; any, all."""
+    """What values along axes, which count the batch, come to: mean, variance, sum, product, extremes; any, all."""
 
     function: Annotated[
-        Literal["mean", "var", "std", "sum", "max", "min", "logsumexp", "any", "all"],
-        Field(description="mean, var, std, sum, max, min, logsumexp, any or all"),
+        Literal["mean", "var", "std", "sum", "max", "min", "logsumexp", "prod", "any", "all"],
+        Field(description="mean, var, std, sum, max, min, logsumexp, prod, any or all"),
     ]
     axis: Axes
     keepdims: Flag = False

@@ -16,6 +16,7 @@ from genrebench.reading.kinds.base import Kind
 from genrebench.reading.kinds.logic import Compare, Logical, Where
 from genrebench.reading.kinds.merging import Arithmetic, ArrayArithmetic, Divide, Power
 from genrebench.reading.kinds.operations import Cast, Fill, Product, Reduce, Slice, StopGradient, Unmask
+from genrebench.reading.kinds.selecting import CumulativeSum, Einsum, Extreme, OneHot, Repeat, Take, Tile
 
 ROWS = np.random.default_rng(2).uniform(0.5, 2.0, (5, 1))
 MATRIX = np.random.default_rng(3).normal(size=(4, 3))
@@ -70,6 +71,13 @@ CASES: list[tuple[Kind, Callable[[Array], Array]]] = [
     (Activation(activation="rsqrt"), lambda x: 1 / np.sqrt(x)),
     (Activation(activation="reciprocal"), lambda x: 1 / x),
     (Unmask(), lambda x: x),
+    (Take(indices=(3, 0, 3), axis=2), lambda x: x[:, :, [3, 0, 3]]),
+    (Tile(repeats=(2, 3)), lambda x: np.tile(x, (1, 2, 3))),
+    (Repeat(repeats=3, axis=-1), lambda x: x.repeat(3, axis=2)),
+    (CumulativeSum(axis=1), lambda x: x.cumsum(axis=1)),
+    (Reduce(function="prod", axis=(1, -1), keepdims=True), lambda x: x.prod(axis=(1, 2), keepdims=True)),
+    (Einsum(subscripts="bij,bkj->bik"), lambda x: x @ x.transpose(0, 2, 1)),
+    (Einsum(subscripts="bij,bkm->bj"), lambda x: x.sum(axis=1) * x.sum(axis=(1, 2))[:, None]),
     (Slice(parts=((1, None, 2), -1)), lambda x: x[:, 1::2, -1]),
     (Slice(parts=((None, None, -1), (0, 3, None))), lambda x: x[:, ::-1, :3]),
     (Reduce(function="mean", axis=(1,)), lambda x: x.mean(axis=1)),
@@ -84,6 +92,7 @@ def test_functions_compute_what_numpy_does(kind: Kind, expected: Callable[[Array
     """And their gradients are central differences."""
     x = Value(X, is_tracked=True)
     inputs = (x, x + 1.0) if isinstance(kind, Divide | Power | Where) else (x,)
+    inputs = (x, x) if isinstance(kind, Einsum) else inputs
     (y,) = compute(kind, Given(inputs)).outputs
     np.testing.assert_allclose(y.data, expected(X), rtol=1e-14)
     rng = np.random.default_rng(1)
@@ -130,6 +139,26 @@ def test_truth_values_are_numpys(kind: Kind, expected: list[list[bool]]) -> None
     both = Value(np.array([[2.0, 0.0], [0.0, 1.0]])), Value(np.array([[1.0, 3.0], [4.0, 1.0]]))
     (found,) = compute(kind, Given(both)).outputs
     assert found.data.tolist() == expected
+
+
+def test_places_are_counted_and_named() -> None:
+    """The first of equal values; a number that is no place names none. No gradient goes back."""
+    x = Value(np.array([[[1.0, 3.0, 3.0], [2.0, 0.0, 0.0]]]), is_tracked=True)
+    (most,) = compute(Extreme(function="argmax", axis=-1), Given((x,))).outputs
+    (least,) = compute(Extreme(function="argmin", axis=2, keepdims=True), Given((x,))).outputs
+    assert (most.data.tolist(), least.data.tolist()) == ([[1, 0]], [[[0], [1]]])
+    (hot,) = compute(OneHot(count=3), Given((Value(np.array([2, 5, -1])),))).outputs
+    assert hot.data.tolist() == [[0, 0, 1], [0, 0, 0], [0, 0, 0]]
+    assert not most.is_tracked
+
+
+@pytest.mark.parametrize("name", ["sign", "floor", "ceil", "round"])
+def test_steps_have_no_gradient(name: str) -> None:
+    """Halves are rounded to even numbers, as TensorFlow and PyTorch do."""
+    x = Value(np.array([-1.5, 0.0, 0.5, 2.5]), is_tracked=True)
+    (y,) = compute(Activation(activation=name), Given((x,))).outputs
+    assert np.array_equal(y.data, getattr(np, name)(x.data))
+    assert not y.is_tracked
 
 
 def test_a_stopped_gradient_is_none() -> None:

@@ -78,7 +78,8 @@ def masked_lstm(source: str, mask: str) -> dict[str, Any]:
 
 
 # What a function of the model's inputs alone gives no gradient to, or of what it gives nobody reads all.
-_NOT_ALONE = {"Greater", "LogicalNot", "LogicalOr", "ZerosLike", "FullLike", "StopGradient", "Unstack", "Split"}
+_NOT_ALONE = {"Greater", "LogicalNot", "LogicalOr", "ZerosLike", "FullLike", "StopGradient", "Unstack", "Split", "Sign",
+              "Round", "Argmax", "Argmin", "OneHot", "Moments"}  # fmt: skip
 PAIR = [input_layer("a", 6), input_layer("b", 6), embedded("first", "a"), embedded("second", "b")]
 CONV = layer("Conv2D", "conv", filters=3, kernel_size=3, activation="relu")
 HOSTILE = ["import os; os.system('x')", "class", "__init__", "forward", "ü/ñ", "a\nb", "../../etc/passwd", "x", "self",
@@ -139,6 +140,21 @@ DOCUMENTS: dict[str, tuple[Any, KerasVersion]] = {
             outputs=["sum"],
         ),
         KERAS_2,
+    ),
+    "places": (
+        functional(
+            input_layer("a", 5, 4),
+            node("InputLayer", "b", batch_input_shape=[None, 1], dtype="int32"),
+            node("Dense", "dense", ["a"], units=3),
+            operation("Argmax", "most", "dense", axis=-1, keepdims=False),
+            operation("OneHot", "hot", "most", num_classes=3, axis=-1),
+            node("Multiply", "chosen", ["dense", "hot"]),
+            operation("Squeeze", "number", "b", axis=-1),
+            operation("OneHot", "category", "number", num_classes=7, axis=-1),
+            inputs=["a", "b"],
+            outputs=["chosen", "category", "most"],
+        ),
+        KERAS_3,
     ),
     "unequal ranks": (
         functional(
@@ -346,7 +362,7 @@ def models() -> dict[str, KerasModel]:
         graph = case.graph()
         found[f"{number} {case}"] = model_of(graph, case.weights(graph))
     for number, (function, named, shape, _, _) in enumerate(FUNCTIONS):
-        if function != "math.greater":
+        if function not in ("math.greater", "math.argmax"):
             found[f"function {number} {function}"] = read(document_2(function, named, shape))
     for number, (name, config, args, shape, _, _) in enumerate(OPERATIONS):
         if name not in _NOT_ALONE:

@@ -12,6 +12,7 @@ from genrebench.porting.source.kinds import (
     operations,
     pooling,
     recurrent,
+    selecting,
     wrappers,
 )
 
@@ -27,5 +28,6 @@ _FAMILIES = (
     operations,
     pooling,
     recurrent,
+    selecting,
     wrappers,
 )

@@ -33,7 +33,10 @@ _FUNCTIONS = {
     "square": "torch.square",
     "sqrt": "torch.sqrt",
     "log": "torch.log",
-    **{word: f"torch.{word}" for word in ("rsqrt", "reciprocal", "sin", "cos", "erf", "log1p", "expm1")},
+    **{
+        word: f"torch.{word}"
+        for word in ("rsqrt", "reciprocal", "sin", "cos", "erf", "log1p", "expm1", "sign", "floor", "ceil", "round")
+    },
 }
 
 

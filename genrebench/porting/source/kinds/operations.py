@@ -53,7 +53,7 @@ def write_reduce(site: Site) -> None:
     axes = sorted(axis_of(axis, rank) + 1 for axis in kind.axis)
     dim = str(axes[0]) if len(axes) == 1 else repr(tuple(axes))
     x, kept = site.take(), ", keepdim=True" if kind.keepdims else ""
-    if kind.function in ("any", "all"):
+    if kind.function in ("any", "all", "prod") and (kind.function != "prod" or site.holds_floats()):
         # PyTorch takes one axis at a time here.
         for axis in axes[:0:-1]:
             x = site.step(f"{x}.{name}(dim={axis}{kept})")

@@ -1,0 +1,259 @@
+"""Functions that pick, repeat or count values, sums over named indices, and poolings that are no layers."""
+
+import string
+from collections.abc import Callable
+from typing import Any, TypeGuard
+
+import numpy as np
+
+from genrebench.errors import ConfigError, shown
+from genrebench.reading.graph import Tensor
+from genrebench.reading.kinds import activation, merging, pooling, selecting
+from genrebench.reading.kinds.base import Kind
+from genrebench.reading.kinds.operations import Reduce, Slice
+from genrebench.reading.program import Program
+from genrebench.reading.rearranging import Given
+
+
+def _whole(value: Any) -> TypeGuard[int]:
+    """Return whether something is a whole number, and not a flag."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _take(given: Given) -> Program:
+    """Take places along an axis: one, which takes the axis away, or a list of them."""
+    _, *others = given.operands
+    indices = others[0] if others else given.settings.get("indices")
+    (axis,) = given.axes("axis")
+    length = given.shapes[0][axis - 1]
+    places = indices if isinstance(indices, list) else [indices]
+    if len(given.shapes) > 1 or given.settings.get("batch_dims", 0) != 0 or not places or not all(map(_whole, places)):
+        raise ConfigError(f"expected constant places to take, in one row, received {shown(indices)}")
+    if length is None or any(not -length <= each < length for each in places):
+        raise ConfigError(f"expected places within an axis of {length}, received {shown(indices)}")
+    if indices is places:
+        return Program.of("take", selecting.Take(indices=tuple(each % length for each in places), axis=axis))
+    parts: list[Any] = [(None, None, None)] * len(given.shapes[0])
+    parts[axis - 1] = indices
+    return Program.of("take", Slice(parts=tuple(parts)))
+
+
+def _tile(given: Given) -> Program:
+    """Put a tensor behind itself."""
+    counts, rank = given.settings.get("repeats", given.settings.get("multiples")), len(given.shapes[0])
+    counts = [counts] if _whole(counts) else counts
+    if not isinstance(counts, list) or len(counts) > rank + 1 or not all(_whole(each) and each > 0 for each in counts):
+        raise ConfigError(f"expected how often along each of {rank + 1} axes, received {shown(counts)}")
+    counts = [1] * (rank + 1 - len(counts)) + counts
+    if counts[0] != 1:
+        raise ConfigError(f"expected to keep the batch as it is, received {shown(counts)}")
+    return Program.of("tile", selecting.Tile(repeats=tuple(counts[1:])))
+
+
+def _repeat(given: Given) -> Program:
+    """Put equal values side by side."""
+    (axis,), count = given.axes("axis"), given.settings.get("repeats")
+    if isinstance(count, list) and len(count) == 1:
+        count = count[0]
+    if not _whole(count):
+        raise ConfigError(f"expected a number of times to repeat, received {shown(count)}")
+    return Program.of("repeat", selecting.Repeat(repeats=count, axis=axis))
+
+
+def _cumsum(given: Given) -> Program:
+    """Add up along an axis."""
+    if given.settings.get("exclusive", False) or given.settings.get("reverse", False):
+        raise ConfigError("expected a cumulative sum from the front, each place with itself, received another")
+    return Program.of("cumsum", selecting.CumulativeSum(axis=given.axes("axis")[0]))
+
+
+def _extreme(function: str) -> Callable[[Given], Program]:
+    """Make the handler of one way to find a place."""
+
+    def handle(given: Given) -> Program:
+        """Find the place along an axis."""
+        (axis,), keepdims = given.axes("axis", "dimension"), given.settings.get("keepdims", False)
+        return Program.of(function, selecting.Extreme(function=function, axis=axis, keepdims=keepdims))  # type: ignore[arg-type]
+
+    return handle
+
+
+def _one_hot(given: Given) -> Program:
+    """Put 1 at a place."""
+    settings = given.settings
+    count, rank = settings.get("num_classes", settings.get("depth")), len(given.shapes[0])
+    is_plain = settings.get("on_value", 1) == 1 and settings.get("off_value", 0) == 0
+    if not _whole(count) or not is_plain or settings.get("axis", -1) not in (-1, rank + 1):
+        raise ConfigError(f"expected one_hot along a new last axis, received {shown(settings)}")
+    return Program.of("onehot", selecting.OneHot(count=count))
+
+
+def _einsum(given: Given) -> Program:
+    """Read a sum over named indices; dots among them stand for any axes."""
+    texts = [each for each in (*given.operands, given.settings.get("subscripts"), given.settings.get("equation"))
+             if isinstance(each, str)]  # fmt: skip
+    tensors = [each for each in given.operands if isinstance(each, Tensor)]
+    if len(texts) != 1 or len(tensors) + len(texts) < len(given.operands) + (texts[0] not in given.operands):
+        raise ConfigError(f"expected einsum of tensors, received {shown(given.operands)}")
+    text = texts[0].replace(" ", "")
+    if len(text) > 200 or text.count("->") != 1 or text.partition("->")[0].count(",") != len(tensors) - 1:
+        raise ConfigError(f"expected the indices of each tensor and of the result, received {shown(texts[0])}")
+    if "..." in text:
+        names = text.partition("->")[0].split(",")
+        spread = {len(shape) + 1 - len(name.replace("...", ""))
+                  for name, shape in zip(names, given.shapes, strict=True) if "..." in name}  # fmt: skip
+        free = [letter for letter in string.ascii_letters if letter not in text]
+        if len(spread) != 1 or not 0 <= min(spread) <= len(free):
+            raise ConfigError(f"expected dots that stand for as many axes everywhere, received {shown(texts[0])}")
+        text = text.replace("...", "".join(free[: min(spread)]))
+    return _summed(text, given)
+
+
+def _summed(text: str, given: Given) -> Program:
+    """Make a program of a sum, whose indices fit the tensors."""
+    kind = selecting.Einsum(subscripts=text)
+    kind.output_shapes(given.shapes, {})
+    return Program.of("einsum", kind, len(given.shapes))
+
+
+def _roll(given: Given) -> Program:
+    """Move values along an axis, those that go out at the end come in at the beginning."""
+    (axis,), shift = given.axes("axis"), given.settings.get("shift")
+    shift = shift[0] if isinstance(shift, list) and len(shift) == 1 else shift
+    length = given.shapes[0][axis - 1]
+    if not _whole(shift) or not length:
+        raise ConfigError(f"expected a number of places to roll by, along a known axis, received {shown(shift)}")
+    program = Program(1)
+    ends: list[int] = []
+    for start, stop in ((length - shift % length, None), (None, length - shift % length)):
+        parts: list[Any] = [(None, None, None)] * len(given.shapes[0])
+        parts[axis - 1] = (start, stop, None)
+        ends.append(program.add("slice", Slice(parts=tuple(parts)), 0))
+    if not shift % length:
+        return Program.of("roll", selecting.Tile(repeats=(1,) * len(given.shapes[0])))
+    program.outputs = [program.add("roll", merging.Concatenate(axis=axis), *ends)]
+    return program
+
+
+def _norm(given: Given) -> Program:
+    """Compute the root of a sum of squares."""
+    if given.settings.get("ord") not in (None, 2, "euclidean", "fro"):
+        raise ConfigError(f"expected the Euclidean norm, received {shown(given.settings['ord'])}")
+    axes, keepdims = given.axes("axis"), given.settings.get("keepdims", False)
+    program = Program(1)
+    square = program.add("square", activation.Activation(activation="square"), 0)
+    total = program.add("sum", Reduce(function="sum", axis=tuple(axes), keepdims=keepdims), square)
+    program.outputs = [program.add("norm", activation.Activation(activation="sqrt"), total)]
+    return program
+
+
+def _squared_difference(given: Given) -> Program:
+    """Subtract, and multiply the difference by itself."""
+    if len(given.shapes) != 2 or len(given.shapes[0]) != len(given.shapes[1]):
+        raise ConfigError(f"expected the squared difference of two tensors of as many axes, received {given.shapes}")
+    program = Program(2)
+    difference = program.add("subtract", merging.Subtract(), 0, 1)
+    program.outputs = [program.add("square", activation.Activation(activation="square"), difference)]
+    return program
+
+
+def _logarithm(base: float) -> Callable[[Given], Program]:
+    """Make the handler of the logarithm to a base."""
+
+    def handle(_: Given) -> Program:
+        """Divide the natural logarithm by that of the base."""
+        program = Program(1)
+        natural = program.add("log", activation.Activation(activation="log"), 0)
+        divided = merging.Arithmetic(operator="divide", number=float(np.log(base)))
+        program.outputs = [program.add("divide", divided, natural)]
+        return program
+
+    return handle
+
+
+def _moments(given: Given) -> Program:
+    """Compute mean and variance."""
+    axes, keepdims = tuple(given.axes("axes")), given.settings.get("keepdims", False)
+    program = Program(1)
+    program.outputs = [
+        program.add(function, Reduce(function=function, axis=axes, keepdims=keepdims), 0)  # type: ignore[arg-type]
+        for function in ("mean", "var")
+    ]
+    return program
+
+
+_POOLINGS: dict[tuple[str, int], type[Kind]] = {
+    ("max", 1): pooling.MaxPooling1D,
+    ("max", 2): pooling.MaxPooling2D,
+    ("max", 3): pooling.MaxPooling3D,
+    ("average", 1): pooling.AveragePooling1D,
+    ("average", 2): pooling.AveragePooling2D,
+    ("average", 3): pooling.AveragePooling3D,
+}
+
+
+def _pool(function: str) -> Callable[[Given], Program]:
+    """Make the handler of a pooling."""
+
+    def handle(given: Given) -> Program:
+        """Pool with the channels last."""
+        settings, rank = given.settings, len(given.shapes[0]) - 1
+        kind = _POOLINGS.get((function, rank))
+        order = str(settings.get("data_format", "channels_last"))
+        if kind is None or (order != "channels_last" and (not order.startswith("N") or not order.endswith("C"))):
+            raise ConfigError(f"expected a pooling of 1 to 3 axes, channels last, received {shown(settings)}")
+        size = _sizes(settings.get("pool_size", settings.get("ksize")), rank)
+        strides = _sizes(settings.get("strides") or list(size), rank)
+        padding = str(settings.get("padding", "valid")).lower()
+        return Program.of("pool", kind(pool_size=size, strides=strides, padding=padding))
+
+    return handle
+
+
+def _sizes(value: Any, rank: int) -> tuple[int, ...]:
+    """Read sizes: one for all axes, one each, or with 1 for batch and channels."""
+    found = value if isinstance(value, list) else [value] * rank
+    if len(found) == 1:
+        found = found * rank
+    if len(found) == rank + 2 and found[0] == found[-1] == 1:
+        found = found[1:-1]
+    if len(found) != rank or not all(map(_whole, found)):
+        raise ConfigError(f"expected a size for each of {rank} axes, received {shown(value)}")
+    return tuple(found)
+
+
+HANDLERS: dict[str, Callable[[Given], Program]] = {
+    "take": _take,
+    "tile": _tile,
+    "repeat": _repeat,
+    "cumsum": _cumsum,
+    "argmax": _extreme("argmax"),
+    "argmin": _extreme("argmin"),
+    "one_hot": _one_hot,
+    "einsum": _einsum,
+    "roll": _roll,
+    "norm": _norm,
+    "squared_difference": _squared_difference,
+    "log10": _logarithm(10.0),
+    "log2": _logarithm(2.0),
+    "moments": _moments,
+    "max_pool": _pool("max"),
+    "average_pool": _pool("average"),
+}
+_AXIS = frozenset({"axis"})
+# What each may be called with beside its operands.
+SETTINGS: dict[str, frozenset[str]] = {
+    "take": frozenset({"axis", "indices", "batch_dims", "mode"}),
+    "tile": frozenset({"repeats", "multiples"}),
+    "repeat": frozenset({"repeats", "axis"}),
+    "cumsum": frozenset({"axis", "exclusive", "reverse"}),
+    **dict.fromkeys(("argmax", "argmin"), frozenset({"axis", "dimension", "keepdims", "output_type"})),
+    "one_hot": frozenset({"num_classes", "depth", "on_value", "off_value", "axis", "sparse"}),
+    "einsum": frozenset({"subscripts", "equation"}),
+    "roll": frozenset({"shift", "axis"}),
+    "norm": frozenset({"ord", "axis", "keepdims"}),
+    "moments": frozenset({"axes", "keepdims", "synchronized"}),
+    **dict.fromkeys(
+        ("max_pool", "average_pool"), frozenset({"pool_size", "ksize", "strides", "padding", "data_format"})
+    ),
+}
