@@ -37,7 +37,7 @@ from genrebench.training.results import Results
 from genrebench.training.resume import Checkpoint
 from genrebench.training.scoring import score_saved_model
 from genrebench.training.start import prepare
-from genrebench.training.state import Callback, tell
+from genrebench.training.state import Callback, LoopState, tell
 from genrebench.training.trackers import load_trackers
 
 
