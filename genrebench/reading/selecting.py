@@ -9,7 +9,6 @@ import numpy as np
 from genrebench.errors import ConfigError, shown
 from genrebench.reading.graph import Tensor
 from genrebench.reading.kinds import activation, merging, pooling, selecting
-from genrebench.reading.kinds.base import Kind
 from genrebench.reading.kinds.operations import Reduce, Slice
 from genrebench.reading.program import Program
 from genrebench.reading.rearranging import Given
@@ -26,7 +25,7 @@ def _take(given: Given) -> Program:
     indices = others[0] if others else given.settings.get("indices")
     (axis,) = given.axes("axis")
     length = given.shapes[0][axis - 1]
-    places = indices if isinstance(indices, list) else [indices]
+    places: list[Any] = indices if isinstance(indices, list) else [indices]
     if len(given.shapes) > 1 or given.settings.get("batch_dims", 0) != 0 or not places or not all(map(_whole, places)):
         raise ConfigError(f"expected constant places to take, in one row, received {shown(indices)}")
     if length is None or any(not -length <= each < length for each in places):
@@ -176,13 +175,13 @@ def _moments(given: Given) -> Program:
     axes, keepdims = tuple(given.axes("axes")), given.settings.get("keepdims", False)
     program = Program(1)
     program.outputs = [
-        program.add(function, Reduce(function=function, axis=axes, keepdims=keepdims), 0)  # type: ignore[arg-type]
+        program.add(function, Reduce(function=function, axis=axes, keepdims=keepdims), 0)
         for function in ("mean", "var")
     ]
     return program
 
 
-_POOLINGS: dict[tuple[str, int], type[Kind]] = {
+_POOLINGS: dict[tuple[str, int], Any] = {
     ("max", 1): pooling.MaxPooling1D,
     ("max", 2): pooling.MaxPooling2D,
     ("max", 3): pooling.MaxPooling3D,
