@@ -1,6 +1,6 @@
 """The definitions, run: somebody's network forward and backward, or one call of it, in plain NumPy and float64."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,6 +62,11 @@ class GraphPass:
         with _THREADS.limit(limits=1, user_api="blas"):
             found = gradients(given, {**self._inputs, **{f"/{name}": value for name, value in self._weights.items()}})
         return {name: found[name] for name in self._inputs}, {name: found[f"/{name}"] for name in self._weights}
+
+    def slopes(self, cotangents: Mapping[str, Array], outputs: Iterable[str]) -> dict[str, Array]:
+        """Compute vector-Jacobian products with respect to outputs of calls, by name; see `vjp`."""
+        given = [(self._values[name], cotangent) for name, cotangent in cotangents.items()]
+        return gradients(given, {name: self._values[name] for name in outputs})
 
     def move_by_ulp(self) -> None:
         """Move every output to the float above or below it, in place: `vjp` then shows what rounding does to it.

@@ -92,7 +92,7 @@ class Entries:
         self._graph.calls[name] = Call(name, layer, tuple(inputs), arguments, shapes, after, masked)
         made = [Tensor(name, index) for index in range(max(1, len(after or ())))]
         kind = layer.kind
-        if kind and (kind.makes_mask or (masked and kind.hands_mask_on)):
+        if kind and (kind.makes_mask or (kind.hands_mask_on and any(each in self._masked for each in inputs))):
             self._masked.add(made[0])
         return made
 

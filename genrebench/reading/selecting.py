@@ -9,7 +9,6 @@ import numpy as np
 from genrebench.errors import ConfigError, shown
 from genrebench.reading.graph import Tensor
 from genrebench.reading.kinds import activation, merging, pooling, selecting
-from genrebench.reading.kinds.base import Kind
 from genrebench.reading.kinds.operations import Reduce, Slice
 from genrebench.reading.program import Program
 from genrebench.reading.rearranging import Given
@@ -182,7 +181,7 @@ def _moments(given: Given) -> Program:
     return program
 
 
-_POOLINGS: dict[tuple[str, int], Callable[..., Kind]] = {
+_POOLINGS: dict[tuple[str, int], Any] = {
     ("max", 1): pooling.MaxPooling1D,
     ("max", 2): pooling.MaxPooling2D,
     ("max", 3): pooling.MaxPooling3D,

@@ -146,7 +146,7 @@ def test_functions_of_two_tensors_are_merging_layers() -> None:
     document["config"]["layers"][2]["inbound_nodes"] = [[["x0", 0, 0, {"y": ["x1", 0, 0]}]]]
     assert [name for name, _ in found(Builder(KERAS_2).build(document))] == ["Subtract", "Activation"]
     graph = Builder(KERAS_2).build(document_2("concat", {"axis": 1}, (4, 3), (5, 3)))
-    assert found(graph) == [("Concatenate", {"axis": 1})]
+    assert found(graph) == [("Concatenate", {"mask_rule": "any", "axis": 1})]
     graph = Builder(KERAS_2).build(document_2("stack", {"axis": -1}, (4, 3), (4, 3)))
     assert [name for name, _ in found(graph)] == ["Reshape", "Reshape", "Concatenate"]
     assert graph.shape(Tensor("op")) == (4, 3, 2)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import reduce
 from operator import add, mul, sub, truediv
+from typing import Any
 
 import numpy as np
 
@@ -19,47 +20,54 @@ def _aligned(given: Given) -> list[Value]:
     return [each.reshape(each.shape[0], *(1,) * (rank - each.ndim), *each.shape[1:]) for each in given.inputs]
 
 
-def _either(given: Given) -> Mask:
-    """Keep a step that any input has; without a mask if one input is without (``Merge.compute_mask``)."""
+def _mask(kind: Any, given: Given) -> Mask:
+    """Keep a step that any input has; without a mask if one input is without (``Merge.compute_mask``).
+
+    In Keras 2 a step that all masks have, which are those of some inputs.
+    """
     masks = [each for each in given.masks if each is not None]
+    if kind.mask_rule == "all":
+        return np.logical_and.reduce(masks) if masks else None
     return np.logical_or.reduce(masks) if masks and len(masks) == len(given.inputs) else None
 
 
-def _merged(given: Given, operator: Callable[[Value, Value], Value]) -> Made:
+def _merged(kind: Any, given: Given, operator: Callable[[Value, Value], Value]) -> Made:
     """Merge one input after the other."""
-    return Made((reduce(operator, _aligned(given)),), (_either(given),))
+    return Made((reduce(operator, _aligned(given)),), (_mask(kind, given),))
 
 
 @defines(kinds.Add)
-def _add(_: kinds.Add, given: Given) -> Made:
+def _add(kind: kinds.Add, given: Given) -> Made:
     """Add up."""
-    return _merged(given, add)
+    return _merged(kind, given, add)
 
 
 @defines(kinds.Subtract)
-def _subtract(_: kinds.Subtract, given: Given) -> Made:
+def _subtract(kind: kinds.Subtract, given: Given) -> Made:
     """Subtract the second from the first."""
-    return _merged(given, sub)
+    return _merged(kind, given, sub)
 
 
 @defines(kinds.Multiply)
-def _multiply(_: kinds.Multiply, given: Given) -> Made:
+def _multiply(kind: kinds.Multiply, given: Given) -> Made:
     """Multiply."""
-    return _merged(given, mul)
+    return _merged(kind, given, mul)
 
 
 @defines(kinds.Average)
-def _average(_: kinds.Average, given: Given) -> Made:
+def _average(kind: kinds.Average, given: Given) -> Made:
     """Average."""
     total = reduce(add, _aligned(given))
-    return Made((total / float(len(given.inputs)),), (_either(given),))
+    return Made((total / float(len(given.inputs)),), (_mask(kind, given),))
 
 
-def _picked(given: Given, operator: Callable[[Value, Value], Value]) -> Made:
+def _picked(kind: Any, given: Given, operator: Callable[[Value, Value], Value]) -> Made:
     """Pick among the inputs that have a step; what a mask takes away, the others replace.
 
     That of ``Merge._apply_merge_op_and_or_mask``, by which Keras 3 merges maxima and minima.
     """
+    if kind.mask_rule == "all":
+        return _merged(kind, given, operator)
     values = _aligned(given)
     masks = [each if each is None else np.broadcast_to(each[..., None], value.shape)
              for each, value in zip(given.masks or (None,) * len(values), values, strict=True)]  # fmt: skip
@@ -72,20 +80,23 @@ def _picked(given: Given, operator: Callable[[Value, Value], Value]) -> Made:
 
 
 @defines(kinds.Maximum)
-def _maximum(_: kinds.Maximum, given: Given) -> Made:
+def _maximum(kind: kinds.Maximum, given: Given) -> Made:
     """Take the largest."""
-    return _picked(given, maximum)
+    return _picked(kind, given, maximum)
 
 
 @defines(kinds.Minimum)
-def _minimum(_: kinds.Minimum, given: Given) -> Made:
+def _minimum(kind: kinds.Minimum, given: Given) -> Made:
     """Take the smallest."""
-    return _picked(given, minimum)
+    return _picked(kind, given, minimum)
 
 
 @defines(kinds.Concatenate)
 def _concatenate(kind: kinds.Concatenate, given: Given) -> Made:
-    """Put one behind the other; a step is there where any of its features is (``Concatenate.compute_mask``)."""
+    """Put one behind the other; a step is there where any of its features is (``Concatenate.compute_mask``).
+
+    In Keras 2, where all of them are.
+    """
     masks = given.masks or (None,) * len(given.inputs)
     mask = None
     if any(each is not None for each in masks):
@@ -93,7 +104,8 @@ def _concatenate(kind: kinds.Concatenate, given: Given) -> Made:
             np.ones(value.shape, bool) if each is None else np.broadcast_to(each[..., None], value.shape)
             for value, each in zip(given.inputs, masks, strict=True)
         ]
-        mask = np.asarray(np.concatenate(spread, axis=kind.axis).any(axis=-1))
+        joined = np.concatenate(spread, axis=kind.axis)
+        mask = np.asarray(joined.all(axis=-1) if kind.mask_rule == "all" else joined.any(axis=-1))
     return Made((concatenate(given.inputs, kind.axis),), (mask,))
 
 
@@ -112,9 +124,9 @@ def _dot(kind: kinds.Dot, given: Given) -> Value:
 
 
 @defines(kinds.Divide)
-def _divide(_: kinds.Divide, given: Given) -> Made:
+def _divide(kind: kinds.Divide, given: Given) -> Made:
     """Divide the first by the second."""
-    return _merged(given, truediv)
+    return _merged(kind, given, truediv)
 
 
 def _power(first: Value, second: Value) -> Value:
@@ -123,9 +135,9 @@ def _power(first: Value, second: Value) -> Value:
 
 
 @defines(kinds.Power)
-def _to_the_power(_: kinds.Power, given: Given) -> Made:
+def _to_the_power(kind: kinds.Power, given: Given) -> Made:
     """Raise the first to the power of the second."""
-    return _merged(given, _power)
+    return _merged(kind, given, _power)
 
 
 _OPERATORS: dict[str, Callable[[Value, Value], Value]] = {

@@ -1,6 +1,7 @@
 """The definitions' own answer, and which of it proves nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,7 +74,7 @@ def compute_reference(
         first = trials[0]
         short = train(graph, first.weights, first, loss, targets, steps)
         control = train(graph, perturb_by_ulp(first.weights), first, loss, targets, steps)
-    return Reference(Answer(runs, steps=short), tolerances, effects, control, _dead(graph, runs), _missed(runs))
+    return Reference(Answer(runs, steps=short), tolerances, effects, control, _dead(graph, runs, trials), _missed(runs))
 
 
 def run_of(graph: Graph, weights: Mapping[str, Array], trial: Trial, mode: str, *, moved: bool = False) -> Run:
@@ -117,7 +118,7 @@ def train(
     return {"losses": np.array(losses), **{f"weights/{name}": current[name] for name in trained}}
 
 
-def _dead(graph: Graph, runs: Mapping[tuple[str, str], Run]) -> dict[str, str]:
+def _dead(graph: Graph, runs: Mapping[tuple[str, str], Run], trials: Sequence[Trial]) -> dict[str, str]:
     """Find what is 0, or always the same, in every trial and mode: of that nothing is proved."""
     found = {}
     for call in graph.calls.values():
@@ -130,7 +131,25 @@ def _dead(graph: Graph, runs: Mapping[tuple[str, str], Run]) -> dict[str, str]:
     for name in runs[next(iter(runs))].gradients:
         if name in moved and not any(run.gradients[name].any() for run in runs.values()):
             found[name] = "its gradient is nothing but zeros"
+    for name in canceled(graph, trials, found):
+        del found[name]
     return found
+
+
+def canceled(graph: Graph, trials: Sequence[Trial], names: Iterable[str]) -> list[str]:
+    """Find weights of shared layers to which several calls give gradients that cancel: biases before a difference."""
+    calls: defaultdict[str, list[str]] = defaultdict(list)
+    owners = {f"{layer.name}/{weight.name}": layer.name for layer in graph.layers.values() for weight in layer.weights}
+    for call in graph.calls.values():
+        calls[call.layer.name].append(call.name)
+    asked = {name: calls[owners[name]] for name in names if name in owners and len(calls[owners[name]]) > 1}
+    found: dict[str, None] = {}
+    for trial in trials if asked else ():
+        made = GraphReference(graph, trial.weights).run(trial.sample.inputs)
+        slopes = made.slopes(trial.sample.cotangents, {each for several in asked.values() for each in several})
+        live = (name for name, several in asked.items() if sum(bool(slopes[each].any()) for each in several) > 1)
+        found |= dict.fromkeys(live)
+    return list(found)
 
 
 def weights_with_gradients(graph: Graph) -> set[str]:

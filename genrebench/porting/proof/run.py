@@ -16,12 +16,13 @@ from genrebench.parity.common import common_fields
 from genrebench.parity.report import Finding, Report, Stage
 from genrebench.porting.losses import LOSSES, targets_for
 from genrebench.porting.passes import name_of
-from genrebench.porting.proof.answers import KERAS, STEPS, TWIN, Answer, asked_keras, asked_twin, nobody_asked
+from genrebench.porting.proof.answers import KERAS, MODES, STEPS, TWIN, Answer, asked_keras, asked_twin, nobody_asked
 from genrebench.porting.proof.diagnosis import diagnose, verdict
 from genrebench.porting.proof.options import DEFAULTS, ProofOptions
 from genrebench.porting.proof.reference import REFERENCE, Reference, compute_reference
 from genrebench.porting.proof.stages import Proof, run_stages
-from genrebench.porting.proof.subject import Trial, reached, trials_of
+from genrebench.porting.proof.subject import STORED, Trial, reached, trials_of
+from genrebench.porting.proof.versions import merged_otherwise
 from genrebench.porting.source import Emitted
 from genrebench.reading.inspection import describe
 from genrebench.reading.keras_file import KerasModel
@@ -88,6 +89,10 @@ def prove(
             reference = compute_reference(model.graph, trials, loss, targets, STEPS)
         _require_finite(reference)
         answers |= {name: wait() for name, wait in waits.items()}
+    merged = merged_otherwise(model.graph, reference.answer.run(STORED, MODES[0]).masks)
+    if merged and KERAS in answers and not answers[KERAS].refused:
+        reason = f"Keras 3 merges masks otherwise than the Keras that saved the file, first in `{merged}`."
+        answers[KERAS] = Answer(refused=reason, report=answers[KERAS].report)
     loaded = _loaded(emitted, folder, limits) if twin else {}
     proof = Proof(model, trials, reference, answers, loaded)
     stages = []

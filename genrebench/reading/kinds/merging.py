@@ -1,7 +1,7 @@
 """Layers with several inputs, and arithmetic between tensors."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -10,13 +10,30 @@ from genrebench.errors import ConfigError
 from genrebench.reading.kinds.base import Axes, Flag, Kind, Masks, Number, Shape, Trap, Values, axis_of, shape_of_values
 from genrebench.reading.version import KerasVersion
 
+# Up to 2.15 a step is there if all masks have it, whether or not all inputs have masks; then if any mask has it, and
+# elementwise only where all inputs have masks.
+MaskRule = Annotated[Literal["all", "any"], Field(description="all or any")]
+
 
 @dataclass(frozen=True, kw_only=True)
-class _Merging(Kind):
+class _MaskMerging(Kind):
+    """Masks of several inputs become one."""
+
+    mask_rule: MaskRule = "any"
+
+    masks: ClassVar[Masks] = "pass"
+
+    @classmethod
+    def explicit(cls, config: dict[str, Any], version: KerasVersion) -> dict[str, Any]:
+        """See `Kind.explicit`."""
+        return {**config, "mask_rule": "all" if version.numbers < (3,) else "any"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Merging(_MaskMerging):
     """Elementwise; of inputs of unequal rank the smaller get axes of 1 behind the batch."""
 
     inputs: ClassVar[tuple[int, int]] = (2, 1000)
-    masks: ClassVar[Masks] = "pass"
 
     def output_shapes(self, shapes: Sequence[Shape], arguments: Mapping[str, object]) -> tuple[Shape, ...]:
         """See `Kind.output_shapes`."""
@@ -97,13 +114,12 @@ BINARY: dict[str, type[Kind]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Concatenate(Kind):
+class Concatenate(_MaskMerging):
     """One behind the other along an axis that counts the batch."""
 
     axis: Annotated[int, Field(description="an axis")] = -1
 
     inputs: ClassVar[tuple[int, int]] = (1, 1000)
-    masks: ClassVar[Masks] = "pass"
 
     def output_shapes(self, shapes: Sequence[Shape], arguments: Mapping[str, object]) -> tuple[Shape, ...]:
         """See `Kind.output_shapes`."""

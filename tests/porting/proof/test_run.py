@@ -18,6 +18,7 @@ from genrebench.reading.keras_file import KerasModel
 from genrebench.report.html import page
 from tests.porting.models import functional, layer, model_of, sequential
 from tests.porting.proof.conftest import Proving
+from tests.porting.source.models import call, operation
 from tests.reading.files import input_layer, node
 
 _STAGES = ["alive", "structure", "weights", "evaluation", "training", "gradients", "adam", "steps"]
@@ -141,6 +142,36 @@ def test_a_dead_layer_is_no_proof(proved: Proving) -> None:
     notes = {row.tensor: row.note for row in report.stage("alive").comparisons[0].rows if row.diverges}
     assert set(notes) == {"nothing", "dense/kernel", "dense/bias"}
     assert "proves nothing" in notes["dense/kernel"]
+
+
+def test_twins_whose_difference_no_bias_changes_are_no_dead_layer(proved: Proving) -> None:
+    """What one call gives to the bias, the other takes: exactly 0, as in every Siamese network that subtracts."""
+    document = functional(
+        input_layer("a", 3),
+        input_layer("b", 3),
+        call("Dense", "twin", [("a", 0, 0)], [("b", 0, 0)], units=4),
+        call("Subtract", "difference", [("twin", 0, 0), ("twin", 1, 0)]),
+        inputs=["a", "b"],
+        outputs=["difference"],
+    )
+    assert proved(model_of(document, version="3.12.0")).passed
+    document["config"]["layers"][3] = call("Subtract", "difference", [("twin", 0, 0), ("twin", 0, 0)])
+    assert failed(proved(model_of(document, version="3.12.0"))) == ["alive"]
+
+
+def test_what_is_before_a_step_has_no_gradient_by_nature(proved: Proving) -> None:
+    """A place has none, so that the layer before it is proved by what it gives."""
+    document = functional(
+        input_layer("a", 3),
+        node("Dense", "scores", ["a"], units=4),
+        operation("Argmax", "most", "scores", axis=-1, keepdims=False),
+        operation("OneHot", "hot", "most", num_classes=4, axis=-1),
+        node("Dense", "last", ["hot"], units=2),
+        inputs=["a"],
+        outputs=["last"],
+    )
+    report = proved(model_of(document, version="3.12.0"))
+    assert report.passed, failed(report)
 
 
 @pytest.mark.parametrize("loss", sorted(LOSSES))

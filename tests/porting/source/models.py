@@ -184,13 +184,26 @@ DOCUMENTS: dict[str, tuple[Any, KerasVersion]] = {
         for axis in (-1, 1, 2)
     },
     **{
-        f"{kind} with masks": (
+        f"{kind} with masks of Keras {version.numbers[0]}": (
             functional(*PAIR, node(kind, "merged", ["first", "second"], **settings),
                        node("LSTM", "lstm", ["merged"], units=2), inputs=["a", "b"], outputs=["lstm"]),
-            KERAS_2,
+            version,
         )
         for kind, settings in (("Average", {}), ("Maximum", {}), ("Concatenate", {"axis": 1}), ("Attention", {}))
+        for version in (KERAS_2, KERAS_3)
     },
+    "one mask of two": (
+        functional(
+            *PAIR[:3],
+            node("Embedding", "third", ["b"], input_dim=9, output_dim=4),
+            node("Add", "merged", ["third", "first"]),
+            node("Concatenate", "joined", ["merged", "third"]),
+            node("LSTM", "lstm", ["joined"], units=2),
+            inputs=["a", "b"],
+            outputs=["lstm"],
+        ),
+        KERAS_2,
+    ),
     "masks through layers": (
         functional(
             PAIR[0],

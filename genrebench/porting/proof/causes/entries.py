@@ -9,6 +9,7 @@ from genrebench.parity.ledger.base import Entry, Prediction, Predictions
 from genrebench.porting.proof.case import CallCase
 from genrebench.porting.proof.causes.activation import ACTIVATION_ENTRIES
 from genrebench.porting.proof.causes.attention import ATTENTION_ENTRIES, MASK_ENTRIES
+from genrebench.porting.proof.causes.functions import FUNCTION_ENTRIES
 from genrebench.porting.proof.causes.general import GENERAL_ENTRIES, SINGLE
 from genrebench.porting.proof.causes.normalization import NORMALIZATION_ENTRIES
 from genrebench.porting.proof.causes.recurrent import RECURRENT_ENTRIES
@@ -25,6 +26,7 @@ CALL_ENTRIES: tuple[Entry[Any], ...] = (
     *NORMALIZATION_ENTRIES,
     *ATTENTION_ENTRIES,
     *SHAPE_ENTRIES,
+    *FUNCTION_ENTRIES,
     *ACTIVATION_ENTRIES,
     *GENERAL_ENTRIES,
     SKIPPED,

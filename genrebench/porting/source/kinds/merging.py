@@ -32,11 +32,16 @@ def merged(site: Site) -> tuple[list[str], Order]:
 
 
 def merge_masks(site: Site) -> None:
-    """Write the mask of a merger, as in Keras: a step is there if any input has it, and if all inputs have masks."""
+    """Write the mask of a merger, as in Keras: a step is there if any input has it, and if all inputs have masks.
+
+    In Keras 2, if all masks have it.
+    """
+    assert isinstance(site.kind, kinds._MaskMerging)
     masks = [mask for index in range(len(site.shapes)) if (mask := site.mask(index))]
-    if len(masks) == len(site.shapes):
+    sign = " & " if site.kind.mask_rule == "all" else " | "
+    if masks and (len(masks) == len(site.shapes) or site.kind.mask_rule == "all"):
         distinct = list(dict.fromkeys(masks))
-        site.give_mask(distinct[0] if len(distinct) == 1 else site.step(" | ".join(distinct), name=f"{site.name}_mask"))
+        site.give_mask(distinct[0] if len(distinct) == 1 else site.step(sign.join(distinct), name=f"{site.name}_mask"))
 
 
 @writes("Add", "Subtract", "Multiply", "Average", "Divide", "Power")
@@ -55,9 +60,11 @@ def write_operator(site: Site) -> None:
 @writes("Maximum", "Minimum")
 def write_extreme(site: Site) -> None:
     """Write the largest or the smallest of inputs, two at a time; with masks, among the inputs that have a step."""
-    if any(site.mask(index) for index in range(len(site.shapes))):
+    assert isinstance(site.kind, kinds._MaskMerging)
+    if site.kind.mask_rule == "any" and any(site.mask(index) for index in range(len(site.shapes))):
         write_masked_extreme(site)
         return
+    merge_masks(site)
     inputs, order = merged(site)
     function = f"torch.{site.kind.name.lower()}"
     first, *others = inputs
@@ -107,7 +114,7 @@ def concatenate_masks(site: Site) -> None:
     axis, rank = axis_of(site.kind.axis, len(site.shapes[0])), len(site.shapes[0])
     if axis == rank - 1:
         # Where an input has no mask, all of its features are there.
-        if all(masks):
+        if all(masks) or site.kind.mask_rule == "all":
             merge_masks(site)
         else:
             x = site.take("keras")
