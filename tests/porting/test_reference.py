@@ -28,7 +28,8 @@ def test_statistics_of_a_shared_layer_move_with_every_call() -> None:
     weights = weights_of(graph)
     rng = np.random.default_rng(0)
     done = GraphReference(graph, weights).run({name: rng.normal(size=(4, 3)) for name in "ab"}, training=True)
-    first, second = (done.outputs[name].mean(axis=0) for name in ("dense", "dense:2"))
+    read = [graph.calls[name].inputs[0].call for name in ("norm", "norm:2")]
+    first, second = (done.outputs[name].mean(axis=0) for name in read)
     expected = 0.25 * weights["norm/moving_mean"] + 0.25 * first + 0.5 * second
     np.testing.assert_allclose(done.statistics["norm/moving_mean"], expected)
     assert done.statistics.keys() == {"norm/moving_mean", "norm/moving_variance"}

@@ -1,5 +1,6 @@
 """Training from a packed copy: the run that memory gives, to the bit; when it is chosen; how it goes on."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -154,8 +155,10 @@ def test_a_copy_is_trained_on_where_its_tree_is_not(data: Experiment, tmp_path: 
 def test_a_given_copy_that_is_stale_is_refused(data: Experiment) -> None:
     """Its tree is there, and is another by now."""
     place = default_pack(data.dataset / "genres_mel_npz")
-    manifest = manifest_path(data.dataset / "genres_mel_npz")
-    manifest.write_bytes(manifest.read_bytes() + b" ")
+    path = manifest_path(data.dataset / "genres_mel_npz")
+    manifest = json.loads(path.read_text())
+    manifest["versions"]["librosa"] = "0.0"
+    path.write_text(json.dumps(manifest))
     with pytest.raises(DatasetError, match="the tree has changed since it was packed; run genrebench pack again"):
         open_data(data.override({"dataset": str(place)}))
 
