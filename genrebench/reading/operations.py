@@ -97,7 +97,6 @@ _SEVERAL = frozenset(
 
 
 _NOT_SETTINGS = frozenset({"name", "trainable", "function", "conjugate"})
-_RATIOS = ("preserve_aspect_ratio", "crop_to_aspect_ratio", "pad_to_aspect_ratio", "fill_mode", "fill_value")
 _AXIS, _REDUCTION = frozenset({"axis"}), frozenset({"axis", "axes", "keepdims"})
 # What each may be called with beside its operands, under any of its names.
 _SETTINGS: dict[str, frozenset[str]] = {
@@ -113,7 +112,6 @@ _SETTINGS: dict[str, frozenset[str]] = {
     "pad": frozenset({"pad_width", "paddings", "mode", "constant_values"}),
     "moveaxis": frozenset({"source", "destination"}),
     "unstack": frozenset({"num", "axis"}),
-    "resize": frozenset({"size", "method", "interpolation", "antialias", "data_format", *_RATIOS}),
     "depth_to_space": frozenset({"block_size", "data_format"}),
     "reshape": frozenset({"newshape", "shape"}),
     "transpose": frozenset({"perm", "axes"}),
@@ -293,21 +291,6 @@ def _full_like(given: Given) -> Program:
     return Program.of("full_like", operations.Fill(number=float(numbers[0])))
 
 
-def _resize(given: Given) -> Program:
-    """Give images another size."""
-    settings = given.settings
-    size = settings.get("size")
-    method = settings.get("method", settings.get("interpolation", "bilinear"))
-    if not isinstance(size, list) or len(size) != 2 or any(settings.get(each, False) for each in _RATIOS[:3]):
-        raise ConfigError(f"expected resize to a height and a width, received {shown(settings)}")
-    if settings.get("data_format", "channels_last") != "channels_last":
-        raise ConfigError(f"expected resize with channels last, received {shown(settings['data_format'])}")
-    antialias = settings.get("antialias", False)
-    return Program.of(
-        "resize", imaging.Resizing(height=size[0], width=size[1], interpolation=method, antialias=antialias)
-    )
-
-
 _POOLINGS: dict[tuple[str, int], type[Kind]] = {
     ("mean", 1): pooling.GlobalAveragePooling1D,
     ("mean", 2): pooling.GlobalAveragePooling2D,
@@ -358,7 +341,6 @@ _HANDLERS: dict[str, Callable[[Given], Program]] = {
     "where": _where,
     **{f"logical_{word}": _logical(word) for word in ("and", "or", "xor")},
     **{word: _reduce(word) for word in ("mean", "var", "std", "sum", "max", "min", "logsumexp", "prod", "any", "all")},
-    "resize": _resize,
     "normalize": _normalize,
     "bias_add": _bias_add,
 }
