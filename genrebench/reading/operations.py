@@ -68,16 +68,26 @@ def read_operation(
         raise ConfigError("expected einsum with its tensors, which Keras 2 does not write down, received none")
     if not tensors or operator == "shape" or any(isinstance(each, Tensor) for each in _flat(kept)):
         raise ConfigError(f"expected {operator} of tensors, received {shown(operands)}")
-    given = Given(operands, shapes, kept)
+    try:
+        return _program(operator, Given(operands, shapes, kept)), tensors
+    except ConfigError:
+        raise
+    except (LookupError, OverflowError, StopIteration, TypeError, ValueError) as error:
+        # Anything may stand anywhere in a stranger's file.
+        raise ConfigError(f"expected {operator} as Keras writes it, received {shown(kept or operands)}") from error
+
+
+def _program(operator: str, given: Given) -> Program:
+    """Find out what a function comes to, given its operands and settings."""
     if operator in merging.BINARY:
-        return _binary(operator, given), tensors
+        return _binary(operator, given)
     if operator in _COMPARISONS:
-        return _compare(operator, given), tensors
-    if operator not in _SEVERAL and len(operands) != 1:
-        raise ConfigError(f"expected {operator} of one tensor, received {shown(operands)}")
+        return _compare(operator, given)
+    if operator not in _SEVERAL and len(given.operands) != 1:
+        raise ConfigError(f"expected {operator} of one tensor, received {shown(given.operands)}")
     if operator in _ALONE:
-        return Program.of(operator, _ALONE[operator]), tensors
-    return (_HANDLERS[operator](given) if operator in _HANDLERS else _activation(operator, given)), tensors
+        return Program.of(operator, _ALONE[operator])
+    return _HANDLERS[operator](given) if operator in _HANDLERS else _activation(operator, given)
 
 
 _ALONE: dict[str, Kind] = {
