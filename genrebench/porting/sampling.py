@@ -118,10 +118,11 @@ def _faults(reference: GraphReference, sample: Sample) -> int:
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         done = reference.run(sample.inputs)
-    if not all(np.isfinite(value).all() for value in done.outputs.values()):
+        slopes, gradients = done.vjp(sample.cotangents)
+    # A root has a value at 0, but no slope: the deviation of a channel that is always 0.
+    if not all(np.isfinite(each).all() for made in (done.outputs, slopes, gradients) for each in made.values()):
         return _NOT_FINITE
     activity = done.activity().values()
-    _, gradients = done.vjp(sample.cotangents)
     sizes = [float(np.abs(value).max(initial=0.0)) for value in gradients.values()]
     is_rounding = [0.0 < size < 1e-12 * max(sizes) for size in sizes]
     faint = sum(size < _FAINT and not rounding for size, rounding in zip(sizes, is_rounding, strict=True))

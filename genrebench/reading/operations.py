@@ -68,16 +68,26 @@ def read_operation(
         raise ConfigError("expected einsum with its tensors, which Keras 2 does not write down, received none")
     if not tensors or operator == "shape" or any(isinstance(each, Tensor) for each in _flat(kept)):
         raise ConfigError(f"expected {operator} of tensors, received {shown(operands)}")
-    given = Given(operands, shapes, kept)
+    try:
+        return _program(operator, Given(operands, shapes, kept)), tensors
+    except ConfigError:
+        raise
+    except (LookupError, OverflowError, StopIteration, TypeError, ValueError) as error:
+        # Anything may stand anywhere in a stranger's file.
+        raise ConfigError(f"expected {operator} as Keras writes it, received {shown(kept or operands)}") from error
+
+
+def _program(operator: str, given: Given) -> Program:
+    """Find out what a function comes to, given its operands and settings."""
     if operator in merging.BINARY:
-        return _binary(operator, given), tensors
+        return _binary(operator, given)
     if operator in _COMPARISONS:
-        return _compare(operator, given), tensors
-    if operator not in _SEVERAL and len(operands) != 1:
-        raise ConfigError(f"expected {operator} of one tensor, received {shown(operands)}")
+        return _compare(operator, given)
+    if operator not in _SEVERAL and len(given.operands) != 1:
+        raise ConfigError(f"expected {operator} of one tensor, received {shown(given.operands)}")
     if operator in _ALONE:
-        return Program.of(operator, _ALONE[operator]), tensors
-    return (_HANDLERS[operator](given) if operator in _HANDLERS else _activation(operator, given)), tensors
+        return Program.of(operator, _ALONE[operator])
+    return _HANDLERS[operator](given) if operator in _HANDLERS else _activation(operator, given)
 
 
 _ALONE: dict[str, Kind] = {
@@ -97,7 +107,6 @@ _SEVERAL = frozenset(
 
 
 _NOT_SETTINGS = frozenset({"name", "trainable", "function", "conjugate"})
-_RATIOS = ("preserve_aspect_ratio", "crop_to_aspect_ratio", "pad_to_aspect_ratio", "fill_mode", "fill_value")
 _AXIS, _REDUCTION = frozenset({"axis"}), frozenset({"axis", "axes", "keepdims"})
 # What each may be called with beside its operands, under any of its names.
 _SETTINGS: dict[str, frozenset[str]] = {
@@ -113,7 +122,6 @@ _SETTINGS: dict[str, frozenset[str]] = {
     "pad": frozenset({"pad_width", "paddings", "mode", "constant_values"}),
     "moveaxis": frozenset({"source", "destination"}),
     "unstack": frozenset({"num", "axis"}),
-    "resize": frozenset({"size", "method", "interpolation", "antialias", "data_format", *_RATIOS}),
     "depth_to_space": frozenset({"block_size", "data_format"}),
     "reshape": frozenset({"newshape", "shape"}),
     "transpose": frozenset({"perm", "axes"}),
@@ -293,21 +301,6 @@ def _full_like(given: Given) -> Program:
     return Program.of("full_like", operations.Fill(number=float(numbers[0])))
 
 
-def _resize(given: Given) -> Program:
-    """Give images another size."""
-    settings = given.settings
-    size = settings.get("size")
-    method = settings.get("method", settings.get("interpolation", "bilinear"))
-    if not isinstance(size, list) or len(size) != 2 or any(settings.get(each, False) for each in _RATIOS[:3]):
-        raise ConfigError(f"expected resize to a height and a width, received {shown(settings)}")
-    if settings.get("data_format", "channels_last") != "channels_last":
-        raise ConfigError(f"expected resize with channels last, received {shown(settings['data_format'])}")
-    antialias = settings.get("antialias", False)
-    return Program.of(
-        "resize", imaging.Resizing(height=size[0], width=size[1], interpolation=method, antialias=antialias)
-    )
-
-
 _POOLINGS: dict[tuple[str, int], type[Kind]] = {
     ("mean", 1): pooling.GlobalAveragePooling1D,
     ("mean", 2): pooling.GlobalAveragePooling2D,
@@ -358,7 +351,6 @@ _HANDLERS: dict[str, Callable[[Given], Program]] = {
     "where": _where,
     **{f"logical_{word}": _logical(word) for word in ("and", "or", "xor")},
     **{word: _reduce(word) for word in ("mean", "var", "std", "sum", "max", "min", "logsumexp", "prod", "any", "all")},
-    "resize": _resize,
     "normalize": _normalize,
     "bias_add": _bias_add,
 }

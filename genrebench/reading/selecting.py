@@ -1,4 +1,4 @@
-"""Functions that pick, repeat or count values, sums over named indices, and poolings that are no layers."""
+"""Functions that pick, repeat or count values, sums over named indices, poolings and resizing that are no layers."""
 
 import string
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import numpy as np
 
 from genrebench.errors import ConfigError, shown
 from genrebench.reading.graph import Tensor
-from genrebench.reading.kinds import activation, merging, pooling, selecting
+from genrebench.reading.kinds import activation, imaging, merging, pooling, selecting
 from genrebench.reading.kinds.operations import Reduce, Slice
 from genrebench.reading.program import Program
 from genrebench.reading.rearranging import Given
@@ -221,6 +221,21 @@ def _sizes(value: Any, rank: int) -> tuple[int, ...]:
     return tuple(found)
 
 
+def _resize(given: Given) -> Program:
+    """Give images another size."""
+    settings = given.settings
+    size = settings.get("size")
+    method = settings.get("method", settings.get("interpolation", "bilinear"))
+    if not isinstance(size, list) or len(size) != 2 or any(settings.get(each, False) for each in _RATIOS[:3]):
+        raise ConfigError(f"expected resize to a height and a width, received {shown(settings)}")
+    if settings.get("data_format", "channels_last") != "channels_last":
+        raise ConfigError(f"expected resize with channels last, received {shown(settings['data_format'])}")
+    antialias = settings.get("antialias", False)
+    return Program.of(
+        "resize", imaging.Resizing(height=size[0], width=size[1], interpolation=method, antialias=antialias)
+    )
+
+
 HANDLERS: dict[str, Callable[[Given], Program]] = {
     "take": _take,
     "tile": _tile,
@@ -238,8 +253,9 @@ HANDLERS: dict[str, Callable[[Given], Program]] = {
     "moments": _moments,
     "max_pool": _pool("max"),
     "average_pool": _pool("average"),
+    "resize": _resize,
 }
-_AXIS = frozenset({"axis"})
+_RATIOS = ("preserve_aspect_ratio", "crop_to_aspect_ratio", "pad_to_aspect_ratio", "fill_mode", "fill_value")
 # What each may be called with beside its operands.
 SETTINGS: dict[str, frozenset[str]] = {
     "take": frozenset({"axis", "indices", "batch_dims", "mode"}),
@@ -251,6 +267,7 @@ SETTINGS: dict[str, frozenset[str]] = {
     "einsum": frozenset({"subscripts", "equation"}),
     "roll": frozenset({"shift", "axis"}),
     "norm": frozenset({"ord", "axis", "keepdims"}),
+    "resize": frozenset({"size", "method", "interpolation", "antialias", "data_format", *_RATIOS}),
     "moments": frozenset({"axes", "keepdims", "synchronized"}),
     **dict.fromkeys(
         ("max_pool", "average_pool"), frozenset({"pool_size", "ksize", "strides", "padding", "data_format"})

@@ -8,8 +8,10 @@ import pytest
 from genrebench.errors import ConfigError
 from genrebench.porting.reference import GraphReference
 from genrebench.porting.sampling import concrete_shapes, draw_sample
+from genrebench.reading.builder import Builder
 from tests.porting.networks import graph_of, text, weights_of
-from tests.reading.files import functional, input_layer, layer, node, sequential
+from tests.porting.source.models import operation
+from tests.reading.files import KERAS_3, functional, input_layer, layer, node, sequential
 
 
 def test_equal_seeds_give_equal_samples() -> None:
@@ -159,3 +161,22 @@ def test_what_has_no_logarithm_is_not_drawn() -> None:
         x = draw_sample(graph, {}, batch=3, seed=0).inputs["x"]
         assert bool((x > 0).all()) == is_positive
         assert np.isfinite(GraphReference(graph, {}).run({"x": x}).outputs["f"]).all()
+
+
+def test_inputs_at_which_a_slope_is_no_number_are_not_drawn() -> None:
+    """The deviation of a channel that is always 0 has none; with smaller inputs it is not 0."""
+    document = functional(
+        input_layer("x", 6, 3),
+        operation("Square", "square", "x"),
+        node("Dense", "dense", ["square"], units=1, activation="relu"),
+        operation("Std", "deviation", "dense", axis=[1], keepdims=False),
+        inputs=["x"],
+        outputs=["deviation"],
+    )
+    graph = Builder(KERAS_3).build(document)
+    assert not graph.problems
+    weights = {"dense/kernel": np.full((3, 1), -1.0), "dense/bias": np.array([0.5])}
+    sample = draw_sample(graph, weights, batch=4, seed=0)
+    done = GraphReference(graph, weights).run(sample.inputs)
+    assert np.isfinite(done.vjp(sample.cotangents)[1]["dense/kernel"]).all()
+    assert done.outputs["deviation"].all()

@@ -79,9 +79,8 @@ FUNCTIONS: list[tuple[str, dict[str, Any], tuple[int, ...], Callable[[Array], Ar
 def test_mistakes_in_functions_of_tensors_are_named(planted: Any) -> None:
     """What is right has no cause; the mistake has its own."""
     name, config, shape, mistake, cause = planted
-    of_function: dict[str, list[Any]] = {"Take": ["x0", array([0, 2, 1, 1])], "Einsum": ["x0", "x0"]}
-    operands = of_function.get(name, ["x0"])
-    graph = Builder(KERAS_3).build(document_3(name, config, operands, shape))
+    operands: dict[str, list[Any]] = {"Take": ["x0", array([0, 2, 1, 1])], "Einsum": ["x0", "x0"]}
+    graph = Builder(KERAS_3).build(document_3(name, config, operands.get(name, ["x0"]), shape))
     assert not graph.problems
     x = np.random.default_rng(0).normal(size=(3, *shape))
     right = GraphReference(graph, {}).run({"x0": x}).outputs["op"]
