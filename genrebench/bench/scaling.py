@@ -26,7 +26,7 @@ LOKY, CLUSTER = "preprocess on this machine", "preprocess on a cluster"
 PARTS, NOTHING, NOTHING_ON_CLUSTER = "parts of a track", "no-op tracks", "no-op tracks on a cluster"
 # What a second worker should bring, in percent of twice the rate of one.
 ASKED = {"preprocess": 90, "infer": 90, "train": 75}
-_TRACKS, _CLUSTER_TRACKS, _PART_TRACKS, _FILES = 120, 600, 40, 40
+_TRACKS, _CLUSTER_TRACKS, _PART_TRACKS, _FILES = 120, 600, 40, 120
 _EPOCHS, _WARM_UP, _BATCH_SIZE, _VALIDATION = 4, 1, 64, 0.2
 SIZES = (1000, 10_000, 100_000)
 # Less growth of memory says nothing: allocators take it in steps.

@@ -9,6 +9,7 @@ import pytest
 from genrebench.errors import ClusterError
 from genrebench.system.cluster.choice import DaskCluster
 from genrebench.system.executor import Needs
+from genrebench.system.remote import LIMIT_VARIABLE
 from tests.system.cluster.dask import (
     Dask,
     dask,
@@ -40,6 +41,14 @@ def test_every_item_is_done_once_in_prepared_processes_of_the_workers(cluster: P
     assert {mark for *_, mark in results} == {"yes"}
     assert len(notes) == 1
     assert "2 workers with 2 threads" in notes[0]
+
+
+def test_how_much_may_be_fetched_is_known_to_the_processes(cluster: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it was said where the run was started; other variables are the workers' own."""
+    monkeypatch.setenv(LIMIT_VARIABLE, "7")
+    monkeypatch.setenv("GENREBENCH_TEST_OTHER", "8")
+    found = on(cluster).run(os.getenv, [LIMIT_VARIABLE, "GENREBENCH_TEST_OTHER"], prepare=prepare)
+    assert set(found) == {"7", None}
 
 
 def test_what_the_work_raises_is_raised_here(cluster: Path, tmp_path: Path) -> None:
