@@ -286,6 +286,9 @@ def _sorter(
     folder = move_to or copy_to
     if folder is None and not tag:
         return None
+    if folder is not None and folder.exists() and not folder.is_dir():
+        option = "--move-to" if move_to else "--copy-to"
+        raise ConfigError(f"{option} {escaped(folder)}: expected a folder, received a file; choose another")
     return Sorter(folder=folder, move=move_to is not None, tag=tag, dry_run=dry_run, places=places)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from genrebench.cli.options import COUNT, PATH, examples
+from genrebench.errors import ConfigError
 
 _GIB = 2**30
 
@@ -25,12 +26,17 @@ _GIB = 2**30
 @click.option("--jobs", type=COUNT, help="Processes.  [default: one per core]")
 def pack(dataset: Path, output: Path | None, jobs: int | None) -> None:
     """Pack a dataset."""
-    from genrebench.cli.output import echo
+    from genrebench.cli.output import counted, echo
     from genrebench.cli.progress import display
+    from genrebench.data.packed.header import is_pack
     from genrebench.data.packed.writing import pack as run
     from genrebench.system.files import escaped
     from genrebench.system.memory import keep_freed_memory
 
+    if is_pack(dataset):
+        raise ConfigError(
+            "is a packed copy already, which train takes as it is; name what it was made of", path=dataset
+        )
     keep_freed_memory()
     with display("packing", "tracks") as bar:
 
@@ -43,6 +49,6 @@ def pack(dataset: Path, output: Path | None, jobs: int | None) -> None:
             bar.note(f"made, since {report.reason}")
     echo(
         f"{escaped(report.folder)}: {report.tracks} tracks, {report.segments} segments in {report.genres} genres, "
-        f"{report.size / _GIB:.2f} GiB in {report.shards} files of spectrograms"
+        f"{report.size / _GIB:.2f} GiB in {counted(report.shards, 'file')} of spectrograms"
         + ("" if report.written else "; was there, whole and fresh")
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from genrebench.cli.options import PATH, examples
+from genrebench.errors import ConfigError
 from genrebench.training.config import default
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def runs(results: Path, sort: str, reverse: bool, as_json: bool) -> None:
     from genrebench.system.files import escaped
     from genrebench.training.runs import list_runs
 
+    if results.exists() and not results.is_dir():
+        raise ConfigError("expected the folder of all runs, received a file", path=results)
     found, problems = list_runs(results)
     found.sort(key=_KEYS["name"])
     found.sort(key=_KEYS[sort], reverse=(sort in _FALLING) != reverse)

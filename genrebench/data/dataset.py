@@ -251,4 +251,6 @@ def tree_notes(manifest: Manifest | None, tree: Path, genres: tuple[str, ...]) -
             else:
                 changed += (status.st_size, status.st_mtime_ns) != (entry.size, entry.modified_ns)
         if missing or changed:
-            yield f"since preprocessing, {missing} recordings have gone and {changed} have changed; {again}"
+            counts = {"gone": missing, "changed": changed}
+            words = " and ".join(f"{count} have {what}" for what, count in counts.items() if count)
+            yield f"since preprocessing, of the recordings {words}; {again}"

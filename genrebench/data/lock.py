@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from genrebench.errors import DatasetError
 from genrebench.system.files import parse_json
+from genrebench.system.locks import new_lock
 from genrebench.system.remote import RemotePath
 
 # A store of objects knows no process's end: a run gives a sign of life so often, and is dead after so long without one.
@@ -42,7 +43,7 @@ def written_alone(tree: Path) -> Iterator[Path]:
     try:
         staging.mkdir(parents=True, exist_ok=True)
         # The system gives the lock back when its process ends, however that happens.
-        lock = FileLock(staging / "lock", blocking=False).acquire()
+        lock = new_lock(staging / "lock", of=tree).acquire()
     except Timeout as error:
         raise DatasetError("another genrebench preprocess writes it now; wait for its end", path=tree) from error
     except OSError as error:

@@ -189,11 +189,13 @@ def check_place(place: Path, *, overwrite: bool) -> None:
     Raises
     ------
     ConfigError
-        If something lies there.
+        If something lies there, or a run, which is not overwritten at all.
     """
     recover_folder(place)
     if place.is_symlink() or (place.exists() and not place.is_dir()):
         raise ConfigError("expected a folder to write to, received something else; choose another", path=place)
+    if (place / "model.json").exists():
+        raise ConfigError("holds a run, whose weights and card have the same names; choose another", path=place)
     if place.is_dir() and any(place.iterdir()) and not overwrite:
         raise ConfigError("expected an empty folder, or none; choose another, or add --overwrite", path=place)
 

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from genrebench.errors import ConfigError, TrainingError
 from genrebench.model.storage import LAST_WEIGHTS_FILE, MODEL_FILE, WEIGHTS_FILE
 from genrebench.system.files import escaped, unfinished_files
 from genrebench.system.folders import publish_folder, recover_folder
+from genrebench.system.locks import new_lock
 from genrebench.training.config import EXPERIMENT_FILE, Experiment, unpublished
 from genrebench.training.origin import refuse_other_settings
 from genrebench.training.resume import CHECKPOINT_FILE, CHECKPOINT_FILES, Checkpoint, newest_checkpoint
@@ -168,7 +169,7 @@ def reserved(folder: Path) -> Iterator[None]:
     path = place.with_name(f".{place.name}.lock")
     missing = [each for each in place.parents if not each.exists()]
     place.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path, blocking=False)
+    lock = new_lock(path, of=folder)
     try:
         lock.acquire()
     except Timeout as error:

@@ -42,6 +42,8 @@ def test_what_cannot_be_is_refused_in_a_line(results: Path) -> None:
     refused(run("export", results / "absent", *options), "absent/model.json")
     refused(run("export", results / "small", "--one-recording", *options), "--one-recording: expected a model that")
     refused(run("export", results / "small", "--check", results / "no.wav", *options), "no.wav: cannot be read")
+    itself = run("export", results / "small", "--format", "torch", "--output", results / "small", "--overwrite")
+    refused(itself, "small: holds a run, whose weights and card have the same names; choose another")
     assert run("export", results / "small", "--format", "tflite", "--output", output).exit_code == 2
     shutil.rmtree(results / "small")
     assert not output.exists()

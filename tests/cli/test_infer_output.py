@@ -224,6 +224,25 @@ def test_options_that_mean_nothing_together_are_refused(options: str, message: s
     assert message in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--output", "absent/rows.csv"), "absent/rows.csv: expected a folder to write to, absent is none; make it"),
+        (("--output", "absent/rows.jsonl"), "absent is none; make it"),
+        (("--copy-to", "file"), "--copy-to file: expected a folder, received a file"),
+        (("--move-to", "file"), "--move-to file: expected a folder, received a file"),
+    ],
+)
+def test_a_place_that_takes_nothing_is_refused_before_anything_is_done(
+    options: tuple[str, ...], message: str, songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, and not for each recording; nothing is made."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    refused(infer(songs, *options), message)
+    assert [path.name for path in tmp_path.iterdir() if path != songs] == ["file"]
+
+
 def test_quiet_leaves_results_and_errors(songs: Path) -> None:
     """No notes."""
     path = songs / "a.wav"

@@ -19,7 +19,7 @@ def test_a_dataset_is_packed_and_found_fresh(dataset: Path) -> None:
     """With the reason why it was made, and made anew if a file is damaged."""
     done = run("pack", dataset, "--jobs", 1)
     assert done.exit_code == 0, done.output
-    assert "genres_mel_npz.packed: 12 tracks, 48 segments in 3 genres, 0.00 GiB in 1 files" in done.stdout
+    assert "genres_mel_npz.packed: 12 tracks, 48 segments in 3 genres, 0.00 GiB in 1 file of" in done.stdout
     assert "made, since there was none" in done.stderr
     done = run("pack", dataset, "--jobs", 1)
     assert "; was there, whole and fresh" in done.stdout
@@ -39,3 +39,10 @@ def test_a_copy_goes_elsewhere(dataset: Path, tmp_path: Path) -> None:
     assert not (dataset / "genres_mel_npz.packed").exists()
     refused(run("pack", tmp_path / "nothing"), "run genrebench preprocess")
     refused(run("pack", dataset, "--output", tmp_path / "disk"), "something else; choose another --output")
+    refused(run("pack", tmp_path / "disk" / "copy"), "copy: is a packed copy already")
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder in which nobody may make files")
+def test_a_place_that_takes_no_files_is_named_at_once(dataset: Path) -> None:
+    """Instead of waiting for another process that seems to have its lock."""
+    refused(run("pack", dataset, "--output", "/proc/copy", "--jobs", 1), r"/proc/copy: a packed copy cannot be written")

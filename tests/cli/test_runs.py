@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import in_terminal, run
+from tests.cli.commands import in_terminal, refused, run
 from tests.training.made import document, run_in
 
 
@@ -75,3 +75,5 @@ def test_no_runs_are_no_error(tmp_path: Path) -> None:
     done = run("runs", "--results", tmp_path)
     assert (done.exit_code, done.stdout) == (0, f"{tmp_path}: no runs yet; genrebench train makes them\n")
     assert json.loads(run("runs", "--results", tmp_path, "--json").stdout) == []
+    (tmp_path / "file").touch()
+    refused(run("runs", "--results", tmp_path / "file"), "expected the folder of all runs, received a file")

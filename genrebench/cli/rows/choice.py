@@ -13,6 +13,7 @@ from genrebench.cli.rows.journal import Journal
 from genrebench.cli.rows.parts import Parts
 from genrebench.cli.rows.places import Rows, in_file, in_folder, in_journal, on_terminal
 from genrebench.errors import ConfigError, escaped
+from genrebench.system.remote import RemotePath
 
 if TYPE_CHECKING:
     from genrebench.cli.progress import Display
@@ -130,9 +131,18 @@ def open_rows(
         targets = {path: output / place.with_name(place.name + style.suffix) for path, place in places.items()}
         return in_folder(lambda: style(layout), targets, recordings, overwrite=overwrite)
     _require_one(style, name, recordings)
+    _require_parent(output)
     if name == "jsonl":
         return in_journal(journal(output), recordings)
     return in_file(style(layout), recordings, output, overwrite=overwrite)
+
+
+def _require_parent(output: Path) -> None:
+    """Refuse a file in a folder that is not there, before anything is classified."""
+    if not isinstance(output, RemotePath) and not output.parent.is_dir():
+        raise ConfigError(
+            f"--output {escaped(output)}: expected a folder to write to, {escaped(output.parent)} is none; make it"
+        )
 
 
 def _require_one(style: type[Format], name: str, recordings: Sequence[Path]) -> None:

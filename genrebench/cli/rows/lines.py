@@ -6,12 +6,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from genrebench.cli.rows.formats import json_text
 from genrebench.errors import ConfigError, escaped
 from genrebench.model.rows import Row
 from genrebench.system.files import parse_json, read_file
+from genrebench.system.locks import new_lock
 
 # A million recordings have some 500 MB of rows.
 _MAX_BYTES = 2**30
@@ -69,7 +70,7 @@ def written_by_one(output: Path, lock_file: Path) -> Iterator[None]:
     ConfigError
         If another one writes it.
     """
-    lock = FileLock(lock_file, blocking=False)
+    lock = new_lock(lock_file, of=output)
     try:
         lock.acquire()
     except Timeout as error:

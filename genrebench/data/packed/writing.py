@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from genrebench.audio.mel import MelConfig
 from genrebench.data.dataset import find_tree, mel_settings, read_segment, segment_numbers, tree_notes
@@ -33,6 +33,7 @@ from genrebench.errors import DatasetError
 from genrebench.system.executor import Executor, LocalProcesses
 from genrebench.system.files import StrPath, escaped, sha256_of_file, write_json
 from genrebench.system.folders import publish_folder, recover_folder
+from genrebench.system.locks import new_lock
 from genrebench.system.memory import keep_freed_memory
 
 # Of a shard; more where there would be so many that a process may not have them open.
@@ -152,7 +153,7 @@ def _reserved(place: Path, on_wait: Callable[[str], None]) -> Iterator[Path]:
     removed, one process could wait for the removed file while another takes a new one.
     """
     place.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(place.with_name(f".{place.name}.lock"), blocking=False)
+    lock = new_lock(place.with_name(f".{place.name}.lock"), of=place)
     try:
         lock.acquire()
     except Timeout:
