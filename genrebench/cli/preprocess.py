@@ -86,7 +86,6 @@ def run_preprocessing(
         If nothing could be processed.
     """
     from genrebench.audio.recordings import describe_recordings
-    from genrebench.cli.output import echo, echo_err, note
     from genrebench.cli.progress import display
     from genrebench.data.preprocess import TrackResult
     from genrebench.data.preprocess import preprocess as run
@@ -109,6 +108,17 @@ def run_preprocessing(
         executor = executor_for(jobs, cluster, bar.note)
         options: dict[str, Any] = {"output": output, "prune": prune, "verify": verify, "executor": executor}
         report = run(dataset, config, **options, on_found=on_found, on_track=on_track)
+    _tell(report, config)
+    if not report.written and not report.skipped:
+        raise ConfigError("no recording could be processed; see the reasons above")
+    return report
+
+
+def _tell(report: "PreprocessReport", config: MelConfig) -> None:
+    """Report the outcome: what there is now, remarks, and failures last."""
+    from genrebench.cli.output import echo, echo_err, note
+    from genrebench.system.files import escaped
+
     shape = " x ".join(map(str, config.shape))
     echo(
         f"{escaped(report.tree)}: {report.written} tracks written, {report.skipped} already there; "
@@ -134,9 +144,6 @@ def run_preprocessing(
     if report.failures:
         where = f"; {escaped(report.manifest)} lists them" if report.manifest.exists() else ""
         echo_err(f"{len(report.failures)} recordings failed and were left out{where}")
-    if not report.written and not report.skipped:
-        raise ConfigError("no recording could be processed; see the reasons above")
-    return report
 
 
 def note_what_does_not_fit(config: MelConfig) -> None:

@@ -21,20 +21,9 @@ from genrebench.system.prefetch import prefetch
 BATCH = 32
 
 
-@dataclass(frozen=True)
-class Segment:
-    """What a model makes of one segment of a recording.
+class _Answer:
+    """Genres with their probabilities, the most probable first."""
 
-    Attributes
-    ----------
-    start, end : float
-        Where it lies in the recording, in seconds.
-    probabilities : dict of str to float
-        Probability of every genre, the most probable first, calibrated for segments if the model is.
-    """
-
-    start: float
-    end: float
     probabilities: dict[str, float]
 
     @property
@@ -49,7 +38,24 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class Prediction:
+class Segment(_Answer):
+    """What a model makes of one segment of a recording.
+
+    Attributes
+    ----------
+    start, end : float
+        Where it lies in the recording, in seconds.
+    probabilities : dict of str to float
+        Probability of every genre, the most probable first, calibrated for segments if the model is.
+    """
+
+    start: float
+    end: float
+    probabilities: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Prediction(_Answer):
     """What a model makes of one recording.
 
     Attributes
@@ -128,16 +134,6 @@ class Prediction:
             each = log_softmax(log_probabilities / calibration.segment_temperature)
             timeline = tuple(Segment(*span, _best_first(row, genres)) for span, row in zip(spans, each, strict=True))
         return cls(path, len(log_probabilities), named, tuple(notes), uncertain, timeline)
-
-    @property
-    def genre(self) -> str:
-        """The most probable genre."""
-        return next(iter(self.probabilities))
-
-    @property
-    def probability(self) -> float:
-        """Probability of the most probable genre, from 0 to 1."""
-        return self.probabilities[self.genre]
 
 
 def _best_first(log_probabilities: NDArray[np.float64], genres: Sequence[str]) -> dict[str, float]:

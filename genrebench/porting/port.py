@@ -109,8 +109,8 @@ def read_keras(
     config : str or PathLike, optional
         A JSON file with the model's configuration, for a file that has weights only.
     replace : mapping of str to str or PathLike, optional
-        By the names of layers that cannot be read, what stands in their place: arithmetic with the input ``x``, such as
-        ``"x / 255 - 0.5"``, or a JSON file of layers.
+        What stands in the place of layers that are code, by their names: an expression in ``x``, such as
+        ``"x / 255 - 0.5"``, or a ``.json`` file with a layer of Keras, a list of them or a model, as Keras writes them.
 
     Returns
     -------

@@ -65,39 +65,7 @@ class KerasModel:
 def read_keras(
     path: StrPath, *, config: StrPath | None = None, replace: Mapping[str, StrPath] | None = None
 ) -> KerasModel:
-    """Read a model that Keras saved, of version 1 to 3, without Keras and without trusting the file.
-
-    Parameters
-    ----------
-    path : str or PathLike
-        A ``.keras``, ``.h5`` or ``.hdf5``.
-    config : str or PathLike, optional
-        A JSON file with the model's configuration, for a file that has weights only.
-    replace : mapping of str to str or PathLike, optional
-        What stands in the place of layers that are code, by their names: an expression in ``x``, such as
-        ``"x / 255 - 0.5"``, or a ``.json`` file with a layer of Keras, a list of them or a model, as Keras writes them.
-
-    Returns
-    -------
-    KerasModel
-        What is in it; what is not understood is among its ``problems``.
-
-    Raises
-    ------
-    ModelError
-        If the file is no Keras model, is damaged, or holds what Keras does not write.
-    ConfigError
-        If an expression is none, or no layer has the name of one to replace.
-
-    Examples
-    --------
-    >>> import genrebench as gb
-    >>> model = gb.read_keras("model.h5")
-    >>> model.version.text, model.problems
-    ('2.4.0', ())
-    >>> [(name, weight.shape) for name, weight in model.weights.items()]
-    [('dense/kernel', (4, 2)), ('dense/bias', (2,))]
-    """
+    """Read a model that Keras saved; see `genrebench.read_keras`, which returns one that can be ported, too."""
     path = Path(path)
     replacements = read_replacements(replace or {})
     survey = survey_file(path)

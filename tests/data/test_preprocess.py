@@ -366,6 +366,21 @@ def test_damaged_segment_files_are_made_again(dataset: Path) -> None:
     assert [path.read_bytes() for path in paths] == contents
 
 
+def test_a_recording_of_the_same_size_and_time_is_doubted_before_training(dataset: Path) -> None:
+    """Until the next run has compared what is in it; a copy of the whole dataset is nothing to speak of."""
+    run(dataset)
+    shutil.copytree(dataset, dataset.with_name("copy"))
+    assert load_dataset(dataset.with_name("copy")).notes == ()
+    path = dataset / "genres_original" / "metal" / "metal.00000.wav"
+    status = path.stat()
+    path.write_bytes(path.read_bytes()[:-2] + b"ab")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    (note,) = load_dataset(dataset).notes
+    assert note.startswith("since preprocessing, of the recordings 1 have perhaps been replaced, by others of the same")
+    assert run(dataset).written == 1
+    assert load_dataset(dataset).notes == ()
+
+
 def test_tracks_without_a_recording_do_not_train(dataset: Path) -> None:
     """Moved, removed, a genre renamed: said with numbers, left out of the dataset, and removed where that is asked."""
     originals = dataset / "genres_original"

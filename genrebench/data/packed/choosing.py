@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from genrebench.data.dataset import Dataset, find_tree, load_dataset, read_segment
+from genrebench.data.dataset import Dataset, find_tree, load_dataset
 from genrebench.data.packed.header import ReadFrom, default_pack, is_pack, tree_key
 from genrebench.data.packed.reading import AnyDataset, PackedDataset, open_pack, why_stale
 from genrebench.data.packed.writing import pack
+from genrebench.data.segments import read_segment
 from genrebench.errors import DatasetError
 from genrebench.system.files import StrPath, escaped
 from genrebench.system.memory import available_memory, require_memory

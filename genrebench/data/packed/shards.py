@@ -6,47 +6,21 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from genrebench.audio.standardize import band_moments, track_moments
-from genrebench.data.dataset import read_segment
 from genrebench.data.duplicates import fingerprint
 from genrebench.data.packed.header import shard_file
-from genrebench.data.tree import segments_digest
+from genrebench.data.segments import TrackFiles, read_track
 from genrebench.errors import DatasetError
 from genrebench.system.files import escaped
 
 # Rows of a track's statistics; the columns are its bands, and in the last one all of them together.
 MEAN, DEVIATION, LOWEST, HIGHEST = range(4)
-
-
-class TrackFiles(NamedTuple):
-    """Where a track's segments are, in few bytes: a library has millions.
-
-    Attributes
-    ----------
-    name : str
-        ``<genre>/<track>``.
-    label : int
-        Place of its genre.
-    numbers : tuple of str
-        Of its segments, as their files spell them.
-    digest : str
-        Of its files as the manifest says it, or an empty text.
-    """
-
-    name: str
-    label: int
-    numbers: tuple[str, ...]
-    digest: str
-
-    def files(self, tree: Path) -> list[Path]:
-        """Name its segment files."""
-        return [tree / f"{self.name}-{number}.npz" for number in self.numbers]
 
 
 @dataclass(frozen=True)
@@ -137,23 +111,8 @@ def write_shard(packing: Packing) -> Packed:
 def _read(packing: Packing) -> Iterator[NDArray[np.float32]]:
     """Read track after track [shape=(segments, n_mels, frames)]."""
     for each in packing.tracks:
-        files, digest = each.files(packing.tree), each.digest
-        if digest and segments_digest(files) != digest:
-            raise DatasetError(
-                "expected segments as the manifest says, received others; run genrebench preprocess again to repair "
-                "the tree",
-                path=files[0],
-            )
-        track = np.empty((len(files), *packing.shape), np.float32)
-        for place, path in zip(track, files, strict=True):
-            segment = read_segment(path)
-            if segment.shape != packing.shape:
-                raise DatasetError(
-                    f"expected shape {packing.shape} as in the others, received {segment.shape}; one tree holds one "
-                    "set of settings",
-                    path=path,
-                )
-            place[:] = segment
+        track = np.empty((len(each.numbers), *packing.shape), np.float32)
+        read_track(each, packing.tree, track)
         yield track
 
 

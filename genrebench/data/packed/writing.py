@@ -11,7 +11,7 @@ import numpy as np
 from filelock import Timeout
 
 from genrebench.audio.mel import MelConfig
-from genrebench.data.dataset import find_tree, mel_settings, read_segment, segment_numbers, tree_notes
+from genrebench.data.dataset import find_tree, mel_settings, tree_notes
 from genrebench.data.duplicates import find_duplicates, segment_hops
 from genrebench.data.manifest import read_manifest
 from genrebench.data.packed.header import (
@@ -28,7 +28,8 @@ from genrebench.data.packed.header import (
 )
 from genrebench.data.packed.prints import StoredPrints
 from genrebench.data.packed.reading import open_pack, why_stale
-from genrebench.data.packed.shards import Packed, Packing, TrackFiles, array_header, measured_files, write_shard
+from genrebench.data.packed.shards import Packed, Packing, array_header, measured_files, write_shard
+from genrebench.data.segments import TrackFiles, list_tracks, read_segment
 from genrebench.errors import DatasetError
 from genrebench.system.executor import Executor, LocalProcesses
 from genrebench.system.files import StrPath, escaped, sha256_of_file, write_json
@@ -210,13 +211,7 @@ class _Tree:
 def _listed(tree: Path) -> _Tree:
     """List the tracks of a tree, in the order in which they are in memory otherwise; one tree holds one shape."""
     manifest = read_manifest(tree) if tree.is_dir() else None
-    found = segment_numbers(tree, set(manifest.gone) if manifest else set())
-    digests = {name: entry.digest for name, entry in manifest.listed.items()} if manifest else {}
-    tracks = [
-        TrackFiles(f"{genre}/{name}", label, numbers, digests.get(f"{genre}/{name}", ""))
-        for label, genre in enumerate(found)
-        for name, numbers in found[genre].items()
-    ]
+    genres, tracks = list_tracks(tree, manifest)
     height, width = read_segment(tracks[0].files(tree)[0]).shape
     mel = None
     if manifest:
@@ -227,7 +222,7 @@ def _listed(tree: Path) -> _Tree:
                 "run genrebench preprocess again",
                 path=tree,
             )
-    return _Tree(tree, tuple(found), tracks, (height, width), mel, tuple(tree_notes(manifest, tree, tuple(found))))
+    return _Tree(tree, genres, tracks, (height, width), mel, tuple(tree_notes(manifest, tree, genres)))
 
 
 def _write(
