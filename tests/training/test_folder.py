@@ -113,5 +113,5 @@ def test_a_folder_of_runs_that_cannot_be_written_is_named(tmp_path: Path, monkey
         raise OSError(30, "Read-only file system", str(arguments[0]))
 
     monkeypatch.setattr(os, "open", refuse)
-    with pytest.raises(OSError, match="Read-only file system: '.*run'"):
+    with pytest.raises(OSError, match=r"Read-only file system: '.*run'"):
         reserved(tmp_path / "run").__enter__()
