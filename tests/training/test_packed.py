@@ -95,6 +95,14 @@ def test_no_more_is_read_than_is_looked_at(data: Experiment, monkeypatch: pytest
     assert seen == [1] * 5
 
 
+def make_anew(data: Experiment) -> None:
+    """Have another librosa make the spectrograms."""
+    path = manifest_path(data.dataset / "genres_mel_npz")
+    manifest = json.loads(path.read_text())
+    manifest["versions"]["librosa"] = "0.0"
+    path.write_text(json.dumps(manifest))
+
+
 def test_a_fresh_copy_is_taken_and_a_stale_one_is_not(data: Experiment) -> None:
     """Each told in a line; what is asked for goes before."""
     place = default_pack(data.dataset / "genres_mel_npz")
@@ -102,8 +110,7 @@ def test_a_fresh_copy_is_taken_and_a_stale_one_is_not(data: Experiment) -> None:
     assert packed.notes == (f"reads from the packed copy {place} (it is there and fresh)",)
     memory = open_data(data.override({"read_from": "memory"}))
     assert memory.notes == (f"reads from memory; the packed copy {place} is not used",)
-    manifest = manifest_path(data.dataset / "genres_mel_npz")
-    manifest.write_bytes(manifest.read_bytes() + b" ")
+    make_anew(data)
     memory = open_data(data)
     assert memory.notes == (
         f"reads from memory; the packed copy {place} is not used: the tree has changed since it was packed",
@@ -155,10 +162,7 @@ def test_a_copy_is_trained_on_where_its_tree_is_not(data: Experiment, tmp_path: 
 def test_a_given_copy_that_is_stale_is_refused(data: Experiment) -> None:
     """Its tree is there, and is another by now."""
     place = default_pack(data.dataset / "genres_mel_npz")
-    path = manifest_path(data.dataset / "genres_mel_npz")
-    manifest = json.loads(path.read_text())
-    manifest["versions"]["librosa"] = "0.0"
-    path.write_text(json.dumps(manifest))
+    make_anew(data)
     with pytest.raises(DatasetError, match="the tree has changed since it was packed; run genrebench pack again"):
         open_data(data.override({"dataset": str(place)}))
 
