@@ -55,7 +55,7 @@ class Isolated:
         cases: dict[str, CallCase] = {}
         statistics: dict[str, StatisticCase] = {}
         for call in graph.calls.values():
-            if isinstance(call.layer.kind, InputLayer) or call.name not in run.outputs:
+            if isinstance(call.layer.kind, InputLayer) or not any(name in run.outputs for name in _names(call)):
                 continue
             try:
                 found = _case(graph, call, trial, run, right, training)
@@ -116,6 +116,11 @@ def _may_be_single(case: CallCase) -> bool:
     return bool({kind.name for kind in kinds} & _SINGLE_KINDS or words & _SINGLE_ACTIVATIONS)
 
 
+def _names(call: Call) -> list[str]:
+    """Name the outputs of a call."""
+    return [name_of(Tensor(call.name, index)) for index in range(len(call.output_shapes or ()))]
+
+
 def _case(graph: Graph, call: Call, trial: Trial, run: Run, right: Run, training: bool) -> list[CallCase]:
     """Run one call by its definition."""
     inputs = tuple(run.outputs[name_of(each)] for each in call.inputs)
@@ -123,7 +128,7 @@ def _case(graph: Graph, call: Call, trial: Trial, run: Run, right: Run, training
     arguments = {name: _given(value, run.outputs) for name, value in call.arguments.items() if _has_tensors(value)}
     draws = trial.sample.draws if training else {}
     own = {name: value for name, value in draws.items() if name == call.name or name.startswith(f"{call.name}/")}
-    names = [name_of(Tensor(call.name, index)) for index in range(len(call.output_shapes or ()))]
+    names = _names(call)
     same = all(np.array_equal(run.outputs[name_of(each)], right.outputs[name_of(each)]) for each in call.inputs)
     if same and not arguments:
         made: Mapping[str, Array] = right.outputs

@@ -12,6 +12,7 @@ from genrebench.network.numerics import perturb_by_ulp, relative_error
 from genrebench.network.types import Array
 from genrebench.parity.context import CONTROL_FACTOR
 from genrebench.porting.losses import loss_and_gradient
+from genrebench.porting.passes import name_of
 from genrebench.porting.proof.answers import MODES, TRAINING, Answer, Run
 from genrebench.porting.proof.subject import Trial
 from genrebench.porting.reference import GraphReference
@@ -87,7 +88,12 @@ def run_of(graph: Graph, weights: Mapping[str, Array], trial: Trial, mode: str, 
     if moved:
         made.move_by_ulp()
     slopes, gradients = made.vjp(trial.sample.cotangents)
-    return Run(made.outputs, made.masks, gradients, slopes, made.statistics, activity)
+    # What nobody reads, such as the sequence of a layer of which the states go on, is in no source.
+    read = {
+        name_of(each) for each in (*graph.outputs, *(each for call in graph.calls.values() for each in call.reads()))
+    }
+    outputs = {name: value for name, value in made.outputs.items() if name in read or name in graph.inputs}
+    return Run(outputs, made.masks, gradients, slopes, made.statistics, activity)
 
 
 def _tolerance(gradient: Array, near: Array) -> float:

@@ -159,6 +159,24 @@ def test_twins_whose_difference_no_bias_changes_are_no_dead_layer(proved: Provin
     assert failed(proved(model_of(document, version="3.12.0"))) == ["alive"]
 
 
+def test_an_encoder_of_which_the_states_alone_go_on_is_proved(proved: Proving) -> None:
+    """As in most translators: nobody reads the sequence, which no variable holds, and the states are held instead."""
+    document = functional(
+        input_layer("a", 5, 3),
+        input_layer("b", 4, 2),
+        node("LSTM", "encoder", ["a"], units=3, return_state=True),
+        call("LSTM", "decoder", [("b", 0, 0), ("encoder", 0, 1), ("encoder", 0, 2)], units=3, return_sequences=True),
+        inputs=["a", "b"],
+        outputs=["decoder"],
+    )
+    report = proved(model_of(document))
+    assert report.passed, report.verdict
+    rows = [row for row in report.stage("evaluation").comparisons[0].rows if row.view == "isolated"]
+    assert {"encoder#1", "encoder#2", "decoder"} <= {row.tensor for row in rows}
+    wrong = proved(model_of(document), lambda text, _: text.replace("= h[0]", "= h[0] * 1.001"))
+    assert "evaluation" in failed(wrong)
+
+
 def test_what_is_before_a_step_has_no_gradient_by_nature(proved: Proving) -> None:
     """A place has none, so that the layer before it is proved by what it gives."""
     document = functional(
