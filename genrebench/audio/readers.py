@@ -8,8 +8,10 @@ import errno
 import itertools
 import os
 import re
+import select
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,8 @@ _UNKNOWN_LENGTH = 0x7FFF_0000
 _HEADER = 4096
 # So many failures in a row are the end: some demuxers stand still at what they cannot read.
 _FAILURES = 1000
+# Seconds that a pipe has for somebody who writes into it.
+_PATIENCE = 5.0
 # Seconds without sound between two frames that are a hole in the file.
 _GAP = 0.1
 # FFmpeg has numbers of its own for files that it cannot decode, and EINVAL.
@@ -83,7 +87,7 @@ def read_blocks(path: Path, notes: list[str]) -> Iterator[Block]:
     OSError
         If it cannot be read.
     """
-    with path.open("rb") as file:
+    with _opened(path) as file:
         status = os.fstat(file.fileno())
         head = file.peek(HEAD)
         if not head:
@@ -99,6 +103,31 @@ def read_blocks(path: Path, notes: list[str]) -> Iterator[Block]:
         else:
             stated = None
         yield from _read_compressed(file, path, head, notes, stated)
+
+
+def _opened(path: Path) -> BufferedReader:
+    """Open a file; a pipe that nobody writes into would be waited for, and could not be interrupted.
+
+    Raises
+    ------
+    AudioError
+        If nobody does.
+    """
+    if not path.is_fifo():
+        return path.open("rb")
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        if not poll.poll(1000 * _PATIENCE):
+            with suppress(BlockingIOError):  # somebody does, who takes his time
+                os.read(descriptor, 1)
+                raise AudioError("expected a recording, received a pipe that nobody writes into", path=path)
+        os.set_blocking(descriptor, True)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 def _open_pcm(file: BufferedReader, size: int, notes: list[str]) -> soundfile.SoundFile | float | None:

@@ -7,6 +7,7 @@ import re
 import struct
 import subprocess
 import sys
+import threading
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -83,18 +84,42 @@ def test_ffmpeg_and_libsndfile_give_the_same_samples(
 
 
 def test_a_pipe_is_the_same_as_a_file(record: Recorder) -> None:
-    """Also for WAV, which from a pipe is read by FFmpeg; a pipe without a word is an empty file."""
+    """Also for WAV, which from a pipe is read by FFmpeg."""
     code = "import sys; from tests.audio.test_decode import segments; print(segments('/dev/stdin').tobytes().hex())"
     for name in ("a.wav", "a.mp3"):
         path = record(name, zoo_music(22050, 1), 22050)
         command = [sys.executable, "-c", code]
         done = subprocess.run(command, input=path.read_bytes(), capture_output=True, check=True)
         np.testing.assert_array_equal(np.frombuffer(bytes.fromhex(done.stdout.decode()), "f4"), segments(path).ravel())
-    reading, writing = os.pipe()
-    os.close(writing)
-    with pytest.raises(AudioError, match="empty file"):
-        segments(Path(f"/dev/fd/{reading}"))
-    os.close(reading)
+
+
+def test_a_pipe_is_waited_for_as_long_as_somebody_may_write(
+    record: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that nobody has opened is refused after a while; one whose writer takes his time is read."""
+    monkeypatch.setattr(readers, "_PATIENCE", 0.0)
+    path, pipe = record("a.wav", zoo_music(22050, 1), 22050), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(AudioError, match="received a pipe that nobody writes into"):
+        segments(pipe)
+    held = os.open(pipe, os.O_RDWR)  # as somebody at both ends
+    content, blocking = path.read_bytes(), os.set_blocking
+
+    def write() -> None:
+        """Write all, and leave."""
+        pipe.write_bytes(content)
+        os.close(held)
+
+    writer = threading.Thread(target=write)
+
+    def begin(descriptor: int, value: bool) -> None:
+        """Write only once the reader has seen that there is nothing yet."""
+        blocking(descriptor, value)
+        writer.start()
+
+    monkeypatch.setattr(os, "set_blocking", begin)
+    np.testing.assert_array_equal(segments(pipe), segments(path))
+    writer.join()
 
 
 def notes_of(path: Path) -> list[str]:
