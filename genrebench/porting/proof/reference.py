@@ -1,5 +1,6 @@
 """The definitions' own answer, and which of it proves nothing."""
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -88,12 +89,28 @@ def run_of(graph: Graph, weights: Mapping[str, Array], trial: Trial, mode: str, 
     if moved:
         made.move_by_ulp()
     slopes, gradients = made.vjp(trial.sample.cotangents)
-    # What nobody reads, such as the sequence of a layer of which the states go on, is in no source.
-    read = {
-        name_of(each) for each in (*graph.outputs, *(each for call in graph.calls.values() for each in call.reads()))
-    }
-    outputs = {name: value for name, value in made.outputs.items() if name in read or name in graph.inputs}
+    read = tensors_of_outputs(graph)
+    outputs = {name: value for name, value in made.outputs.items() if name in read}
     return Run(outputs, made.masks, gradients, slopes, made.statistics, activity)
+
+
+def tensors_of_outputs(graph: Graph) -> set[str]:
+    """Name what the outputs are made of, and the inputs: what nobody reads is in no source.
+
+    Such as the sequence of a layer of which the states go on, or a mask of Keras 3 that is handed to a layer which does
+    nothing with it; a mask that matters is compared by what it does, and beside the data that it comes with.
+    """
+    found, seen, waiting = set(graph.inputs), set[str](), list(graph.outputs)
+    while waiting:
+        tensor = waiting.pop()
+        found.add(name_of(tensor))
+        if tensor.call in seen:
+            continue
+        seen.add(tensor.call)
+        call = graph.calls[tensor.call]
+        others = {name: value for name, value in call.arguments.items() if name != "mask"}
+        waiting += dataclasses.replace(call, arguments=others).reads()
+    return found
 
 
 def _tolerance(gradient: Array, near: Array) -> float:
