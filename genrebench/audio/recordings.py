@@ -103,6 +103,8 @@ def originals(dataset: Path) -> Path:
             found = f"{loose} recordings without genre folders"
         elif archives := [path.name for path in natsorted(inside) if path.name.lower().endswith(_ARCHIVES)]:
             found, remedy = f"{escaped(archives[0])}, an archive", "unpack it first, and give the folder"
+        elif not dataset.exists():
+            found, named = "no such folder", dataset
         raise DatasetError(f"expected a folder of genre folders, found {found}; {remedy}", path=named)
     return places[0]
 

@@ -296,7 +296,8 @@ def test_names_of_any_script_work(dataset: Path) -> None:
 @pytest.mark.parametrize(
     ("prepare", "message"),
     [
-        (lambda root: None, "expected a folder of genre folders"),
+        (lambda root: None, "expected a folder of genre folders, found none; put"),
+        (lambda root: root.parent.rmdir(), "dataset: expected a folder of genre folders, found no such folder"),
         (lambda root: root.mkdir(), "expected genre folders"),
         (lambda root: (root / "blues").mkdir(parents=True), "expected recordings"),
         (lambda root: (root.parent.mkdir(exist_ok=True), root.touch()), "expected a folder of genre folders"),
