@@ -62,7 +62,7 @@ Recorder = Callable[..., Path]
 # How many seconds a case of each test took, of those that took more than 0.05; `make times` writes it.
 TIMES: dict[str, float] = json.loads(Path(__file__).with_name("times.json").read_text())
 # `make check` leaves out tests that take longer, and files of which any test needs what takes long to start.
-QUICK = 0.1
+QUICK = 0.06
 SLOW = tuple(
     "backends/keras_cnn/ backends/test_ bench/ cli/test_on_cluster cli/test_train data/test_on_cluster "
     "parity/test_planted serve/test_page system/cluster/ test_doctests test_optimized test_snippets".split()

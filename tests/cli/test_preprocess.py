@@ -53,7 +53,10 @@ def test_every_setting_is_an_option_whose_default_is_the_configuration_s() -> No
 def test_what_cannot_be_done_is_one_line(tmp_path: Path) -> None:
     """Missing folders and wrong settings are named."""
     (tmp_path / "genres_original").mkdir()
-    refused(run("preprocess", "--dataset", tmp_path / "nowhere"), "nowhere/genres_original: expected a folder")
+    refused(
+        run("preprocess", "--dataset", tmp_path / "nowhere"),
+        "nowhere: expected a folder of genre folders, found no such folder",
+    )
     refused(run("preprocess", "--dataset", tmp_path), "expected genre folders")
     refused(run("preprocess", "--dataset", tmp_path, "--n-mels", 0), "n_mels: expected a positive whole number")
 

@@ -34,6 +34,14 @@ def small_model() -> Model:
     )
 
 
+@pytest.fixture(scope="package", autouse=True)
+def forgotten_imports() -> None:
+    """Have servers import what they need once for all recordings, whatever tests before them have started."""
+    from multiprocessing import forkserver
+
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]
+
+
 @pytest.fixture(scope="session")
 def song(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write a recording of four seconds."""
