@@ -96,10 +96,8 @@ recordings of GTZAN, recovered from published pictures; no audio. The recipe is 
 @click.option("--output", type=click.Path(path_type=Path), default=FOLDER, show_default=True)
 def main(shipped: Path, honest: tuple[Path, ...], dataset: Path, tracks: Path, overlap: float, output: Path) -> None:
     """Write the model and its card."""
-    model = Model.load(shipped)
-    measured = [
-        measure_tree(dataclasses.replace(Model.load(run), overlap=overlap), dataset, tracks=tracks) for run in honest
-    ]
+    model, *others = (loaded(run) for run in (shipped, *honest))
+    measured = [measure_tree(dataclasses.replace(each, overlap=overlap), dataset, tracks=tracks) for each in others]
     learned = [calibrate(each.log_probabilities, each.labels, each.tracks).to_json() for each in measured]
     calibration = Calibration(
         **{name: round(statistics.mean(each[name] for each in learned), 4) for name in Calibration().to_json()}
@@ -120,6 +118,14 @@ def main(shipped: Path, honest: tuple[Path, ...], dataset: Path, tracks: Path, o
     write_atomically(output / "README.md", card(document, scores, model.genres, calibration).encode())
     size = sum(path.stat().st_size for path in output.iterdir())
     click.echo(f"{output}: {size / 1000:.0f} kB; {json.dumps(document['honest'])}")
+
+
+def loaded(run: Path) -> Model:
+    """Load the model of a run that trained to its end: one that was stopped says nothing of the recipe."""
+    model = Model.load(run)
+    if model.document["epochs_done"] != model.document["hyperparameters"]["epochs"]:
+        raise click.UsageError(f"{run}: expected a run that trained to its end, received {model.document['status']}")
+    return model
 
 
 def figures(scores: list[dict[str, Any]]) -> dict[str, Any]:
