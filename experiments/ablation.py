@@ -21,7 +21,7 @@ from genrebench.data.packed.choosing import open_data
 from genrebench.evaluation.measure import measure_tree
 from genrebench.evaluation.metrics import calibrate
 from genrebench.model.model import Model
-from genrebench.report.document import Cell, Document, Heading, Table, Text
+from genrebench.report.document import Cell, Document, Table, Text
 from genrebench.report.markdown import markdown
 from genrebench.system.files import write_atomically
 from genrebench.training import Experiment, SplitSettings, TrainingSettings, train
@@ -133,7 +133,7 @@ def document(found: dict[str, list[dict[str, float]]], epochs: int) -> Document:
         "default recipe is of the seeds that both have. The calibrated error is measured where the temperature was "
         "fitted."
     )
-    return Document("Ablation", [Heading("Ablation"), Text(text), Table(titles, rows)])
+    return Document("Ablation", [Text(text), Table(titles, rows)])
 
 
 def _difference(base: list[dict[str, float]], accuracies: list[float]) -> float:
