@@ -171,18 +171,26 @@ def start_process(
 run_process = to_its_end(start_process)
 
 
+# For each of those who want it now, in whatever thread: what was there before the first of them.
+_SAFE: list[str | None] = []
+_SAFE_LOCK = threading.Lock()
+
+
 @contextmanager
 def safe_path() -> Iterator[None]:
     """Have Python processes that others start meanwhile import nothing from the current folder."""
-    before = os.environ.get("PYTHONSAFEPATH")
-    os.environ["PYTHONSAFEPATH"] = "1"
+    with _SAFE_LOCK:
+        _SAFE.append(_SAFE[0] if _SAFE else os.environ.get("PYTHONSAFEPATH"))
+        os.environ["PYTHONSAFEPATH"] = "1"
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["PYTHONSAFEPATH"]
-        else:
-            os.environ["PYTHONSAFEPATH"] = before
+        with _SAFE_LOCK:
+            before = _SAFE.pop()
+            if not _SAFE and before is None:
+                del os.environ["PYTHONSAFEPATH"]
+            elif not _SAFE and before is not None:
+                os.environ["PYTHONSAFEPATH"] = before
 
 
 class _Tail:

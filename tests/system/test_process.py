@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from genrebench.errors import ConfigError
-from genrebench.system.process import THREAD_VARIABLES, ProcessResult, run_process, start_process
+from genrebench.system.process import THREAD_VARIABLES, ProcessResult, run_process, safe_path, start_process
 from tests.witness import Witness
 
 # Starts a process of its own, says that both are there, and never ends.
@@ -193,3 +193,21 @@ def test_a_process_that_has_just_ended_is_not_killed(monkeypatch: pytest.MonkeyP
     with start_process([sys.executable, "-c", "input()"], timeout=60):
         pass
     assert len(attempts) == 2  # by the runner, and by what waits for the end
+
+
+@pytest.mark.parametrize("before", [None, "", "1"])
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_safe_path_is_given_back_by_the_last_who_wanted_it(
+    before: str | None, first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Threads want it at the same time and end in any order; it is there as long as one of them does."""
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    if before is not None:
+        monkeypatch.setenv("PYTHONSAFEPATH", before)
+    both = [safe_path(), safe_path()]
+    for each in both:
+        each.__enter__()
+    both[first].__exit__(None, None, None)
+    assert os.environ["PYTHONSAFEPATH"] == "1"
+    both[1 - first].__exit__(None, None, None)
+    assert os.environ.get("PYTHONSAFEPATH") == before
