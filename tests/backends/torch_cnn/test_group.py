@@ -245,7 +245,6 @@ def test_what_is_no_share_is_refused() -> None:
 def test_threads_are_kept_as_one_process_would_have_them(monkeypatch: pytest.MonkeyPatch) -> None:
     """What several processes save is resumed by one with the threads of all; a process of several keeps its own."""
     monkeypatch.setattr("os.cpu_count", lambda: 16)
-    torch.set_num_threads(1)
 
     def work(group: TorchGroup) -> int:
         """Save, and load what says otherwise."""
