@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 
+from genrebench.cli.train import train_or_read
 from genrebench.data.lists import read_track_list
 from genrebench.data.packed.choosing import open_data
 from genrebench.evaluation.measure import measure_tree
@@ -24,7 +25,7 @@ from genrebench.model.model import Model
 from genrebench.report.document import Cell, Document, Table, Text
 from genrebench.report.markdown import markdown
 from genrebench.system.files import write_atomically
-from genrebench.training import Experiment, SplitSettings, TrainingSettings, train
+from genrebench.training import Experiment, SplitSettings, TrainingSettings
 
 BASE = "default recipe"
 PLAIN = str.maketrans("", "", "()")
@@ -108,7 +109,7 @@ def one_of_each(dataset: Path, tracks: Path) -> list[str]:
 
 def measured(experiment: Experiment, tracks: Path, use: dict[str, Any]) -> dict[str, float]:
     """Train, or go on, or look up, and measure the last weights on all tracks of a list."""
-    train(experiment, resume=(experiment.folder / "model.json").exists())
+    train_or_read(experiment)
     answers = measure_tree(dataclasses.replace(Model.load(experiment.folder), **use), experiment.dataset, tracks=tracks)
     calibration = calibrate(answers.log_probabilities, answers.labels, answers.tracks)
     scores = dataclasses.replace(answers, calibration=calibration).scores()

@@ -68,21 +68,20 @@ SLOW = tuple(
     "parity/test_planted serve/test_page system/cluster/ test_doctests test_optimized test_snippets".split()
 )
 EXHAUSTIVE = [
-    re.compile(re.escape(line).replace(re.escape("*"), ".*") + r"(\[.*)?")
-    for line in Path(__file__).with_name("exhaustive.txt").read_text().splitlines()
-    if not line.startswith("#")
+    line for line in Path(__file__).with_name("exhaustive.txt").read_text().splitlines() if not line.startswith("#")
 ]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is slow or exhaustive, put the slowest files first, and skip backends that are not selected."""
+    exhaustive = re.compile("|".join(re.escape(line).replace(re.escape("*"), ".*") + r"(\[.*)?" for line in EXHAUSTIVE))
     of_file: dict[Path, float] = {}
     for item in items:
         name = f"{item.path.relative_to(Path(__file__).parent).as_posix()}::{item.name}"
         seconds = TIMES.get(name.partition("[")[0], 0)
         if seconds > QUICK or name.startswith(SLOW):
             item.add_marker("slow")
-        if any(pattern.fullmatch(name) for pattern in EXHAUSTIVE):
+        if exhaustive.fullmatch(name):
             item.add_marker("exhaustive")
         of_file[item.path] = of_file.get(item.path, 0) + seconds
     items.sort(key=lambda item: -of_file[item.path])

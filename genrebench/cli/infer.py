@@ -3,7 +3,7 @@
 import functools
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,7 +128,7 @@ def infer(
     """
     from genrebench.audio.finding import find_recordings
     from genrebench.cli.classifying import Extras, classify
-    from genrebench.cli.output import counted, echo, is_quiet, terminal_width
+    from genrebench.cli.output import terminal_width
     from genrebench.cli.progress import display
     from genrebench.system.cluster.choice import executor_for
     from genrebench.system.memory import keep_freed_memory
@@ -138,7 +138,8 @@ def infer(
     goes_on = _goes_on(name, output, asked=resume)
     keep_freed_memory()
     problems: list[AudioError] = []
-    recordings = list(dict.fromkeys(find_recordings(named := list(_named(paths)), problems)))
+    named = _named(paths)
+    recordings = list(dict.fromkeys(find_recordings(named, problems)))
     if not recordings and name == "text" and output is None:
         raise problems[0]
     model = _load(**others)
@@ -181,11 +182,19 @@ def infer(
         if extras.sorter and extras.sorter.dry_run:
             bar.note("nothing was moved, copied or tagged (--dry-run)")
     failed = len(rows.todo) - done
-    if output is not None and not is_quiet():
-        there = f"{len(recordings) - len(rows.todo)} already there, " if goes_on else ""
-        echo(f"{escaped(output)}: {counted(done, 'recording')} classified, {there}{failed} failed")
+    if output is not None:
+        _tell(output, done, failed, len(recordings) - len(rows.todo) if goes_on else None)
     if failed or problems:
         raise click.exceptions.Exit(1)
+
+
+def _tell(output: Path, done: int, failed: int, there: int | None) -> None:
+    """Report what was written, and how many rows were there before, where a batch goes on."""
+    from genrebench.cli.output import counted, echo, is_quiet
+
+    if not is_quiet():
+        before = "" if there is None else f"{there} already there, "
+        echo(f"{escaped(output)}: {counted(done, 'recording')} classified, {before}{failed} failed")
 
 
 def _check_together(
@@ -230,8 +239,8 @@ def _goes_on(name: str, output: Path | None, *, asked: bool) -> bool:
     return can
 
 
-def _named(paths: Iterable[Path]) -> Iterator[Path]:
-    """Go through files and folders; ``-`` stands for a list of them on standard input.
+def _named(paths: Iterable[Path]) -> list[Path]:
+    """List files and folders; ``-`` stands for a list of them on standard input.
 
     A name ends with a line's end, or, if there is one anywhere, with a zero byte, as ``find -print0`` writes it.
 
@@ -240,16 +249,18 @@ def _named(paths: Iterable[Path]) -> Iterator[Path]:
     ConfigError
         If the list is empty.
     """
+    named: list[Path] = []
     for path in paths:
         if str(path) != "-":
-            yield path
+            named.append(path)
             continue
         content = sys.stdin.buffer.read() if sys.stdin else b""
         names = content.split(b"\0") if b"\0" in content else content.splitlines()
         found = [as_path(os.fsdecode(name)) for name in names if name.strip()]
         if not found:
             raise ConfigError("-: expected files and folders on standard input, one in a line, received none")
-        yield from found
+        named += found
+    return named
 
 
 def _load(

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from genrebench.errors import ConfigError, shown
-from genrebench.reading import rearranging, selecting
+from genrebench.reading import rearranging, reducing, selecting
 from genrebench.reading.graph import Tensor
-from genrebench.reading.kinds import core, imaging, logic, merging, normalization, operations, pooling
+from genrebench.reading.kinds import core, imaging, logic, merging, operations
 from genrebench.reading.kinds.activation import Activation, Softmax
 from genrebench.reading.kinds.base import Kind, Shape
 from genrebench.reading.nodes import Arguments
@@ -107,11 +107,10 @@ _SEVERAL = frozenset(
 
 
 _NOT_SETTINGS = frozenset({"name", "trainable", "function", "conjugate"})
-_AXIS, _REDUCTION = frozenset({"axis"}), frozenset({"axis", "axes", "keepdims"})
+_AXIS = frozenset({"axis"})
 # What each may be called with beside its operands, under any of its names.
 _SETTINGS: dict[str, frozenset[str]] = {
     **dict.fromkeys(("softmax", "log_softmax", "concatenate", "stack", "expand_dims", "squeeze", "flip"), _AXIS),
-    **dict.fromkeys(("mean", "var", "std", "sum", "max", "min", "logsumexp", "prod", "any", "all"), _REDUCTION),
     "leaky_relu": frozenset({"alpha", "negative_slope"}),
     **dict.fromkeys(("elu", "celu"), frozenset({"alpha"})),
     "gelu": frozenset({"approximate"}),
@@ -129,9 +128,9 @@ _SETTINGS: dict[str, frozenset[str]] = {
     "split": frozenset({"axis", "num_or_size_splits", "indices_or_sections"}),
     "getitem": frozenset({"slice_spec"}),
     "matmul": frozenset({"transpose_a", "transpose_b"}),
-    "normalize": frozenset({"axis", "order", "epsilon"}),
     "bias_add": frozenset({"data_format"}),
     "round": frozenset({"decimals"}),
+    **reducing.SETTINGS,
     **selecting.SETTINGS,
 }
 
@@ -301,39 +300,6 @@ def _full_like(given: Given) -> Program:
     return Program.of("full_like", operations.Fill(number=float(numbers[0])))
 
 
-_POOLINGS: dict[tuple[str, int], type[Kind]] = {
-    ("mean", 1): pooling.GlobalAveragePooling1D,
-    ("mean", 2): pooling.GlobalAveragePooling2D,
-    ("mean", 3): pooling.GlobalAveragePooling3D,
-    ("max", 1): pooling.GlobalMaxPooling1D,
-    ("max", 2): pooling.GlobalMaxPooling2D,
-    ("max", 3): pooling.GlobalMaxPooling3D,
-}
-
-
-def _reduce(function: str) -> Callable[[Given], Program]:
-    """Make the handler of one way to reduce; over everything but the channels it is a global pooling."""
-
-    def handle(given: Given) -> Program:
-        """Reduce along axes."""
-        axes, rank = sorted(given.axes("axis", "axes")), len(given.shapes[0])
-        keepdims = given.settings.get("keepdims", False)
-        kind = _POOLINGS.get((function, rank - 1)) if axes == list(range(1, rank)) else None
-        if kind:
-            return Program.of(function, kind(keepdims=keepdims))  # type: ignore[call-arg]
-        reduce = operations.Reduce(function=function, axis=tuple(axes), keepdims=keepdims)  # type: ignore[arg-type]
-        return Program.of(function, reduce)
-
-    return handle
-
-
-def _normalize(given: Given) -> Program:
-    """Divide by the root of the sum of squares."""
-    if given.settings.get("order", 2) != 2 or given.settings.get("epsilon", 1e-12) != 1e-12:
-        raise ConfigError(f"expected the Euclidean norm, with epsilon 1e-12, received {shown(given.settings)}")
-    return Program.of("normalize", normalization.UnitNormalization(axis=tuple(given.axes("axis"))))
-
-
 def _bias_add(given: Given) -> Program:
     """Add a number to each channel."""
     if given.settings.get("data_format", "NHWC") not in ("NHWC", "N...C"):
@@ -343,6 +309,7 @@ def _bias_add(given: Given) -> Program:
 
 _HANDLERS: dict[str, Callable[[Given], Program]] = {
     **rearranging.HANDLERS,
+    **reducing.HANDLERS,
     **selecting.HANDLERS,
     "clip": _clip,
     "cast": _cast,
@@ -350,7 +317,5 @@ _HANDLERS: dict[str, Callable[[Given], Program]] = {
     "full_like": _full_like,
     "where": _where,
     **{f"logical_{word}": _logical(word) for word in ("and", "or", "xor")},
-    **{word: _reduce(word) for word in ("mean", "var", "std", "sum", "max", "min", "logsumexp", "prod", "any", "all")},
-    "normalize": _normalize,
     "bias_add": _bias_add,
 }

@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from genrebench.errors import ConfigError, shown
 from genrebench.reading.kinds import core, imaging, merging
@@ -37,9 +37,14 @@ class Given(NamedTuple):
         """Read axes, which count the batch and do not name it; they become positive."""
         found = next((self.settings[name] for name in names if self.settings.get(name) is not None), None)
         found = [found] if isinstance(found, int) else found
-        if not isinstance(found, list) or any(isinstance(each, bool) or not isinstance(each, int) for each in found):
+        if not isinstance(found, list) or not all(map(is_whole, found)):
             raise ConfigError(f"expected axes without the batch's, received {shown(found)}")
         return [axis_of(axis, len(self.shapes[0])) + 1 for axis in found]
+
+
+def is_whole(value: Any) -> TypeGuard[int]:
+    """Return whether something is a whole number, and not a flag."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _reshaped(lengths: Sequence[int | None], shape: Shape, name: str) -> Program:
@@ -87,7 +92,7 @@ def _expand(given: Given) -> Program:
     axis, shape = given.settings.get("axis"), list(given.shapes[0])
     if isinstance(axis, list) and len(axis) == 1:
         axis = axis[0]
-    if not isinstance(axis, int) or isinstance(axis, bool):
+    if not is_whole(axis):
         raise ConfigError(f"expected an axis, received {shown(axis)}")
     shape.insert(axis_of(axis, len(shape) + 1), 1)
     return _reshaped(shape, given.shapes[0], "expand")
@@ -161,7 +166,7 @@ def _stack(given: Given) -> Program:
     """Put tensors one behind the other along an axis of their own."""
     count = _tensors_alone(given, "stack")
     axis, shape = given.settings.get("axis"), list(given.shapes[0])
-    if not isinstance(axis, int) or isinstance(axis, bool) or None in shape:
+    if not is_whole(axis) or None in shape:
         raise ConfigError(f"expected an axis and known shapes to stack, received {shown(axis)} and {shape}")
     place = axis_of(axis, len(shape) + 1)
     target = tuple(each or 1 for each in (*shape[:place], 1, *shape[place:]))

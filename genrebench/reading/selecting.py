@@ -1,22 +1,17 @@
-"""Functions that pick, repeat or count values, sums over named indices, poolings and resizing that are no layers."""
+"""Functions that pick, repeat or count values, sums over named indices, and resizing that is no layer."""
 
 import string
 from collections.abc import Callable
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 
 from genrebench.errors import ConfigError, shown
 from genrebench.reading.graph import Tensor
-from genrebench.reading.kinds import activation, imaging, merging, pooling, selecting
-from genrebench.reading.kinds.operations import Reduce, Slice
+from genrebench.reading.kinds import activation, imaging, merging, selecting
+from genrebench.reading.kinds.operations import Slice
 from genrebench.reading.program import Program
-from genrebench.reading.rearranging import Given
-
-
-def _whole(value: Any) -> TypeGuard[int]:
-    """Return whether something is a whole number, and not a flag."""
-    return isinstance(value, int) and not isinstance(value, bool)
+from genrebench.reading.rearranging import Given, is_whole
 
 
 def _take(given: Given) -> Program:
@@ -26,7 +21,12 @@ def _take(given: Given) -> Program:
     (axis,) = given.axes("axis")
     length = given.shapes[0][axis - 1]
     places: list[Any] = indices if isinstance(indices, list) else [indices]
-    if len(given.shapes) > 1 or given.settings.get("batch_dims", 0) != 0 or not places or not all(map(_whole, places)):
+    if (
+        len(given.shapes) > 1
+        or given.settings.get("batch_dims", 0) != 0
+        or not places
+        or not all(map(is_whole, places))
+    ):
         raise ConfigError(f"expected constant places to take, in one row, received {shown(indices)}")
     if length is None or any(not -length <= each < length for each in places):
         raise ConfigError(f"expected places within an axis of {length}, received {shown(indices)}")
@@ -40,8 +40,12 @@ def _take(given: Given) -> Program:
 def _tile(given: Given) -> Program:
     """Put a tensor behind itself."""
     counts, rank = given.settings.get("repeats", given.settings.get("multiples")), len(given.shapes[0])
-    counts = [counts] if _whole(counts) else counts
-    if not isinstance(counts, list) or len(counts) > rank + 1 or not all(_whole(each) and each > 0 for each in counts):
+    counts = [counts] if is_whole(counts) else counts
+    if (
+        not isinstance(counts, list)
+        or len(counts) > rank + 1
+        or not all(is_whole(each) and each > 0 for each in counts)
+    ):
         raise ConfigError(f"expected how often along each of {rank + 1} axes, received {shown(counts)}")
     counts = [1] * (rank + 1 - len(counts)) + counts
     if counts[0] != 1:
@@ -54,7 +58,7 @@ def _repeat(given: Given) -> Program:
     (axis,), count = given.axes("axis"), given.settings.get("repeats")
     if isinstance(count, list) and len(count) == 1:
         count = count[0]
-    if not _whole(count):
+    if not is_whole(count):
         raise ConfigError(f"expected a number of times to repeat, received {shown(count)}")
     return Program.of("repeat", selecting.Repeat(repeats=count, axis=axis))
 
@@ -82,7 +86,7 @@ def _one_hot(given: Given) -> Program:
     settings = given.settings
     count, rank = settings.get("num_classes", settings.get("depth")), len(given.shapes[0])
     is_plain = settings.get("on_value", 1) == 1 and settings.get("off_value", 0) == 0
-    if not _whole(count) or not is_plain or settings.get("axis", -1) not in (-1, rank + 1):
+    if not is_whole(count) or not is_plain or settings.get("axis", -1) not in (-1, rank + 1):
         raise ConfigError(f"expected one_hot along a new last axis, received {shown(settings)}")
     return Program.of("onehot", selecting.OneHot(count=count))
 
@@ -120,29 +124,17 @@ def _roll(given: Given) -> Program:
     (axis,), shift = given.axes("axis"), given.settings.get("shift")
     shift = shift[0] if isinstance(shift, list) and len(shift) == 1 else shift
     length = given.shapes[0][axis - 1]
-    if not _whole(shift) or not length:
+    if not is_whole(shift) or not length:
         raise ConfigError(f"expected a number of places to roll by, along a known axis, received {shown(shift)}")
+    if not shift % length:
+        return Program.of("roll", selecting.Tile(repeats=(1,) * len(given.shapes[0])))
     program = Program(1)
     ends: list[int] = []
     for start, stop in ((length - shift % length, None), (None, length - shift % length)):
         parts: list[Any] = [(None, None, None)] * len(given.shapes[0])
         parts[axis - 1] = (start, stop, None)
         ends.append(program.add("slice", Slice(parts=tuple(parts)), 0))
-    if not shift % length:
-        return Program.of("roll", selecting.Tile(repeats=(1,) * len(given.shapes[0])))
     program.outputs = [program.add("roll", merging.Concatenate(axis=axis), *ends)]
-    return program
-
-
-def _norm(given: Given) -> Program:
-    """Compute the root of a sum of squares."""
-    if given.settings.get("ord") not in (None, 2, "euclidean", "fro"):
-        raise ConfigError(f"expected the Euclidean norm, received {shown(given.settings['ord'])}")
-    axes, keepdims = given.axes("axis"), given.settings.get("keepdims", False)
-    program = Program(1)
-    square = program.add("square", activation.Activation(activation="square"), 0)
-    total = program.add("sum", Reduce(function="sum", axis=tuple(axes), keepdims=keepdims), square)
-    program.outputs = [program.add("norm", activation.Activation(activation="sqrt"), total)]
     return program
 
 
@@ -170,57 +162,6 @@ def _logarithm(base: float) -> Callable[[Given], Program]:
     return handle
 
 
-def _moments(given: Given) -> Program:
-    """Compute mean and variance."""
-    axes, keepdims = tuple(given.axes("axes")), given.settings.get("keepdims", False)
-    program = Program(1)
-    program.outputs = [
-        program.add(function, Reduce(function=function, axis=axes, keepdims=keepdims), 0)
-        for function in ("mean", "var")
-    ]
-    return program
-
-
-_POOLINGS: dict[tuple[str, int], Any] = {
-    ("max", 1): pooling.MaxPooling1D,
-    ("max", 2): pooling.MaxPooling2D,
-    ("max", 3): pooling.MaxPooling3D,
-    ("average", 1): pooling.AveragePooling1D,
-    ("average", 2): pooling.AveragePooling2D,
-    ("average", 3): pooling.AveragePooling3D,
-}
-
-
-def _pool(function: str) -> Callable[[Given], Program]:
-    """Make the handler of a pooling."""
-
-    def handle(given: Given) -> Program:
-        """Pool with the channels last."""
-        settings, rank = given.settings, len(given.shapes[0]) - 1
-        kind = _POOLINGS.get((function, rank))
-        order = str(settings.get("data_format", "channels_last"))
-        if kind is None or (order != "channels_last" and (not order.startswith("N") or not order.endswith("C"))):
-            raise ConfigError(f"expected a pooling of 1 to 3 axes, channels last, received {shown(settings)}")
-        size = _sizes(settings.get("pool_size", settings.get("ksize")), rank)
-        strides = _sizes(settings.get("strides") or list(size), rank)
-        padding = str(settings.get("padding", "valid")).lower()
-        return Program.of("pool", kind(pool_size=size, strides=strides, padding=padding))
-
-    return handle
-
-
-def _sizes(value: Any, rank: int) -> tuple[int, ...]:
-    """Read sizes: one for all axes, one each, or with 1 for batch and channels."""
-    found = value if isinstance(value, list) else [value] * rank
-    if len(found) == 1:
-        found = found * rank
-    if len(found) == rank + 2 and found[0] == found[-1] == 1:
-        found = found[1:-1]
-    if len(found) != rank or not all(map(_whole, found)):
-        raise ConfigError(f"expected a size for each of {rank} axes, received {shown(value)}")
-    return tuple(found)
-
-
 def _resize(given: Given) -> Program:
     """Give images another size."""
     settings = given.settings
@@ -246,13 +187,9 @@ HANDLERS: dict[str, Callable[[Given], Program]] = {
     "one_hot": _one_hot,
     "einsum": _einsum,
     "roll": _roll,
-    "norm": _norm,
     "squared_difference": _squared_difference,
     "log10": _logarithm(10.0),
     "log2": _logarithm(2.0),
-    "moments": _moments,
-    "max_pool": _pool("max"),
-    "average_pool": _pool("average"),
     "resize": _resize,
 }
 _RATIOS = ("preserve_aspect_ratio", "crop_to_aspect_ratio", "pad_to_aspect_ratio", "fill_mode", "fill_value")
@@ -266,10 +203,5 @@ SETTINGS: dict[str, frozenset[str]] = {
     "one_hot": frozenset({"num_classes", "depth", "on_value", "off_value", "axis", "sparse"}),
     "einsum": frozenset({"subscripts", "equation"}),
     "roll": frozenset({"shift", "axis"}),
-    "norm": frozenset({"ord", "axis", "keepdims"}),
     "resize": frozenset({"size", "method", "interpolation", "antialias", "data_format", *_RATIOS}),
-    "moments": frozenset({"axes", "keepdims", "synchronized"}),
-    **dict.fromkeys(
-        ("max_pool", "average_pool"), frozenset({"pool_size", "ksize", "strides", "padding", "data_format"})
-    ),
 }

@@ -7,7 +7,6 @@ import numpy as np
 from genrebench.network.types import Array
 from genrebench.porting.passes import name_of
 from genrebench.reading.graph import Graph
-from genrebench.reading.kinds.merging import _MaskMerging
 
 
 def merged_otherwise(graph: Graph, masks: Mapping[str, Array]) -> str:
@@ -26,7 +25,7 @@ def merged_otherwise(graph: Graph, masks: Mapping[str, Array]) -> str:
         The call; empty if there is none.
     """
     for call in graph.calls.values():
-        if not isinstance(call.layer.kind, _MaskMerging) or call.layer.kind.mask_rule == "any":
+        if getattr(call.layer.kind, "mask_rule", "any") == "any":
             continue
         given = [masks.get(name_of(each)) for each in call.inputs]
         found = [each for each in given if each is not None]
