@@ -21,6 +21,7 @@ from click.testing import CliRunner
 
 from genrebench.audio.synthesis.render import synthesize
 from genrebench.cli.main import main
+from genrebench.porting.export.web_folder import RUNTIME, RUNTIME_FILES
 from tests.cli.commands import run
 from tests.reading.files import dense_h5, layer, sequential, write_keras
 
@@ -239,6 +240,20 @@ class Reader:
         extras = re.findall(r"\[([\w,]+)\]", part)
         assert words[1] == "install"
         assert {each for found in extras for each in found.split(",")} <= known.keys(), part
+        return b""
+
+    def _run_npm(self, words: list[str], part: str, content: bytes) -> bytes:
+        """Put there what npm would, but for its content; tests/porting/export/test_web_folder.py runs the page."""
+        assert words[1:] == ["install", "onnxruntime-web"], part
+        RUNTIME.mkdir(parents=True)
+        for name in RUNTIME_FILES:
+            (RUNTIME / name).touch()
+        return b""
+
+    def _run_python(self, words: list[str], part: str, content: bytes) -> bytes:
+        """See that a folder is there that Python is to give out."""
+        assert words[1:4] == ["-m", "http.server", "--directory"], part
+        assert Path(words[4], "index.html").is_file()
         return b""
 
     def _run_docker(self, words: list[str], part: str, content: bytes) -> bytes:

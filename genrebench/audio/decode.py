@@ -26,11 +26,11 @@ LOUDEST = 1e6
 # Amplitude that still counts as silence: one step of 16-bit audio.
 SILENCE = 2.0**-15
 # Share of the samples that may be louder: a click makes no music.
-_CLICKS = 0.01
+CLICKS = 0.01
 # Where the mean of the channels has less than this share of their level, they cancel each other.
 _CANCELED = 0.01
 # A recording of "exactly half a segment" may be some samples shorter after resampling.
-_SLACK_SECONDS = 0.01
+SLACK_SECONDS = 0.01
 
 
 def cut_segments(
@@ -79,7 +79,7 @@ def cut_segments(
                 spans.append(((count - 1) * samples / sample_rate, count * samples / sample_rate))
                 yield pending[:samples]
             pending = pending[samples:]
-    if 2 * (len(pending) + round(_SLACK_SECONDS * sample_rate)) >= samples:
+    if 2 * (len(pending) + round(SLACK_SECONDS * sample_rate)) >= samples:
         count += 1
         if not is_silent(pending):
             sounding += 1
@@ -103,7 +103,7 @@ def is_silent(samples: NDArray[np.float32]) -> bool:
 
 def _spread(samples: NDArray[np.float32]) -> float:
     """Measure from where to where samples reach, but for the outermost ones."""
-    outermost = int(_CLICKS / 2 * len(samples))
+    outermost = int(CLICKS / 2 * len(samples))
     ordered = np.partition(samples, (outermost, len(samples) - 1 - outermost))
     return float(ordered[-1 - outermost] - ordered[outermost])
 

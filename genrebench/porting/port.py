@@ -236,7 +236,7 @@ def _write_texts(folder: Path, model: KerasModel, report: Report | None) -> None
 
 
 def publish(work: Path, place: Path, *, names: Collection[str], overwrite: bool) -> None:
-    """Put files that were written elsewhere in their place in one step, those of them that there are.
+    """Put files and folders that were written elsewhere in their place in one step, those of them that there are.
 
     Raises
     ------
@@ -245,7 +245,9 @@ def publish(work: Path, place: Path, *, names: Collection[str], overwrite: bool)
     """
     with _beside(place) as new:
         for name in names:
-            if (work / name).exists():
+            if (work / name).is_dir():
+                shutil.copytree(work / name, new / name)
+            elif (work / name).exists():
                 shutil.copyfile(work / name, new / name)
         check_place(place, overwrite=overwrite)
         publish_folder(new, place, replaced=names)

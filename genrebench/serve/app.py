@@ -19,15 +19,20 @@ from genrebench.errors import ModelError
 from genrebench.model.model import Model
 from genrebench.serve.answers import Answer, Health, Problem, classify_upload, model_name
 from genrebench.serve.decoding import IMPORTS
-from genrebench.serve.guard import LOCAL_HOSTS, Guard, policy
+from genrebench.serve.guard import LOCAL_HOSTS, Guard
 from genrebench.serve.limits import Limits
 from genrebench.serve.metrics import Metrics
+from genrebench.serve.page import STATIC, policy, render_page
 from genrebench.serve.pool import Pool
 from genrebench.serve.uploads import receive_upload
 from genrebench.system.apart import preload
 from genrebench.system.temporary import temporary_folder
 
-STATIC = Path(__file__).with_name("static")
+_WHERE = (
+    "Recordings go to this server only, and are removed as soon as they are classified. "
+    '<a href="openapi.json">API</a> &middot; <a href="metrics">figures</a>'
+)
+_WITHOUT_SCRIPT = "Without it: <code>curl -F file=@song.mp3 http://127.0.0.1:8000/predict</code>"
 _TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 _FORM = {
     "requestBody": {
@@ -165,11 +170,11 @@ def _add_figures(app: FastAPI, model: Model, pool: Pool, limits: Limits, metrics
 
 def _add_page(app: FastAPI) -> None:
     """Add the page and its files."""
-    page = (STATIC / "index.html").read_text(encoding="utf-8")
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     async def index() -> HTMLResponse:
         """Give the page. Its nonce admits the one style sheet that wavesurfer.js puts into its own element."""
         nonce = secrets.token_urlsafe(16)
-        return HTMLResponse(page.replace("NONCE", nonce), headers={"Content-Security-Policy": policy(nonce)})
+        page = render_page(nonce=nonce, where=_WHERE, without_script=_WITHOUT_SCRIPT)
+        return HTMLResponse(page, headers={"Content-Security-Policy": policy(nonce)})

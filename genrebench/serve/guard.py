@@ -11,13 +11,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from genrebench.serve.metrics import Metrics
+from genrebench.serve.page import policy
 
-# The page loads from here and from nowhere else, and its script runs nothing that is in a document; `blob:` is what
-# somebody dropped, which is played where it is.
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'{nonce}; img-src 'self' data: blob:; "
-    "media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -30,17 +25,6 @@ _HEADERS = {
 # here, to read what is answered.
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 _log = logging.getLogger("genrebench.serve")
-
-
-def policy(nonce: str = "") -> str:
-    """Write the content security policy of a page.
-
-    Parameters
-    ----------
-    nonce : str
-        What style elements must carry; by default there may be none.
-    """
-    return _POLICY.format(nonce=f" 'nonce-{nonce}'" if nonce else "")
 
 
 class Guard:

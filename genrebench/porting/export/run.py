@@ -12,14 +12,15 @@ from genrebench.porting.export.checks import Check, make_trial
 from genrebench.porting.export.keras_archive import export_keras, facts_file
 from genrebench.porting.export.onnx_file import export_onnx
 from genrebench.porting.export.torch_folder import export_torch
+from genrebench.porting.export.web_folder import check_runtime, export_web
 from genrebench.porting.port import check_place
 from genrebench.system.environment import installed_version
 from genrebench.system.files import StrPath
 from genrebench.system.process import TIMEOUT
 
-Format = Literal["onnx", "keras", "torch"]
+Format = Literal["onnx", "keras", "torch", "web"]
 FORMATS: tuple[str, ...] = get_args(Format)
-_NEEDS = {"onnx": ("onnx", "onnxruntime"), "keras": ("keras",), "torch": ("torch",)}
+_NEEDS = {"onnx": ("onnx", "onnxruntime"), "keras": ("keras",), "torch": ("torch",), "web": ("onnx", "onnxruntime")}
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ def export_model(
     format: Format,  # noqa: A002 - the word for it
     with_frontend: bool = False,
     one_recording: bool = False,
+    runtime: StrPath | None = None,
     check: Sequence[StrPath] = (),
     overwrite: bool = False,
     timeout: float = TIMEOUT,
@@ -59,14 +61,16 @@ def export_model(
     model : Model
         A trained model.
     path : str or PathLike
-        The file to write; for ``torch`` a folder.
-    format : {'onnx', 'keras', 'torch'}
+        The file to write; for ``torch`` and ``web`` a folder.
+    format : {'onnx', 'keras', 'torch', 'web'}
         What it becomes.
     with_frontend : bool
         For ``onnx``: whether it takes audio rather than spectrograms.
     one_recording : bool
         For ``onnx``, and a model that standardizes by the recording: whether the graph does that, over a batch that is
         one recording.
+    runtime : str or PathLike, optional
+        For ``web``: folder with the files of onnxruntime-web; by default where npm puts it below the working directory.
     check : sequence of str or PathLike
         Recordings that it is tried on; by default synthetic music.
     overwrite : bool
@@ -102,8 +106,10 @@ def export_model(
     if format != "onnx" and (with_frontend or one_recording):
         option = "--with-frontend" if with_frontend else "--one-recording"
         raise ConfigError(f"{option}: expected --format onnx, received {format}; other formats take the network alone")
+    if format != "web" and runtime is not None:
+        raise ConfigError(f"--runtime: expected --format web, received {format}")
     place = Path(os.path.abspath(path))  # noqa: PTH100 - a link in it is not followed
-    if format == "torch":
+    if format in ("torch", "web"):
         check_place(place, overwrite=overwrite)
     else:
         for each in (place, facts_file(place)) if format == "keras" else (place,):
@@ -111,9 +117,12 @@ def export_model(
     if format == "keras" and place.suffix != ".keras":
         raise ConfigError("expected a name that ends in .keras, by which Keras knows its files", path=place)
     _require_installed(format)
+    files = check_runtime(runtime) if format == "web" else Path()
     trial = make_trial(model, check)
     if format == "torch":
         found = export_torch(model, place, trial, overwrite=overwrite, timeout=timeout)
+    elif format == "web":
+        found = export_web(model, place, trial, runtime=files, overwrite=overwrite, timeout=timeout)
     elif format == "keras":
         found = export_keras(model, place, trial, timeout=timeout)
     else:

@@ -1,12 +1,13 @@
-// The page: recordings are taken, sent two at a time, and shown as they are answered. No build step, nothing from elsewhere.
+// The page: recordings are taken, classified two at a time, and shown as they are answered. No build step, nothing from
+// elsewhere.
 import { show, showFailure } from "./result.js";
+import { classify, greet } from "./source.js";
 
 const AT_ONCE = 2;
-const ATTEMPTS = 8;
 const find = (id) => document.getElementById(id);
 const waiting = [];
 let running = 0;
-let server = null;
+let source = null;
 
 function say(text) {
   find("status").textContent = text;
@@ -36,37 +37,16 @@ function next() {
 
 async function work({ file, card }) {
   const state = card.querySelector(".state");
-  if (server && file.size > server.max_megabytes * 2 ** 20) {
-    showFailure(card, `expected a file of at most ${server.max_megabytes} MB`);
-    return;
-  }
-  for (let attempt = 1; ; attempt += 1) {
-    state.textContent = "Classifying ...";
-    let response, answer;
-    try {
-      const form = new FormData();
-      form.append("file", file, file.name);
-      response = await fetch("/predict", { method: "POST", body: form });
-      answer = await response.json();
-    } catch {
-      showFailure(card, "the server does not answer; is it still running?");
-      say(`${file.name}: no answer`);
-      return;
+  try {
+    if (source && file.size > source.max_megabytes * 2 ** 20) {
+      throw new Error(`expected a file of at most ${source.max_megabytes} MB`);
     }
-    if (response.ok) {
-      show(card, answer, file, server ? server.genres : Object.keys(answer.probabilities).sort());
-      say(`${file.name}: ${answer.uncertain ? "uncertain, perhaps " : ""}${answer.genre}`);
-      return;
-    }
-    // A busy server says when to come again, and is asked no sooner.
-    const later = Number(response.headers.get("Retry-After"));
-    if (!later || attempt === ATTEMPTS) {
-      showFailure(card, answer.error);
-      say(`${file.name}: failed`);
-      return;
-    }
-    state.textContent = `The server is busy; trying again in ${later} s`;
-    await new Promise((done) => setTimeout(done, 1000 * later));
+    const answer = await classify(file, (text) => (state.textContent = text));
+    show(card, answer, file, source ? source.genres : Object.keys(answer.probabilities).sort());
+    say(`${file.name}: ${answer.uncertain ? "uncertain, perhaps " : ""}${answer.genre}`);
+  } catch (error) {
+    showFailure(card, error.message);
+    say(`${file.name}: failed`);
   }
 }
 
@@ -88,7 +68,7 @@ function takeDrops() {
   });
 }
 
-// The button begins a recording and ends it; the longest is as long as the server takes.
+// The button begins a recording and ends it; the longest is as long as is taken.
 function takeRecordings() {
   const button = find("record");
   if (!navigator.mediaDevices || !window.MediaRecorder) {
@@ -118,7 +98,7 @@ function takeRecordings() {
     const clock = setInterval(() => {
       const seconds = Math.floor((Date.now() - began) / 1000);
       button.textContent = `Stop (${seconds} s)`;
-      if (server && seconds >= server.max_seconds - 1) recorder.stop();
+      if (source && seconds >= source.max_seconds - 1) recorder.stop();
     }, 250);
     recorder.addEventListener("dataavailable", (event) => pieces.push(event.data));
     recorder.addEventListener("stop", () => {
@@ -138,15 +118,13 @@ function takeRecordings() {
   });
 }
 
-async function greet() {
+async function begin() {
   try {
-    server = await (await fetch("/health")).json();
-    find("model").textContent = `Model ${server.model} knows ${server.genres.join(", ")}.`;
-    const minutes = server.max_seconds / 60;
-    const longest = minutes < 2 ? `${server.max_seconds} s` : `${Math.round(minutes)} minutes`;
-    find("limits").textContent = `Nearly any format, up to ${server.max_megabytes} MB and ${longest} each`;
+    source = await greet();
+    find("model").textContent = `Model ${source.model} knows ${source.genres.join(", ")}.`;
+    find("limits").textContent = source.takes;
   } catch {
-    find("model").textContent = "The server does not answer.";
+    find("model").textContent = "What classifies does not answer.";
   }
 }
 
@@ -156,4 +134,4 @@ find("files").addEventListener("change", (event) => {
 });
 takeDrops();
 takeRecordings();
-greet();
+begin();
