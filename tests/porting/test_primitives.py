@@ -1,5 +1,6 @@
 """Each primitive: its values, its gradient by a finite difference, and its convention at kinks."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -17,7 +18,12 @@ POSITIVE = np.abs(X) + 0.5
 ELEMENTWISE: list[tuple[str, Callable[[Value], Value], Callable[[Array], Array], Array]] = [
     ("exp", p.exp, np.exp, X),
     ("log", p.log, np.log, POSITIVE),
+    ("log1p", p.log1p, np.log1p, POSITIVE),
+    ("expm1", p.expm1, np.expm1, X),
     ("tanh", p.tanh, np.tanh, X),
+    ("sin", p.sin, np.sin, X),
+    ("cos", p.cos, np.cos, X),
+    ("erf", p.erf, np.vectorize(math.erf), X),
     ("sigmoid", p.sigmoid, lambda x: 1 / (1 + np.exp(-x)), X),
     ("softplus", p.softplus, lambda x: np.log(1 + np.exp(x)), X),
     ("power", lambda x: x**0.5, np.sqrt, POSITIVE),
@@ -28,6 +34,7 @@ ELEMENTWISE: list[tuple[str, Callable[[Value], Value], Callable[[Array], Array],
     ("largest", lambda x: p.largest(x, (1, 3)), lambda x: x.max(axis=(1, 3)), X),
     ("first", p.first_largest, lambda x: x.max(axis=-1), X),
     ("mean", lambda x: x.mean((0, 2), keepdims=True), lambda x: x.mean(axis=(0, 2), keepdims=True), X),
+    ("cumsum", lambda x: p.cumsum(x, 1), lambda x: np.cumsum(x, axis=1), X),
     ("sum", lambda x: x.sum(-1), lambda x: x.sum(axis=-1), X),
     ("reshape", lambda x: x.reshape(4, -1), lambda x: x.reshape(4, -1), X),
     ("transpose", lambda x: x.transpose(2, 0, 3, 1), lambda x: x.transpose(2, 0, 3, 1), X),

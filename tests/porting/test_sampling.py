@@ -128,6 +128,34 @@ def test_preprocessing_is_undone(before: str, config: dict[str, Any], mean: floa
     assert 0.8 < x.std() / deviation < 1.2
 
 
+@pytest.mark.parametrize(
+    ("class_name", "arguments", "mean", "deviation"),
+    [
+        ("Add", ("x", 20.0), -20.0, 1.0),
+        ("Subtract", ("x", 20.0), 20.0, 1.0),
+        ("Subtract", (20.0, "x"), 20.0, 1.0),
+        ("Multiply", ("x", 0.25), 0.0, 4.0),
+        ("TrueDivide", ("x", 4.0), 0.0, 4.0),
+    ],
+)
+def test_arithmetic_is_undone(
+    class_name: str, arguments: tuple[str | float, ...], mean: float, deviation: float
+) -> None:
+    """As preprocessing is, since that is what it is."""
+    graph = graph_of(
+        functional(
+            input_layer("x", 50, 2),
+            operation(class_name, "first", *arguments),
+            node("Dense", "dense", ["first"], units=3, activation="tanh"),
+            inputs=["x"],
+            outputs=["dense"],
+        )
+    )
+    x = draw_sample(graph, weights_of(graph), batch=20, seed=0).inputs["x"]
+    assert abs(x.mean() - mean) < 0.2 * deviation
+    assert 0.8 < x.std() / deviation < 1.2
+
+
 def test_numbers_are_as_large_as_pieces_need() -> None:
     """Normal numbers never reach 6; larger ones do."""
     graph = graph_of(sequential(layer("ReLU", "relu", max_value=6.0), shape=(10,)))

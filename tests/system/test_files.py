@@ -103,6 +103,10 @@ def test_what_is_written_is_on_the_disk_before_it_is_seen(tmp_path: Path, monkey
     assert synced == [("file", False), ("folder", True)]
     write_atomically(path, b"content", durable=False)
     assert len(synced) == 2
+    path.unlink()
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(("json", path.exists())))
+    write_json(path, {})
+    assert synced[2:] == [("json", False), ("json", True)]
 
 
 @pytest.mark.parametrize("name", ["x" * 255, "\u00e4" * 127, "x" * 251 + ".npz"])
