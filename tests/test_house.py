@@ -71,6 +71,35 @@ def test_imports_stay_light(code: str, absent: set[str]) -> None:
     subprocess.run([sys.executable, "-c", check], check=True)
 
 
+ONE_MACHINE = """
+import sys
+from genrebench.cli.main import main
+dataset, tree, results, *small = sys.argv[1:]
+for command in (
+    ["preprocess", "--dataset", dataset, "--output", tree, "--jobs", "1", *small],
+    ["doctor", dataset, "--jobs", "1"],
+    ["train", "--dataset", dataset, "--results", results, "--name", "run", "--epochs", "1", "--device", "cpu"],
+    ["infer", dataset, "--model", results + "/run", "--device", "cpu", "--output", tree + ".jsonl"],
+):
+    try:
+        main(command)
+    except SystemExit as end:
+        assert not end.code or command[0] == "doctor", command
+found = {"dask", "distributed", "fsspec", "s3fs", "gcsfs", "pyarrow", "zarr"} & set(sys.modules)
+assert not found, found
+"""
+
+
+@pytest.mark.slow
+def test_one_machine_needs_nothing_of_a_cluster_or_a_store(small_dataset: Path, tmp_path: Path) -> None:
+    """Whole commands import nothing of Dask, of fsspec, or of Parquet."""
+    pytest.importorskip("torch")
+    places = (small_dataset, tmp_path / "tree", tmp_path / "results")
+    run = [sys.executable, "-c", ONE_MACHINE, *map(str, places), *SMALL_OPTIONS]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def line_counts() -> dict[str, int]:
     """Count the lines of each module of the core, the plugins and the experiments."""
     paths = (*MODULES, *(ROOT / "experiments").rglob("*.py"))

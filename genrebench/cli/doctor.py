@@ -68,7 +68,8 @@ def _examine(dataset: Path, jobs: int | None, cluster: str | None) -> tuple[list
 
     from genrebench.cli.progress import display
     from genrebench.data.dataset import load_dataset
-    from genrebench.evaluation.doctor import diagnose_recordings, diagnose_tree, examine_recordings
+    from genrebench.evaluation.doctor import Examination, diagnose_tree
+    from genrebench.evaluation.listening import examine_recordings
     from genrebench.evaluation.measure import is_tree, labeled_recordings
     from genrebench.system.cluster.choice import executor_for
     from genrebench.system.files import escaped
@@ -83,15 +84,15 @@ def _examine(dataset: Path, jobs: int | None, cluster: str | None) -> tuple[list
         data = load_dataset(dataset)
         return list(dict.fromkeys(data.tracks.tolist())), diagnose_tree(data)
     recordings = labeled_recordings(dataset)
-    examined = {}
-    with (
-        display("listening", "recordings", total=len(recordings), console=Console(stderr=True), rate=True) as bar,
-        closing(examine_recordings(recordings, executor_for(jobs, cluster, bar.note))) as found,
-    ):
-        for recording, each in found:
-            examined[recording] = each
-            bar.update(advance=1, status=escaped(recording.path.name))
-    return [each.key for each in recordings], diagnose_recordings({each: examined[each] for each in recordings})
+    with Examination(recordings) as examination:
+        with (
+            display("listening", "recordings", total=len(recordings), console=Console(stderr=True), rate=True) as bar,
+            closing(examine_recordings(recordings, executor_for(jobs, cluster, bar.note))) as found,
+        ):
+            for recording, each in found:
+                examination.add(recording, each)
+                bar.update(advance=1, status=escaped(recording.path.name))
+        return [each.key for each in recordings], examination.diagnose()
 
 
 def _sides(tracks: list[str], model: Path | None, lists: Mapping[str, Path | None]) -> dict[str, str]:

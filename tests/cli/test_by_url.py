@@ -10,6 +10,7 @@ import pytest
 from genrebench.system import remote
 from tests.cli.commands import refused, run
 from tests.conftest import write_originals
+from tests.google_storage import google_storage
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -51,6 +52,24 @@ def test_infer_puts_a_file_there_whole(bucket: str, trained: Path, tmp_path: Pat
         assert done.exit_code == 1, done.output
         assert "3 recordings classified, 1 failed" in done.stdout
     assert fsspec.filesystem("memory").cat_file(f"/bucket/{name}") == (tmp_path / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_doctor_and_infer_take_google_s_store(bucket: str, trained: Path, tmp_path: Path) -> None:
+    """By gs://, from a server that answers each seventh request with 503."""
+    model = ("--model", trained / "results" / "small", "--device", "cpu")
+    with google_storage("music", fails_each=7) as google:
+        for path in sorted((tmp_path / "dataset").rglob("*.wav")):
+            google.pipe_file(f"music/{path.relative_to(tmp_path)}", path.read_bytes())
+        there, here = (
+            run("doctor", place, "--json", "--jobs", 1) for place in ("gs://music/dataset", tmp_path / "dataset")
+        )
+        assert there.exit_code == here.exit_code == 1
+        assert json.loads(there.stdout) == json.loads(here.stdout)
+        for place in ("gs://music/rows.csv", tmp_path / "rows.csv"):
+            assert run("infer", "gs://music/dataset", *model, "--output", place).exit_code == 1
+        assert google.cat_file("music/rows.csv") == (tmp_path / "rows.csv").read_bytes()
+        assert google.counts.failures > 3
 
 
 @pytest.mark.parametrize("options", [("rows.jsonl",), ("rows", "--format", "parquet")])

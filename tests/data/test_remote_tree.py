@@ -16,7 +16,8 @@ from genrebench.system import remote
 from genrebench.system.remote import as_path
 from tests.conftest import SMALL, write_originals
 from tests.data.test_preprocess import tree_bytes
-from tests.system.test_remote import Unsteady
+from tests.google_storage import google_storage
+from tests.system.test_remote import Unsteady, place
 
 fsspec = pytest.importorskip("fsspec")
 DATASET, TREE = "memory://bucket/music", "memory://bucket/mel"
@@ -139,3 +140,20 @@ def test_a_server_of_objects_does_it(store: Any, tmp_path: Path, monkeypatch: py
     finally:
         remote._filesystem.cache_clear()
         server.stop()
+
+
+@pytest.mark.slow
+def test_google_s_store_does_it_and_may_fail_now_and_then(store: Any, tmp_path: Path) -> None:
+    """By gs://, against a server that answers each seventh request with 503; another run at the time is refused."""
+    here = tree_bytes(preprocess(tmp_path / "dataset", SMALL, output=tmp_path / "mel", jobs=1).tree)
+    with google_storage("music", fails_each=7) as google:
+        for path in sorted((tmp_path / "dataset").rglob("*.wav")):
+            google.pipe_file(f"music/{path.relative_to(tmp_path / 'dataset')}", path.read_bytes())
+        report = preprocess("gs://music", SMALL, output="gs://music/mel", jobs=1)
+        assert (report.written, list(report.failures)) == (6, ["disco/damaged.wav"])
+        assert {name.removeprefix("music/mel/"): google.cat_file(name) for name in google.find("music/mel")} == here
+        assert preprocess("gs://music", SMALL, output="gs://music/mel", jobs=1).skipped == 6
+        place("gs://music/mel.lock").create(lock._sign("another"))
+        with pytest.raises(DatasetError, match="another genrebench preprocess writes it now"):
+            preprocess("gs://music", SMALL, output="gs://music/mel", jobs=1)
+        assert google.counts.failures == google.counts.requests // 7 > 10

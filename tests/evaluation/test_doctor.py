@@ -1,6 +1,8 @@
 """Planted faults are found and named, each with what to do; healthy recordings are left alone."""
 
+import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +12,9 @@ from numpy.typing import NDArray
 from genrebench.audio.recordings import Recording
 from genrebench.audio.synthesis.render import synthesize
 from genrebench.data.dataset import Dataset
-from genrebench.evaluation.doctor import REMEDIES, diagnose_recordings, diagnose_tree, examine_recording, overlaps
+from genrebench.data.duplicates import Fingerprint
+from genrebench.evaluation.doctor import REMEDIES, Examination, diagnose_tree, overlaps
+from genrebench.evaluation.listening import Examined, examine_recording
 from genrebench.evaluation.measure import labeled_recordings
 from tests.audio.zoo import SECONDS, encoded
 
@@ -23,9 +27,18 @@ def music(genre: str, seed: int) -> NDArray[np.float32]:
     return np.asarray(0.8 * samples / np.abs(samples).max(), dtype=np.float32)
 
 
+def diagnosed(folder: Path) -> dict[str, Any]:
+    """Examine a folder of genre folders; the last recording comes back first, as it may."""
+    recordings = labeled_recordings(folder)
+    with Examination(recordings) as examination:
+        for recording in reversed(recordings):
+            examination.add(*examine_recording(recording))
+        return examination.diagnose()
+
+
 def findings(folder: Path) -> dict[str, set[tuple[str, ...]]]:
     """Examine a folder of genre folders, and list the tracks of each finding by its kind."""
-    diagnosis = diagnose_recordings(dict(map(examine_recording, labeled_recordings(folder))))
+    diagnosis = diagnosed(folder)
     assert {each.kind for each in diagnosis["findings"]} <= REMEDIES.keys()
     found: dict[str, set[tuple[str, ...]]] = {}
     for each in diagnosis["findings"]:
@@ -45,7 +58,7 @@ def healthy(tmp_path: Path) -> Path:
 
 def test_healthy_recordings_have_no_findings(healthy: Path) -> None:
     """Genres are counted, with durations and formats."""
-    diagnosis = diagnose_recordings(dict(map(examine_recording, labeled_recordings(healthy))))
+    diagnosis = diagnosed(healthy)
     assert diagnosis["findings"] == []
     assert diagnosis["genres"]["rock"] == {
         "tracks": 3, "unreadable": 0, "seconds": [6.0, 6.0, 6.0], "formats": {"WAV PCM_16 22050 Hz": 3}
@@ -103,12 +116,27 @@ def test_copies_are_found_whatever_was_done_to_them(healthy: Path) -> None:
     }
 
 
+def test_memory_does_not_grow_by_fingerprints() -> None:
+    """What is held of a recording is less than a twentieth of its fingerprint."""
+    recordings = [Recording("rock", f"{n}", Path(f"/{n}.wav"), f"rock/{n}.wav") for n in range(1000)]
+    prints = [Fingerprint(np.full(1000, n, np.uint32), np.arange(1000), 16) for n in range(10)]
+    with Examination(recordings) as examination:
+        tracemalloc.start()
+        for number, recording in enumerate(recordings):
+            found = Examined(30.0, 0.9, 22050, "WAV", f"{number:064x}", prints[number % 10], ())
+            examination.add(recording, found)
+        held = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        assert held < len(recordings) * 12_000 / 20
+        assert examination.diagnose()["genres"]["rock"]["tracks"] == 1000
+
+
 def test_what_stands_on_two_sides_of_a_split_is_named(healthy: Path) -> None:
     """Pairs of which one is in no part are no overlap."""
     rock = healthy / "rock"
     for name in ("copy", "unused"):
         (rock / f"{name}.wav").write_bytes((rock / "rock0.wav").read_bytes())
-    diagnosis = diagnose_recordings(dict(map(examine_recording, labeled_recordings(healthy))))
+    diagnosis = diagnosed(healthy)
     sides = {"rock/rock0": "test", "rock/copy": "train", "rock/rock1": "train"}
     found = overlaps(diagnosis["findings"], sides)
     assert [(each.kind, set(each.tracks)) for each in found] == [("two sides", {"rock/copy", "rock/rock0"})]
