@@ -15,7 +15,7 @@ from genrebench.porting.draws import draw_for, shapes_of
 from genrebench.porting.passes import name_of
 from genrebench.porting.reference import GraphReference
 from genrebench.reading.graph import Graph, Tensor
-from genrebench.reading.kinds import core, imaging, merging, normalization, recurrent
+from genrebench.reading.kinds import core, imaging, merging, normalization, recurrent, selecting
 from genrebench.reading.kinds.base import Kind
 from genrebench.reading.submodel import Submodel
 
@@ -183,6 +183,8 @@ def _input(
     tables = [kind for kind in readers if isinstance(kind, core.Embedding)]
     if tables:
         return _indices(min(kind.input_dim for kind in tables), shape, rng)
+    if encoded := [kind.num_tokens for kind in readers if isinstance(kind, selecting.CategoryEncoding)]:
+        return rng.integers(0, min(encoded), shape)
     kind = graph.calls[name].layer.kind
     if isinstance(kind, core.InputLayer) and "int" in kind.dtype:
         return rng.integers(0, 256 if len(shape) > 3 else 10, shape)

@@ -8,7 +8,7 @@ from typing import Any
 from genrebench.errors import ConfigError
 from genrebench.reading.calls import bind
 from genrebench.reading.classes import fields_of, is_model, read_kind
-from genrebench.reading.documents import input_shape, name_of, shifts_of
+from genrebench.reading.documents import input_shape, inputs_by_name, name_of, outputs_of, shifts_of
 from genrebench.reading.entries import Entries
 from genrebench.reading.functions import operator_of
 from genrebench.reading.graph import Graph, Tensor
@@ -21,6 +21,7 @@ from genrebench.reading.operations import read_operation
 from genrebench.reading.order import running_order
 from genrebench.reading.problems import Problem, UnreadableError
 from genrebench.reading.replacement import Replacement
+from genrebench.reading.sharing import Sharing
 from genrebench.reading.submodel import Submodel
 from genrebench.reading.tensorflow import read_node
 from genrebench.reading.version import KerasVersion
@@ -37,14 +38,20 @@ class Builder:
         Which Keras saved it.
     replace : mapping of str to Replacement
         What stands in the place of layers, by their names.
+    shares : bool
+        Whether layers that the file marks as one are one, as in an archive; an ``.h5`` holds the weights of each.
     """
 
-    def __init__(self, version: KerasVersion, replace: Mapping[str, Replacement] | None = None) -> None:
+    def __init__(
+        self, version: KerasVersion, replace: Mapping[str, Replacement] | None = None, *, shares: bool = False
+    ) -> None:
         """Begin with nothing."""
         self.graph = Graph()
         self._version = version
         self._replace = replace or {}
         self._entries = Entries(self.graph)
+        self._shares = shares
+        self._sharing: Sharing | None = None
 
     def build(self, document: Any) -> Graph:
         """Read a whole model.
@@ -65,6 +72,7 @@ class Builder:
             self.graph.problems.append(Problem("", f"{_SUBCLASSED}: {name!r:.80}", remedy))
             return self.graph
         try:
+            self._sharing = Sharing(document) if self._shares else None
             self.graph.outputs = self._network(document, (), None, True, {})
             if not self.graph.outputs and not self.graph.problems:
                 raise ConfigError("expected a model with outputs, received none")
@@ -174,7 +182,7 @@ class Builder:
         """Walk through the calls, each after those that it reads."""
         documents = self._named(layers, path)
         sources = read_references(config.get("input_layers"))
-        targets = read_references(config.get("output_layers"))
+        targets = outputs_of(config, documents, self._version)
         if given is not None and len(given) != len(sources):
             raise ConfigError(f"expected {len(sources)} inputs of the model `{'/'.join(path)}`, received {len(given)}")
         tensors: dict[tuple[str, int], list[Tensor]] = {}
@@ -189,7 +197,7 @@ class Builder:
             if (name, 0) not in tensors:
                 nodes = read_nodes(document, documents)
                 pending |= {(name, number): node for number, node in enumerate(nodes)}
-        shifts = shifts_of(pending, targets, documents)
+        shifts = shifts_of(pending, targets, documents, self._version)
 
         def resolve(reference: Reference) -> list[Tensor] | None:
             """Find the outputs of the call that a reference names."""
@@ -244,7 +252,7 @@ class Builder:
             node = pending.pop(call)
             inputs = {each: _pick(tensors[key(each)], each) for each in node.references()}
             bound = Arguments(
-                [inputs.get(each, each) if isinstance(each, Reference) else each for each in node.values],
+                [_replaced(each, inputs) for each in node.values],
                 {name: _replaced(value, inputs) for name, value in node.named.items()},
             )
             given = [inputs[each] for each in node.references() if isinstance(inputs[each], Tensor)]
@@ -264,6 +272,7 @@ class Builder:
         outer: dict[str, Any],
     ) -> list[Tensor]:
         """Call a layer, or unfold a model; what is not understood gives a tensor of unknown shape."""
+        path = self._home(path)
         named = dict(given.named)
         if named.get("training") is None and "training" in outer:
             named["training"] = outer["training"]
@@ -276,7 +285,8 @@ class Builder:
             return self._entries.unfold(path, fields_of(document)[0], given_program.program, tensors)
         if is_model(document):
             inner = {key: value for key, value in named.items() if key == "training" and value is not None}
-            inputs = [each for each in given.values if isinstance(each, Tensor)]
+            values = [one for each in given.values for one in inputs_by_name(each, document)]
+            inputs = [each for each in values if isinstance(each, Tensor)]
             return self._network(document, path, inputs, trainable, inner)
         name, module, config = fields_of(document)
         known = self._entries.known(path)
@@ -308,6 +318,13 @@ class Builder:
             layer.kind = None
             return self._entries.call(layer, list(tensors), {})
 
+    def _home(self, path: tuple[str, ...]) -> tuple[str, ...]:
+        """Find where a layer that lies in several models was met first, and note that it is that one."""
+        home = self._sharing.home(path) if self._sharing else path
+        if home != path:
+            self.graph.shared[path] = home
+        return home
+
     def _submodel(self, document: Mapping[str, Any]) -> Kind:
         """Make a kind of a model that a wrapper holds."""
         return Submodel(build=lambda shapes: Builder(self._version).build_inside(document, shapes))
@@ -322,4 +339,6 @@ def _replaced(value: Any, inputs: Mapping[Reference, Tensor]) -> Any:
     """Put tensors in the place of references."""
     if isinstance(value, Reference):
         return inputs[value]
+    if isinstance(value, dict):
+        return {name: _replaced(each, inputs) for name, each in value.items()}
     return [_replaced(each, inputs) for each in value] if isinstance(value, list) else value

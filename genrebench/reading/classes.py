@@ -38,7 +38,7 @@ _LOOKUPS = frozenset("StringLookup IntegerLookup TextVectorization Hashing Hashe
 # Layers that Keras has, or had, and that are not among the kinds.
 _NOT_YET = frozenset(
     """ConvLSTM1D ConvLSTM2D ConvLSTM3D RNN StackedRNNCells LSTMCell GRUCell SimpleRNNCell LocallyConnected1D
-    LocallyConnected2D EinsumDense GroupQueryAttention GroupedQueryAttention Discretization CategoryEncoding
+    LocallyConnected2D EinsumDense GroupQueryAttention GroupedQueryAttention Discretization
     MelSpectrogram STFTSpectrogram RandomCrop Pipeline Solarization Equalization AutoContrast SpectralNormalization
     MaxoutDense Highway SReLU ParametricSoftplus AdaptiveAveragePooling1D
     AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D

@@ -140,6 +140,8 @@ class Graph:
         What the model gives back.
     models : dict of tuple to list of (str, str)
         Name and class of what lies in each model, by the model's path: the order in which files hold weights.
+    shared : dict of tuple to tuple
+        Paths of layers and models that are the same as ones met before, elsewhere, with the path of those.
     problems : list of Problem
         What could not be understood.
     """
@@ -149,6 +151,7 @@ class Graph:
     inputs: list[str] = field(default_factory=list)
     outputs: list[Tensor] = field(default_factory=list)
     models: dict[tuple[str, ...], list[tuple[str, str]]] = field(default_factory=dict)
+    shared: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
     def shape(self, tensor: Tensor) -> Shape | None:

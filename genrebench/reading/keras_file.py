@@ -99,7 +99,7 @@ def _read(
         return KerasModel(path, survey["container"], version, Graph(), {}, None, (problem,), ())
     if isinstance(document, list):
         document = {"class_name": "Sequential", "config": document}
-    graph = Builder(version, replacements).build(document)
+    graph = Builder(version, replacements, shares=survey["container"] == "keras").build(document)
     problems, notes = list(graph.problems), _notes(version, document, graph)
     notes += [f"`{name}` is read as {each.said}, as it was asked for" for name, each in replacements.items()]
     wanted = [Wanted(layer, weight) for layer in graph.layers.values() for weight in layer.weights]

@@ -25,7 +25,8 @@ class Arguments:
     def references(self) -> Iterator[Reference]:
         """List the tensors that must be there before."""
         for value in (*self.values, *self.named.values()):
-            for each in value if isinstance(value, list) else [value]:
+            inside = list(value.values()) if isinstance(value, dict) else value
+            for each in inside if isinstance(inside, list) else [inside]:
                 if isinstance(each, Reference):
                     yield each
 
@@ -72,7 +73,7 @@ def read_references(value: Any) -> list[Reference]:
     if (found := read_reference(value)) is not None:
         return [found]
     if isinstance(value, Mapping):
-        value = list(value.values())
+        value = [value[name] for name in sorted(value)]  # Keras flattens dictionaries by their sorted keys
     if not isinstance(value, list) or not value or isinstance(value[0], str):
         raise ConfigError(f"expected [layer, node, tensor], received {value!r:.60}")
     return [reference for each in value for reference in read_references(each)]
@@ -109,6 +110,8 @@ def _value(value: Any) -> Any:
         return found
     if not isinstance(value, Mapping):
         return value
+    if "class_name" not in value:  # tensors by name
+        return {str(key): _value(each) for key, each in value.items()}
     name, config = value.get("class_name"), value.get("config")
     if name == "__keras_tensor__" and isinstance(config, Mapping):
         found_reference = read_reference(config.get("keras_history"))

@@ -86,6 +86,7 @@ class Newer:
     def __init__(self, survey: Mapping[str, Any]) -> None:
         """Sort the file's datasets into a tree."""
         self._tree: dict[str, Any] = {}
+        self._kept: set[tuple[str, ...]] = set()
         self._names: dict[str, str] = {}
         for path, facts in survey["datasets"].items():
             parts = path.replace("\\", "/").split("/")
@@ -115,8 +116,18 @@ class Newer:
             by_layer["/".join(_home(graph, each))].append(each)
         sources: dict[str, Source] = {}
         faults: dict[str, str] = {}
+        self._keep(graph, (), set())
         self._model(graph, (), self._tree, "", by_layer, sources, faults)
         return sources, faults
+
+    def _keep(self, graph: Graph, path: tuple[str, ...], seen: set[tuple[str, ...]]) -> None:
+        """Note where everything is kept: what is shared, where Keras comes by first as it saves."""
+        for name, _ in graph.models.get(path, ()):
+            home = _found(graph, (*path, name))
+            if home not in seen:
+                seen.add(home)
+                self._kept.add((*path, name))
+                self._keep(graph, home, seen)
 
     def _model(
         self,
@@ -153,7 +164,7 @@ class Newer:
                 faults |= {"/".join((*path, name)): text for name in names}
                 continue
             for name, found in pairs:
-                inner = (*path, name)
+                inner = _found(graph, (*path, name))
                 if inner in graph.models:
                     self._model(graph, inner, below[found], f"{there}{found}/", by_layer, sources, faults)
                 else:
@@ -170,8 +181,8 @@ class Newer:
     ) -> None:
         """Match layers that stand for a class of somebody's own, whose groups are named as its attributes are."""
         for name, _ in graph.models[path]:
-            inner = (*path, name)
-            if not self._has_weights(graph, inner, by_layer):
+            inner = _found(graph, (*path, name))
+            if not self._has_weights(graph, (*path, name), by_layer):
                 continue
             if not isinstance(tree.get(name), Mapping):
                 there = ", ".join(sorted(tree)[:8]) or "none"
@@ -183,11 +194,13 @@ class Newer:
             else:
                 self._layer(by_layer["/".join(inner)], tree[name], sources, faults)
 
-    @staticmethod
-    def _has_weights(graph: Graph, path: tuple[str, ...], by_layer: Mapping[str, list[Wanted]]) -> bool:
-        """Return whether a layer, or one of a model's, has weights."""
-        name = "/".join(path)
-        return name in by_layer or (path in graph.models and any(each.startswith(f"{name}/") for each in by_layer))
+    def _has_weights(self, graph: Graph, path: tuple[str, ...], by_layer: Mapping[str, list[Wanted]]) -> bool:
+        """Return whether weights of a layer, or of one of a model's, are kept here."""
+        if path not in self._kept:
+            return False
+        home = _found(graph, path)
+        inside = ((*home, name) for name, _ in graph.models.get(home, ()))
+        return "/".join(home) in by_layer or any(self._has_weights(graph, each, by_layer) for each in inside)
 
     @staticmethod
     def _numbered(below: Mapping[str, Any], stem: str) -> Iterable[tuple[int, str]]:
@@ -230,6 +243,11 @@ class Newer:
                 continue
             inner = next((said for pattern, said in self._PARTS if re.fullmatch(pattern, name)), "")
             yield from self._leaves(content, inner or part)
+
+
+def _found(graph: Graph, path: tuple[str, ...]) -> tuple[str, ...]:
+    """Find the path under which a layer that lies in several models is entered."""
+    return graph.shared.get(path, path)
 
 
 def _home(graph: Graph, wanted: Wanted) -> tuple[str, ...]:

@@ -139,3 +139,9 @@ def constants(kind: kinds.Normalization, weights: Mapping[str, Array], shape: Se
         own = np.broadcast_to(value, [length for axis, length in enumerate(shape) if axis in kept_axes])
         found.append(own.reshape(lengths))
     return found[0], np.maximum(np.sqrt(found[1]), EPSILON)
+
+
+@defines(kinds.LayerScale)
+def _layer_scale(_kind: kinds.LayerScale, given: Given) -> Value:
+    """Multiply each channel (Touvron et al., arXiv:2103.17239, equation 3)."""
+    return given.x * given.weights["gamma"]

@@ -50,6 +50,18 @@ def _one_hot(kind: kinds.OneHot, given: Given) -> Value:
     return Value((given.x.data[..., None] == np.arange(kind.count)).astype(np.float64))
 
 
+@defines(kinds.CategoryEncoding)
+def _category_encoding(kind: kinds.CategoryEncoding, given: Given) -> Value:
+    """Compare with all numbers there are; then say whether any of a sample is one, or how many are."""
+    numbers = given.x.data
+    if kind.output_mode == "one_hot" and numbers.ndim > 1 and numbers.shape[-1] == 1:
+        numbers = numbers[..., 0]
+    found = numbers[..., None] == np.arange(kind.num_tokens)
+    if kind.output_mode == "multi_hot":
+        found = found.any(axis=1)
+    return Value(found.sum(axis=1).astype(np.float64) if kind.output_mode == "count" else found.astype(np.float64))
+
+
 @defines(kinds.Einsum)
 def _einsum(kind: kinds.Einsum, given: Given) -> Value:
     """Sum products; first over the indices that are in one tensor alone, which go out of it."""

@@ -23,7 +23,7 @@ REFERENCE = "definitions"
 # What is there to say where steps are, not to be computed with.
 _OF_MASKS = ("Compare", "Logical", "Fill", "InputLayer")
 # Through which no gradient goes.
-_WITHOUT_GRADIENT = ("Compare", "Logical", "Fill", "StopGradient", "Extreme", "OneHot")
+_WITHOUT_GRADIENT = ("Compare", "Logical", "Fill", "StopGradient", "Extreme", "OneHot", "CategoryEncoding")
 _STEPS = ("sign", "floor", "ceil", "round")
 
 

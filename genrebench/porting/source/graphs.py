@@ -12,7 +12,7 @@ from genrebench.reading.kinds.core import Embedding, Identity, InputLayer, Permu
 from genrebench.reading.kinds.logic import Compare, Logical
 from genrebench.reading.kinds.merging import Concatenate
 from genrebench.reading.kinds.operations import Cast, Fill, Reduce, Slice, Unmask
-from genrebench.reading.kinds.selecting import Extreme, OneHot, Repeat, Take, Tile
+from genrebench.reading.kinds.selecting import CategoryEncoding, Extreme, OneHot, Repeat, Take, Tile
 
 # What gives truth values or whole numbers, and what gives whatever it is given.
 _TRUTH = (Compare, Logical, Extreme)
@@ -85,7 +85,7 @@ def takes_numbers(call: Call, calls: Sequence[Call]) -> bool:
         return False
     readers = [each for each in calls if Tensor(call.name) in each.inputs]
     is_truth = isinstance(call.layer.kind, InputLayer) and call.layer.kind.dtype == "bool"
-    stays = (Embedding, Identity, Cast, OneHot, *_TRUTH, *(_MOVES if is_truth else ()))
+    stays = (Embedding, Identity, Cast, OneHot, CategoryEncoding, *_TRUTH, *(_MOVES if is_truth else ()))
     return any(not isinstance(each.layer.kind, stays) for each in readers)
 
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from genrebench.errors import ConfigError
-from genrebench.network.fields import NonNegative
+from genrebench.network.fields import Count, NonNegative
 from genrebench.reading.kinds.base import Axes, Flag, Kind, Masks, Shape, Trap, Weight, axis_of, known
 from genrebench.reading.version import KerasVersion
 
@@ -165,3 +165,25 @@ class Normalization(Kind):
             return ()
         shape = _along(shapes, self.axis)
         return (Weight("mean", shape, False), Weight("variance", shape, False), Weight("count", (), False))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerScale(Kind):
+    """A factor for each channel, as ConvNeXt has it (keras/src/applications/convnext.py)."""
+
+    projection_dim: Count
+
+    @classmethod
+    def explicit(cls, config: dict[str, Any], version: KerasVersion) -> dict[str, Any]:
+        """See `Kind.explicit`."""
+        return {key: value for key, value in config.items() if key != "init_values"}
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """See `Kind.output_shape`."""
+        if known(shape, -1) != self.projection_dim:
+            raise ConfigError(f"expected {self.projection_dim} channels at the end, received shape {shape}")
+        return shape
+
+    def weights(self, shapes: Sequence[Shape]) -> tuple[Weight, ...]:
+        """See `Kind.weights`."""
+        return (Weight("gamma", (self.projection_dim,)),)

@@ -1,14 +1,15 @@
 """Functions of tensors that pick values by their places, repeat or count them, and sums over named indices."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from genrebench.errors import ConfigError
 from genrebench.network.fields import Count
-from genrebench.reading.kinds.base import Flag, Kind, Shape, Trap, axis_of
+from genrebench.reading.kinds.base import Flag, Kind, Shape, Trap, axis_of, require_rank
+from genrebench.reading.version import KerasVersion
 
 Axis = Annotated[int, Field(description="an axis, which counts the batch")]
 
@@ -96,6 +97,39 @@ class OneHot(Kind, is_layer=False):
     def output_shape(self, shape: Shape) -> Shape:
         """See `Kind.output_shape`."""
         return (*shape, self.count)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CategoryEncoding(Kind):
+    """Which whole numbers there are: one after the other, any of them, or how often each."""
+
+    num_tokens: Count
+    output_mode: Annotated[
+        Literal["one_hot", "multi_hot", "count"], Field(description="one_hot, multi_hot or count")
+    ] = "multi_hot"
+
+    @classmethod
+    def explicit(cls, config: dict[str, Any], version: KerasVersion) -> dict[str, Any]:
+        """See `Kind.explicit`."""
+        if config.get("sparse"):
+            raise ConfigError("expected a dense output of CategoryEncoding, received a sparse one")
+        if "max_tokens" in config:  # its name before TensorFlow 2.6
+            config["num_tokens"] = config.pop("max_tokens")
+        if config.get("output_mode") == "binary":
+            config["output_mode"] = "multi_hot"
+        return config
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """See `Kind.output_shape`."""
+        if self.output_mode == "one_hot":
+            return (*(shape[:-1] if shape[-1:] == (1,) else shape), self.num_tokens)
+        require_rank(shape, 1)  # with more axes, versions of Keras sum over different ones
+        return (self.num_tokens,)
+
+    def traps(self, shapes: Sequence[Shape]) -> Iterator[Trap]:
+        """See `Kind.traps`."""
+        if self.output_mode != "one_hot":
+            yield Trap("category-encoding", "`{}` makes one vector of all numbers of a sample, 0 among them")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -123,6 +123,8 @@ class Case:
             value: Array = self.scale * rng.normal(size=(3, *shape))
             if self.kind == "Embedding":
                 value = rng.integers(1, self.settings["input_dim"], value.shape)
+            if self.kind == "CategoryEncoding":
+                value = rng.integers(0, self.settings["num_tokens"], value.shape)
             if number in self.masked or self.kind in ("Embedding", "Masking"):
                 value[0, -2:] = value[1, :2] = value[1, value.shape[1] // 2] = self.settings.get("mask_value", 0)
             inputs[graph.inputs[number]] = value
@@ -239,6 +241,10 @@ CASES = [
     Case("RMSNormalization", {"axis": -1}, [(6, 4)]),
     Case("RMSNormalization", {}, [(8, 4)], masked=(0,)),
     Case("Activation", {"activation": "tanh"}, [(8, 4)], masked=(0,)),
+    Case("LayerScale", {"projection_dim": 4, "init_values": 0.1}, [(6, 4)], keras=False),
+    *(Case("CategoryEncoding", {"num_tokens": 6, "output_mode": mode}, [(7,)])
+      for mode in ("one_hot", "multi_hot", "count")),
+    Case("CategoryEncoding", {"num_tokens": 6, "output_mode": "one_hot"}, [(1,)]),
     Case("Normalization", {"axis": [-1]}, [(6, 4)]),
     Case("Normalization", {"axis": [-1]}, [(8, 4)], masked=(0,)),
     Case("Normalization", {"axis": [-1], "mean": [1.0, 2.0], "variance": [4.0, 0.25], "invert": True}, [(6, 2)]),

@@ -94,6 +94,11 @@ CASES: list[tuple[str, dict[str, Any], list[Shape], Shape, list[tuple[int, ...]]
     ("GroupNormalization", {"groups": 2}, [(6, 4)], (6, 4), [(4,)] * 2),
     ("UnitNormalization", {"axis": [-1]}, [(6, 4)], (6, 4), []),
     ("RMSNormalization", {"axis": -1}, [(6, 4)], (6, 4), [(4,)]),
+    ("LayerScale", {"projection_dim": 4, "init_values": 1e-6}, [(6, 4)], (6, 4), [(4,)]),
+    ("CategoryEncoding", {"num_tokens": 5, "output_mode": "one_hot"}, [(1,)], (5,), []),
+    ("CategoryEncoding", {"num_tokens": 5, "output_mode": "one_hot"}, [(3, 2)], (3, 2, 5), []),
+    ("CategoryEncoding", {"max_tokens": 5, "output_mode": "binary"}, [(3,)], (5,), []),
+    ("CategoryEncoding", {"num_tokens": 5, "output_mode": "count"}, [(3,)], (5,), []),
     ("Normalization", {"axis": [-1]}, [(6, 4)], (6, 4), [(4,), (4,), ()]),
     ("Normalization", {"axis": [-1], "mean": [[0.5]], "variance": [[2.0]]}, [(6, 1)], (6, 1), []),
     ("Rescaling", {"scale": 1 / 255, "offset": [0.1, 0.2]}, [(6, 2)], (6, 2), []),
@@ -179,6 +184,10 @@ WRONG: list[tuple[str, dict[str, Any], list[Shape], str]] = [
     ("MultiHeadAttention", {"num_heads": 2, "key_dim": 3, "attention_axes": [2]}, [(6, 8)] * 2, "attention over time"),
     ("InputLayer", {"batch_shape": [None, 3], "sparse": True}, [], "a sparse or ragged"),
     ("Normalization", {"mean": 1.0}, [(3,)], "received one of them"),
+    ("LayerScale", {"projection_dim": 4}, [(3, 5)], "4 channels at the end"),
+    ("CategoryEncoding", {"num_tokens": 4, "sparse": True}, [(3,)], "a dense output"),
+    ("CategoryEncoding", {"num_tokens": 4}, [(3, 2)], "an input of 1 axes"),
+    ("CategoryEncoding", {"num_tokens": 4, "output_mode": "tf_idf"}, [(3,)], "one_hot, multi_hot or count"),
     ("Dropout", {"rate": float("nan")}, [(3,)], "from 0 to 1"),
 ]  # fmt: skip
 

@@ -211,3 +211,11 @@ def write_normalization(site: Site) -> None:
             constants[each] = np.ascontiguousarray(spread.reshape(lengths))
         module = site.module(f"{name}({lengths!r})", constants=constants)
     site.give(f"{module}({site.take()})")
+
+
+@writes("LayerScale")
+def write_layer_scale(site: Site) -> None:
+    """Write a factor for each channel."""
+    assert isinstance(site.kind, kinds.LayerScale)
+    module = site.module(f"{site.part('Scale')}({site.kind.projection_dim})", {"gamma": ("weight", SAME)})
+    site.give(f"{module}({site.take()})")

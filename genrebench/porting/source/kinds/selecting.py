@@ -57,6 +57,18 @@ def write_one_hot(site: Site) -> None:
     site.give(f"({x}.unsqueeze(-1) == {places}).to({site.scope.dtype})")
 
 
+@writes("CategoryEncoding")
+def write_category_encoding(site: Site) -> None:
+    """Write a comparison with all numbers, and what is made of it for a whole sample."""
+    assert isinstance(site.kind, kinds.CategoryEncoding)
+    kind, x = site.kind, site.take()
+    numbers = x if kind.output_mode == "one_hot" and site.shapes[0][-1:] == (1,) else f"{x}.unsqueeze(-1)"
+    places = f"torch.arange({kind.num_tokens}, device={x}.device)"
+    found = site.step(f"{numbers} == {places}", name="found")
+    end = {"one_hot": "", "multi_hot": ".any(dim=1)", "count": ".sum(dim=1)"}[kind.output_mode]
+    site.give(f"{found}{end}.to({site.scope.dtype})")
+
+
 @writes("Einsum")
 def write_einsum(site: Site) -> None:
     """Write a sum over named indices."""

@@ -94,4 +94,17 @@ class Denormalization(nn.Module):
         """Bring (n, ...) back."""
         return x * self.variance.sqrt().clamp(min=1e-7) + self.mean
 ''',
+    "Scale": '''
+class Scale(nn.Module):
+    """A factor for each channel."""
+
+    def __init__(self, channels: int) -> None:
+        """Make the factors, which are loaded."""
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Multiply (n, ..., channels)."""
+        return x * self.weight
+''',
 }
