@@ -102,7 +102,9 @@ class BenchData:
 
     @cached_property
     def model(self) -> Path:
-        """Save a model with initial weights."""
+        """Name the model that was asked for, or save one with initial weights."""
+        if self.request.model is not None:
+            return self.request.model
         mel, folder = MelConfig(), self.folder / "model"
         network = genre_cnn(mel.shape, len(GENRES))
         Model(

@@ -30,6 +30,9 @@ class BenchRequest(Checked):
         Where training is timed.
     rounds : int
         How often each candidate runs.
+    model : Path, optional
+        Model whose inference is timed, or ``builtin``; None for one with initial weights, which alone is compared
+        with the plain loop.
     """
 
     suites: Annotated[tuple[Suite, ...], from_list] = SUITES
@@ -38,3 +41,4 @@ class BenchRequest(Checked):
     architecture: Path | None = None
     device: str = "cpu"
     rounds: Annotated[int, Field(ge=1, le=10**6)] = 3
+    model: Path | None = None

@@ -7,7 +7,7 @@ import click
 
 from genrebench.bench.request import SUITES, BenchRequest
 from genrebench.cli.completion import complete_backends, complete_devices
-from genrebench.cli.options import COUNT, PATH, Word, check_output, examples, typed_command
+from genrebench.cli.options import COUNT, PATH, RUN, Word, check_output, examples, typed_command
 
 if TYPE_CHECKING:
     from genrebench.bench.results import BenchReport
@@ -27,6 +27,7 @@ _OUTPUT = Path("bench-report")
         "genrebench bench training --backend torch --backend mine",
         "genrebench bench training --architecture mine.json",
         "genrebench bench preprocess --dataset dataset --rounds 5",
+        "genrebench bench inference --model results/gtzan",
         "genrebench bench training --device cuda --output results/bench-cuda",
         "genrebench bench scale --output results/scale",
     ),
@@ -47,6 +48,12 @@ _OUTPUT = Path("bench-report")
     type=PATH,
     help="Network in JSON, or a model.json, whose training is timed; targets are about the default.  "
     "[default: the genre network]",
+)
+@click.option(
+    "--model",
+    type=RUN,
+    help="Folder of a model, or its name in results/, or builtin, whose inference is timed, beside no plain loop.  "
+    "[default: one with initial weights]",
 )
 @click.option(
     "--device",
@@ -71,6 +78,8 @@ def bench(context: click.Context, /, *, suite: str, output: Path, **options: Any
     from genrebench.report.terminal import show
 
     check_output(output)
+    if options["model"] is not None:
+        _check_model(suite, options["model"])
     request = BenchRequest(suites=SUITES if suite == "all" else (suite,), **options)  # type: ignore[arg-type]
     command = typed_command(context, without={"output"})
     console = Console()
@@ -83,6 +92,16 @@ def bench(context: click.Context, /, *, suite: str, output: Path, **options: Any
     echo_err(f"{output}: {', '.join(names)}")
     if any(found.failed for found in report.suites.values()):
         raise click.exceptions.Exit(1)
+
+
+def _check_model(suite: str, path: Path) -> None:
+    """Refuse a model that is none, or that no suite asks, before anything is timed."""
+    from genrebench.errors import ConfigError
+    from genrebench.model.model import Model
+
+    if suite not in ("inference", "scale", "all"):
+        raise ConfigError(f"--model: expected the suite inference, scale or all, which classify, received {suite}")
+    Model.load(path)
 
 
 def _write(folder: Path, report: "BenchReport") -> list[str]:

@@ -124,7 +124,7 @@ def _score(path: Path, options: Mapping[str, Any], tracks: Path | None, interven
     from genrebench.training.runs import find_run
 
     keep_freed_memory()
-    changes = read_interventions(intervene) if intervene else ()
+    changes = () if intervene is None else read_interventions(intervene)
     folder = find_run(path, Path(options["results"] or default("results")))
     chosen = {name: options[name] for name in ("backend", "device") if options[name] is not None}
     model = Model.load(folder, **chosen)

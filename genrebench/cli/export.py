@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from genrebench.cli.options import PATH, RUN, Amount, examples
+from genrebench.cli.options import PATH, RUN, Amount, check_output, examples
 from genrebench.system.process import TIMEOUT
 from genrebench.training.config import default
 
@@ -51,6 +51,7 @@ def export(run: Path, results: Path, format_: Any, output: Path, **options: Any)
     from genrebench.system.files import escaped
     from genrebench.training.runs import find_run
 
+    check_output(output, is_file=format_ != "torch")
     exported = export_model(Model.load(find_run(run, results)), output, format=format_, **options)
     for check in exported.checks:
         echo(check.label)

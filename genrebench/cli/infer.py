@@ -16,13 +16,22 @@ from genrebench.cli.options import (
     PATH,
     PLACE,
     Amount,
+    check_output,
     cluster_option,
     examples,
     fetch_option,
     model_option,
     runner_options,
 )
-from genrebench.cli.rows.choice import FORMATS, format_class, format_name, in_parts, is_folder, open_rows
+from genrebench.cli.rows.choice import (
+    FORMATS,
+    format_class,
+    format_name,
+    in_parts,
+    is_folder,
+    open_rows,
+    require_parent,
+)
 from genrebench.cli.rows.formats import Layout
 from genrebench.cli.rows.journal import Journal
 from genrebench.cli.rows.parts import Parts
@@ -209,7 +218,7 @@ def _check_together(
     dry_run: bool,
     **_others: Any,
 ) -> None:
-    """Refuse options that mean nothing together."""
+    """Refuse options that mean nothing together, and places that take nothing."""
     if resume and overwrite:
         raise click.UsageError("--resume keeps what --overwrite replaces; give one of them")
     if move_to is not None and (copy_to is not None or resume):
@@ -221,6 +230,25 @@ def _check_together(
         raise click.UsageError("--dry-run tells what --move-to, --copy-to or --tag would do; give one of them")
     if overwrite and not (output or picture):
         raise click.UsageError("--overwrite replaces files of --output and --picture; give one of them")
+    _check_places(output, picture, {"--move-to": move_to, "--copy-to": copy_to})
+
+
+def _check_places(output: Path | None, picture: Path | None, folders: Mapping[str, Path | None]) -> None:
+    """Refuse places that take nothing, before anything is classified for them."""
+    if output is not None:
+        if not is_folder(output):
+            require_parent(output)
+        check_output(output, is_file=not is_folder(output))
+    if picture is not None:
+        check_output(picture, option="--picture", is_file=_is_one_picture(picture))
+    for option, folder in folders.items():
+        if folder is not None:
+            check_output(folder, option=option)
+
+
+def _is_one_picture(picture: Path) -> bool:
+    """Return whether the name of a picture is that of a file."""
+    return picture.suffix.lower() == ".png" and not picture.is_dir()
 
 
 def _goes_on(name: str, output: Path | None, *, asked: bool) -> bool:
@@ -297,9 +325,6 @@ def _sorter(
     folder = move_to or copy_to
     if folder is None and not tag:
         return None
-    if folder is not None and folder.exists() and not folder.is_dir():
-        option = "--move-to" if move_to else "--copy-to"
-        raise ConfigError(f"{option} {escaped(folder)}: expected a folder, received a file; choose another")
     return Sorter(folder=folder, move=move_to is not None, tag=tag, dry_run=dry_run, places=places)
 
 
@@ -313,7 +338,7 @@ def _pictures(picture: Path | None, places: Mapping[str, Path], *, overwrite: bo
     """
     if picture is None:
         return {}
-    if picture.suffix.lower() == ".png" and not picture.is_dir():
+    if _is_one_picture(picture):
         if len(places) != 1:
             raise ConfigError(
                 f"--picture {escaped(picture)}: expected a folder for the pictures of {len(places)} recordings, "

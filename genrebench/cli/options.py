@@ -5,8 +5,9 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -14,6 +15,9 @@ from click.shell_completion import CompletionItem
 
 from genrebench.cli.completion import complete_backends, complete_devices, complete_models
 from genrebench.errors import ConfigError, escaped, shown
+
+if TYPE_CHECKING:
+    from genrebench.system.remote import RemotePath
 
 
 class _Path(click.Path):
@@ -76,25 +80,50 @@ class Amount(click.FloatRange):
         return number
 
 
-def check_output(path: Path) -> None:
-    """Refuse a folder that could not be written to, before anything is computed for it.
+def check_output(path: Path, *, option: str = "--output", is_file: bool = False) -> None:
+    """Refuse a place that could not be written to, before anything is computed for it.
 
     Parameters
     ----------
     path : Path
-        The folder, which need not be there.
+        A folder, which need not be there, or a file.
+    option : str
+        By which it was named.
+    is_file : bool
+        Whether it is a file; what it lies in is looked at then.
 
     Raises
     ------
     ConfigError
-        If it, or what it would lie in, is no folder or not writable.
+        If the folder, or what it would lie in, is no folder or takes no files.
     """
-    there = next(each for each in (path, *path.absolute().parents) if each.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
+    from genrebench.system.remote import RemotePath
+    from genrebench.system.temporary import takes_files
+
+    if isinstance(path, RemotePath):
+        _check_store(path, option)
+        return
+    folder = path.absolute().parent if is_file else path
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not there.is_dir() or not takes_files(there):
         received = "one that cannot be written to" if there.is_dir() else f"{there.name}, a file"
         raise ConfigError(
-            f"--output {escaped(path)}: expected a folder to write to, received {escaped(received)}; choose another"
+            f"{option} {escaped(path)}: expected a folder to write to, received {escaped(received)}; choose another"
         )
+
+
+def _check_store(path: "RemotePath", option: str) -> None:
+    """Refuse a URL that takes no files, by putting an empty one beside it for a moment."""
+    trial = path.with_name(f".{path.name}.{os.getpid()}.trial")
+    try:
+        trial.write_bytes(b"")
+    except OSError as error:
+        raise ConfigError(
+            f"{option} {escaped(path)}: expected a place to write to, received one that cannot be written to "
+            f"({error.strerror}); choose another"
+        ) from error
+    with suppress(OSError):
+        trial.unlink(missing_ok=True)
 
 
 def worker_limits(command: Callable[..., Any]) -> Callable[..., Any]:

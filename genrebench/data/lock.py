@@ -6,14 +6,14 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from filelock import Timeout
 
 from genrebench.errors import DatasetError
 from genrebench.system.files import parse_json
-from genrebench.system.locks import new_lock
+from genrebench.system.locks import locked
 from genrebench.system.remote import RemotePath
 
 # A store of objects knows no process's end: a run gives a sign of life so often, and is dead after so long without one.
@@ -40,19 +40,17 @@ def written_alone(tree: Path) -> Iterator[Path]:
             yield tree
         return
     staging = tree.with_name(f".{tree.name}.partial")
-    try:
-        staging.mkdir(parents=True, exist_ok=True)
-        # The system gives the lock back when its process ends, however that happens.
-        lock = new_lock(staging / "lock", of=tree).acquire()
-    except Timeout as error:
-        raise DatasetError("another genrebench preprocess writes it now; wait for its end", path=tree) from error
-    except OSError as error:
-        raise _no_place(tree, error) from error
-    try:
-        yield _own_folder(staging)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-        lock.lock.release()
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(staging / "lock", of=tree))
+        except Timeout as error:
+            raise DatasetError("another genrebench preprocess writes it now; wait for its end", path=tree) from error
+        except OSError as error:
+            raise _no_place(tree, error) from error
+        try:
+            yield _own_folder(staging)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
 
 
 def _own_folder(staging: Path) -> Path:

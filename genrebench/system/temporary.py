@@ -47,6 +47,15 @@ def temporary_folder(purpose: str) -> Iterator[Path]:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
+def takes_files(folder: Path) -> bool:
+    """Return whether a file can be made in a folder: by making one, which rights alone do not tell."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
 def _remove_abandoned() -> None:
     """Remove folders of this user whose owner is gone."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):

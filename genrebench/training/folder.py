@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import Timeout
@@ -11,7 +11,7 @@ from genrebench.errors import ConfigError, TrainingError
 from genrebench.model.storage import LAST_WEIGHTS_FILE, MODEL_FILE, WEIGHTS_FILE
 from genrebench.system.files import escaped, unfinished_files
 from genrebench.system.folders import publish_folder, recover_folder
-from genrebench.system.locks import new_lock
+from genrebench.system.locks import locked
 from genrebench.training.config import EXPERIMENT_FILE, Experiment, unpublished
 from genrebench.training.origin import refuse_other_settings
 from genrebench.training.resume import CHECKPOINT_FILE, CHECKPOINT_FILES, Checkpoint, newest_checkpoint
@@ -166,24 +166,10 @@ def reserved(folder: Path) -> Iterator[None]:
         If another process trains into the folder.
     """
     place = folder.resolve()  # the same folder has the same lock, whatever path leads to it
-    path = place.with_name(f".{place.name}.lock")
-    missing = [each for each in place.parents if not each.exists()]
-    place.parent.mkdir(parents=True, exist_ok=True)
-    lock = new_lock(path, of=folder)
     try:
-        lock.acquire()
+        with locked(place.with_name(f".{place.name}.lock"), of=folder):
+            yield
     except Timeout as error:
         raise ConfigError(
             "another genrebench train writes it now; wait for its end, or choose another --name", path=folder
         ) from error
-    try:
-        yield
-    finally:
-        try:
-            with suppress(OSError):  # elsewhere than on Unix a file that is open cannot be removed, and may stay
-                path.unlink()
-        finally:
-            lock.release()
-        for each in missing:  # what a refused run made for nothing
-            with suppress(OSError):
-                each.rmdir()

@@ -1,5 +1,7 @@
 """The inference suite."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,15 +46,46 @@ def test_inference_is_compared_with_imports_and_a_plain_loop(
 def test_onnx_is_timed_where_it_is_installed(
     bench_data: BenchData, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And nothing is missed where it is not."""
+    """And nothing is missed where it is not, which a line says."""
     monkeypatch.setattr(inference, "installed_version", lambda name: "1" if name == "torch" else None)
     monkeypatch.setattr(inference, "_LONG", 20)
     monkeypatch.setattr(inference, "_SHORT", 10)
     stand_in(
         inference, lambda name, arguments: Measurement(1.0, 100, {"seconds": 1.0, "probabilities": {"a": {"b": 1.0}}})
     )
-    names = {each.name for each in inference.inference_suite(bench_data).candidates}
-    assert names == {inference.IMPORTS, inference.COLD, inference.PLAIN, inference.OWN}
+    suite = inference.inference_suite(bench_data)
+    assert {each.name for each in suite.candidates} == {
+        inference.IMPORTS,
+        inference.COLD,
+        inference.PLAIN,
+        inference.OWN,
+    }
+    assert suite.notes == ("inference: ONNX Runtime is left out, onnxruntime and onnx not installed",)
+
+
+def test_a_model_that_is_named_is_timed_beside_no_plain_loop(
+    bench_data: BenchData, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which is said; everything that classifies is told of the model."""
+    monkeypatch.setattr(inference, "installed_version", lambda name: "1")
+    monkeypatch.setattr(inference, "_LONG", 20)
+    monkeypatch.setattr(inference, "_SHORT", 10)
+    asked: list[str] = []
+
+    def answer(name: str, arguments: dict[str, Any]) -> Measurement:
+        """Note the model."""
+        words = arguments.get("words", [])
+        asked.append(arguments.get("model") or words[words.index("--model") + 1] if name != "-c" else "mine")
+        return Measurement(1.0, 100, {"seconds": 1.0, "probabilities": {"a": {"b": 1.0}}})
+
+    order = stand_in(inference, answer)
+    request = replace(bench_data.request, model=Path("mine"))
+    suite = inference.inference_suite(replace(bench_data, request=request))
+    assert set(asked) == {"mine"}
+    assert "infer.py" not in order
+    assert inference.OWN in {each.name for each in suite.candidates}
+    assert not any("plain" in each.what or "difference" in each.what for each in suite.targets)
+    assert suite.notes == ("inference: of mine; the plain loop is for a model with initial weights, and is left out",)
 
 
 def test_a_file_that_was_not_answered_counts_as_different(

@@ -15,6 +15,8 @@ from genrebench.bench.results import BenchReport, SuiteResult
 from genrebench.cli.main import main
 from genrebench.errors import BenchError
 from tests.bench.conftest import bench_report
+from tests.cli.commands import refused
+from tests.cli.commands import run as run_command
 
 __all__ = ["bench_report"]
 
@@ -100,3 +102,18 @@ def test_what_fails_later_costs_nothing_of_what_was_measured(
     suites(monkeypatch)
     assert CliRunner().invoke(main, ["bench", "startup", "--output", str(tmp_path / "bench")]).exit_code == 0
     assert not (tmp_path / "bench" / "cost.png").exists()
+
+
+def test_a_model_is_one_and_is_asked_for_something(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is none, and a suite that classifies nothing, are refused before anything is timed."""
+    monkeypatch.chdir(tmp_path)
+    seen: list[BenchRequest] = []
+    suites(monkeypatch, inference=lambda data: seen.append(data.request) or SuiteResult())  # type: ignore[func-returns-value]
+    refused(run_command("bench", "inference", "--model", tmp_path), "model.json")
+    refused(
+        run_command("bench", "training", "--model", "builtin"), "--model: expected the suite inference, scale or all"
+    )
+    assert seen == []
+    assert not any(tmp_path.iterdir())
+    assert run_command("bench", "inference", "--model", "builtin").exit_code == 0
+    assert seen == [BenchRequest(("inference",), model=Path("builtin"))]

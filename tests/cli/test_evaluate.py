@@ -113,7 +113,9 @@ def test_options_that_do_not_go_together_are_refused(trained: Path, tmp_path: Pa
     refused(run("evaluate", *model, "--epochs", 3), "--epochs: is about training; leave it out, or leave out --model")
     refused(run("evaluate", *model, "--seeds", 3), "--seeds: is about training")
     refused(run("evaluate", *model, "--intervene", "gain=1"), "expected --dataset with --tracks or --intervene")
-    refused(run("evaluate", *model, "--dataset", tmp_path, "--intervene", "x=1"), "--intervene: expected NAME=VALUE")
+    for empty in ("x=1", "", ",", "gain=1,"):
+        wrong = run("evaluate", *model, "--dataset", tmp_path, "--intervene", empty)
+        refused(wrong, "--intervene: expected NAME=VALUE")
     refused(run("evaluate", "--model", tmp_path / "none"), "expected a model")
     refused(run("evaluate", *model, "--dataset", tmp_path / "none"), "expected a folder of genre folders")
 

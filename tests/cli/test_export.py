@@ -44,6 +44,9 @@ def test_what_cannot_be_is_refused_in_a_line(results: Path) -> None:
     refused(run("export", results / "small", "--check", results / "no.wav", *options), "no.wav: cannot be read")
     itself = run("export", results / "small", "--format", "torch", "--output", results / "small", "--overwrite")
     refused(itself, "small: holds a run, whose weights and card have the same names; choose another")
+    for form, place in (("onnx", "/proc/a.onnx"), ("keras", "/proc/a.keras"), ("torch", "/proc/a")):
+        nowhere = run("export", results / "small", "--format", form, "--output", place)
+        refused(nowhere, f"--output {place}: expected a folder to write to, received one that cannot be written to")
     assert run("export", results / "small", "--format", "tflite", "--output", output).exit_code == 2
     shutil.rmtree(results / "small")
     assert not output.exists()

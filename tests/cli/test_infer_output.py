@@ -229,8 +229,26 @@ def test_options_that_mean_nothing_together_are_refused(options: str, message: s
     [
         (("--output", "absent/rows.csv"), "absent/rows.csv: expected a folder to write to, absent is none; make it"),
         (("--output", "absent/rows.jsonl"), "absent is none; make it"),
-        (("--copy-to", "file"), "--copy-to file: expected a folder, received a file"),
-        (("--move-to", "file"), "--move-to file: expected a folder, received a file"),
+        (("--copy-to", "file"), "--copy-to file: expected a folder to write to, received file, a file"),
+        (("--move-to", "file"), "--move-to file: expected a folder to write to, received file, a file"),
+        (("--picture", "file"), "--picture file: expected a folder to write to, received file, a file"),
+        (("--picture", "file/a.png"), "--picture file/a.png: expected a folder to write to"),
+        (("--output", "file/rows", "--format", "csv"), "--output file/rows: expected a folder to write to"),
+        *(
+            (
+                (option, f"/proc/{name}", *more),
+                f"{option} /proc/{name}: expected a folder to write to, received one that",
+            )
+            for option, name, *more in (
+                ("--output", "rows.csv"),
+                ("--output", "rows.jsonl"),
+                ("--output", "rows", "--format", "json"),
+                ("--picture", "a.png"),
+                ("--picture", "pictures"),
+                ("--copy-to", "sorted"),
+                ("--move-to", "sorted"),
+            )
+        ),
     ],
 )
 def test_a_place_that_takes_nothing_is_refused_before_anything_is_done(
@@ -239,6 +257,7 @@ def test_a_place_that_takes_nothing_is_refused_before_anything_is_done(
     """Once, and not for each recording; nothing is made."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch()
+    monkeypatch.setattr(Model, "load", lambda *_, **__: pytest.fail("a model was loaded"))
     refused(infer(songs, *options), message)
     assert [path.name for path in tmp_path.iterdir() if path != songs] == ["file"]
 

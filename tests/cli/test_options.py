@@ -7,6 +7,8 @@ import pytest
 
 from genrebench.cli.options import PATH, Size, Word, check_output, examples
 from genrebench.errors import ConfigError
+from genrebench.system import remote
+from genrebench.system.remote import as_path
 
 
 def test_a_path_may_begin_at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -45,7 +47,34 @@ def test_a_place_that_cannot_be_written_to_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="expected a folder to write to, received file, a file"):
             check_output(path)
     check_output(tmp_path / "a" / "b")
-    assert not (tmp_path / "a").exists()
+    check_output(tmp_path / "file", is_file=True)
+    with pytest.raises(ConfigError, match=r"--picture .*: expected a folder to write to, received file, a file"):
+        check_output(tmp_path / "file" / "a.png", option="--picture", is_file=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder in which nobody may make files")
+def test_a_folder_is_tried_and_not_its_rights_read() -> None:
+    """Nobody may make a file there, root with all rights neither."""
+    for path, is_file in ((Path("/proc/report"), False), (Path("/proc/a.csv"), True)):
+        with pytest.raises(ConfigError, match="received one that cannot be written to"):
+            check_output(path, is_file=is_file)
+
+
+def test_a_store_is_tried_by_an_empty_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which is gone afterwards; where the store refuses it, its reason is told."""
+    pytest.importorskip("fsspec")
+    store = remote._filesystem("memory")
+    check_output(as_path("memory://bucket/rows.csv"), is_file=True)
+    assert store.find("/bucket") == []
+
+    def refuse(*_: object) -> None:
+        """Take nothing."""
+        raise PermissionError(13, "Access Denied", "bucket")
+
+    monkeypatch.setattr(store, "pipe_file", refuse)
+    with pytest.raises(ConfigError, match=r"--output memory://bucket/rows.csv: .*cannot be written to \(Access Denied"):
+        check_output(as_path("memory://bucket/rows.csv"), is_file=True)
 
 
 def test_examples_keep_their_lines() -> None:

@@ -36,10 +36,21 @@ def test_a_copy_goes_elsewhere(dataset: Path, tmp_path: Path) -> None:
     done = run("pack", dataset, "--output", tmp_path / "disk" / "copy", "--jobs", 1)
     assert done.exit_code == 0, done.output
     assert len(open_pack(tmp_path / "disk" / "copy").labels) == 48
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["copy"]
     assert not (dataset / "genres_mel_npz.packed").exists()
     refused(run("pack", tmp_path / "nothing"), "run genrebench preprocess")
     refused(run("pack", dataset, "--output", tmp_path / "disk"), "something else; choose another --output")
     refused(run("pack", tmp_path / "disk" / "copy"), "copy: is a packed copy already")
+
+
+def test_what_is_refused_leaves_nothing(tmp_path: Path) -> None:
+    """No lock, and no folder that was to hold the copy; neither does a copy that was made leave a lock."""
+    (tmp_path / "empty").mkdir()
+    refused(run("pack", tmp_path / "empty"), "expected at least two genre folders")
+    refused(
+        run("pack", tmp_path / "empty", "--output", tmp_path / "disk" / "copy"), "expected at least two genre folders"
+    )
+    assert [path.name for path in tmp_path.rglob("*")] == ["empty"]
 
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder in which nobody may make files")

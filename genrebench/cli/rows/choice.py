@@ -131,14 +131,19 @@ def open_rows(
         targets = {path: output / place.with_name(place.name + style.suffix) for path, place in places.items()}
         return in_folder(lambda: style(layout), targets, recordings, overwrite=overwrite)
     _require_one(style, name, recordings)
-    _require_parent(output)
     if name == "jsonl":
         return in_journal(journal(output), recordings)
     return in_file(style(layout), recordings, output, overwrite=overwrite)
 
 
-def _require_parent(output: Path) -> None:
-    """Refuse a file in a folder that is not there, before anything is classified."""
+def require_parent(output: Path) -> None:
+    """Refuse a file in a folder that is not there, before anything is classified.
+
+    Raises
+    ------
+    ConfigError
+        If it is not there.
+    """
     if not isinstance(output, RemotePath) and not output.parent.is_dir():
         raise ConfigError(
             f"--output {escaped(output)}: expected a folder to write to, {escaped(output.parent)} is none; make it"

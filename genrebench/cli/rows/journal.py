@@ -65,16 +65,13 @@ class Journal:
         """
         lock_file = self.path.with_name(f".{self.path.name[:200]}.lock")
         with written_by_one(self.path, lock_file):
-            try:
-                self._order = list(dict.fromkeys(map(str, recordings)))
-                self._rows = {path: self._rows[path] for path in self._order if self._is_current(path)}
-                write_atomically(self.path, b"".join(map(as_line, self._rows.values())))
-                with self.path.open("ab", buffering=0) as self._file:
-                    yield [Path(path) for path in self._order if path not in self._rows]
-                if list(self._rows) != self._order:
-                    write_atomically(self.path, b"".join(as_line(self._rows[path]) for path in self._order))
-            finally:
-                lock_file.unlink(missing_ok=True)
+            self._order = list(dict.fromkeys(map(str, recordings)))
+            self._rows = {path: self._rows[path] for path in self._order if self._is_current(path)}
+            write_atomically(self.path, b"".join(map(as_line, self._rows.values())))
+            with self.path.open("ab", buffering=0) as self._file:
+                yield [Path(path) for path in self._order if path not in self._rows]
+            if list(self._rows) != self._order:
+                write_atomically(self.path, b"".join(as_line(self._rows[path]) for path in self._order))
 
     def _is_current(self, path: str) -> bool:
         """Return whether a row is that of the recording as it is now, by the same model."""

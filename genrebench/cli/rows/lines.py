@@ -12,7 +12,7 @@ from genrebench.cli.rows.formats import json_text
 from genrebench.errors import ConfigError, escaped
 from genrebench.model.rows import Row
 from genrebench.system.files import parse_json, read_file
-from genrebench.system.locks import new_lock
+from genrebench.system.locks import locked
 
 # A million recordings have some 500 MB of rows.
 _MAX_BYTES = 2**30
@@ -70,12 +70,8 @@ def written_by_one(output: Path, lock_file: Path) -> Iterator[None]:
     ConfigError
         If another one writes it.
     """
-    lock = new_lock(lock_file, of=output)
     try:
-        lock.acquire()
+        with locked(lock_file, of=output):
+            yield
     except Timeout as error:
         raise ConfigError(f"--output {escaped(output)}: another run writes it now; wait for its end") from error
-    try:
-        yield
-    finally:
-        lock.release()

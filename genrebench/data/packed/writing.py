@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from filelock import Timeout
 
 from genrebench.audio.mel import MelConfig
 from genrebench.data.dataset import find_tree, mel_settings, tree_notes
@@ -34,7 +33,7 @@ from genrebench.errors import DatasetError
 from genrebench.system.executor import Executor, LocalProcesses
 from genrebench.system.files import StrPath, escaped, sha256_of_file, write_json
 from genrebench.system.folders import publish_folder, recover_folder
-from genrebench.system.locks import new_lock
+from genrebench.system.locks import locked
 from genrebench.system.memory import keep_freed_memory
 
 # Of a shard; more where there would be so many that a process may not have them open.
@@ -150,25 +149,22 @@ def pack(
 def _reserved(place: Path, on_wait: Callable[[str], None]) -> Iterator[Path]:
     """Keep the place of a copy for this process, and offer a folder for what is not whole yet.
 
-    The system gives the place back when the process ends, however that happens. The lock's file stays: were it
-    removed, one process could wait for the removed file while another takes a new one.
+    The system gives the place back when the process ends, however that happens.
     """
-    place.parent.mkdir(parents=True, exist_ok=True)
-    lock = new_lock(place.with_name(f".{place.name}.lock"), of=place)
-    try:
-        lock.acquire()
-    except Timeout:
+
+    def wait() -> None:
+        """Say what is waited for."""
         on_wait(f"{escaped(place)}: another process packs it now; waits for its end")
-        lock.acquire(blocking=True)
-    staging = place.with_name(f".{place.name}.partial")
-    try:
-        recover_folder(place)
-        shutil.rmtree(staging, ignore_errors=True)
-        staging.mkdir()
-        yield staging
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-        lock.release()
+
+    with locked(place.with_name(f".{place.name}.lock"), of=place, on_wait=wait):
+        staging = place.with_name(f".{place.name}.partial")
+        try:
+            recover_folder(place)
+            shutil.rmtree(staging, ignore_errors=True)
+            staging.mkdir()
+            yield staging
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
 
 
 def _why(place: Path, key: str) -> str:

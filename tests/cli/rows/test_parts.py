@@ -101,7 +101,7 @@ def complete(folder: Path, songs: list[Path]) -> None:
     found = [(row["path"], row["start"], row["genre"], row["probability"]) for row in segments]
     spelled = [(path.encode(errors="backslashreplace").decode(), *rest) for path, *rest in expected]
     assert sorted(found) == sorted(spelled)
-    assert {path.name for path in folder.iterdir()} == {"recordings", "segments", ".lock"}
+    assert {path.name for path in folder.iterdir()} == {"recordings", "segments"}
 
 
 def test_a_library_has_a_row_for_each_recording_and_for_each_segment(songs: list[Path], tmp_path: Path) -> None:
