@@ -51,7 +51,7 @@ def export(run: Path, results: Path, format_: Any, output: Path, **options: Any)
     from genrebench.system.files import escaped
     from genrebench.training.runs import find_run
 
-    check_output(output, is_file=format_ != "torch")
+    check_output(output, is_file=format_ not in ("torch", "web"))
     exported = export_model(Model.load(find_run(run, results)), output, format=format_, **options)
     for check in exported.checks:
         echo(check.label)
