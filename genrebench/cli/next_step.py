@@ -62,9 +62,11 @@ def _runs() -> tuple[Path | None, Path | None]:
     """Find the newest run that was stopped, and the newest that was finished."""
     if not _RESULTS.is_dir():
         return None, None
+    from genrebench.model.storage import read_document
     from genrebench.training.runs import list_runs
 
-    runs = list_runs(_RESULTS)[0]
+    # An example, which came with a clone of the project, is not what infer takes.
+    runs = [run for run in list_runs(_RESULTS)[0] if not read_document(run.folder).get("example")]
     stopped = [run.folder for run in runs if run.document.status in ("interrupted", "running")]
     finished = [run.folder for run in runs if run.document.status == "finished"]
     return next(iter(stopped), None), next(iter(finished), None)

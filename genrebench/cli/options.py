@@ -148,7 +148,9 @@ def model_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def cluster_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command that works on many recordings the option for where: ``cluster``."""
     text = "Dask scheduler, such as tcp://host:8786, or its file, whose workers do the work."
-    return click.option("--cluster", metavar="ADDRESS|FILE", help=f"{text}  [default: this machine]")(command)
+    return click.option("--cluster", type=Name(), metavar="ADDRESS|FILE", help=f"{text}  [default: this machine]")(
+        command
+    )
 
 
 def fetch_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -261,6 +263,18 @@ class Word(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Put the word in small letters."""
         return str(value).lower()
+
+
+class Name(click.ParamType[str]):
+    """A name or an address; an empty one, such as an unset variable of the shell, is none."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Take it as it is."""
+        if not str(value).strip():
+            self.fail(f"expected a name, received {shown(value)}", param, ctx)
+        return str(value)
 
 
 class Size(click.ParamType[tuple[int, int]]):

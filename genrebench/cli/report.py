@@ -6,6 +6,8 @@ import click
 
 from genrebench.cli.options import PATH, RUN, examples
 from genrebench.cli.output import echo
+from genrebench.errors import ConfigError
+from genrebench.model.description import BUILTIN
 from genrebench.training.config import default
 
 
@@ -24,5 +26,8 @@ def report(run: Path, results: Path) -> None:
     from genrebench.training.results import write_results
     from genrebench.training.runs import find_run, read_run
 
-    for path in write_results(read_run(find_run(run, results))):
+    folder = find_run(run, results)
+    if folder == Path(BUILTIN):
+        raise ConfigError(f"{BUILTIN}: comes with genrebench, expected a run of your own; genrebench runs lists them")
+    for path in write_results(read_run(folder)):
         echo(escaped(path))

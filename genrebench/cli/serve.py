@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from genrebench.cli.options import COUNT, Amount, examples, model_option, runner_options
+from genrebench.cli.options import COUNT, Amount, Name, examples, model_option, runner_options
 from genrebench.errors import ConfigError, shown
 from genrebench.model.model import Model
 from genrebench.model.newest import newest_model
@@ -34,6 +34,7 @@ _GRACE = 10
 @click.option(
     "--allow-host",
     "hosts",
+    type=Name(),
     multiple=True,
     metavar="NAME",
     help="Name by which a browser may ask for it; may be given more than once.  "

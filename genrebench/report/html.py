@@ -49,6 +49,7 @@ figure svg, figure img { display: block; max-width: 100%; height: auto; fill: va
 pre { white-space: pre-wrap; overflow-wrap: anywhere; padding: .5rem .75rem; background: var(--head); }
 figcaption { padding-top: .4rem; font-size: .87rem; contain: inline-size; }
 @media (max-width: 40rem) { body { padding: .5rem .75rem 3rem; } table { font-size: .8rem; }
+  .scroll { margin-right: .4rem; } /* more than the padding would widen the page */
   td, th { padding: .25rem .4rem; }
   td.w, td.l { min-width: 20rem; } td:last-child:nth-child(2) { min-width: 0; overflow-wrap: anywhere; }
   th:first-child, td:first-child { position: sticky; left: 0; max-width: 10rem; min-width: 4rem;
@@ -57,6 +58,8 @@ figcaption { padding-top: .4rem; font-size: .87rem; contain: inline-size; }
 # Longer text is broken into lines, which have some width even if the table has to scroll for it; so are longer words.
 _LONG = 24
 _LONG_WORD = re.compile(r"\S{33}")
+_OPTION = re.compile(r"(?<!\S)--?[a-z][a-z-]{,24}(?![\w-])")
+_ONE = r'<span class="one">\g<0></span>'
 
 
 def page(document: Document) -> str:
@@ -84,7 +87,7 @@ def _block(block: Block) -> str:
         return f"<p{_id(block.id)}{_class(block.style)}><span>{_text(block.text)}</span></p>"
     if isinstance(block, Code):
         lines = map(escaped, block.text.split("\n"))
-        return f"<pre>{escape(chr(10).join(lines))}</pre>"
+        return f"<pre>{_OPTION.sub(_ONE, escape(chr(10).join(lines)))}</pre>"
     if isinstance(block, Items):
         return _items(block)
     if isinstance(block, Table):
@@ -100,12 +103,12 @@ def _block(block: Block) -> str:
 
 
 def _text(text: str) -> str:
-    """Escape text; keep a number with its percent sign, and a small one, which browsers break at its hyphen, on a line.
+    """Escape text; keep a number with its percent sign, and on a line what browsers break at its hyphens.
 
-    A small one also stays with the word before it.
+    That is an option, and a small number, which also stays with the word before it.
     """
     text = re.sub(r"(?<=\d) (?=%)", "&nbsp;", escape(escaped(text)))
-    return re.sub(r"(?:[\w/.-]+ )?[\w.]*\de-\d+", r'<span class="one">\g<0></span>', text)
+    return re.sub(r"(?:[\w/.-]+ )?[\w.]*\de-\d+", _ONE, _OPTION.sub(_ONE, text))
 
 
 def _id(identifier: str) -> str:

@@ -33,7 +33,8 @@ def test_an_unknown_command_is_refused() -> None:
     """The message is that of click."""
     result = run("dance")
     assert result.exit_code == 2
-    assert "No such command 'dance'" in result.stderr
+    assert "No such command 'dance'." in result.stderr
+    assert "No such command 'infr'; did you mean infer?" in run("infr").stderr
 
 
 def test_a_name_that_the_terminal_cannot_show_does_not_end_the_run(tmp_path: Path) -> None:

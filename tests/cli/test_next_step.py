@@ -1,5 +1,6 @@
 """``genrebench`` alone: the next sensible step, by what lies in the working folder."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,14 @@ def test_the_next_step_follows_from_what_is_there(tmp_path: Path, monkeypatch: p
     assert commands() == ["genrebench train --name 'a run' --resume"]
     run_in(Path("results/good"))
     assert commands()[1:] == ["genrebench infer song.mp3", "genrebench runs"]
+
+
+def test_an_example_is_no_run_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What came with a clone is not what infer takes."""
+    monkeypatch.chdir(tmp_path)
+    example = run_in(Path("results/example")).folder / "model.json"
+    example.write_text(json.dumps(json.loads(example.read_text()) | {"example": True}))
+    assert commands() == ["genrebench infer song.mp3", "genrebench demo", "genrebench preprocess --dataset dataset"]
 
 
 def test_an_option_that_is_wrong_is_still_refused() -> None:

@@ -9,6 +9,7 @@ from genrebench.cli.options import PATH, Size, Word, check_output, examples
 from genrebench.errors import ConfigError
 from genrebench.system import remote
 from genrebench.system.remote import as_path
+from tests.cli.commands import run
 
 
 def test_a_path_may_begin_at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -75,6 +76,14 @@ def test_a_store_is_tried_by_an_empty_file(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(store, "pipe_file", refuse)
     with pytest.raises(ConfigError, match=r"--output memory://bucket/rows.csv: .*cannot be written to \(Access Denied"):
         check_output(as_path("memory://bucket/rows.csv"), is_file=True)
+
+
+@pytest.mark.parametrize("words", ["infer a.wav --cluster", "serve --allow-host"])
+def test_an_empty_name_is_refused(words: str) -> None:
+    """It may be an unset variable of the shell, and would count as none."""
+    result = run(*words.split(), "")
+    assert result.exit_code == 2
+    assert "expected a name, received ''" in result.stderr
 
 
 def test_examples_keep_their_lines() -> None:

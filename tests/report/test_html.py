@@ -1,10 +1,13 @@
 """A page needs nothing else, runs nothing, and shows text as text."""
 
+import re
+import shutil
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
-from genrebench.report.document import Cell, Code, Document, Figure, Fold, Item, Items, Source, Table, Text
+from genrebench.report.document import Block, Cell, Code, Document, Figure, Fold, Item, Items, Source, Table, Text
 from genrebench.report.html import page
 from genrebench.system.files import escaped
 from tests.report.hostile import HOSTILE, LONG, document_of
@@ -116,3 +119,37 @@ def test_pictures_lie_in_the_page() -> None:
 def test_code_is_shown_as_it_is() -> None:
     """With its lines, and as text."""
     assert "<pre>$ a\n&lt;b&gt;\\x1b</pre>" in page(Document("", [Code("$ a\n<b>\x1b", "console")]))
+
+
+def test_an_option_in_a_command_stays_whole() -> None:
+    """Browsers would break it behind its hyphens, and it would be two words."""
+    html = page(Document("t", [Code("genrebench train --batch-size 8 -q a-b <--x>"), Text("with --dry-run - or -1")]))
+    assert re.findall('<span class="one">(.*?)</span>', html) == ["--batch-size", "-q", "--dry-run"]
+
+
+def test_no_page_is_wider_than_its_window(tmp_path: Path) -> None:
+    """On phones and screens, whatever its tables and figures need."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
+        pytest.skip("needs Chromium")
+    wide = Table(tuple(f"column {number}" for number in range(30)), [tuple(map(str, range(30)))] * 3)
+    svg = '<svg width="900" height="90" viewBox="0 0 900 90"></svg>'
+    blocks: list[Block] = [
+        wide,
+        wide,
+        Figure(svg, "a", caption="word " * 40),
+        Text("x" * 300),
+        Code("y" * 300 + " --z"),
+        wide,
+    ]
+    (tmp_path / "page.html").write_text(
+        page(Document("Title " + "z" * 200, [*blocks, Fold("More", blocks, is_open=True)]))
+    )
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for width in (320, 390, 1280):
+            opened = browser.new_page(viewport={"width": width, "height": 800})
+            opened.goto((tmp_path / "page.html").as_uri())
+            assert opened.evaluate("document.documentElement.scrollWidth") == width
+        browser.close()

@@ -108,6 +108,9 @@ def test_a_recording_is_seen_and_heard(opened: Opened, song: Path, tmp_path: Pat
     assert expected.genre in card.locator(".verdict").inner_text()
     assert card.locator(".bars li").count() == len(expected.probabilities)
     assert card.locator("tbody tr").count() == 8
+    card.locator("summary").click()
+    times = card.locator("tbody button").all_inner_texts()
+    assert times[:2] == ["0:00.0 - 0:00.5", "0:00.5 - 0:01.0"]
     failed = page.locator("article").nth(1)
     assert failed.locator(".failed").inner_text().startswith("broken.mp3: cannot be decoded")
     # what wavesurfer.js draws, in a shadow tree

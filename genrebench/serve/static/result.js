@@ -19,6 +19,11 @@ function make(tag, className, text) {
 
 const percent = (probability) => `${(100 * probability).toFixed(1)} %`;
 const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+// Segments that overlap begin within the same second.
+const instant = (seconds) => {
+  const tenths = Math.round(10 * seconds);
+  return `${clock(Math.floor(tenths / 10))}.${tenths % 10}`;
+};
 const color = (genre, genres) => `g${genres.indexOf(genre) % COLORS}`;
 
 export function showFailure(card, reason) {
@@ -164,9 +169,9 @@ function addTable(card, answer, player) {
   const body = card.querySelector("tbody");
   for (const segment of answer.timeline) {
     const { start, end, genre, probability, probabilities } = segment;
-    const button = make("button", "", `${clock(start)} - ${clock(end)}`);
+    const button = make("button", "", `${instant(start)} - ${instant(end)}`);
     button.type = "button";
-    button.setAttribute("aria-label", `Play ${clock(start)} - ${clock(end)}`);
+    button.setAttribute("aria-label", `Play ${instant(start)} - ${instant(end)}`);
     button.addEventListener("click", () => player.play(start, end));
     const [, second] = Object.entries(probabilities);
     const row = make("tr", "", "");
