@@ -60,6 +60,23 @@ class Recorder:
             return result
 
         layer.call = call
+        for way, cell in _cells(layer):
+            for part in ("dropout", "recurrent_dropout"):
+                setattr(cell, f"get_{part}_mask", self._kept(cell, f"{way}{part}", getattr(cell, part, 0.0)))
+
+    def _kept(self, cell: Any, part: str, rate: float) -> Callable[[Tensor], Any]:
+        """Make the function that a recurrent layer's cell asks at every step what it keeps."""
+
+        def kept(step: Tensor) -> Any:
+            """Give what is kept, scaled: at once, or for each gate."""
+            drawn = self.draws.get(f"{self._current}/{part}")
+            mask = tf.ones_like(step) if drawn is None else tf.cast(drawn / (1 - rate), step.dtype)
+            count = getattr(cell, "dropout_mask_count", None)
+            if count is None:
+                return mask
+            return [mask] * count if len(mask.shape) == len(step.shape) else tf.unstack(mask, axis=1)
+
+        return kept
 
     @contextmanager
     def drawing(self) -> Iterator[None]:
@@ -120,6 +137,17 @@ class Recorder:
             _, outputs = records.pop(index)
             found |= {f"{call.name}#{number}" if number else call.name: each for number, each in enumerate(outputs)}
         return found
+
+
+def _cells(layer: Any) -> Iterator[tuple[str, Any]]:
+    """List the cells of a recurrent layer that may drop values, with the way in front of the names of their draws."""
+    if isinstance(layer, keras.layers.Bidirectional):
+        halves = [("forward/", layer.forward_layer), ("backward/", layer.backward_layer)]
+    else:
+        halves = [("", layer)]
+    for way, half in halves:
+        if hasattr(getattr(half, "cell", None), "get_dropout_mask"):
+            yield way, half.cell
 
 
 def _same(given: Sequence[Tensor], reads: Sequence[Tensor]) -> bool:

@@ -1,5 +1,6 @@
 """Keras itself as a witness, in a process of its own: files that it opens, and one that it refuses."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from genrebench.porting.proof.answers import MODES, asked_keras
 from genrebench.porting.proof.reference import run_of
 from genrebench.porting.proof.subject import trials_of
 from genrebench.reading.keras_file import KerasModel, read_keras
-from tests.reading.files import Weights, functional, input_layer, node, values, write_h5
+from tests.reading.files import Weights, functional, input_layer, layer, node, values, write_h5
 
 
 def written(path: Path, **depthwise: int) -> KerasModel:
@@ -38,10 +39,40 @@ def written(path: Path, **depthwise: int) -> KerasModel:
     return model
 
 
-def test_keras_computes_what_the_definitions_say(tmp_path: Path) -> None:
+def recurrent(path: Path) -> KerasModel:
+    """Write a file with recurrent layers that drop values of inputs, of states, or of both, and read it."""
+    inner = {**layer("LSTM", "way", units=2, dropout=0.4), "module": "keras.layers"}
+    config = functional(
+        input_layer("x", 5, 3),
+        node("SimpleRNN", "plain", ["x"], units=3, return_sequences=True, recurrent_dropout=0.4),
+        node("LSTM", "gated", ["plain"], units=2, return_sequences=True, dropout=0.4),
+        node("GRU", "both", ["gated"], units=2, return_sequences=True, dropout=0.3, recurrent_dropout=0.4,
+             reset_after=True),
+        node("Bidirectional", "ways", ["both"], layer=inner),
+        inputs=["x"],
+        outputs=["ways"],
+    )  # fmt: skip
+    shapes: dict[str, dict[str, tuple[int, ...]]] = {
+        "plain": {"kernel": (3, 3), "recurrent_kernel": (3, 3), "bias": (3,)},
+        "gated": {"kernel": (3, 8), "recurrent_kernel": (2, 8), "bias": (8,)},
+        "both": {"kernel": (2, 6), "recurrent_kernel": (2, 6), "bias": (2, 6)},
+        "ways": {f"{way}_way/{name}": shape for way in ("forward", "backward") for name, shape in
+                 (("kernel", (2, 8)), ("recurrent_kernel", (2, 8)), ("bias", (8,)))},
+    }  # fmt: skip
+    weights: Weights = {
+        name: {f"{name}/{each}:0": np.sin(values(*shape)) for each, shape in own.items()}
+        for name, own in shapes.items()
+    }
+    model = read_keras(write_h5(path, config, weights))
+    assert not model.problems, model.problems
+    return model
+
+
+@pytest.mark.parametrize("write", [written, recurrent])
+def test_keras_computes_what_the_definitions_say(tmp_path: Path, write: Callable[[Path], KerasModel]) -> None:
     """Outputs of all layers, gradients and statistics, in both modes, with the draws of others, to rounding."""
     pytest.importorskip("keras")
-    model = written(tmp_path / "model.h5")
+    model = write(tmp_path / "model.h5")
     trials = trials_of(model)
     with asked_keras(model, trials, threads=1) as wait:
         answer = wait()
@@ -58,8 +89,8 @@ def test_keras_computes_what_the_definitions_say(tmp_path: Path) -> None:
                 error, norm = (float(np.linalg.norm(each)) for each in (run.gradients[name] - value, value))
                 assert error < GRADIENT_TOLERANCE * max(norm, 1e-3), (trial.name, mode, name)
             assert relative_error(run.slopes["x"], right.slopes["x"]) < GRADIENT_TOLERANCE
-    moved = answer.run("stored", "training").statistics["norm/moving_mean"]
-    assert not np.array_equal(moved, model.weights["norm/moving_mean"])
+    for name, moved in answer.run("stored", "training").statistics.items():
+        assert not np.array_equal(moved, model.weights[name])
 
 
 def test_a_file_that_keras_refuses_is_told_in_a_line(tmp_path: Path) -> None:
