@@ -16,7 +16,6 @@ from genrebench.cli.options import (
     PATH,
     PLACE,
     Amount,
-    check_output,
     cluster_option,
     examples,
     fetch_option,
@@ -25,17 +24,18 @@ from genrebench.cli.options import (
 )
 from genrebench.cli.rows.choice import (
     FORMATS,
+    check_places,
     format_class,
     format_name,
     in_parts,
     is_folder,
     open_rows,
-    require_parent,
+    picture_places,
 )
 from genrebench.cli.rows.formats import Layout
 from genrebench.cli.rows.journal import Journal
 from genrebench.cli.rows.parts import Parts
-from genrebench.cli.rows.places import refuse_existing, unique_places
+from genrebench.cli.rows.places import unique_places
 from genrebench.errors import AudioError, ConfigError
 from genrebench.model.description import BUILTIN
 from genrebench.model.model import Model
@@ -157,7 +157,7 @@ def infer(
     extras = Extras(
         top_k=None if name == "text" else top_k,
         timeline=timeline or format_class(name).timed or in_parts(name, output),
-        pictures=_pictures(picture, places, overwrite=overwrite or resume),
+        pictures=picture_places(picture, places, overwrite=overwrite or resume),
         sorter=_sorter(places, **others),
     )
     layout = Layout(
@@ -230,25 +230,7 @@ def _check_together(
         raise click.UsageError("--dry-run tells what --move-to, --copy-to or --tag would do; give one of them")
     if overwrite and not (output or picture):
         raise click.UsageError("--overwrite replaces files of --output and --picture; give one of them")
-    _check_places(output, picture, {"--move-to": move_to, "--copy-to": copy_to})
-
-
-def _check_places(output: Path | None, picture: Path | None, folders: Mapping[str, Path | None]) -> None:
-    """Refuse places that take nothing, before anything is classified for them."""
-    if output is not None:
-        if not is_folder(output):
-            require_parent(output)
-        check_output(output, is_file=not is_folder(output))
-    if picture is not None:
-        check_output(picture, option="--picture", is_file=_is_one_picture(picture))
-    for option, folder in folders.items():
-        if folder is not None:
-            check_output(folder, option=option)
-
-
-def _is_one_picture(picture: Path) -> bool:
-    """Return whether the name of a picture is that of a file."""
-    return picture.suffix.lower() == ".png" and not picture.is_dir()
+    check_places(output, picture, {"--move-to": move_to, "--copy-to": copy_to})
 
 
 def _goes_on(name: str, output: Path | None, *, asked: bool) -> bool:
@@ -326,29 +308,6 @@ def _sorter(
     if folder is None and not tag:
         return None
     return Sorter(folder=folder, move=move_to is not None, tag=tag, dry_run=dry_run, places=places)
-
-
-def _pictures(picture: Path | None, places: Mapping[str, Path], *, overwrite: bool) -> dict[str, Path]:
-    """Name the picture of each recording.
-
-    Raises
-    ------
-    ConfigError
-        If several are to go into one file, or one is there already.
-    """
-    if picture is None:
-        return {}
-    if _is_one_picture(picture):
-        if len(places) != 1:
-            raise ConfigError(
-                f"--picture {escaped(picture)}: expected a folder for the pictures of {len(places)} recordings, "
-                "received the name of one file"
-            )
-        found = dict.fromkeys(places, picture)
-    else:
-        found = {path: picture / place.with_name(f"{place.name}.png") for path, place in places.items()}
-    refuse_existing("--picture", found.values(), overwrite=overwrite)
-    return found
 
 
 def _journal(name: str, version: Row, layout: Layout, path: Path, *, resume: bool, overwrite: bool) -> Journal | Parts:

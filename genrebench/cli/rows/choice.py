@@ -8,10 +8,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from genrebench.cli.options import check_output
 from genrebench.cli.rows.formats import Format, Layout
 from genrebench.cli.rows.journal import Journal
 from genrebench.cli.rows.parts import Parts
-from genrebench.cli.rows.places import Rows, in_file, in_folder, in_journal, on_terminal
+from genrebench.cli.rows.places import Rows, in_file, in_folder, in_journal, on_terminal, refuse_existing
 from genrebench.errors import ConfigError, escaped
 from genrebench.system.remote import RemotePath
 
@@ -136,7 +137,7 @@ def open_rows(
     return in_file(style(layout), recordings, output, overwrite=overwrite)
 
 
-def require_parent(output: Path) -> None:
+def _require_parent(output: Path) -> None:
     """Refuse a file in a folder that is not there, before anything is classified.
 
     Raises
@@ -157,3 +158,66 @@ def _require_one(style: type[Format], name: str, recordings: Sequence[Path]) -> 
             f"--format {name}: expected --output FOLDER, since each of the {len(recordings)} recordings gets a file of "
             "its own; give one"
         )
+
+
+def check_places(output: Path | None, picture: Path | None, folders: Mapping[str, Path | None]) -> None:
+    """Refuse places that take nothing, before anything is classified for them.
+
+    Parameters
+    ----------
+    output, picture : Path or None
+        What was named by ``--output`` and ``--picture``.
+    folders : mapping of str to Path or None
+        What was named by other options.
+
+    Raises
+    ------
+    ConfigError
+        If one cannot be written to.
+    """
+    if output is not None:
+        if not is_folder(output):
+            _require_parent(output)
+        check_output(output, is_file=not is_folder(output))
+    if picture is not None:
+        check_output(picture, option="--picture", is_file=_is_one_picture(picture))
+    for option, folder in folders.items():
+        if folder is not None:
+            check_output(folder, option=option)
+
+
+def _is_one_picture(picture: Path) -> bool:
+    """Return whether the name of a picture is that of a file."""
+    return picture.suffix.lower() == ".png" and not picture.is_dir()
+
+
+def picture_places(picture: Path | None, places: Mapping[str, Path], *, overwrite: bool) -> dict[str, Path]:
+    """Name the picture of each recording.
+
+    Parameters
+    ----------
+    picture : Path or None
+        A file, or the folder of all of them; None for no pictures.
+    places : mapping of str to Path
+        Where in a folder what belongs to a recording is put.
+    overwrite : bool
+        Whether one may be there already.
+
+    Raises
+    ------
+    ConfigError
+        If several are to go into one file, or one is there already.
+    """
+    if picture is None:
+        return {}
+    if _is_one_picture(picture):
+        if len(places) != 1:
+            raise ConfigError(
+                f"--picture {escaped(picture)}: expected a folder for the pictures of {len(places)} recordings, "
+                "received the name of one file"
+            )
+        found = dict.fromkeys(places, picture)
+    else:
+        found = {path: picture / place.with_name(f"{place.name}.png") for path, place in places.items()}
+    refuse_existing("--picture", found.values(), overwrite=overwrite)
+    return found
