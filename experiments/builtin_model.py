@@ -75,7 +75,7 @@ An answer of less than {threshold} % is called uncertain; the other
 
 Coarse Mel spectrograms (96 bands, a frame every 1,920 samples at 22,050 Hz) of {trained} of the 1,000
 recordings of GTZAN, recovered from published pictures; no audio. The recipe is the default one of
-`genrebench train`, for {epochs} epochs.
+`genrebench train` with {crops} crops of each track in an epoch (`--set augment.crops={crops}`), for {epochs} epochs.
 
 ## What it cannot do
 
@@ -163,6 +163,7 @@ def card(document: dict[str, Any], scores: list[dict[str, Any]], genres: tuple[s
         trained=document["data"]["tracks"],
         genres=", ".join(genres),
         epochs=document["epochs_done"],
+        crops=document["hyperparameters"]["augment"]["crops"],
         threshold=f"{100 * learned.uncertain_below:.0f}",
         right=f"{100 * honest['certain_accuracy']:.0f}",
     )
