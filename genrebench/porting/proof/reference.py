@@ -4,6 +4,7 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ _OF_MASKS = ("Compare", "Logical", "Fill", "InputLayer")
 # Through which no gradient goes.
 _WITHOUT_GRADIENT = ("Compare", "Logical", "Fill", "StopGradient", "Extreme", "OneHot", "CategoryEncoding")
 _STEPS = ("sign", "floor", "ceil", "round")
+# Where rounding grows further than to this, a whole pass says nothing.
+_MOST = 1e-7
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,8 @@ class Reference:
     tolerances : dict of (str, str) to dict
         By trial and mode, the relative error of each gradient that is allowed beside the gate, where the terms of a
         gradient cancel and leave fewer digits: a multiple of what one ulp in each weight does.
-    effects : dict of (str, str) to float
-        By trial and mode, how much that changes an output at most.
+    effects : dict of (str, str) to dict
+        By trial and mode, how much that changes each output and each running statistic, relative to its norm.
     control : dict of str to ndarray
         The short run from weights one ulp away.
     dead : dict of str to str
@@ -50,10 +53,26 @@ class Reference:
 
     answer: Answer
     tolerances: dict[tuple[str, str], dict[str, float]]
-    effects: dict[tuple[str, str], float]
+    effects: dict[tuple[str, str], dict[str, float]]
     control: dict[str, Array]
     dead: dict[str, str] = field(default_factory=dict)
     missed: dict[str, str] = field(default_factory=dict)
+
+    def limits(self, trial: str, mode: str, least: float) -> dict[str, float]:
+        """Choose how far each output and statistic of a whole pass may be off: as far as rounding grows on its way.
+
+        That is, as it grew at most until there. Every layer alone has its own gate, which does not depend on this.
+
+        Parameters
+        ----------
+        least : float
+            What is allowed in any case.
+        """
+        effects = self.effects[trial, mode]
+        until = accumulate(effects.values(), max)
+        return {
+            name: max(least, min(CONTROL_FACTOR * effect, _MOST)) for name, effect in zip(effects, until, strict=True)
+        }
 
 
 def compute_reference(
@@ -66,8 +85,9 @@ def compute_reference(
         for mode in MODES:
             run = runs[trial.name, mode] = run_of(graph, trial.weights, trial, mode)
             other = run_of(graph, moved, trial, mode, moved=True)
-            changes = (relative_error(other.outputs[name], value) for name, value in run.outputs.items())
-            effects[trial.name, mode] = max(changes)
+            after = {**other.outputs, **other.statistics}
+            before = {**run.outputs, **run.statistics}
+            effects[trial.name, mode] = {name: relative_error(after[name], value) for name, value in before.items()}
             near = {**other.gradients, **other.slopes}
             both = {**run.gradients, **run.slopes}
             tolerances[trial.name, mode] = {name: _tolerance(value, near[name]) for name, value in both.items()}

@@ -161,13 +161,14 @@ def forward(proof: Proof, mode: str) -> Stage:
         for trial in proof.trials if not answer.error else ():
             run, right = answer.run(trial.name, mode), proof.reference.answer.run(trial.name, mode)
             isolated, said = proof.isolated(name, trial, mode), _mode(trial)
+            limits = proof.reference.limits(trial.name, mode, isolated.tolerance)
             expected = {each: value for each, value in right.outputs.items() if each in run.outputs or name == TWIN}
             given = {each: value for each, value in run.outputs.items() if each in expected}
-            rows += compare_all(given, expected, isolated.tolerance, quantity="output", mode=said, cases=isolated.cases)
+            rows += compare_all(given, expected, limits, quantity="output", mode=said, cases=isolated.cases)
             if mode == TRAINING:
                 statistics = {key: run.statistics[key] for key in right.statistics if key in run.statistics}
                 found = compare_all(
-                    statistics, right.statistics, isolated.tolerance, quantity="statistic", mode=said,
+                    statistics, right.statistics, limits, quantity="statistic", mode=said,
                     cases=isolated.statistics,
                 )  # fmt: skip
                 rows += map(_of_version, found) if name == KERAS else found
@@ -178,7 +179,10 @@ def forward(proof: Proof, mode: str) -> Stage:
     what = "output of every layer" + (
         " by batch statistics, and updated running statistics" if mode == TRAINING else ""
     )
-    criterion = f"{what}, relative L2 <= {FORWARD_TOLERANCE:g}"
+    criterion = (
+        f"{what}, relative L2 <= {FORWARD_TOLERANCE:g} of each layer alone, and of the whole pass, or there "
+        f"{CONTROL_FACTOR:g} times what one ulp in the weights does"
+    )
     return Stage(mode, f"{mode.capitalize()} forward", criterion, "float64", FORWARD_TOLERANCE, tuple(comparisons))
 
 
@@ -212,7 +216,7 @@ def gradients(proof: Proof) -> Stage:
                 run, right = answer.run(trial.name, mode), proof.reference.answer.run(trial.name, mode)
                 tolerances, said = proof.reference.tolerances[trial.name, mode], _mode(trial, mode)
                 loose = proof.isolated(name, trial, mode).loosened
-                ulps = _ulps(run.outputs, right.outputs, proof.reference.effects[trial.name, mode])
+                ulps = _ulps(run.outputs, right.outputs, proof.reference, trial.name, mode)
                 limits = {each: max(GRADIENT_TOLERANCE, value * ulps, loose) for each, value in tolerances.items()}
                 floors = _floors(right.gradients)
                 cases = _gradient_cases(run.gradients, right.gradients, trial)
@@ -235,14 +239,17 @@ def gradients(proof: Proof) -> Stage:
     return Stage("gradients", "Gradients", criterion, "float64", GRADIENT_TOLERANCE, tuple(comparisons))
 
 
-def _ulps(outputs: Mapping[str, Array], expected: Mapping[str, Array], effect: float) -> float:
+def _ulps(
+    outputs: Mapping[str, Array], expected: Mapping[str, Array], reference: Reference, trial: str, mode: str
+) -> float:
     """Measure how far outputs are apart, in units of what one ulp in the weights does to them; at least 1.
 
     An error beyond the gate of outputs counts as the gate, since it is none of rounding.
     """
-    errors = (relative_error(outputs[name], value) for name, value in expected.items() if name in outputs)
-    largest = min(max(errors, default=0.0), FORWARD_TOLERANCE)
-    return max(1.0, largest / effect) if effect else 1.0
+    limits = reference.limits(trial, mode, FORWARD_TOLERANCE)
+    errors = (min(relative_error(outputs[name], expected[name]), limits[name]) for name in expected if name in outputs)
+    effect = max((reference.effects[trial, mode][name] for name in expected), default=0.0)
+    return max(1.0, max(errors, default=0.0) / effect) if effect else 1.0
 
 
 def _floors(gradients: Mapping[str, Array]) -> dict[str, float]:
