@@ -39,9 +39,11 @@ def locked(path: Path, *, of: Path, on_wait: Callable[[], None] | None = None) -
         try:
             yield
         finally:
-            with suppress(OSError):  # elsewhere than on Unix a file that is open cannot be removed, and may stay
-                path.unlink()
-            lock.release()
+            try:
+                with suppress(OSError):  # elsewhere than on Unix a file that is open cannot be removed, and may stay
+                    path.unlink()
+            finally:
+                lock.release()
     finally:
         for each in made:
             with suppress(OSError):
