@@ -117,5 +117,5 @@ def test_only_onnx_takes_more_than_the_network(option: str, tmp_path: Path) -> N
     name = f"--{option.replace('_', '-')}"
     with pytest.raises(ConfigError, match=f"{name}: expected --format onnx, received torch"):
         export_model(make_model("track"), tmp_path / "model", format="torch", **{option: True})  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match="format: expected one of onnx, keras, torch, received 'tflite'"):
+    with pytest.raises(ConfigError, match="format: expected one of onnx, keras, torch, web, received 'tflite'"):
         export_model(make_model(), tmp_path / "model", format="tflite")  # type: ignore[arg-type]
