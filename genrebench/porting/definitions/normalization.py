@@ -133,11 +133,13 @@ def constants(kind: kinds.Normalization, weights: Mapping[str, Array], shape: Se
     lengths = [length if axis in kept_axes else 1 for axis, length in enumerate(shape)]
     found = []
     for name in ("mean", "variance"):
-        value = np.asarray(weights[name] if name in weights else getattr(kind, name), np.float64)
+        # Settings are kept in float32, as weights are (keras/src/layers/preprocessing/normalization.py).
+        own = weights[name] if name in weights else np.asarray(getattr(kind, name), np.float32)
+        value = np.asarray(own, np.float64)
         # Keras 2 wrote a single number as a matrix; of several axes only the last may be given.
         value = value.reshape(()) if value.size == 1 else value
-        own = np.broadcast_to(value, [length for axis, length in enumerate(shape) if axis in kept_axes])
-        found.append(own.reshape(lengths))
+        spread = np.broadcast_to(value, [length for axis, length in enumerate(shape) if axis in kept_axes])
+        found.append(spread.reshape(lengths))
     return found[0], np.maximum(np.sqrt(found[1]), EPSILON)
 
 

@@ -24,7 +24,9 @@ from genrebench.reading.kinds.normalization import BatchNormalization
 
 # Of Keras on TensorFlow: it resizes in float32 whatever it is given, and keeps some constants as such.
 SINGLE_ID = "tensorflow-float32"
-_SINGLE_KINDS = frozenset("UpSampling2D Resizing CenterCrop Rescaling LeakyReLU MultiHeadAttention".split())
+_SINGLE_KINDS = frozenset(
+    "UpSampling2D Resizing CenterCrop Rescaling Normalization LeakyReLU MultiHeadAttention".split()
+)
 _SINGLE_ACTIVATIONS = frozenset({"gelu", "leaky_relu", "hard_sigmoid", "hard_sigmoid_keras2", "hard_silu"})
 _SINGLE_TOLERANCE = 2e-6
 
@@ -76,7 +78,7 @@ class Isolated:
             tensor
             for tensor, case in self.cases.items()
             if _may_be_single(case)
-            and FORWARD_TOLERANCE < relative_error(case.received, case.expected) <= _SINGLE_TOLERANCE
+            and FORWARD_TOLERANCE < relative_error(case.received, case.expected) <= _SINGLE_TOLERANCE * _canceled(case)
         }
 
     @property
@@ -114,6 +116,16 @@ def _may_be_single(case: CallCase) -> bool:
     kinds = [kind for _, kind in case.parts()]
     words = {word(getattr(kind, name)) for kind in kinds for name in kind.activations}
     return bool({kind.name for kind in kinds} & _SINGLE_KINDS or words & _SINGLE_ACTIVATIONS)
+
+
+def _canceled(case: CallCase) -> float:
+    """Measure how much larger what is scaled is than what is left once it is shifted, as exact as its constants."""
+    if case.call.layer.kind is None or case.call.layer.kind.name not in ("Rescaling", "Normalization"):
+        return 1.0
+    zeros = tuple(np.zeros_like(each) for each in case.inputs)
+    shift = run_call(case.call, case.weights, zeros)[case.tensor]
+    left = float(np.linalg.norm(case.expected))
+    return max(1.0, float(np.linalg.norm(case.expected - shift)) / left) if left else 1.0
 
 
 def _names(call: Call) -> list[str]:

@@ -130,6 +130,16 @@ def always(class_name: str, **config: object) -> KerasModel:
     return read(functional(input_layer("a", 4, 3), call, inputs=["a"], outputs=["always"]))
 
 
+def test_constants_are_kept_in_float32() -> None:
+    """As weights are, and as Keras keeps them: what is loaded has the bits of the file."""
+    first = node("Normalization", "first", ["a"], axis=-1, mean=[0.485, 0.456, 0.406], variance=[0.05, 0.06, 0.07])
+    emitted = write_source(read(functional(input_layer("a", 4, 3), first, inputs=["a"], outputs=["first"])))
+    assert {name: (each.dtype.str, each.ravel().tolist()) for name, each in emitted.state.items()} == {
+        "first.mean": ("<f4", np.float32([0.485, 0.456, 0.406]).tolist()),
+        "first.variance": ("<f4", np.float32([0.05, 0.06, 0.07]).tolist()),
+    }
+
+
 def test_dropout_that_always_drops_is_a_module_that_says_so() -> None:
     """In evaluation, too."""
     text = write_source(always("Dropout", rate=0.5)).text

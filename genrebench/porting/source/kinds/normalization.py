@@ -206,7 +206,7 @@ def write_normalization(site: Site) -> None:
     else:
         constants = {}
         for each in ("mean", "variance"):
-            said = np.asarray(getattr(kind, each), np.float64)
+            said = np.asarray(getattr(kind, each), np.float32)
             spread = np.broadcast_to(said.reshape(()) if said.size == 1 else said, own)
             constants[each] = np.ascontiguousarray(spread.reshape(lengths))
         module = site.module(f"{name}({lengths!r})", constants=constants)
