@@ -135,8 +135,8 @@ def test_constants_are_kept_in_float32() -> None:
     first = node("Normalization", "first", ["a"], axis=-1, mean=[0.485, 0.456, 0.406], variance=[0.05, 0.06, 0.07])
     emitted = write_source(read(functional(input_layer("a", 4, 3), first, inputs=["a"], outputs=["first"])))
     assert {name: (each.dtype.str, each.ravel().tolist()) for name, each in emitted.state.items()} == {
-        "first.mean": ("<f4", np.float32([0.485, 0.456, 0.406]).tolist()),
-        "first.variance": ("<f4", np.float32([0.05, 0.06, 0.07]).tolist()),
+        "first.mean": ("<f4", np.array([0.485, 0.456, 0.406], np.float32).tolist()),
+        "first.variance": ("<f4", np.array([0.05, 0.06, 0.07], np.float32).tolist()),
     }
 
 
