@@ -28,7 +28,7 @@ SILENCE = 2.0**-15
 # Share of the samples that may be louder: a click makes no music.
 CLICKS = 0.01
 # Where the mean of the channels has less than this share of their level, they cancel each other.
-_CANCELED = 0.01
+CANCELED = 0.01
 # A recording of "exactly half a segment" may be some samples shorter after resampling.
 SLACK_SECONDS = 0.01
 
@@ -195,7 +195,7 @@ def _mono(blocks: Iterator[Block], path: Path, notes: list[str]) -> Iterator[tup
             raise AudioError(f"expected samples of at most {LOUDEST:g}, received NaN, infinity or more", path=path)
         if block.shape[1] > 1 and loudest < 0.1 * np.abs(block[::16]).max():
             levels = np.sqrt(np.square(block, dtype=np.float64).mean(axis=0))
-            if levels.max() > SILENCE and np.sqrt(np.square(mono, dtype=np.float64).mean()) < _CANCELED * levels.max():
+            if levels.max() > SILENCE and np.sqrt(np.square(mono, dtype=np.float64).mean()) < CANCELED * levels.max():
                 mono = np.ascontiguousarray(block[:, levels.argmax()])
                 canceled = True
         yield rate, mono

@@ -47,11 +47,11 @@ def export(run: Path, results: Path, format_: Any, output: Path, **options: Any)
     """Write a model for other programs."""
     from genrebench.cli.output import echo
     from genrebench.model.model import Model
-    from genrebench.porting.export.run import export_model
+    from genrebench.porting.export.run import FOLDERS, export_model
     from genrebench.system.files import escaped
     from genrebench.training.runs import find_run
 
-    check_output(output, is_file=format_ not in ("torch", "web"))
+    check_output(output, is_file=format_ not in FOLDERS)
     exported = export_model(Model.load(find_run(run, results)), output, format=format_, **options)
     for check in exported.checks:
         echo(check.label)

@@ -97,9 +97,14 @@ def examine_recording(recording: Recording) -> tuple[Recording, Examined]:
 
 def _lost(recording: Recording) -> tuple[Recording, Examined]:
     """Give up a recording that ends whatever listens to it."""
-    finding = Finding("unreadable", (recording.key,), ENDS_ITS_PROCESS)
+    return recording, _unreadable(recording, ENDS_ITS_PROCESS)
+
+
+def _unreadable(recording: Recording, reason: str) -> Examined:
+    """Say of a recording that nothing of it was heard."""
+    finding = Finding("unreadable", (recording.key,), reason)
     kind = recording.path.suffix.lower().removeprefix(".")
-    return recording, Examined(0.0, 0.0, _MEL.sample_rate, kind, "", None, (finding,))
+    return Examined(0.0, 0.0, _MEL.sample_rate, kind, "", None, (finding,))
 
 
 def _examine(recording: Recording) -> Examined:
@@ -108,9 +113,7 @@ def _examine(recording: Recording) -> Examined:
         with at_hand(recording.path) as path:
             return _listen(recording, path)
     except OSError as error:
-        finding = Finding("unreadable", (recording.key,), f"cannot be read ({error.strerror or error})")
-        kind = recording.path.suffix.lower().removeprefix(".")
-        return Examined(0.0, 0.0, _MEL.sample_rate, kind, "", None, (finding,))
+        return _unreadable(recording, f"cannot be read ({error.strerror or error})")
 
 
 def _listen(recording: Recording, path: Path) -> Examined:

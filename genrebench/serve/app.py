@@ -22,7 +22,7 @@ from genrebench.serve.decoding import IMPORTS
 from genrebench.serve.guard import LOCAL_HOSTS, Guard
 from genrebench.serve.limits import Limits
 from genrebench.serve.metrics import Metrics
-from genrebench.serve.page import STATIC, policy, render_page
+from genrebench.serve.page import NONCE, STATIC, policy, render_page
 from genrebench.serve.pool import Pool
 from genrebench.serve.uploads import receive_upload
 from genrebench.system.apart import preload
@@ -170,11 +170,11 @@ def _add_figures(app: FastAPI, model: Model, pool: Pool, limits: Limits, metrics
 
 def _add_page(app: FastAPI) -> None:
     """Add the page and its files."""
+    page = render_page(where=_WHERE, without_script=_WITHOUT_SCRIPT)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     async def index() -> HTMLResponse:
         """Give the page. Its nonce admits the one style sheet that wavesurfer.js puts into its own element."""
         nonce = secrets.token_urlsafe(16)
-        page = render_page(nonce=nonce, where=_WHERE, without_script=_WITHOUT_SCRIPT)
-        return HTMLResponse(page, headers={"Content-Security-Policy": policy(nonce)})
+        return HTMLResponse(page.replace(NONCE, nonce), headers={"Content-Security-Policy": policy(nonce)})

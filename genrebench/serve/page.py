@@ -3,6 +3,8 @@
 from pathlib import Path
 
 STATIC = Path(__file__).with_name("static")
+# Stands in a page for the nonce, which is another one in each answer, of the style sheet that wavesurfer.js puts there.
+NONCE = "<!--NONCE-->"
 # Of the source of answers that the exported page has: what runs the model in the browser.
 IN_BROWSER = STATIC / "browser"
 # The page loads from where it is and from nowhere else, and its script runs nothing that is in a document; `blob:` is
@@ -31,13 +33,11 @@ def policy(nonce: str = "", *, in_document: bool = False) -> str:
     )
 
 
-def render_page(*, nonce: str, where: str, without_script: str, head: str = "") -> str:
-    """Write the page.
+def render_page(*, where: str, without_script: str, head: str = "") -> str:
+    """Write the page, but for `NONCE`.
 
     Parameters
     ----------
-    nonce : str
-        Of the one style sheet that wavesurfer.js puts into its own element.
     where : str
         Where recordings go: HTML.
     without_script : str
@@ -46,6 +46,6 @@ def render_page(*, nonce: str, where: str, without_script: str, head: str = "") 
         What comes first in the head: HTML.
     """
     page = (STATIC / "index.html").read_text(encoding="utf-8")
-    for name, text in {"NONCE": nonce, "WHERE": where, "WITHOUT_SCRIPT": without_script, "HEAD": head}.items():
+    for name, text in {"WHERE": where, "WITHOUT_SCRIPT": without_script, "HEAD": head}.items():
         page = page.replace(f"<!--{name}-->", text)
     return page

@@ -12,13 +12,18 @@ from genrebench.bench.measure import Measurement
 from tests.bench.conftest import StandIn, target
 
 
+@pytest.fixture(autouse=True)
+def short_recordings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make seconds of audio where the suite makes hours."""
+    monkeypatch.setattr(inference, "_LONG", 20)
+    monkeypatch.setattr(inference, "_SHORT", 10)
+
+
 def test_inference_is_compared_with_imports_and_a_plain_loop(
     bench_data: BenchData, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Cold start by the clock on the wall, many files after start-up, disagreement and memory."""
     monkeypatch.setattr(inference, "installed_version", lambda name: "1")
-    monkeypatch.setattr(inference, "_LONG", 20)
-    monkeypatch.setattr(inference, "_SHORT", 10)
 
     def answer(name: str, arguments: dict[str, Any]) -> Measurement:
         """Answer as a machine on which one of two genres differs."""
@@ -48,8 +53,6 @@ def test_onnx_is_timed_where_it_is_installed(
 ) -> None:
     """And nothing is missed where it is not, which a line says."""
     monkeypatch.setattr(inference, "installed_version", lambda name: "1" if name == "torch" else None)
-    monkeypatch.setattr(inference, "_LONG", 20)
-    monkeypatch.setattr(inference, "_SHORT", 10)
     stand_in(
         inference, lambda name, arguments: Measurement(1.0, 100, {"seconds": 1.0, "probabilities": {"a": {"b": 1.0}}})
     )
@@ -68,8 +71,6 @@ def test_a_model_that_is_named_is_timed_beside_no_plain_loop(
 ) -> None:
     """Which is said; everything that classifies is told of the model."""
     monkeypatch.setattr(inference, "installed_version", lambda name: "1")
-    monkeypatch.setattr(inference, "_LONG", 20)
-    monkeypatch.setattr(inference, "_SHORT", 10)
     asked: list[str] = []
 
     def answer(name: str, arguments: dict[str, Any]) -> Measurement:
@@ -93,8 +94,6 @@ def test_a_file_that_was_not_answered_counts_as_different(
 ) -> None:
     """Wherever it stands among the others."""
     monkeypatch.setattr(inference, "installed_version", lambda name: "1")
-    monkeypatch.setattr(inference, "_LONG", 20)
-    monkeypatch.setattr(inference, "_SHORT", 10)
     both = {"a": {"rock": 0.5}, "b": {"jazz": 0.5}}
 
     def answer(name: str, arguments: dict[str, Any]) -> Measurement:

@@ -20,6 +20,7 @@ from genrebench.system.process import TIMEOUT
 
 Format = Literal["onnx", "keras", "torch", "web"]
 FORMATS: tuple[str, ...] = get_args(Format)
+FOLDERS = ("torch", "web")
 _NEEDS = {"onnx": ("onnx", "onnxruntime"), "keras": ("keras",), "torch": ("torch",), "web": ("onnx", "onnxruntime")}
 
 
@@ -109,7 +110,7 @@ def export_model(
     if format != "web" and runtime is not None:
         raise ConfigError(f"--runtime: expected --format web, received {format}")
     place = Path(os.path.abspath(path))  # noqa: PTH100 - a link in it is not followed
-    if format in ("torch", "web"):
+    if format in FOLDERS:
         check_place(place, overwrite=overwrite)
     else:
         for each in (place, facts_file(place)) if format == "keras" else (place,):

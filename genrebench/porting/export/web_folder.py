@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from genrebench.audio.decode import CLICKS, SILENCE, SLACK_SECONDS
+from genrebench.audio.decode import CANCELED, CLICKS, SILENCE, SLACK_SECONDS
 from genrebench.audio.standardize import ROUNDING
 from genrebench.errors import ConfigError, ModelError, escaped
 from genrebench.model.model import Model
@@ -14,7 +14,7 @@ from genrebench.porting.export.checks import Check, Trial
 from genrebench.porting.export.facts import facts
 from genrebench.porting.export.onnx_file import export_onnx
 from genrebench.porting.port import check_place, publish
-from genrebench.serve.page import IN_BROWSER, STATIC, policy, render_page
+from genrebench.serve.page import IN_BROWSER, NONCE, STATIC, policy, render_page
 from genrebench.system.files import StrPath, write_json
 from genrebench.system.process import TIMEOUT
 from genrebench.system.temporary import temporary_folder
@@ -109,6 +109,7 @@ def export_web(
                 "segment_samples": model.mel.segment_samples,
                 "silence": SILENCE,
                 "clicks": CLICKS,
+                "canceled": CANCELED,
                 "slack_seconds": SLACK_SECONDS,
                 "rounding": ROUNDING,
             },
@@ -129,5 +130,5 @@ def _write_page(work: Path, runtime: Path) -> None:
         shutil.copyfile(runtime / name, files / "vendor" / "ort" / name)
     nonce = secrets.token_urlsafe(16)
     head = f'<meta http-equiv="Content-Security-Policy" content="{html.escape(policy(nonce, in_document=True))}">'
-    page = render_page(nonce=nonce, where=_WHERE, without_script=_WITHOUT_SCRIPT, head=head)
-    (work / PAGE).write_text(page, encoding="utf-8")
+    page = render_page(where=_WHERE, without_script=_WITHOUT_SCRIPT, head=head)
+    (work / PAGE).write_text(page.replace(NONCE, nonce), encoding="utf-8")

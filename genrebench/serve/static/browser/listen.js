@@ -1,15 +1,13 @@
 // From samples to an answer, as genrebench does it: segments, standardization, windows, genres. Nothing of a page in it.
 
-const CANCELED = 0.01;
-
 // The mean of the channels, or the loudest one where they cancel each other.
-export function mono(channels) {
+export function mono(channels, { canceled }) {
   if (channels.length === 1) return channels[0];
   const mean = new Float32Array(channels[0].length);
   for (const channel of channels) for (let i = 0; i < mean.length; i += 1) mean[i] += channel[i] / channels.length;
   const levels = channels.map(level);
   const loudest = Math.max(...levels);
-  return level(mean) < CANCELED * loudest ? channels[levels.indexOf(loudest)] : mean;
+  return level(mean) < canceled * loudest ? channels[levels.indexOf(loudest)] : mean;
 }
 
 const level = (samples) => Math.sqrt(samples.reduce((sum, each) => sum + each * each, 0) / samples.length);
@@ -33,7 +31,7 @@ export function cut(samples, { mel, listening }) {
     segments.push({ samples: padded, start: (index * size) / rate, end: (index * size + part.length) / rate });
   }
   if (!segments.length) throw new Error("expected music, received silence");
-  return { segments, notes: [] };
+  return segments;
 }
 
 // A constant, wherever it lies, apart from a click.

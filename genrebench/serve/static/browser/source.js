@@ -45,8 +45,8 @@ async function answerTo(file, tell) {
   loaded ??= load();
   const { about, frontEnd, network } = await loaded;
   tell("Decoding ...");
-  const samples = await decode(file, about.mel.sample_rate);
-  const { segments, notes } = cut(samples, about);
+  const samples = await decode(file, about);
+  const segments = cut(samples, about);
   const spectrograms = [];
   for (const [index, segment] of segments.entries()) {
     tell(`Listening, ${index + 1} of ${segments.length} segments`);
@@ -69,17 +69,18 @@ async function answerTo(file, tell) {
     }
   }
   const seconds = samples.length / about.mel.sample_rate;
-  return { file: file.name, ...summarize(logits, segments, about), seconds, notes, model: about.model };
+  return { file: file.name, ...summarize(logits, segments, about), seconds, notes: [], model: about.model };
 }
 
 // Mono samples at the model's rate; the browser decodes and resamples.
-async function decode(file, rate) {
+async function decode(file, { mel, listening }) {
   let buffer;
   try {
-    buffer = await new OfflineAudioContext(1, 1, rate).decodeAudioData(await file.arrayBuffer());
+    buffer = await new OfflineAudioContext(1, 1, mel.sample_rate).decodeAudioData(await file.arrayBuffer());
   } catch {
     throw new Error("cannot be decoded by this browser; try wav, mp3 or ogg");
   }
   if (buffer.duration > MAX_SECONDS) throw new Error(`expected at most ${MAX_SECONDS / 60} minutes; cut it`);
-  return mono(Array.from({ length: buffer.numberOfChannels }, (_, channel) => buffer.getChannelData(channel)));
+  const channels = Array.from({ length: buffer.numberOfChannels }, (_, channel) => buffer.getChannelData(channel));
+  return mono(channels, listening);
 }
