@@ -70,6 +70,19 @@ def matrix_product(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, di
     return {}, {"gflops": 2 * size**3 / float(np.median(times)) / 1e9}
 
 
+def arithmetic(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
+    """Compute ``count`` Mel power spectra of noise by NumPy alone on one ``core``; note seconds after start-up."""
+    import numpy as np
+
+    os.sched_setaffinity(0, {options["core"]})
+    frames, filters = (np.random.default_rng(0).random(shape, np.float32) for shape in ((130, 2048), (1025, 128)))
+    for repeat in range(options["count"] + 1):
+        if repeat == 1:  # the first one plans the transform
+            began = time.perf_counter()
+        np.square(np.abs(np.fft.rfft(frames))) @ filters
+    return {}, {"seconds": time.perf_counter() - began}
+
+
 def preprocess(_arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
     """Preprocess ``dataset`` into ``output``; note tracks done, and seconds for all at the rate after start-up.
 

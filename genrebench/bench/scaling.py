@@ -26,6 +26,9 @@ LOKY, CLUSTER = "preprocess on this machine", "preprocess on a cluster"
 PARTS, NOTHING, NOTHING_ON_CLUSTER = "parts of a track", "no-op tracks", "no-op tracks on a cluster"
 # What a second worker should bring, in percent of twice the rate of one.
 ASKED = {"preprocess": 90, "infer": 90, "train": 75}
+# What two cores of this machine bring when each computes by itself, without anything of ours.
+ALONE = "NumPy alone"
+_SPECTRA = 800
 _TRACKS, _CLUSTER_TRACKS, _PART_TRACKS, _FILES = 120, 600, 40, 120
 _EPOCHS, _WARM_UP, _BATCH_SIZE, _VALIDATION = 4, 1, 64, 0.2
 SIZES = (1000, 10_000, 100_000)
@@ -49,6 +52,7 @@ def scaling_suite(data: BenchData) -> SuiteResult:
     made: list[Path] = []
     turns: _Turns = {}
     for count in (1, 2):
+        turns[_title(ALONE, count)] = partial(_arithmetic, cores[:count])
         turns[_title("preprocess", count)] = partial(_preprocess, data, cores[:count], made)
         if installed_version("torch"):
             turns[_title("infer", count)] = partial(_infer, data, cores[:count])
@@ -83,6 +87,12 @@ def exponent(points: Mapping[int, float]) -> float:
 def _title(what: str, workers: int) -> str:
     """Name a candidate."""
     return f"{what}, {workers} worker{'s' if workers > 1 else ''}"
+
+
+def _arithmetic(cores: list[int]) -> Measurement:
+    """Compute spectra on each core, which takes its share of them; the slower one counts."""
+    runs = run_side_by_side("arithmetic", [{"core": core, "count": _SPECTRA // len(cores)} for core in cores])
+    return Measurement(max(run.report["seconds"] for run in runs), sum(run.peak_memory_bytes for run in runs))
 
 
 def _preprocess(data: BenchData, cores: list[int], made: list[Path]) -> Measurement:
@@ -198,13 +208,23 @@ def _median(runs: list[Measurement]) -> float | None:
 
 
 def _efficiencies(runs: Mapping[str, list[Measurement]]) -> Iterator[Target]:
-    """Compare two workers with one, round by round, since the machine's speed changes from one to the next."""
+    """Compare two workers with one, and name what two cores of this machine bring to NumPy alone."""
+    alone = _efficiency(runs, ALONE)
     for what, asked in ASKED.items():
-        one, two = (runs.get(_title(what, count), []) for count in (1, 2))
-        if one and two:
-            share = statistics.median(50 * a.seconds / b.seconds for a, b in zip(one, two, strict=True))
-            note = f"{_median(one):.3g} s / {_median(two):.3g} s, each worker on a core of its own"
+        share = _efficiency(runs, what)
+        if share is not None:
+            one, two = (_median(runs[_title(what, count)]) for count in (1, 2))
+            note = f"{one:.3g} s / {two:.3g} s, each worker on a core of its own"
+            note += f"; {ALONE}: {alone:.0f} %" if alone is not None else ""
             yield Target(f"{what}, efficiency of two workers", share, asked, unit="%", note=note)
+
+
+def _efficiency(runs: Mapping[str, list[Measurement]], what: str) -> float | None:
+    """Return percent of twice the rate of one worker: the median by rounds, since the machine's speed changes."""
+    one, two = (runs.get(_title(what, count), []) for count in (1, 2))
+    if not (one and two):
+        return None
+    return statistics.median(50 * _seconds(a) / _seconds(b) for a, b in zip(one, two, strict=True))
 
 
 def _overhead(runs: Mapping[str, list[Measurement]]) -> Iterator[Target]:

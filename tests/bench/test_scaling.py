@@ -27,6 +27,8 @@ def answer(function: str, options: Mapping[str, Any]) -> Measurement:
     """Answer as a machine on which two workers have 1.6 times the rate of one, and memory grows with the square."""
     if function == "preprocess_parts":
         return Measurement(1.0, 0, {"seconds": {"decode": 0.01, "mel": 0.02, "write": 0.03}})
+    if function == "arithmetic":
+        return Measurement(9.0, 0, {"seconds": 20.0 if options["count"] == scaling._SPECTRA else 12.5})
     if function == "send_nothing":
         grown = 2**20 * (options["count"] / 1000) ** 2
         return Measurement(9.0, 0, {"seconds": options["count"] / 1e4, "grown_bytes": grown})
@@ -77,7 +79,17 @@ def test_two_workers_are_compared_with_one(suite: tuple[SuiteResult, list[str]])
     assert not target(found, "preprocess, efficiency").met
     assert target(found, "infer, efficiency").measured == pytest.approx(100)
     assert target(found, "train, efficiency").measured == pytest.approx(100)
-    assert order[:4] == ["preprocess x 1", "infer x 1", "preprocess x 1", "infer x 2"]
+    assert order[:6] == [
+        *("arithmetic x 1", "preprocess x 1", "infer x 1"),
+        *("arithmetic x 2", "preprocess x 1", "infer x 2"),
+    ]
+
+
+def test_what_the_machine_itself_brings_stands_beside_it(suite: tuple[SuiteResult, list[str]]) -> None:
+    """Two cores with which NumPy alone is 1.6 times as fast are not blamed on anybody."""
+    found, _ = suite
+    assert target(found, "preprocess, efficiency").note.endswith("; NumPy alone: 80 %")
+    assert {row.name: row.median for row in found.candidates}["NumPy alone, 2 workers"] == 12.5
 
 
 def test_a_cluster_is_compared_with_this_machine(suite: tuple[SuiteResult, list[str]]) -> None:
@@ -145,6 +157,12 @@ def test_workers_that_run_side_by_side_have_cores_of_their_own(bench_data: Bench
     assert taken <= set(map(str, cores))
     with pytest.raises(BenchError):
         run_side_by_side("nothing", [{}])
+
+
+def test_arithmetic_is_done_for_real() -> None:
+    """A process on a core says how long it took."""
+    (run,) = run_side_by_side("arithmetic", [{"core": min(os.sched_getaffinity(0)), "count": 2}])
+    assert run.report["seconds"] > 0
 
 
 def test_nothing_is_sent_for_real() -> None:
