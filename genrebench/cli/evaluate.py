@@ -11,7 +11,7 @@ from genrebench.cli.completion import complete_setting
 from genrebench.cli.options import COUNT, PATH, RUN, check_output, examples, list_options, typed_command
 from genrebench.cli.settings import set_option, setting, settings_of
 from genrebench.errors import ConfigError
-from genrebench.training.config import EXPERIMENT_FILE, Experiment, default, load_experiment
+from genrebench.training.config import EXPERIMENT_FILE, Experiment, load_experiment
 
 if TYPE_CHECKING:
     from genrebench.evaluation.measure import Measured
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 @setting("--epochs", "Passes through the training part.", type=int)
 @setting("--batch-size", "Segments in a step.", type=int)
 @click.option("--name", help="Name of the runs.  [default: the file's name, or run-DATE-TIME]")
-@setting("--results", "Folder of all runs.", type=PATH)
+@setting("--results", "Folder of all runs.", type=PATH, is_eager=True)
 @setting("--backend", "Framework.")
 @setting("--device", "auto, or a device of the backend.")
 @set_option
@@ -115,17 +115,15 @@ def _refuse_training_options(**options: Any) -> None:
         raise ConfigError(f"--{given[0].replace('_', '-')}: is about training; leave it out, or leave out --model")
 
 
-def _score(path: Path, options: Mapping[str, Any], tracks: Path | None, intervene: str | None) -> dict[str, Any]:
+def _score(folder: Path, options: Mapping[str, Any], tracks: Path | None, intervene: str | None) -> dict[str, Any]:
     """Score a saved model."""
     from genrebench.evaluation.interventions import read_interventions
     from genrebench.evaluation.measure import is_tree, labeled_recordings, measure_tree
     from genrebench.model.model import Model
     from genrebench.system.memory import keep_freed_memory
-    from genrebench.training.runs import find_run
 
     keep_freed_memory()
     changes = () if intervene is None else read_interventions(intervene)
-    folder = find_run(path, Path(options["results"] or default("results")))
     chosen = {name: options[name] for name in ("backend", "device") if options[name] is not None}
     model = Model.load(folder, **chosen)
     data = options["dataset"]

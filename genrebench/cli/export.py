@@ -40,19 +40,25 @@ _FORMATS = ("onnx", "keras", "torch", "web")
 @click.option("--check", multiple=True, type=PATH, help="Recording to try it on; repeat for several.  [default: "
               "synthetic music]")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace what is there.")
-@click.option("--results", type=PATH, default=default("results"), show_default=True, help="Folder of all runs.")
+@click.option("--results", type=PATH, default=default("results"), show_default=True, is_eager=True,
+              help="Folder of all runs.")  # fmt: skip
 @click.option("--timeout", type=Amount(1, 1e9), default=TIMEOUT, show_default=True,
               help="Seconds after which a worker is ended.")  # fmt: skip
-def export(run: Path, results: Path, format_: Any, output: Path, **options: Any) -> None:
+def export(
+    run: Path,
+    results: Path,  # noqa: ARG001 - RUN has read it
+    format_: Any,
+    output: Path,
+    **options: Any,
+) -> None:
     """Write a model for other programs."""
     from genrebench.cli.output import echo
     from genrebench.model.model import Model
     from genrebench.porting.export.run import FOLDERS, export_model
     from genrebench.system.files import escaped
-    from genrebench.training.runs import find_run
 
     check_output(output, is_file=format_ not in FOLDERS)
-    exported = export_model(Model.load(find_run(run, results)), output, format=format_, **options)
+    exported = export_model(Model.load(run), output, format=format_, **options)
     for check in exported.checks:
         echo(check.label)
     for name, tensors in exported.ends.items():

@@ -19,6 +19,9 @@ from genrebench.errors import ConfigError, escaped, shown
 if TYPE_CHECKING:
     from genrebench.system.remote import RemotePath
 
+# What stands in a path, and in no name.
+_SEPARATORS = (os.sep, os.altsep or os.sep)
+
 
 class _Path(click.Path):
     """A path, in which a leading ``~`` stands for the home folder: a shell expands ``--model ~/x`` only."""
@@ -31,16 +34,23 @@ class _Path(click.Path):
 
 
 class _Run(_Path):
-    """A folder of a run or a model, or the name of a run in ``results/``."""
+    """A folder of a run or a model, or the name of a run in ``results/``, or in the folder that ``--results`` names.
+
+    An option ``--results`` beside it must be eager: it is read first then, wherever it stands.
+    """
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Find the folder, unless the command has an option that says where runs are."""
+        """Find the folder: a name is looked up, and what is spelled as a path is one."""
         path: Path = super().convert(value, param, ctx)
-        if path.exists() or (ctx is not None and any(each.name == "results" for each in ctx.command.params)):
-            return path
+        from genrebench.model.description import BUILTIN
+
+        text = os.path.expanduser(value)  # noqa: PTH111 - as above
+        if text in (os.curdir, os.pardir) or any(each in text for each in _SEPARATORS):
+            return path.absolute() if path == Path(BUILTIN) else path  # ./builtin, whose dot pathlib forgets
         from genrebench.training.runs import find_run
 
-        return find_run(path, Path("results"))
+        results = ctx.params.get("results") if ctx is not None else None
+        return find_run(path, results if isinstance(results, Path) else Path("results"))
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Complete names of runs, and folders."""

@@ -19,15 +19,15 @@ from genrebench.training.config import default
     epilog=examples("genrebench report gtzan", "genrebench report results/gtzan"),
 )
 @click.argument("run", type=RUN)
-@click.option("--results", type=PATH, default=default("results"), show_default=True, help="Folder of all runs.")
-def report(run: Path, results: Path) -> None:
+@click.option("--results", type=PATH, default=default("results"), show_default=True, is_eager=True,
+              help="Folder of all runs.")  # fmt: skip
+def report(run: Path, results: Path) -> None:  # noqa: ARG001 - RUN has read it
     """Make a report."""
     from genrebench.system.files import escaped
     from genrebench.training.results import write_results
-    from genrebench.training.runs import find_run, read_run
+    from genrebench.training.runs import read_run
 
-    folder = find_run(run, results)
-    if folder == Path(BUILTIN):
+    if run == Path(BUILTIN):
         raise ConfigError(f"{BUILTIN}: comes with genrebench, expected a run of your own; genrebench runs lists them")
-    for path in write_results(read_run(folder)):
+    for path in write_results(read_run(run)):
         echo(escaped(path))

@@ -7,9 +7,10 @@ decides. Unrelated tracks differ in half of them or more.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from genrebench.audio.mel import MelConfig
 from genrebench.data.dataset import Dataset
+from genrebench.errors import DatasetError
 
 # Bands that a spectrogram is reduced to; a word has one bit fewer.
 _BANDS = 25
@@ -133,6 +135,26 @@ def find_duplicates(fingerprints: Mapping[str, Fingerprint]) -> list[Duplicate]:
     return sorted(found, key=lambda each: (each.different, each.first, each.second))
 
 
+@contextmanager
+def room_needed() -> Iterator[None]:
+    """Name the temporary folder, and what to do, where it takes no more, as on a full disk.
+
+    Raises
+    ------
+    DatasetError
+        For whatever the system refuses meanwhile.
+    """
+    folder = gettempdir()
+    try:
+        yield
+    except OSError as error:
+        raise DatasetError(
+            f"fingerprints of recordings cannot be kept here meanwhile ({error.strerror}); make room, or name another "
+            "folder by TMPDIR",
+            path=folder,
+        ) from error
+
+
 def segment_hops(mel: MelConfig | None) -> float | None:
     """Compute the frames from the beginning of a segment to that of the next; None where that is not known."""
     return mel.segment_samples / mel.hop_length if mel else None
@@ -188,7 +210,7 @@ def _candidates(prints: Collection[Fingerprint]) -> dict[tuple[int, int], int]:
     if parts <= 1:
         return {} if not parts else _elected(*_votes(next(_words(prints)), len(prints), step), len(prints), step)
     best: dict[tuple[int, int], int] = {}
-    with TemporaryDirectory(prefix="genrebench-") as folder:
+    with room_needed(), TemporaryDirectory(prefix="genrebench-") as folder:
         words, votes = ([Path(folder, f"{kind}-{part}") for part in range(parts)] for kind in ("words", "votes"))
         longest = 0
         for chunk in _words(prints):

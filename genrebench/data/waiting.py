@@ -2,11 +2,12 @@
 
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genrebench.data.duplicates import Fingerprint
+from genrebench.data.duplicates import Fingerprint, room_needed
 
 # A word and its frame.
 _ROW = np.dtype([("word", "<u4"), ("time", "<i4")])
@@ -26,23 +27,33 @@ class WaitingPrints(Mapping[str, Fingerprint]):
         self._numbers = numbers
         self._starts = np.full(len(numbers), -1, np.int64)
         self._counts, self._windows = np.zeros(len(numbers), np.int32), np.zeros(len(numbers), np.int32)
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
+        with room_needed():
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
 
     def put(self, number: int, found: Fingerprint) -> None:
-        """Keep the fingerprint of a track."""
+        """Keep the fingerprint of a track.
+
+        Raises
+        ------
+        DatasetError
+            If the temporary folder has no room for it.
+        """
         rows = np.empty(len(found.words), _ROW)
         rows["word"], rows["time"] = found.words, found.times
-        self._starts[number] = self._file.seek(0, 2)
-        self._counts[number], self._windows[number] = len(rows), found.window
-        self._file.write(rows.tobytes())
+        with room_needed():
+            start = self._file.seek(0, 2)
+            self._file.write(rows.tobytes())
+            self._file.flush()  # or a full disk would be met by whatever comes next
+        self._starts[number], self._counts[number], self._windows[number] = start, len(rows), found.window
 
     def are_there(self) -> NDArray[np.bool_]:
         """Say of each track, by its number, whether there is one."""
         return self._starts >= 0
 
     def close(self) -> None:
-        """Drop all."""
-        self._file.close()
+        """Drop all, also what a full disk did not take."""
+        with suppress(OSError):
+            self._file.close()
 
     def __len__(self) -> int:
         """Count them."""

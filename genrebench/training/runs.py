@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from genrebench.errors import GenrebenchError, ModelError
+from genrebench.evaluation.comparison import EVALUATION_FILE
 from genrebench.evaluation.significance import wilson_interval
 from genrebench.model.description import BUILTIN, model_folder
 from genrebench.model.storage import MODEL_FILE, read_document
@@ -184,9 +185,20 @@ def read_run(path: StrPath) -> Run:
 
 
 def find_run(path: Path, results: Path) -> Path:
-    """Name the folder of a run, which is given as one, or as a name in the folder of all runs; builtin is no run."""
+    """Name the folder of a run, which is given as one, or as a name in the folder of all runs; builtin is no run.
+
+    Of two runs, or evaluations, the one in the working folder is taken; what is neither, such as recordings in a folder
+    of that name, hides none.
+    """
     inside = results / path
-    return inside if not path.exists() and inside.exists() and path != Path(BUILTIN) else path
+    if path == Path(BUILTIN) or _holds_run(path):
+        return path
+    return inside if _holds_run(inside) or (inside.exists() and not path.exists()) else path
+
+
+def _holds_run(folder: Path) -> bool:
+    """Return whether a run or an evaluation lies in a folder."""
+    return any((folder / name).is_file() for name in (MODEL_FILE, EVALUATION_FILE))
 
 
 def damaged(run: Run, error: Exception) -> ModelError:

@@ -6,12 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import click
 import pytest
 from click.shell_completion import ShellComplete
 
 from genrebench.cli.main import COMMANDS, main
-from tests.cli.commands import run
 from tests.training.made import run_in
 
 _SCRIPTS = Path(sys.executable).parent
@@ -115,27 +113,6 @@ def test_bash_completes(folder: Path, words: str, found: list[str]) -> None:
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env={**os.environ, "PATH": path})
     assert done.stderr == ""
     assert [line for line in done.stdout.splitlines() if line] == found
-
-
-def test_a_run_is_found_by_its_name(folder: Path) -> None:
-    """In results/, by every command that takes one; a folder of that name goes before, and builtin is builtin."""
-    from genrebench.cli.options import RUN
-    from genrebench.cli.summary import summary
-
-    def found(text: str) -> Path:
-        """Read a word as a command does."""
-        path = RUN.convert(text, None, click.Context(summary))
-        assert isinstance(path, Path)
-        return path
-
-    run_in(folder / "results" / "builtin")
-    assert found("gtzan") == Path("results/gtzan")
-    assert found("results/gtzan") == Path("results/gtzan")
-    assert found("nonesuch") == Path("nonesuch")
-    assert found("builtin") == Path("builtin")
-    (folder / "gtzan").mkdir()
-    assert found("gtzan") == Path("gtzan")
-    assert run("compare", "gtzan-long", "gtzan-long").exit_code == 0
 
 
 def _genrebench(instruction: str) -> str:

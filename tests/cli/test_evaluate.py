@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,18 @@ def test_options_that_do_not_go_together_are_refused(trained: Path, tmp_path: Pa
         refused(wrong, "--intervene: expected NAME=VALUE")
     refused(run("evaluate", "--model", tmp_path / "none"), "expected a model")
     refused(run("evaluate", *model, "--dataset", tmp_path / "none"), "expected a folder of genre folders")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+def test_a_full_disk_ends_the_doctor_in_a_line(small_dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names the temporary folder, the reason, and what to do; the status is not that of a finding."""
+    full = open("/dev/full", "r+b")  # noqa: PTH123, SIM115 - a device, which the command closes
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda: full)
+    message = (
+        rf"{tempfile.gettempdir()}: fingerprints of .* \(No space left on device\); make room, or name another folder"
+    )
+    refused(run("doctor", small_dataset, "--jobs", 1), message, status=2)
+    assert full.closed
 
 
 def test_the_doctor_looks_at_a_dataset_and_a_split(trained: Path, tmp_path: Path) -> None:

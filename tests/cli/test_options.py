@@ -5,11 +5,13 @@ from pathlib import Path
 import click
 import pytest
 
-from genrebench.cli.options import PATH, Size, Word, check_output, examples
+from genrebench.cli.main import COMMANDS, main
+from genrebench.cli.options import PATH, RUN, Size, Word, check_output, examples
 from genrebench.errors import ConfigError
 from genrebench.system import remote
 from genrebench.system.remote import as_path
-from tests.cli.commands import run
+from tests.cli.commands import refused, run
+from tests.training.made import run_in
 
 
 def test_a_path_may_begin_at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -18,6 +20,66 @@ def test_a_path_may_begin_at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert PATH.convert("~/x", None, None) == tmp_path / "x"
     assert PATH.convert("~nobody-of-that-name/x", None, None) == Path("~nobody-of-that-name/x")
     assert PATH.convert(Path("a"), None, None) == Path("a")
+
+
+# What is typed where a run is asked for; train --name names one in results/ in any case.
+WITH_RUN = {
+    "infer": "infer song.wav --model {}",
+    "serve": "serve --model {}",
+    "evaluate": "evaluate --model {}",
+    "report": "report {}",
+    "compare": "compare {} {}",
+    "export": "export {} --format onnx --output x.onnx",
+    "bench": "bench inference --model {}",
+    "doctor": "doctor music --model {}",
+    "summary": "summary --model {}",
+    "parity": "parity --model {}",
+}
+
+
+def runs_of(words: str) -> list[str]:
+    """Name the folders of runs that a command was given, without running it."""
+    name, *arguments = words.split()
+    context = click.Context(main)
+    command = main.get_command(context, name)
+    assert command is not None
+    params = command.make_context(name, arguments, parent=context).params
+    return [str(params[each.name]) for each in command.params if each.type is RUN and each.name]
+
+
+def test_every_command_that_takes_a_run_is_tried() -> None:
+    """None is left out below; where runs lie is read before the run's name."""
+    found = [command for name in COMMANDS if (command := main.get_command(click.Context(main), name)) is not None]
+    taking = {command.name: command for command in found if any(each.type is RUN for each in command.params)}
+    assert taking.keys() == WITH_RUN.keys()
+    assert all(each.is_eager for command in taking.values() for each in command.params if each.name == "results")
+
+
+@pytest.mark.parametrize("words", WITH_RUN.values(), ids=list(WITH_RUN))
+def test_a_folder_that_is_no_run_hides_none(words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name means the run here, or else the run in results/; what has a separator is a path."""
+    run_in(tmp_path / "results" / "mine")
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert set(runs_of(words.format("mine", "mine"))) == {"results/mine"}
+    run_in(tmp_path / "results" / "builtin")
+    for path in ("./mine", "mine/", f"{tmp_path}/mine", "results/mine", ".", "nothing"):
+        assert set(map(Path, runs_of(words.format(path, path)))) == {Path(path)}
+    assert set(runs_of(words.format("builtin", "builtin"))) == {"builtin"}
+    assert set(runs_of(words.format("./builtin", "./builtin"))) == {str(tmp_path / "builtin")}
+    if "report" in words or "export" in words or "evaluate" in words:
+        run_in(tmp_path / "others" / "mine")
+        assert runs_of(f"{words.format('mine')} --results others") == ["others/mine"]
+    run_in(tmp_path / "here").folder.joinpath("model.json").rename(tmp_path / "mine" / "model.json")
+    assert set(runs_of(words.format("mine", "mine"))) == {"mine"}
+
+
+def test_training_goes_on_in_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else has the run's name."""
+    run_in(tmp_path / "results" / "mine")
+    run_in(tmp_path / "mine")
+    monkeypatch.chdir(tmp_path)
+    refused(run("train", "--name", "mine", "--resume"), "results/mine: expected a run with a checkpoint, found none")
 
 
 def test_an_empty_path_is_refused() -> None:

@@ -1,6 +1,10 @@
 """Copies of a recording are found, whatever was done to them, and nothing else is."""
 
+import errno
+import io
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +16,7 @@ from genrebench.audio.mel import MelConfig, segment_spectrograms
 from genrebench.audio.synthesis.render import GENRES, synthesize
 from genrebench.data import duplicates
 from genrebench.data.duplicates import Fingerprint, connected, find_duplicates, fingerprint
+from genrebench.errors import DatasetError
 
 RATE = 22050
 MEL = MelConfig()
@@ -98,3 +103,34 @@ def test_what_is_found_does_not_depend_on_memory(words: int, monkeypatch: pytest
     assert (3, 7) in expected
     monkeypatch.setattr(duplicates, "_WORDS", words)
     assert duplicates._candidates(prints) == expected
+
+
+@pytest.mark.parametrize("room", [0, 2000, 30_000])
+def test_a_disk_that_fills_up_while_words_are_sorted_is_told(
+    room: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """In one line; nothing is left."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(duplicates, "_WORDS", 2**10)
+    rng = np.random.default_rng(0)
+    words = [rng.integers(0, 2**24, 1000, dtype=np.uint32) for _ in range(10)]
+    prints = {str(number): Fingerprint(each, np.arange(1000), 8) for number, each in enumerate(words)}
+    written: list[int] = []
+
+    class Filling(io.FileIO):
+        """Takes so many bytes, and then no more."""
+
+        def write(self, content: Any, /) -> int:
+            """Take all or nothing."""
+            written.append(len(content))
+            if sum(written) > room:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(content)
+
+    monkeypatch.setattr(Path, "open", lambda path, mode: Filling(path, mode))
+    with pytest.raises(
+        DatasetError, match=rf"^{tmp_path}: fingerprints of recordings cannot be kept here meanwhile \(No"
+    ):
+        find_duplicates(prints)
+    assert sum(written) > room
+    assert not list(tmp_path.iterdir())

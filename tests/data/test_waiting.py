@@ -1,10 +1,15 @@
 """Fingerprints that wait in a file: those that memory would hold, by name, in the order of their numbers."""
 
+import os
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from genrebench.data.duplicates import find_duplicates
 from genrebench.data.waiting import WaitingPrints
+from genrebench.errors import DatasetError
 from tests.data.packed.test_prints import library
 
 
@@ -35,3 +40,26 @@ def test_what_is_no_track_and_what_has_none_is_not_there() -> None:
         with pytest.raises(KeyError, match=name):
             found[name]
     found.close()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+def test_a_full_disk_is_told_with_its_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In one line, each time; nothing is left."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    message = rf"^{tmp_path}: fingerprints .* \(No space left on device\); make room, or name another folder by TMPDIR$"
+    found = WaitingPrints({"a": 0, "b": 1})
+    with open("/dev/full", "r+b", buffering=0) as disk:  # noqa: PTH123 - a device
+        os.dup2(disk.fileno(), found._file.fileno())
+    for _ in range(2):
+        with pytest.raises(DatasetError, match=message):
+            found.put(1, library(4, 20)["b/1"])
+    assert not found.are_there().any()
+    found.close()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_temporary_folder_that_is_gone_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """When the file is made."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(DatasetError, match=r"gone: fingerprints .* \(No such file or directory\); make room, or name"):
+        WaitingPrints({"a": 0})

@@ -46,10 +46,23 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_run_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the folder of all runs, unless the working folder has something of that name."""
+    """In the folder of all runs, whatever else has that name, unless it is a run or an evaluation itself."""
     run_in(tmp_path / "results" / "mine")
+    (tmp_path / "results" / "begun").mkdir()
     monkeypatch.chdir(tmp_path)
     assert find_run(Path("mine"), Path("results")) == Path("results/mine")
-    (tmp_path / "mine").mkdir()
-    assert find_run(Path("mine"), Path("results")) == Path("mine")
+    assert find_run(Path("begun"), Path("results")) == Path("results/begun")
     assert find_run(Path("nowhere"), Path("results")) == Path("nowhere")
+    for name in ("mine", "begun", "builtin"):
+        (tmp_path / name).mkdir()
+    assert find_run(Path("mine"), Path("results")) == Path("results/mine")
+    assert find_run(Path("begun"), Path("results")) == Path("begun")
+    run_in(tmp_path / "results" / "builtin")
+    assert find_run(Path("builtin"), Path("results")) == Path("builtin")
+    for name in ("model.json", "evaluation.json"):
+        (tmp_path / "mine" / name).touch()
+        assert find_run(Path("mine"), Path("results")) == Path("mine")
+        (tmp_path / "mine" / name).unlink()
+    (tmp_path / "mine").rmdir()
+    (tmp_path / "mine").touch()
+    assert find_run(Path("mine"), Path("results")) == Path("results/mine")

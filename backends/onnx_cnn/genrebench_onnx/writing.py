@@ -1,4 +1,4 @@
-"""A model of ONNX, written and run: the function of a job."""
+"""A model of ONNX, or its front end alone, written and run: the functions of jobs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -41,7 +41,35 @@ def write(arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, An
     check_layer_kinds(architecture, BUILDERS)
     if 4 * architecture.parameters > MAX_BYTES:
         raise BackendError(f"expected fewer than {MAX_BYTES // 4:,} parameters, received {architecture.parameters:,}")
-    content, inputs, outputs = _write(architecture, arrays, options)
+    return _tried(*_write(architecture, arrays, options), arrays)
+
+
+def write_front_end(arrays: Arrays, options: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
+    """Write what comes before the network, without it, and run it in ONNX Runtime.
+
+    Parameters
+    ----------
+    arrays : dict of str to ndarray
+        As of `write`, without weights; ``inputs/`` are audio.
+    options : dict
+        ``mel``, ``samples``, ``batch`` and ``metadata`` as of `write`; ``shape`` of a spectrogram.
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``model``, the file's bytes, and by number of the batch ``spectrogram/``.
+    dict
+        As of `write`.
+    """
+    writer, outputs = GraphWriter(), {"spectrogram": (options["batch"], *options["shape"])}
+    inputs, _ = _write_front_end(writer, arrays, options)
+    return _tried(writer.finish(inputs, outputs, options["metadata"]), inputs, outputs, arrays)
+
+
+def _tried(
+    content: bytes, inputs: dict[str, Any], outputs: dict[str, Any], arrays: Arrays
+) -> tuple[Arrays, dict[str, Any]]:
+    """Run what was written on the batches that it is tried on."""
     session = start_session(content)
     (name,) = inputs
     found: Arrays = {"model": np.frombuffer(content, np.uint8).copy()}
@@ -58,22 +86,26 @@ def _write(
     writer = GraphWriter()
     batch, (bands, frames) = options["batch"], architecture.input_shape[:2]
     outputs: dict[str, Any] = {"logits": (batch, architecture.classes)}
-    name: str
-    shape: tuple[Any, ...]
     if options["mel"] is not None:
-        name, shape = "audio", (batch, options["samples"])
-        mel = write_mel(writer, name, options["mel"], arrays["window"], arrays["filters"])
-        x = writer.node("Identity", [mel], "spectrogram")
+        inputs, x = _write_front_end(writer, arrays, options)
         outputs["spectrogram"] = (batch, bands, frames)
     else:
-        name, shape = "spectrogram" if options["standardizer"] else "standardized", (batch, bands, frames)
-        x = name
+        x = "spectrogram" if options["standardizer"] else "standardized"
+        inputs = {x: (batch, bands, frames)}
     if options["standardizer"] is not None:
         x = write_standardization(writer, x, options["standardizer"])
     x = writer.node("Unsqueeze", [x, writer.integers([1], "network/channel")], "network/input")
     last = write_layers(writer, architecture, _part(arrays, "weights"), x)[architecture.output]
     writer.node("Identity", [last], "logits")
-    return writer.finish({name: shape}, outputs, options["metadata"]), {name: shape}, outputs
+    return writer.finish(inputs, outputs, options["metadata"]), inputs, outputs
+
+
+def _write_front_end(
+    writer: GraphWriter, arrays: Arrays, options: Mapping[str, Any]
+) -> tuple[dict[str, tuple[Any, ...]], str]:
+    """Write the graph from audio to spectrograms in dB: its input, and what they are called."""
+    mel = write_mel(writer, "audio", options["mel"], arrays["window"], arrays["filters"])
+    return {"audio": (options["batch"], options["samples"])}, writer.node("Identity", [mel], "spectrogram")
 
 
 def _part(arrays: Mapping[str, NDArray[Any]], prefix: str) -> Arrays:

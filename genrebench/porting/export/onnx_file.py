@@ -1,5 +1,6 @@
 """A model as one file of ONNX, written and run by the ONNX plugin in its worker, and checked here."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -76,10 +77,8 @@ def export_onnx(
         "metadata": {name: json.dumps(value) for name, value in facts(model).items()},
     }
     if with_frontend and model.mel is not None:
-        arrays |= _front_end(model.mel)
-        options["samples"] = model.mel.segment_samples
-        options["mel"] = {"n_fft": model.mel.n_fft, "hop_length": model.mel.hop_length,
-                          "min_power": MIN_POWER, "floor_db": FLOOR_DB}  # fmt: skip
+        arrays |= _constants(model.mel)
+        options |= _settings(model.mel)
     done = run_job("genrebench_onnx.writing:write", arrays=arrays, options=options, name="onnx", timeout=timeout)
     checks = []
     if with_frontend:
@@ -90,6 +89,46 @@ def export_onnx(
     checks.append(check_logits(model, trial, part(done.arrays, "logits"), standardized).require(path))
     write_atomically(path, done.arrays["model"].tobytes())
     return checks, done.value
+
+
+def export_front_end(mel: MelConfig, path: Path, trial: Trial, *, timeout: float = TIMEOUT) -> Check:
+    """Write what turns audio into spectrograms as ONNX, without a network.
+
+    Parameters
+    ----------
+    mel : MelConfig
+        How recordings become spectrograms.
+    path : Path
+        The file; replaced if it is there.
+    trial : Trial
+        What it is tried on.
+    timeout : float
+        Seconds after which the worker is ended.
+
+    Returns
+    -------
+    Check
+        What was compared; it passed.
+
+    Raises
+    ------
+    ModelError
+        If the file would not compute what librosa does.
+    WorkerError
+        If it cannot be written, or ONNX Runtime does not run it.
+    """
+    arrays = {f"inputs/{number}": each for number, each in enumerate(trial.audio)} | _constants(mel)
+    options = {
+        **_settings(mel),
+        "shape": mel.shape,
+        "batch": ANY,
+        "metadata": {"mel": json.dumps(dataclasses.asdict(mel))},
+    }
+    name = "genrebench_onnx.writing:write_front_end"
+    done = run_job(name, arrays=arrays, options=options, name="onnx", timeout=timeout)
+    check = check_spectrograms(trial, part(done.arrays, "spectrogram")).require(path)
+    write_atomically(path, done.arrays["model"].tobytes())
+    return check
 
 
 def _check_options(model: Model, by_recording: bool, *, with_frontend: bool, one_recording: bool) -> None:
@@ -113,7 +152,13 @@ def _check_options(model: Model, by_recording: bool, *, with_frontend: bool, one
         )
 
 
-def _front_end(mel: MelConfig) -> dict[str, Array]:
+def _settings(mel: MelConfig) -> dict[str, Any]:
+    """Say what the front end does."""
+    settings = {"n_fft": mel.n_fft, "hop_length": mel.hop_length, "min_power": MIN_POWER, "floor_db": FLOOR_DB}
+    return {"samples": mel.segment_samples, "mel": settings}
+
+
+def _constants(mel: MelConfig) -> dict[str, Array]:
     """Make the constants of the front end, as librosa does."""
     from scipy.signal import get_window
 

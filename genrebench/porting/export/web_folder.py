@@ -12,7 +12,7 @@ from genrebench.errors import ConfigError, ModelError, escaped
 from genrebench.model.model import Model
 from genrebench.porting.export.checks import Check, Trial
 from genrebench.porting.export.facts import facts
-from genrebench.porting.export.onnx_file import export_onnx
+from genrebench.porting.export.onnx_file import export_front_end, export_onnx
 from genrebench.porting.port import check_place, publish
 from genrebench.serve.page import IN_BROWSER, NONCE, STATIC, policy, render_page
 from genrebench.system.files import StrPath, write_json
@@ -98,9 +98,8 @@ def export_web(
             path=model.folder or "model",
         )
     with temporary_folder("export") as work:
-        checks, _ = export_onnx(model, work / FRONT_END, trial, with_frontend=True,
-                                one_recording=model.standardizer.by_recording, timeout=timeout)  # fmt: skip
-        more, ends = export_onnx(model, work / NETWORK, trial, timeout=timeout)
+        spectrograms = export_front_end(model.mel, work / FRONT_END, trial, timeout=timeout)
+        logits, ends = export_onnx(model, work / NETWORK, trial, timeout=timeout)
         about = facts(model) | {
             "model": model.folder.name if model.folder else place.name,
             "shape": model.mel.shape,
@@ -117,7 +116,7 @@ def export_web(
         write_json(work / FACTS, about, durable=False)
         _write_page(work, runtime)
         publish(work, place, names=(PAGE, FACTS, FILES, FRONT_END, NETWORK), overwrite=overwrite)
-    return checks[:1] + more, ends
+    return [spectrograms, *logits], ends
 
 
 def _write_page(work: Path, runtime: Path) -> None:

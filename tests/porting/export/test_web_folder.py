@@ -26,7 +26,7 @@ from tests import jobs
 from tests.conftest import SMALL
 from tests.porting.export.models import make_model
 
-pytest.importorskip("onnx")
+onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 # Stands in for onnxruntime-web, which has fourteen megabytes: what serves the page runs the graph.
@@ -80,6 +80,22 @@ def test_everything_is_in_the_folder(runtime: Path, tmp_path: Path) -> None:
     assert "<!--" not in page
     (nonce,) = re.findall(r'name="csp-nonce" content="([^"]+)"', page)
     assert f"style-src &#x27;self&#x27; &#x27;nonce-{nonce}&#x27;" in page
+
+
+def test_the_front_end_is_alone_in_its_file(runtime: Path, tmp_path: Path) -> None:
+    """What turns audio into spectrograms holds nothing of the network, which has a file of its own."""
+    model = make_model("track")
+    export_model(model, tmp_path / "site", format="web", runtime=runtime)
+    written = {name: onnx.load(tmp_path / "site" / f"{name}.onnx").graph for name in ("front_end", "network")}
+    layers = {node.name for node in model.architecture.walk()}
+    for name, has_layers in (("front_end", False), ("network", True)):
+        constants = {each.name.partition("/")[0] for each in written[name].initializer}
+        assert bool(layers & constants) == has_layers
+    assert [each.name for each in written["front_end"].output] == ["spectrogram"]
+    content = (tmp_path / "site" / "front_end.onnx").read_bytes()
+    kernels = [value.tobytes() for value in model.weights.values() if value.size > 100]
+    assert not any(kernel[:64] in content for kernel in kernels)
+    assert len(content) < sum(map(len, kernels))
 
 
 def test_what_cannot_be_is_refused_in_a_line(runtime: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
