@@ -7,7 +7,7 @@ import numpy as np
 
 from genrebench.network.types import Array, Shape
 from genrebench.reading.graph import Call, Graph, Tensor
-from genrebench.reading.kinds import attention, core, recurrent
+from genrebench.reading.kinds import attention, conv_lstm, core, recurrent
 from genrebench.reading.kinds.base import Kind
 from genrebench.reading.submodel import Submodel
 
@@ -102,7 +102,7 @@ def _gaussian_dropout(
     return {"": 1 + np.sqrt(kind.rate / (1 - kind.rate)) * rng.standard_normal(shapes[0])}
 
 
-def _recurrent(kind: recurrent._Recurrent, shapes: Sequence[Shape], rng: np.random.Generator) -> dict[str, Array]:
+def _recurrent(kind: recurrent._Cell, shapes: Sequence[Shape], rng: np.random.Generator) -> dict[str, Array]:
     """Draw once for a whole sequence: for each gate its own where the state has dropout, as Keras does."""
     batch, _, features = shapes[0]
     gates = (kind.gates,) if kind.recurrent_dropout and kind.gates > 1 else ()
@@ -111,6 +111,17 @@ def _recurrent(kind: recurrent._Recurrent, shapes: Sequence[Shape], rng: np.rand
                               ("recurrent_dropout", kind.recurrent_dropout, kind.units)):  # fmt: skip
         if rate:
             drawn[name] = _kept((batch, *gates, width), rate, rng)
+    return drawn
+
+
+def _conv_lstm(kind: conv_lstm._ConvLSTM, shapes: Sequence[Shape], rng: np.random.Generator) -> dict[str, Array]:
+    """Draw once for a whole sequence, for each gate its own."""
+    batch, _, *step = shapes[0]
+    state = [length or 0 for length in kind.state_shape(shapes[0][1:])]
+    drawn = {}
+    for name, rate, shape in (("dropout", kind.dropout, step), ("recurrent_dropout", kind.recurrent_dropout, state)):
+        if rate:
+            drawn[name] = _kept((batch, kind.gates, *shape), rate, rng)
     return drawn
 
 
@@ -164,6 +175,9 @@ _DRAWS: dict[type[Kind], Draw] = {
     recurrent.SimpleRNN: _recurrent,
     recurrent.LSTM: _recurrent,
     recurrent.GRU: _recurrent,
+    conv_lstm.ConvLSTM1D: _conv_lstm,
+    conv_lstm.ConvLSTM2D: _conv_lstm,
+    conv_lstm.ConvLSTM3D: _conv_lstm,
     recurrent.Bidirectional: _bidirectional,
     recurrent.TimeDistributed: _time_distributed,
     Submodel: _submodel,

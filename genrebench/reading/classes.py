@@ -37,7 +37,7 @@ _CODE = {
 _LOOKUPS = frozenset("StringLookup IntegerLookup TextVectorization Hashing HashedCrossing CategoryCrossing".split())
 # Layers that Keras has, or had, and that are not among the kinds.
 _NOT_YET = frozenset(
-    """ConvLSTM1D ConvLSTM2D ConvLSTM3D RNN StackedRNNCells LSTMCell GRUCell SimpleRNNCell LocallyConnected1D
+    """RNN StackedRNNCells LSTMCell GRUCell SimpleRNNCell LocallyConnected1D
     LocallyConnected2D EinsumDense GroupQueryAttention GroupedQueryAttention Discretization
     MelSpectrogram STFTSpectrogram RandomCrop Pipeline Solarization Equalization AutoContrast SpectralNormalization
     MaxoutDense Highway SReLU ParametricSoftplus AdaptiveAveragePooling1D

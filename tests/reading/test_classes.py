@@ -24,7 +24,6 @@ REFUSED = {
     "StringLookup": "text into numbers",
     "IntegerLookup": "text into numbers",
     "TextVectorization": "text into numbers",
-    "ConvLSTM2D": "does not know",
     "RNN": "does not know",
     "LocallyConnected2D": "does not know",
     "Arithmetic": "somebody's own",

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from genrebench.errors import BackendError
 from genrebench.network.types import Array
 from genrebench.porting.definition import Given, Made, Mask, compute, defines
 from genrebench.porting.definitions.activation import activate
@@ -35,7 +36,7 @@ def _products(x: Value, kernel: Value, kept: Array | None, rate: float) -> Value
     return concatenate(parts, -1)
 
 
-def _recurrence(kind: kinds._Recurrent, given: Given) -> Callable[[Value, slice], Value]:
+def _recurrence(kind: kinds._Cell, given: Given) -> Callable[[Value, slice], Value]:
     """Make the function from a state to its products with some gates' part of the recurrent kernel."""
     kept, kernel = given.draw("recurrent_dropout"), given.weights["recurrent_kernel"]
 
@@ -47,34 +48,48 @@ def _recurrence(kind: kinds._Recurrent, given: Given) -> Callable[[Value, slice]
     return product
 
 
-def _split(x: Value, count: int) -> list[Value]:
+def split(x: Value, count: int) -> list[Value]:
     """Cut the last axis into equal parts."""
     width = x.shape[-1] // count
     return [x[..., at * width : (at + 1) * width] for at in range(count)]
 
 
-def _ran(kind: kinds._Recurrent, given: Given, step: Step) -> Made:
+def _ran(kind: kinds._Cell, given: Given, step: Step) -> Made:
+    """Run a cell whose states are vectors over time."""
+    bias = given.weights.get("bias")
+    shares = _products(given.x, given.weights["kernel"], given.draw("dropout"), kind.dropout)
+    if bias is not None:
+        shares = shares + (bias if len(bias.shape) == 1 else bias[0])
+    return run_over_time(kind, given, step, shares, (kind.units,))
+
+
+def run_over_time(kind: kinds._Recurrent, given: Given, step: Step, shares: Value, state: tuple[int, ...]) -> Made:
     """Run a cell over time (keras/src/backend/tensorflow/rnn.py).
 
     At a step that is masked the states stand still, and the output is the one before, 0 if there is none, or always 0
     with ``zero_output_for_mask``.
+
+    Parameters
+    ----------
+    shares : Value
+        What the input adds at each step [shape=(n, steps, ...)].
+    state : tuple of int
+        Shape of a state, without the batch.
     """
-    x, mask = given.x, _used_mask(kind, given)
-    bias = given.weights.get("bias")
-    shares = _products(x, given.weights["kernel"], given.draw("dropout"), kind.dropout)
-    if bias is not None:
-        shares = shares + (bias if len(bias.shape) == 1 else bias[0])
-    nothing = Value(np.zeros((x.shape[0], kind.units)))
+    mask = _used_mask(kind, given)
+    nothing = Value(np.zeros((shares.shape[0], *state)))
+    if mask is not None and (mask.ndim > nothing.ndim or mask.shape[2:] != state[: mask.ndim - 2]):
+        raise BackendError(f"expected a mask of steps, or of places in {state}, received one of {mask.shape[1:]}")
     states: Sequence[Value] = given.arguments.get("initial_state") or (nothing,) * kind.states
     states = states if isinstance(states, tuple) else (states,)
     output, outputs = nothing, []
-    steps = range(x.shape[1])
+    steps = range(shares.shape[1])
     for time in reversed(steps) if kind.go_backwards else steps:
         after = step(shares[:, time], states)
         if mask is None:
             output, states = after[0], after
         else:
-            there = mask[:, time, None]
+            there = mask[:, time].reshape(mask.shape[:1] + mask.shape[2:] + (1,) * (nothing.ndim - mask.ndim + 1))
             output = where(there, after[0], nothing if kind.zero_output_for_mask else output)
             states = tuple(where(there, new, old) for new, old in zip(after, states, strict=True))
         outputs.append(output)
@@ -109,7 +124,7 @@ def _lstm(kind: kinds.LSTM, given: Given) -> Made:
     def step(share: Value, states: Sequence[Value]) -> Sequence[Value]:
         """Make one step."""
         h, c = states
-        i, f, g, o = _split(share + recurrent(h, slice(0, 4)), 4)
+        i, f, g, o = split(share + recurrent(h, slice(0, 4)), 4)
         i, f, o = (activate(kind.recurrent_activation, gate) for gate in (i, f, o))
         c = f * c + i * activate(kind.activation, g)
         return o * activate(kind.activation, c), c
@@ -130,8 +145,8 @@ def _gru(kind: kinds.GRU, given: Given) -> Made:
     def step(share: Value, states: Sequence[Value]) -> Sequence[Value]:
         """Make one step."""
         h = states[0]
-        x_z, x_r, x_h = _split(share, 3)
-        z, r = _split(recurrent(h, slice(0, 2)) + both[: 2 * kind.units], 2)
+        x_z, x_r, x_h = split(share, 3)
+        z, r = split(recurrent(h, slice(0, 2)) + both[: 2 * kind.units], 2)
         z, r = activate(kind.recurrent_activation, x_z + z), activate(kind.recurrent_activation, x_r + r)
         if kind.reset_after:
             inner = r * (recurrent(h, slice(2, 3)) + both[2 * kind.units :])
@@ -160,7 +175,7 @@ def _bidirectional(kind: kinds.Bidirectional, given: Given) -> Made:
     halves = (states[: len(states) // 2], states[len(states) // 2 :])
     made = []
     for way, layer, own in zip(("forward", "backward"), (kind.layer, kind.backward_layer), halves, strict=True):
-        inner: Any = dataclasses.replace(layer, zero_output_for_mask=layer.return_sequences)
+        inner: Any = dataclasses.replace(layer, zero_output_for_mask=layer.zeros_within_both)
         made.append(compute(inner, given.inside(way, arguments={**given.arguments, "initial_state": tuple(own)})))
     forward, backward = made
     first, second = forward.outputs[0], backward.outputs[0]

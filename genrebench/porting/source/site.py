@@ -183,7 +183,15 @@ class Site:
         order = self.scope.order(tensor)
         self.enter(self.scope.take(tensor, order), order)
 
-    def draws(self, module: str, order: Order = "keras", *, key: str = "", steps: tuple[str, ...] = ()) -> str:
+    def draws(
+        self,
+        module: str,
+        order: Order = "keras",
+        *,
+        key: str = "",
+        steps: tuple[str, ...] = (),
+        axes: tuple[int, ...] = (),
+    ) -> str:
         """Note that a module draws at random in training, from an input in a given order.
 
         Parameters
@@ -196,9 +204,11 @@ class Site:
             Which of the draws of this call, if it draws several times.
         steps : tuple of str
             What brings a draw into the module's form first; see `RandomCall`.
+        axes : tuple of int
+            The order that brings its axes to those of the module's input, if that is not said by `order`.
         """
         rank = len(self.shapes[0])
-        axes = (0, rank, *range(1, rank)) if order == "torch" and rank > 1 else ()
+        axes = (0, rank, *range(1, rank)) if order == "torch" and rank > 1 else axes
         name = f"{self.call.name}/{key}" if key else self.call.name
         self.scope.random.append(RandomCall(name, module.removeprefix("self."), axes, steps))
         return module

@@ -1,5 +1,6 @@
 """Recurrent layers, and the wrappers around them."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -14,10 +15,9 @@ from genrebench.reading.version import KerasVersion
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Recurrent(Kind):
+class _Recurrent(Kind, ABC):
     """A cell that is run over time, and what comes out: the last step, or all, and the state if asked for."""
 
-    units: Count
     activation: Function
     use_bias: Flag = True
     dropout: Rate = 0.0
@@ -36,30 +36,27 @@ class _Recurrent(Kind):
     activations: ClassVar[tuple[str, ...]] = ("activation",)
     states: ClassVar[int] = 1
     gates: ClassVar[int] = 1
+    # The version in which gates were no longer hard sigmoids unless something else was said.
+    sigmoid_since: ClassVar[tuple[int, ...]] = (2, 3)
 
     @classmethod
     def explicit(cls, config: dict[str, Any], version: KerasVersion) -> dict[str, Any]:
         """See `Kind.explicit`."""
         config.setdefault("activation", "tanh")
         if "recurrent_activation" in cls.activations:
-            config.setdefault("recurrent_activation", "hard_sigmoid" if version.numbers < (2, 3) else "sigmoid")
-        return {**config, "mask_with_state": version.numbers < (3,)}
+            old = "hard_sigmoid" if version.numbers < cls.sigmoid_since else "sigmoid"
+            config.setdefault("recurrent_activation", old)
+        return super().explicit({**config, "mask_with_state": version.numbers < (3,)}, version)
+
+    @abstractmethod
+    def state_shape(self, shape: Shape) -> Shape:
+        """Infer the shape of a state, and of the output of a step, from that of a whole input."""
 
     def output_shapes(self, shapes: Sequence[Shape], arguments: Mapping[str, Any]) -> tuple[Shape, ...]:
         """See `Kind.output_shapes`."""
-        require_rank(shapes[0], 2)
-        known(shapes[0], -1, "the features")
-        output = (shapes[0][0], self.units) if self.return_sequences else (self.units,)
-        return (output, *((self.units,),) * self.states) if self.return_state else (output,)
-
-    def weights(self, shapes: Sequence[Shape]) -> tuple[Weight, ...]:
-        """See `Kind.weights`."""
-        width = self.gates * self.units
-        kernels = (
-            Weight("kernel", (known(shapes[0], -1, "the features"), width)),
-            Weight("recurrent_kernel", (self.units, width)),
-        )
-        return (*kernels, Weight("bias", self.bias_shape)) if self.use_bias else kernels
+        state = self.state_shape(shapes[0])
+        output = (shapes[0][0], *state) if self.return_sequences else state
+        return (output, *(state,) * self.states) if self.return_state else (output,)
 
     @property
     def hands_mask_on(self) -> bool:
@@ -67,9 +64,9 @@ class _Recurrent(Kind):
         return self.return_sequences
 
     @property
-    def bias_shape(self) -> tuple[int, ...]:
-        """Give the shape of the bias, of which Keras has one."""
-        return (self.gates * self.units,)
+    def zeros_within_both(self) -> bool:
+        """Say whether masked steps of its sequence become 0 within Bidirectional."""
+        return self.return_sequences
 
     def traps(self, shapes: Sequence[Shape]) -> Iterator[Trap]:
         """See `Kind.traps`."""
@@ -82,7 +79,34 @@ class _Recurrent(Kind):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SimpleRNN(_Recurrent):
+class _Cell(_Recurrent):
+    """A cell whose states are vectors of units."""
+
+    units: Count
+
+    def state_shape(self, shape: Shape) -> Shape:
+        """See `_Recurrent.state_shape`."""
+        require_rank(shape, 2)
+        known(shape, -1, "the features")
+        return (self.units,)
+
+    def weights(self, shapes: Sequence[Shape]) -> tuple[Weight, ...]:
+        """See `Kind.weights`."""
+        width = self.gates * self.units
+        kernels = (
+            Weight("kernel", (known(shapes[0], -1, "the features"), width)),
+            Weight("recurrent_kernel", (self.units, width)),
+        )
+        return (*kernels, Weight("bias", self.bias_shape)) if self.use_bias else kernels
+
+    @property
+    def bias_shape(self) -> tuple[int, ...]:
+        """Give the shape of the bias, of which Keras has one."""
+        return (self.gates * self.units,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimpleRNN(_Cell):
     """``h = activation(x kernel + h recurrent_kernel + bias)``."""
 
     def traps(self, shapes: Sequence[Shape]) -> Iterator[Trap]:
@@ -93,7 +117,7 @@ class SimpleRNN(_Recurrent):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Gated(_Recurrent):
+class _Gated(_Cell):
     """A cell with gates."""
 
     recurrent_activation: Function
@@ -137,7 +161,7 @@ class GRU(_Gated):
 
     @property
     def bias_shape(self) -> tuple[int, ...]:
-        """See `_Recurrent.bias_shape`."""
+        """See `_Cell.bias_shape`."""
         return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
 
     def traps(self, shapes: Sequence[Shape]) -> Iterator[Trap]:

@@ -137,6 +137,7 @@ class Case:
 
 LSTM = layer("LSTM", "inner", units=3, return_sequences=True)
 LAST = layer("GRU", "inner", units=3, reset_after=True, recurrent_dropout=0.3, dropout=0.2)
+CONVOLVED = layer("ConvLSTM1D", "inner", filters=2, kernel_size=2, padding="same", return_sequences=True)
 ACTIVATIONS = """linear relu relu6 sigmoid tanh softmax log_softmax softplus softsign selu elu exponential hard_sigmoid
 silu gelu mish leaky_relu hard_silu log_sigmoid celu hard_tanh""".split()
 # Whose constants TensorFlow rounds to float32.
@@ -289,6 +290,18 @@ CASES = [
     Case("GRU", {"units": 4, "reset_after": False, "recurrent_dropout": 0.3}, [(5, 3)]),
     Case("GRU", {"units": 4, "reset_after": True, "use_bias": False, "return_sequences": True}, [(5, 3)]),
     Case("GRU", {"units": 4, "reset_after": True, "recurrent_dropout": 0.3}, [(5, 3)], states=[(4,)]),
+    Case("ConvLSTM1D", {"filters": 3, "kernel_size": 4, "dilation_rate": 2, "return_sequences": True,
+                        "return_state": True, "activation": "relu"}, [(4, 9, 2)], outputs=3),
+    Case("ConvLSTM1D", {"filters": 3, "kernel_size": 2, "strides": 2, "padding": "same", "go_backwards": True,
+                        "use_bias": False, "dropout": 0.3}, [(4, 5, 2)], states=[(3, 3)] * 2),
+    Case("ConvLSTM2D", {"filters": 2, "kernel_size": [3, 2], "strides": [2, 1], "padding": "same", "dropout": 0.3,
+                        "recurrent_dropout": 0.3}, [(4, 5, 3, 2)]),
+    Case("ConvLSTM2D", {"filters": 2, "kernel_size": 2, "padding": "same", "return_sequences": True,
+                        "zero_output_for_mask": True}, [(6, 3, 2, 2)], masked=(0,)),
+    Case("ConvLSTM2D", {"filters": 2, "kernel_size": 2, "recurrent_dropout": 0.3, "recurrent_activation": "softmax",
+                        **FIRST}, [(4, 2, 3, 4)], keras=False),
+    Case("ConvLSTM3D", {"filters": 2, "kernel_size": [1, 2, 3], "recurrent_dropout": 0.3}, [(3, 2, 3, 4, 1)]),
+    Case("Bidirectional", {"layer": CONVOLVED}, [(4, 3, 2)]),
     Case("Bidirectional", {"layer": LSTM}, [(8, 3)], masked=(0,)),
     Case("Bidirectional", {"layer": LAST, "merge_mode": "sum"}, [(8, 3)], masked=(0,)),
     Case("Bidirectional", {"layer": LAST, "merge_mode": "mul"}, [(5, 3)]),

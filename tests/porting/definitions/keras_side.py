@@ -118,7 +118,7 @@ def masks_of(case: Case, found: Mapping[str, Array]) -> list[list[str]]:
 
 def written(mask: Array) -> list[str]:
     """Write a mask as digits, a row for each sample."""
-    return ["".join(str(int(each)) for each in row) for row in mask]
+    return ["".join(str(int(each)) for each in row.ravel()) for row in mask]
 
 
 class drawn:  # noqa: N801
@@ -134,7 +134,7 @@ class drawn:  # noqa: N801
         """Give one draw after the other; those of gates and steps come apart."""
         apart = case.kind in ("LSTM", "GRU", "Bidirectional", "TimeDistributed")
         for value in sample.draws.values():
-            if apart and value.ndim == 3:
+            if (apart and value.ndim == 3) or case.kind.startswith("ConvLSTM"):
                 yield from np.moveaxis(value, 1, 0)
             else:
                 yield value

@@ -119,6 +119,14 @@ CASES: list[tuple[str, dict[str, Any], list[Shape], Shape, list[tuple[int, ...]]
      [(3, 16), (4, 16), (16,)]),
     ("GRU", {"units": 4, "reset_after": True}, [(5, 3)], (4,), [(3, 12), (4, 12), (2, 12)]),
     ("GRU", {"units": 4, "use_bias": False}, [(5, 3)], (4,), [(3, 12), (4, 12)]),
+    ("ConvLSTM1D", {"filters": 4, "kernel_size": 3, "dilation_rate": 2}, [(5, 9, 2)], (5, 4),
+     [(3, 2, 16), (3, 4, 16), (16,)]),
+    ("ConvLSTM2D", {"filters": 4, "kernel_size": [3, 2], "strides": 2, "padding": "same", "return_sequences": True},
+     [(None, 9, 8, 2)], (None, 5, 4, 4), [(3, 2, 2, 16), (3, 2, 4, 16), (16,)]),
+    ("ConvLSTM2D", {"filters": 4, "kernel_size": 3, "use_bias": False, "data_format": "channels_first"},
+     [(5, 2, 9, 8)], (4, 7, 6), [(3, 3, 2, 16), (3, 3, 4, 16)]),
+    ("ConvLSTM3D", {"filters": 2, "kernel_size": 2}, [(3, 4, 4, 4, 1)], (3, 3, 3, 2),
+     [(2, 2, 2, 1, 8), (2, 2, 2, 2, 8), (8,)]),
     ("MultiHeadAttention", {"num_heads": 3, "key_dim": 5, "value_dim": 4}, [(6, 8), (4, 7)], (6, 8),
      [(8, 3, 5), (3, 5), (7, 3, 5), (3, 5), (7, 3, 4), (3, 4), (3, 4, 8), (8,)]),
     ("MultiHeadAttention", {"num_heads": 2, "key_dim": 3, "output_shape": [5], "use_bias": False},
@@ -176,6 +184,10 @@ WRONG: list[tuple[str, dict[str, Any], list[Shape], str]] = [
     ("ZeroPadding2D", {"padding": [[1, -2], [0, 0]]}, [(5, 5, 1)], "two whole numbers"),
     ("LSTM", {"units": 4, "time_major": True}, [(5, 3)], "'time_major': True"),
     ("LSTM", {"units": 4}, [(3,)], "an input of 2 axes"),
+    ("ConvLSTM2D", {"filters": 4, "kernel_size": 3}, [(9, 9, 2)], "an input of 4 axes"),
+    ("ConvLSTM2D", {"filters": 4, "kernel_size": 3, "padding": "causal"}, [(5, 9, 9, 2)], "valid or same"),
+    ("ConvLSTM2D", {"filters": 4, "kernel_size": 3, "strides": 2, "dilation_rate": 2}, [(5, 9, 9, 2)],
+     "expected strides or dilation"),
     ("BatchNormalization", {"renorm": True}, [(3,)], "without renorm"),
     ("BatchNormalization", {"mode": 2}, [(3,)], "mode 2 of Keras 1"),
     ("BatchNormalization", {"axis": 0}, [(3,)], "an axis from 1 to 1"),
@@ -218,6 +230,12 @@ def test_absent_settings_mean_what_they_meant() -> None:
     """By the version that saved the file."""
     assert read("LSTM", "2.2.4", units=2).recurrent_activation == "hard_sigmoid_keras2"  # type: ignore[attr-defined]
     assert read("LSTM", "2.3.1", units=2).recurrent_activation == "sigmoid"  # type: ignore[attr-defined]
+    convolved = {version: read("ConvLSTM2D", version, filters=2, kernel_size=2, dropout=1.0)
+                 for version in ("2.2.4", "2.15.0", "3.1.0")}  # fmt: skip
+    gates = [each.recurrent_activation for each in convolved.values()]  # type: ignore[attr-defined]
+    assert gates == ["hard_sigmoid_keras2", "hard_sigmoid_keras2", "sigmoid"]
+    assert [each.zeros_masked for each in convolved.values()] == [False, False, True]  # type: ignore[attr-defined]
+    assert {each.dropout for each in convolved.values()} == {0.0}  # type: ignore[attr-defined]
     assert read("GRU", "2.1.6", units=2).reset_after is False  # type: ignore[attr-defined]
     old, new = read("BatchNormalization", "1.0.8"), read("BatchNormalization", "1.2.2")
     assert (old.epsilon, old.momentum) == (1e-6, 0.9)  # type: ignore[attr-defined]

@@ -10,12 +10,13 @@ import numpy as np
 from genrebench.network.types import Array
 from genrebench.parity.ledger.base import Entry, Prediction, Predictions
 from genrebench.porting.proof.case import CallCase, changed, with_settings
-from genrebench.reading.kinds.recurrent import GRU, Bidirectional, SimpleRNN, _Recurrent
+from genrebench.reading.kinds.recurrent import GRU, Bidirectional, SimpleRNN, _Cell, _Recurrent
 
 _KERAS = "https://keras.io/api/layers/recurrent_layers/"
 _TORCH = "https://docs.pytorch.org/docs/stable/generated/torch.nn.{}.html"
 _LSTM, _GRU = (f"{_KERAS}; {_TORCH.format(name)}" for name in ("LSTM", "GRU"))
-_GATES = {"LSTM": "ifco", "GRU": "zrh"}
+_CONV_LSTM = ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
+_GATES = {"LSTM": "ifco", "GRU": "zrh", **dict.fromkeys(_CONV_LSTM, "ifco")}
 _WEIGHTS = ("kernel", "recurrent_kernel", "bias")
 _TWO_BIASES = {
     "summed": ("both biases are added up before the reset", [[1.0, 1.0], [0.0, 0.0]]),
@@ -112,12 +113,17 @@ def _last_step(case: CallCase) -> Predictions:
     yield Prediction("forward half taken at the first step, where it has read one step only", steps[:, 0], step="first")
     merged = case.kind.merge_mode == "concat"
     if merged:
-        half = case.kind.layer.units
+        half = _half(case.kind.layer, case.expected)
         yield Prediction(
             "the halves are exchanged",
-            np.concatenate([case.expected[:, half:], case.expected[:, :half]], -1),
+            np.concatenate([case.expected[..., half:], case.expected[..., :half]], -1),
             halves=1.0,
         )
+
+
+def _half(layer: _Recurrent, expected: Array) -> int:
+    """Count the channels of the forward half, where both stand one behind the other."""
+    return layer.units if isinstance(layer, _Cell) else expected.shape[-1] // 2
 
 
 def _direction(case: CallCase) -> Predictions:
@@ -128,10 +134,11 @@ def _direction(case: CallCase) -> Predictions:
     masks = tuple(None if mask is None else mask[:, ::-1] for mask in case.masks)
     other = case.run(inputs=(x, *case.inputs[1:]), masks=masks)
     yield Prediction("reads time in the other direction", other, direction="reversed")
-    if case.expected.ndim == 3:
+    layer = case.kind.layer if isinstance(case.kind, Bidirectional) else case.kind
+    if getattr(layer, "return_sequences", False):
         yield Prediction("gives its steps in the other order", case.expected[:, ::-1], order="reversed")
         if isinstance(case.kind, Bidirectional) and case.kind.merge_mode == "concat":
-            half = case.kind.layer.units
+            half = _half(case.kind.layer, case.expected)
             turned = np.concatenate([case.expected[..., :half], case.expected[:, ::-1, half:]], axis=-1)
             yield Prediction("the backward half is not turned back", turned, order="backward half")
 
@@ -149,9 +156,9 @@ def _square(case: CallCase) -> Predictions:
     """Predict kernels whose axes are exchanged, where they are square."""
 
     def turned(value: Array) -> Array:
-        """Transpose each gate of the recurrent kernel."""
-        gates = value.shape[1] // value.shape[0]
-        return np.concatenate([each.T for each in np.split(value, gates, axis=-1)], axis=-1)
+        """Exchange states and units in each gate of the recurrent kernel."""
+        gates = value.shape[-1] // value.shape[-2]
+        return np.concatenate([each.swapaxes(-1, -2) for each in np.split(value, gates, axis=-1)], axis=-1)
 
     if own := _reweighted(case, ("recurrent_kernel",), turned):
         yield Prediction("the recurrent kernel is transposed", case.run(own=own), kernel="recurrent_kernel")
@@ -160,7 +167,7 @@ def _square(case: CallCase) -> Predictions:
 def _names() -> Iterator[str]:
     """List the kinds that are recurrent, or hold a recurrent one."""
     yield from (each.__name__ for each in (SimpleRNN, GRU, Bidirectional))
-    yield from ("LSTM", "TimeDistributed")
+    yield from ("LSTM", "TimeDistributed", *_CONV_LSTM)
 
 
 RECURRENT_KINDS = tuple(_names())

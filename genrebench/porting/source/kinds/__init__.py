@@ -3,6 +3,7 @@
 from genrebench.porting.source.kinds import (
     activation,
     attention,
+    conv_lstm,
     convolution,
     core,
     imaging,
@@ -19,6 +20,7 @@ from genrebench.porting.source.kinds import (
 _FAMILIES = (
     activation,
     attention,
+    conv_lstm,
     convolution,
     core,
     imaging,

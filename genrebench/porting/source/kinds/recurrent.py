@@ -1,7 +1,6 @@
 """Recurrent layers: PyTorch's own where they can compute what Keras does, else step by step."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,19 +8,21 @@ import numpy as np
 from genrebench.errors import ConfigError
 from genrebench.network.types import Array
 from genrebench.porting.source.kinds.activation import function_of
+from genrebench.porting.source.kinds.conv_lstm import ConvRun, states_of
+from genrebench.porting.source.kinds.runs import Run
 from genrebench.porting.source.places import SAME, Layout, axes
 from genrebench.porting.source.site import Site, Weights
 from genrebench.porting.source.table import writes
-from genrebench.reading.graph import Tensor
 from genrebench.reading.kinds import recurrent as kinds
 from genrebench.reading.kinds.base import known
+from genrebench.reading.kinds.conv_lstm import _ConvLSTM
 
 _NO_BIAS = "Keras has one bias, this stays 0"
 
 
 def is_native(kind: kinds._Recurrent) -> bool:
     """Return whether a layer of PyTorch's computes it, as long as there is no mask."""
-    if kind.recurrent_dropout:
+    if kind.recurrent_dropout or not isinstance(kind, kinds._Cell):
         return False
     if isinstance(kind, kinds.SimpleRNN):
         return kind.activation in ("tanh", "relu")
@@ -55,23 +56,8 @@ def two_biases(order: Sequence[int], units: int) -> Layout:
     )
 
 
-@dataclass(frozen=True)
-class _Run:
-    """One direction of a recurrent layer.
-
-    Attributes
-    ----------
-    site : Site
-        The call.
-    kind : _Recurrent
-        What is run.
-    way : str
-        ``forward`` or ``backward`` within Bidirectional, else empty.
-    """
-
-    site: Site
-    kind: kinds._Recurrent
-    way: str = ""
+class _Run(Run):
+    """One direction of a layer whose states are vectors."""
 
     @property
     def features(self) -> int:
@@ -84,7 +70,7 @@ class _Run:
         order = (1, 0, 2) if isinstance(kind, kinds.GRU) else tuple(range(kind.gates))
         layout = gates(order, kind.units)
         both = (f"{start}bias_ih_l0{suffix}", f"{start}bias_hh_l0{suffix}")
-        front = f"{self.way}/" if self.way else ""
+        front = self.front
         found: Weights = {
             f"{front}kernel": (f"{start}weight_ih_l0{suffix}", layout),
             f"{front}recurrent_kernel": (f"{start}weight_hh_l0{suffix}", layout),
@@ -117,11 +103,10 @@ class _Run:
         gate = getattr(kind, "recurrent_activation", "sigmoid")
         text += f", gate={function_of(site, gate)}" if gate != "sigmoid" else ""
         text += "" if kind.use_bias else ", bias=False"
-        zero = kind.return_sequences if self.way else kind.zero_output_for_mask
-        text += ", zero_masked=True" if zero and self.mask else ""
+        text += ", zero_masked=True" if self.zeros else ""
         if is_dropping:
             text += f", dropout={kind.dropout!r}, recurrent_dropout={kind.recurrent_dropout!r}"
-        front = f"{self.way}/" if self.way else ""
+        front = self.front
         weights: Weights = {
             f"{front}kernel": ("weight_ih", axes(1, 0)),
             f"{front}recurrent_kernel": ("weight_hh", axes(1, 0)),
@@ -137,13 +122,6 @@ class _Run:
                 site.draws(f"{module}.{each}", key=f"{front}{each}", steps=("sequence",))
         return module
 
-    @property
-    def mask(self) -> str | None:
-        """Read the mask to compute with, which Keras 3 forgets where there is an initial state."""
-        arguments = self.site.call.arguments
-        is_forgotten = arguments.get("initial_state") and not self.kind.mask_with_state and "mask" not in arguments
-        return None if is_forgotten else self.site.mask()
-
     def run(self, states: Sequence[str] = ()) -> tuple[str, list[str]]:
         """Write the run: the sequence in the order in which it went, and the states at the end."""
         kind, site = self.kind, self.site
@@ -155,49 +133,38 @@ class _Run:
             text = f"{site.part('SharedDropout')}({kind.dropout!r}, (1, None))"
             front = f"{self.way}_" if self.way else ""
             module = site.module(text, suffix=f"{front}dropout")
-            site.draws(module, key=f"{self.way}/dropout" if self.way else "dropout", steps=("sequence",))
+            site.draws(module, key=f"{self.front}dropout", steps=("sequence",))
             x = site.step(f"{module}({x})", "the same features at every step")
-        if kind.go_backwards:
-            x = site.step(f"{x}.flip(1)", "backwards in time")
-            mask = mask and site.step(f"{mask}.flip(1)", name="backward_mask")
-        if kind.stateful:
-            site.note("stateful in Keras; here every batch begins anew")
+        x, mask = self.turned(x, mask)
         return self._native_run(x, states) if native else self._own_run(x, states, mask)
 
     def _native_run(self, x: str, states: Sequence[str]) -> tuple[str, list[str]]:
         """Call PyTorch's layer."""
-        site, is_lstm = self.site, isinstance(self.kind, kinds.LSTM)
+        is_lstm = isinstance(self.kind, kinds.LSTM)
         given = [f"{each}.unsqueeze(0)" for each in states]
         state = f", ({', '.join(given)})" if len(given) > 1 else "".join(f", {each}" for each in given)
         names = ("h", "c") if is_lstm else ("h",)
         pattern = "{}, ({}, {})" if is_lstm else "{}, {}"
         module = self.native()
-        y, *after = site.steps(pattern, f"{module}({x}{state})", "forwards" if self.way == "forward" else "", *names)
+        y, *after = self.called(pattern, f"{module}({x}{state})", *names)
         return y, [f"{each}[0]" for each in after]
 
     def _own_run(self, x: str, states: Sequence[str], mask: str | None) -> tuple[str, list[str]]:
         """Call the local module."""
-        site, is_lstm = self.site, isinstance(self.kind, kinds.LSTM)
+        is_lstm = isinstance(self.kind, kinds.LSTM)
         text = f"{self.own()}({x}"
         text += f", states=({', '.join(states)}{',' * (len(states) == 1)})" if states else ""
         text += f", mask={mask}" if mask else ""
         pattern = "{}, ({}, {})" if is_lstm else "{}, ({},)"
         names = ("h", "c") if is_lstm else ("h",)
-        y, *after = site.steps(pattern, f"{text})", "forwards" if self.way == "forward" else "", *names)
+        y, *after = self.called(pattern, f"{text})", *names)
         return y, after
-
-
-def states_of(site: Site) -> list[str]:
-    """Read the states that a layer begins with."""
-    given = site.call.arguments.get("initial_state", ())
-    tensors = [given] if isinstance(given, Tensor) else list(given)
-    return [f"@{site.scope.take(each, 'keras')}@" for each in tensors]
 
 
 @writes("SimpleRNN", "LSTM", "GRU")
 def write_recurrent(site: Site) -> None:
     """Write a recurrent layer."""
-    assert isinstance(site.kind, kinds._Recurrent)
+    assert isinstance(site.kind, kinds._Cell)
     kind = site.kind
     y, after = _Run(site, kind).run(states_of(site))
     mask = site.mask()
@@ -224,8 +191,8 @@ def write_bidirectional(site: Site) -> None:
         write_both(site)
         return
     half = len(states) // 2
-    first, after = _Run(site, kind.layer, "forward").run(states[:half])
-    second, more = _Run(site, kind.backward_layer, "backward").run(states[half:])
+    first, after = _run_of(site, kind.layer, "forward").run(states[:half])
+    second, more = _run_of(site, kind.backward_layer, "backward").run(states[half:])
     if kind.layer.return_sequences:
         second = site.step(f"{second}.flip(1)", "back in the order of time", name="backwards")
         if mask := site.mask():
@@ -235,6 +202,11 @@ def write_bidirectional(site: Site) -> None:
     else:
         first, second = f"{first}[:, -1]", f"{second}[:, -1]"
     give_merged(site, first, second, [*after, *more])
+
+
+def _run_of(site: Site, kind: kinds._Recurrent, way: str) -> _Run | ConvRun:
+    """Find how a direction is written."""
+    return ConvRun(site, kind, way) if isinstance(kind, _ConvLSTM) else _Run(site, kind, way)
 
 
 def _are_alike(kind: kinds.Bidirectional) -> bool:
@@ -270,6 +242,7 @@ def write_both(site: Site) -> None:
     assert isinstance(site.kind, kinds.Bidirectional)
     kind = site.kind
     layer = kind.layer
+    assert isinstance(layer, kinds._Cell)
     name = {"SimpleRNN": "RNN"}.get(layer.name, layer.name)
     forward, backward = _Run(site, layer, "forward"), _Run(site, kind.backward_layer, "backward")
     text = f"nn.{name}({forward.features}, {layer.units}, batch_first=True, bidirectional=True"
