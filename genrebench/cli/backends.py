@@ -20,7 +20,7 @@ from genrebench.system.files import escaped
 )
 @click.option(
     "--timeout",
-    type=Amount(0, 1e9),
+    type=Amount(0),
     default=PLUGIN_TIMEOUT,
     show_default=True,
     help="Seconds after which a plugin is given up.",

@@ -42,7 +42,7 @@ _FORMATS = ("onnx", "keras", "torch", "web")
 @click.option("--overwrite", is_flag=True, help="Replace what is there.")
 @click.option("--results", type=PATH, default=default("results"), show_default=True, is_eager=True,
               help="Folder of all runs.")  # fmt: skip
-@click.option("--timeout", type=Amount(1, 1e9), default=TIMEOUT, show_default=True,
+@click.option("--timeout", type=Amount(1), default=round(TIMEOUT), show_default=True,
               help="Seconds after which a worker is ended.")  # fmt: skip
 def export(
     run: Path,

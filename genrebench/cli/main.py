@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from genrebench import __version__
+from genrebench.cli.help_text import Context
 from genrebench.cli.options import examples
 from genrebench.errors import GenrebenchError, escaped, shortened
 from genrebench.system.interrupts import MESSAGE, interrupted_status, interrupts_raised
@@ -33,8 +34,8 @@ COMMANDS = {
     "parity": "Prove that backends build the same network.",
     "bench": "Measure how fast it is, beside plain ways of doing the same.",
     "inspect": "Print what is in somebody's Keras file, read without Keras.",
-    "export": "Write a model for other programs: ONNX, Keras or PyTorch.",
-    "port": "Write somebody's Keras file as a module of PyTorch, and prove it.",
+    "export": "Write a model for ONNX, Keras, PyTorch or a browser.",
+    "port": "Write somebody's Keras file as PyTorch, and prove it.",
     "demo": "Go the whole way on synthetic audio.",
 }
 _ERROR = "Error: "
@@ -50,6 +51,8 @@ class _CannotRun(click.ClickException):
 class Commands(click.Group):
     """A group of commands that turns every failure into one line and an exit status."""
 
+    context_class = Context
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the commands in the order in which one comes to use them."""
         return list(COMMANDS)
@@ -59,6 +62,7 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = getattr(import_module(f"genrebench.cli.{cmd_name}"), cmd_name)
+        command.context_class = Context
         return command
 
     def resolve_command(

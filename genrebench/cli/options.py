@@ -76,17 +76,37 @@ class _Place(_Path):
 PLACE = _Place(path_type=Path)
 # Whatever is counted, no library can count further than this.
 LARGEST = 2**31 - 1
-COUNT = click.IntRange(1, LARGEST)
+_MOST = 1e9
+
+
+class Count(click.IntRange):
+    """A whole number within bounds; where no highest is named, it is `LARGEST`, which help texts leave out."""
+
+    name = "integer"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read the number."""
+        number = super().convert(value, param, ctx)
+        if number > LARGEST:
+            self.fail(f"expected a number of at most {LARGEST}, received {shown(value)}", param, ctx)
+        return number
+
+
+COUNT = Count(1)
 
 
 class Amount(click.FloatRange):
-    """A number within bounds; NaN, which no bound excludes, and infinity are none."""
+    """A number within bounds; NaN, which no bound excludes, and infinity are none, and nothing is beyond a billion."""
+
+    name = "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Read the number."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"expected a finite number, received {value!r}", param, ctx)
+        if number > _MOST:
+            self.fail(f"expected a number of at most {_MOST:.0f}, received {value!r}", param, ctx)
         return number
 
 
@@ -144,7 +164,7 @@ def worker_limits(command: Callable[..., Any]) -> Callable[..., Any]:
         ("--max-reply", MAX_REPLY, "MiB of arrays that a worker may answer with."),
         ("--timeout", TIMEOUT, "Seconds after which a worker is ended."),
     ):
-        command = click.option(option, type=Amount(1, 1e9), default=default, show_default=True, help=text)(command)
+        command = click.option(option, type=Amount(1), default=round(default), show_default=True, help=text)(command)
     return command
 
 

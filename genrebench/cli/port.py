@@ -34,7 +34,7 @@ _NOT_RECORDED = ("output", "timeout", "overwrite")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
               help="Seed of the numbers that the proof computes with.")  # fmt: skip
 @click.option("--threads", type=COUNT, default=1, show_default=True, help="Threads of each process.")
-@click.option("--timeout", type=Amount(1, 1e9), default=900.0, show_default=True,
+@click.option("--timeout", type=Amount(1), default=900, show_default=True,
               help="Seconds after which a process is ended.")  # fmt: skip
 @click.pass_context
 def port(ctx: click.Context, /, **options: Any) -> None:

@@ -70,7 +70,8 @@ _KEPT = {
 @click.option("--artists", type=PATH, help="CSV of tracks and artists: for artist, and for the proof of the others.")
 @setting("--seed", "Seed of everything random.", type=int)
 @setting("--device", "auto, or a device of the backend.", type=Word())
-@click.option("--logger", "loggers", multiple=True, help="tensorboard or mlflow, beside log.csv; repeat for both.",
+@click.option("--logger", "loggers", multiple=True,
+              help="tensorboard, mlflow or wandb, beside log.csv; repeat for several.",
               shell_complete=complete_setting("loggers"))  # fmt: skip
 @set_option
 @click.option("--overwrite", is_flag=True, help="Replace a run of the same name.")

@@ -1,6 +1,7 @@
 """A document in a terminal or a pipe; the place where what cannot be printed is escaped."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -13,6 +14,8 @@ from genrebench.system.files import escaped
 
 _STYLES = {"": "", "good": "green", "bad": "bold red", "warn": "yellow", "quiet": "dim"}
 _GAP = 2
+# In so few columns a table is one of short cells; where a cell would take more rows, each row is a list.
+_NARROW, _MOST_ROWS = 60, 2
 
 
 def line(*cells: str | Cell) -> RichText:
@@ -86,10 +89,13 @@ def _show_table(table: Table, console: Console) -> None:
     for index, part in enumerate(parts):
         if index:
             console.print()
-        rich = _rich(part)
         if console.is_terminal:
-            console.print(rich)
+            if widths := _widths(part, console):
+                console.print(_rich(part, widths))
+            else:
+                _show_rows(part, console)
             continue
+        rich = _rich(part)
         options = console.options.update(max_width=100_000)
         width = Measurement.get(console, options, rich).maximum
         text = "".join(segment.text for segment in console.render(rich, options.update(width=width)))
@@ -132,13 +138,46 @@ def _parts(table: Table, width: int) -> Iterator[Table]:
     yield table.select(sorted(chosen))
 
 
-def _rich(table: Table) -> RichTable:
-    """Arrange a table for a terminal, without lines; what does not fit is broken, never cut off."""
+def _widths(table: Table, console: Console) -> list[int]:
+    """Divide a terminal among columns so that no word is torn: the widest gives first; empty if that cannot be."""
+    columns = list(zip(*([column.title for column in table.columns], *_texts(table)), strict=True))
+    widths = [max(map(cell_len, texts)) for texts in columns]
+    least = [max(cell_len(word) for text in texts for word in text.split() or [""]) for texts in columns]
+    room = console.width - _GAP * (len(columns) - 1)
+    if sum(least) > room:
+        return []
+    while sum(widths) > room:
+        widest = max((index for index in range(len(widths)) if widths[index] > least[index]), key=widths.__getitem__)
+        widths[widest] -= 1
+    rows = max(
+        len(RichText(text).wrap(console, max(1, width)))
+        for texts, width in zip(columns, widths, strict=True)
+        for text in texts
+    )
+    return [] if console.width < _NARROW and rows > _MOST_ROWS else widths
+
+
+def _texts(table: Table) -> list[list[str]]:
+    """List what is printed in the cells of each row."""
+    return [[escaped(cell.text) for cell in row] for row in table.cells]
+
+
+def _show_rows(table: Table, console: Console) -> None:
+    """Print a table for which there is no room row by row, each cell behind its column's title."""
+    for row in table.cells:
+        for index, (column, cell) in enumerate(zip(table.columns, row, strict=True)):
+            title = f"{column.title}: " if column.title and index else ""
+            if cell.text:
+                _print(line(title, cell) if title else line(cell), console, "  " if index else "")
+
+
+def _rich(table: Table, widths: Sequence[int] = ()) -> RichTable:
+    """Arrange a table without lines; what does not fit is broken, never cut off."""
     rich = RichTable(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
     rich.show_header = any(column.title for column in table.columns)
-    for column, numeric in zip(table.columns, table.numeric, strict=True):
-        justify = "right" if numeric else "left"
-        rich.add_column(RichText(escaped(column.title)), justify=justify, overflow="fold")  # type: ignore[arg-type]
+    for index, (column, numeric) in enumerate(zip(table.columns, table.numeric, strict=True)):
+        options: Any = {"justify": "right" if numeric else "left", "width": widths[index] if widths else None}
+        rich.add_column(RichText(escaped(column.title)), overflow="fold", **options)
     for row in table.cells:
         rich.add_row(*(line(cell) for cell in row))
     return rich

@@ -156,7 +156,7 @@ class Experiment(Settings):
         Hyperparameters.
     augment : AugmentSettings
         How training segments are altered.
-    loggers : tuple of {'tensorboard', 'mlflow'}
+    loggers : tuple of {'tensorboard', 'mlflow', 'wandb'}
         What is told of the run beside its own log.
 
     Examples
@@ -176,7 +176,7 @@ class Experiment(Settings):
     split: SplitSettings = SplitSettings()
     training: TrainingSettings = TrainingSettings()
     augment: AugmentSettings = AugmentSettings()
-    loggers: tuple[Literal["tensorboard", "mlflow"], ...] = ()
+    loggers: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = ()
 
     @property
     def folder(self) -> Path:

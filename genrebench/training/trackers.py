@@ -1,11 +1,14 @@
-"""Other people's tools that show the figures of runs: one small interface, and the two that most use.
+"""Other people's tools that show the figures of runs: one small interface, and the three that most use.
 
 The table of epochs is written in any case (`genrebench.training.checkpoint.Log`). Another tool is a class with the
 three methods of `Tracker`, and an entry in `_TRACKERS`.
 """
 
+import os
+import shlex
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Protocol
 
 from genrebench.errors import ConfigError, escaped
@@ -15,8 +18,10 @@ from genrebench.training.folder import TENSORBOARD_FOLDER, RunDirectory
 from genrebench.training.history import EpochMetrics
 from genrebench.training.state import Callback, LoopState
 
-# MLflow's group of all runs of this program.
+# The group of all runs of this program at a server.
 _GROUP = "genrebench"
+# Of Weights & Biases: modes that need no key, and the seconds in which its server must have taken what is left.
+_LOCAL_MODES, _PATIENCE = ("offline", "disabled"), 60.0
 # Epochs told, of a tracker that failed.
 _GIVEN_UP = -1
 _PARTS = ("train", "validation")
@@ -27,13 +32,18 @@ _STATUS = {"finished": "FINISHED", "interrupted": "KILLED", "failed": "FAILED"}
 class Tracker(Protocol):
     """Takes figures of one run."""
 
-    def start(self, settings: Mapping[str, Any]) -> None:
+    def start(self, settings: Mapping[str, Any]) -> str | None:
         """Begin a run, once it has a folder; what the tool has of an earlier part of it is replaced.
 
         Parameters
         ----------
         settings : mapping
             What the run was told, by dotted key.
+
+        Returns
+        -------
+        str or None
+            What the user should read, such as where the run can be looked at.
         """
 
     def log(self, epoch: int, figures: Mapping[str, float]) -> None:
@@ -80,7 +90,8 @@ class Tracked(Callback):
     def _catch_up(self, state: LoopState) -> None:
         """Begin, and tell of the epochs."""
         if self._told is None:
-            self._tracker.start(flat(state.experiment.to_document()))
+            if line := self._tracker.start(flat(state.experiment.to_document())):
+                self._note(f"{self._name}: {line}")
             self._told = 0
         for row in state.history[self._told :]:
             self._tracker.log(row.epoch, _figures(row))
@@ -156,10 +167,51 @@ class MLflow:
         self._client.set_terminated(self._run_id, status=_STATUS[status])
 
 
+class WeightsAndBiases:
+    """A run of Weights & Biases' project ``genrebench``, or of that which ``WANDB_PROJECT`` names.
+
+    Nobody is asked to log in: where no key is known, or ``WANDB_MODE`` is ``offline``, the run is kept in ``wandb/``.
+    """
+
+    def __init__(self, package: Any, run: RunDirectory) -> None:
+        """Begin nothing yet."""
+        self._package, self._name = package, run.path.name
+
+    def start(self, settings: Mapping[str, Any]) -> str | None:
+        """Begin a run; see `Tracker.start`. One of an earlier part of the same training stays beside it."""
+        # It would take over what is printed, and wait for its server without end.
+        quiet = {"console": "off", "silent": True, "finish_timeout": _PATIENCE, "finish_timeout_raises": True}
+        self._package.setup(settings=self._package.Settings(silent=True))
+        is_local = os.environ.get("WANDB_MODE") in _LOCAL_MODES
+        self._run = self._package.init(
+            project=os.environ.get("WANDB_PROJECT", _GROUP),
+            name=self._name,
+            config=dict(settings),
+            mode=None if is_local or self._package.login(prompt=False) else "offline",
+            settings=self._package.Settings(**quiet),
+        )
+        if self._run.disabled:
+            return None
+        if self._run.offline:
+            place = Path(self._run.settings.sync_dir)
+            place = place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place
+            return f"the run is kept offline; to send it: wandb sync {shlex.quote(escaped(place))}"
+        return f"the run is at {self._run.url}"
+
+    def log(self, epoch: int, figures: Mapping[str, float]) -> None:
+        """Write figures; see `Tracker.log`."""
+        self._run.log(dict(figures), step=epoch)
+
+    def end(self, status: str) -> None:
+        """Say how it ended; see `Tracker.end`."""
+        self._run.finish(exit_code=int(status != "finished"))
+
+
 # Class and package by the name in an experiment file.
 _TRACKERS: dict[str, tuple[Callable[[Any, RunDirectory], Tracker], str]] = {
     "tensorboard": (TensorBoard, "tensorboardX"),
     "mlflow": (MLflow, "mlflow"),
+    "wandb": (WeightsAndBiases, "wandb"),
 }
 
 

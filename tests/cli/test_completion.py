@@ -74,6 +74,7 @@ def test_runs_are_those_of_the_folder_that_was_named(folder: Path) -> None:
         ("evaluate --protocol s", ["segment"]),
         ("train --precision b", ["bfloat16"]),
         ("train --logger m", ["mlflow"]),
+        ("train --logger w", ["wandb"]),
         ("train --set training.lea", ["training.learning_rate=", "training.learning_rate=0.001"]),
         ("train --set split.artists", ["split.artists="]),
         ("train --device a", ["auto"]),

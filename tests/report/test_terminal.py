@@ -93,6 +93,33 @@ def test_a_narrow_terminal_leaves_out_and_splits() -> None:
         assert max(map(len, text.splitlines())) <= width
 
 
+NAMES = Table(
+    ("Backend", "Framework", "Devices", "Status"),
+    [("keras-torch", "keras 3.15.1", "cpu", Cell("unavailable", "bad")), ("onnx", "onnxruntime 1.32.0", "", "ready")],
+)
+
+
+@pytest.mark.parametrize("width", [12, 20, 30, 40, 45, 46, 60, 80])
+def test_a_table_tears_no_word_that_fits(width: int) -> None:
+    """Columns give way down to their longest word; where that is not enough, each row is a list."""
+    text = shown(NAMES, width)
+    words = [word for row in NAMES.cells for cell in row for word in cell.text.split() if len(word) <= width - 2]
+    assert not set(words) - set(text.split())
+    assert max(map(len, text.splitlines())) <= width
+    is_table = "Backend" in text
+    assert is_table == (width >= 46)
+    if not is_table and width > 30:
+        assert text.splitlines()[:2] == ["keras-torch", "  Framework: keras 3.15.1"]
+        assert "Devices" not in text.partition("onnx\n")[2]
+
+
+def test_a_table_of_many_rows_in_a_cell_is_a_list_in_a_narrow_terminal_only() -> None:
+    """Prose in a cell is read in a wide one."""
+    table = Table(("cause", "why"), [("epsilon", " ".join(["word"] * 20))])
+    assert shown(table, 60).splitlines()[0].split() == ["cause", "why"]
+    assert [each.rstrip() for each in shown(table, 50).splitlines()[:2]] == ["epsilon", "  why:" + 8 * " word"]
+
+
 def test_long_text_is_broken_in_a_terminal_only() -> None:
     """A pipe gets whole lines, without blanks at their ends."""
     words = " ".join(["word"] * 60)

@@ -1,9 +1,10 @@
 """Other people's tools are told of a run, and cannot end it."""
 
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -121,6 +122,84 @@ def test_tensorboard_has_one_file_of_the_run(tiny: Experiment) -> None:
         assert len(list((run.folder / "tensorboard").iterdir())) == 1
 
 
+class Service:
+    """Stands in for the package of Weights & Biases: keeps what it is told, and knows a key or none."""
+
+    Settings = dict
+
+    def __init__(self, *, key: bool) -> None:
+        """Be told nothing yet."""
+        self.key, self.calls = key, list[tuple[Any, ...]]()
+
+    def setup(self, settings: Any) -> None:
+        """Take settings."""
+
+    def login(self, *, prompt: bool) -> bool:
+        """Ask nobody."""
+        assert not prompt
+        self.calls.append(("login",))
+        return self.key
+
+    def init(self, *, mode: str | None, config: dict[str, Any], name: str, project: str, settings: Any) -> Any:
+        """Begin a run, which is this."""
+        self.mode = mode or os.environ.get("WANDB_MODE", "online")
+        self.offline, self.disabled = self.mode == "offline", self.mode == "disabled"
+        self.settings, self.url = SimpleNamespace(sync_dir=Path.cwd() / "wandb" / "run 1"), "https://there/1"
+        self.calls.append(("run", project, name, config["training.epochs"], settings["console"]))
+        return self
+
+    def log(self, figures: dict[str, float], step: int) -> None:
+        """Keep figures."""
+        self.calls += [("figure", step, name, value) for name, value in figures.items()]
+
+    def finish(self, exit_code: int) -> None:
+        """Keep the end."""
+        self.calls.append(("end", exit_code))
+
+
+@pytest.mark.parametrize(
+    ("mode", "key", "chosen", "line"),
+    [
+        ("", True, "online", "wandb: the run is at https://there/1"),
+        ("", False, "offline", "wandb: the run is kept offline; to send it: wandb sync 'wandb/run 1'"),
+        ("online", False, "offline", "wandb: the run is kept offline; to send it: wandb sync 'wandb/run 1'"),
+        ("offline", True, "offline", "wandb: the run is kept offline; to send it: wandb sync 'wandb/run 1'"),
+        ("disabled", False, "disabled", None),
+    ],
+)
+def test_nobody_is_asked_to_log_in(
+    tiny: Experiment, monkeypatch: pytest.MonkeyPatch, mode: str, key: bool, chosen: str, line: str | None
+) -> None:
+    """Without a key, and where it is wanted, Weights & Biases is offline; where the run is is said once."""
+    service, watch = Service(key=key), At()
+    monkeypatch.setitem(sys.modules, "wandb", service)
+    monkeypatch.setenv("WANDB_MODE", mode) if mode else monkeypatch.delenv("WANDB_MODE", raising=False)
+    run = train(tiny.override({"loggers": ["wandb"], "training.epochs": 2}), callbacks=[watch])
+    assert watch.notes == ([line] if line else [])
+    assert service.mode == chosen
+    assert (("login",) in service.calls) == (mode not in ("offline", "disabled"))
+    assert ("run", "genrebench", "run", 2, "off") in service.calls
+    figures = {call[1:3]: call[3] for call in service.calls if call[0] == "figure"}
+    assert figures[run.best.epoch, "accuracy/validation"] == run.best.validation_accuracy
+    assert figures[2, "track_accuracy/test"] == run.metrics["test"]["track_accuracy"]
+    assert service.calls[-1] == ("end", 0)
+
+
+def test_the_real_weights_and_biases_keeps_a_run_offline(
+    tiny: Experiment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """In a file with its figures; no network is asked, and nothing is printed."""
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+    watch = At()
+    train(tiny.override({"loggers": ["wandb"], "training.epochs": 1}), callbacks=[watch])
+    (file,) = (tmp_path / "wandb").glob("offline-run-*/*.wandb")
+    for name in (b"loss/validation", b"track_accuracy/test", b"training.learning_rate"):
+        assert name in file.read_bytes()
+    assert watch.notes == [f"wandb: the run is kept offline; to send it: wandb sync {file.parent}"]
+
+
 def test_training_ends_when_patience_does(tiny: Experiment) -> None:
     """Counted from the best epoch, or from when validation is worth reading; a run that goes on ends where it would."""
     told = tiny.override({"training.epochs": 100, "training.patience": 3, "training.learning_rate": 1e-9})
@@ -151,5 +230,5 @@ def test_patience_needs_a_best_epoch() -> None:
 
 def test_a_logger_has_a_known_name(tmp_path: Path) -> None:
     """Others are refused with those that are."""
-    with pytest.raises(ConfigError, match=r"loggers\.0: .*'tensorboard' or 'mlflow', received 'wandb'"):
-        Experiment(name="x").override({"loggers": ["wandb"]})
+    with pytest.raises(ConfigError, match=r"loggers\.0: .*'tensorboard', 'mlflow' or 'wandb', received 'comet'"):
+        Experiment(name="x").override({"loggers": ["comet"]})
