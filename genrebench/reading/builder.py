@@ -320,7 +320,11 @@ class Builder:
 
     def _home(self, path: tuple[str, ...]) -> tuple[str, ...]:
         """Find where a layer that lies in several models was met first, and note that it is that one."""
-        home = self._sharing.home(path) if self._sharing else path
+        try:
+            home = self._sharing.home(path) if self._sharing else path
+        except ConfigError as error:
+            self._entries.report("/".join(path), error)
+            return path
         if home != path:
             self.graph.shared[path] = home
         return home

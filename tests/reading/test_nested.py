@@ -122,10 +122,9 @@ def test_an_input_that_is_not_given_by_name_is_refused() -> None:
 
 def shared(*, marks_first: bool) -> Document:
     """Write a model whose layer ``d`` lies in two models of it, beside others; the second is marked at least."""
-    first = dense("d", tensor("i"), number=7 if marks_first else None)
-    one = functional("one", given("i"), first, inputs=["i", 0, 0], outputs=["d", 0, 0])
-    again, own = dense("d", tensor("j"), number=7), dense("own", tensor("d"))
-    two = functional("two", given("j"), again, own, inputs=["j", 0, 0], outputs=["own", 0, 0])
+    one = functional("one", given("i"), dense("d", tensor("i"), number=7), inputs=["i", 0, 0], outputs=["d", 0, 0])
+    first, own = dense("d", tensor("j"), number=7 if marks_first else None), dense("own", tensor("d"))
+    two = functional("two", given("j"), first, own, inputs=["j", 0, 0], outputs=["own", 0, 0])
     return functional(
         "model",
         given("x"),
@@ -180,8 +179,54 @@ def test_a_whole_model_in_two_models_is_kept_where_it_comes_first_in_the_file(tm
 def test_layers_of_one_name_that_no_number_marks_are_two(tmp_path: Path) -> None:
     """Each has weights in the file."""
     document = shared(marks_first=False)
-    del document["config"]["layers"][1]["config"]["layers"][1]["shared_object_id"]
+    del document["config"]["layers"][2]["config"]["layers"][1]["shared_object_id"]
     model = read(tmp_path, document, functional__dense=values(3, 3), functional__dense_1=-values(3, 3),
                  functional_1__dense=2 * values(3, 3), dense=values(3, 2))  # fmt: skip
     assert model.problems == ()
     np.testing.assert_array_equal(model.weights["one/d/kernel"], 2 * values(3, 3))
+
+
+def in_three(second: int | None, *, units: int = 3) -> Document:
+    """Write a model in three models of which a layer ``d`` lies; the last is marked, and the second perhaps."""
+    models = []
+    for name, number, width in (("one", None, 3), ("two", second, units), ("three", 7, 3)):
+        inside = dense("d", tensor("i"), units=width, number=number)
+        models.append(functional(name, given("i"), inside, inputs=["i", 0, 0], outputs=["d", 0, 0]))
+    return functional(
+        "model",
+        given("x"),
+        called(models[0], tensor("x")),
+        called(models[1], tensor("x")),
+        called(models[2], tensor("x")),
+        inputs=["x", 0, 0],
+        outputs=[["one", 1, 0], ["two", 1, 0], ["three", 1, 0]],
+    )
+
+
+def test_a_layer_that_may_be_one_or_another_is_refused(tmp_path: Path) -> None:
+    """With both in the line, and the way out; the one before it may be any that was written down earlier."""
+    model = read(tmp_path, in_three(None), functional__dense=values(3, 3), functional_1__dense=values(3, 3))
+    line = str(model.problems[0])
+    assert line.startswith("`three/d`: expected one layer that this is once more, received several: `one/d`, `two/d`")
+    assert "names of their own" in line
+
+
+def test_another_layer_of_the_name_is_no_candidate(tmp_path: Path) -> None:
+    """If its settings are others, or if it was written down later."""
+    model = read(tmp_path, in_three(None, units=2), functional__dense=values(3, 3), functional_1__dense=values(3, 2))
+    assert model.problems == ()
+    assert {each.layer.name for each in model.graph.calls.values()} == {"x", "three/d", "two/d"}
+    document = in_three(None)
+    layers = document["config"]["layers"]
+    layers[2], layers[3] = layers[3], layers[2]  # the marked one is the second now
+    model = read(tmp_path, document, functional__dense=values(3, 3), functional_2__dense=2 * values(3, 3))
+    assert model.problems == ()
+    np.testing.assert_array_equal(model.weights["two/d/kernel"], 2 * values(3, 3))
+    assert "one/d/kernel" not in model.weights
+
+
+def test_a_layer_in_three_models_is_one_where_the_first_is_not_marked(tmp_path: Path) -> None:
+    """Two have the number, and neither can be the first: no model was being written down around both."""
+    model = read(tmp_path, in_three(7), functional__dense=values(3, 3))
+    assert model.problems == ()
+    assert list(model.weights) == ["three/d/kernel"]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from genrebench.errors import BackendError
 from genrebench_keras.engines import Tensor
-from genrebench_keras.recording import CallSpec, Recorder
+from genrebench_keras.recording import CallSpec, Recorder, layers_of
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -36,7 +36,7 @@ class ModelRun:
         self._model, self._inputs = model, options["inputs"]
         self._names: dict[str, list[str]] = options["layers"]
         self._calls = [CallSpec(each["name"], each["layer"], tuple(each["inputs"])) for each in options["calls"]]
-        layers = dict(_layers(model))
+        layers = dict(layers_of(model))
         self.absent = [name for name in self._names if name not in layers]
         self._layers = {name: layers[name] for name in self._names if name in layers}
         self._variables = dict(_variables(self._layers, self._names))
@@ -47,7 +47,7 @@ class ModelRun:
 
     def differing(self, stored: Any, weights: Mapping[str, NDArray[Any]]) -> list[str]:
         """Name the weights that Keras reads differently from a file; both in the file's own precision."""
-        layers = dict(_layers(stored))
+        layers = dict(layers_of(stored))
         known = {name: layers[name] for name in self._layers if name in layers}
         values = {name: each.numpy() for name, each in _variables(known, self._names)}
         return [name for name, value in weights.items() if name in values and not np.array_equal(values[name], value)]
@@ -110,16 +110,6 @@ class ModelRun:
 def _numpy(tensor: Tensor) -> NDArray[Any]:
     """Copy a tensor; of a gradient with rows alone, all of it."""
     return np.array(tf.convert_to_tensor(tensor))
-
-
-def _layers(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """List the layers of a model and of those in it, by the reader's names."""
-    for layer in getattr(model, "operations", None) or model.layers:
-        name = f"{prefix}{layer.name}"
-        if isinstance(layer, keras.Sequential | keras.Model):
-            yield from _layers(layer, f"{name}/")
-        else:
-            yield name, layer
 
 
 def _variables(layers: Mapping[str, Any], names: Mapping[str, list[str]]) -> Iterator[tuple[str, Any]]:

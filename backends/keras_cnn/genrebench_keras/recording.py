@@ -4,6 +4,8 @@ A layer's own ``call`` is wrapped, so that nothing is built a second time. Impor
 `engines.load_engine`.
 """
 
+import itertools
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -42,6 +44,9 @@ class Recorder:
     draws: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     seen: dict[str, list[tuple[list[Tensor], list[Tensor]]]] = field(default_factory=dict)
     _current: str = ""
+    # Within TimeDistributed: which step it is, and how often each layer inside was called at it.
+    _steps: tuple[int, ...] = ()
+    _times: Counter[str] = field(default_factory=Counter)
 
     def watch(self, name: str, layer: Any) -> None:
         """Wrap a layer's call."""
@@ -60,16 +65,75 @@ class Recorder:
             return result
 
         layer.call = call
+        self._tell(layer)
+
+    def _tell(self, layer: Any) -> None:
+        """Let what draws inside a layer know its own draws: cells, and what is called for each step of time alone."""
         for way, cell in _cells(layer):
             for part in ("dropout", "recurrent_dropout"):
                 setattr(cell, f"get_{part}_mask", self._kept(cell, f"{way}{part}", getattr(cell, part, 0.0)))
+        if isinstance(layer, keras.layers.TimeDistributed):
+            self._number(layer)
+            self._tell(layer.layer)
+        if isinstance(layer, keras.Model):
+            for name, each in layers_of(layer):
+                self._name(name, each)
+
+    def _number(self, wrapper: Any) -> None:
+        """Count the steps for which a layer is called within TimeDistributed, one after the other."""
+        outer: Callable[..., Any] = wrapper.call
+        inner: Callable[..., Any] = wrapper.layer.call
+        numbers: list[Iterator[int]] = []
+
+        def call(*given: Any, **named: Any) -> Any:
+            """Call the wrapper, which begins at the first step."""
+            numbers.append(itertools.count())
+            try:
+                return outer(*given, **named)
+            finally:
+                numbers.pop()
+
+        def step(*given: Any, **named: Any) -> Any:
+            """Call the layer for the next step."""
+            before, times = self._steps, self._times
+            self._steps, self._times = (*before, next(numbers[-1])), Counter()
+            try:
+                return inner(*given, **named)
+            finally:
+                self._steps, self._times = before, times
+
+        wrapper.call, wrapper.layer.call = call, step
+
+    def _name(self, name: str, layer: Any) -> None:
+        """Name the calls of a layer of a network within TimeDistributed, as the reader does."""
+        inner: Callable[..., Any] = layer.call
+
+        def call(*given: Any, **named: Any) -> Any:
+            """Call the layer under its name."""
+            self._times[name] += 1
+            outer = self._current
+            self._current = f"{outer}/{name}" + (f":{self._times[name]}" if self._times[name] > 1 else "")
+            try:
+                return inner(*given, **named)
+            finally:
+                self._current = outer
+
+        layer.call = call
+        self._tell(layer)
+
+    def _drawn(self, name: str) -> NDArray[Any] | None:
+        """Look up what was drawn by a name, of the step that it is."""
+        drawn = self.draws.get(name)
+        for step in self._steps if drawn is not None else ():
+            drawn = drawn[:, step]  # type: ignore[index]
+        return drawn
 
     def _kept(self, cell: Any, part: str, rate: float) -> Callable[[Tensor], Any]:
         """Make the function that a recurrent layer's cell asks at every step what it keeps."""
 
         def kept(step: Tensor) -> Any:
             """Give what is kept, scaled: at once, or for each gate."""
-            drawn = self.draws.get(f"{self._current}/{part}")
+            drawn = self._drawn(f"{self._current}/{part}")
             mask = tf.ones_like(step) if drawn is None else tf.cast(drawn / (1 - rate), step.dtype)
             count = getattr(cell, "dropout_mask_count", None)
             if count is None:
@@ -112,8 +176,11 @@ class Recorder:
 
     def _draw(self, shape: Sequence[int | None]) -> NDArray[Any]:
         """Look up a layer's draw, which must have the shape that Keras draws in."""
-        drawn = self.draws[self._current]
-        if any(length not in (None, given) for length, given in zip(shape, drawn.shape, strict=True)):
+        drawn = self._drawn(self._current)
+        assert drawn is not None
+        if len(shape) != drawn.ndim or any(
+            length not in (None, given) for length, given in zip(shape, drawn.shape, strict=True)
+        ):
             raise BackendError(f"{self._current}: expected a draw of shape {shape}, received {drawn.shape}")
         return drawn
 
@@ -137,6 +204,16 @@ class Recorder:
             _, outputs = records.pop(index)
             found |= {f"{call.name}#{number}" if number else call.name: each for number, each in enumerate(outputs)}
         return found
+
+
+def layers_of(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """List the layers of a model and of those in it, by the reader's names."""
+    for layer in getattr(model, "operations", None) or model.layers:
+        name = f"{prefix}{layer.name}"
+        if isinstance(layer, keras.Sequential | keras.Model):
+            yield from layers_of(layer, f"{name}/")
+        else:
+            yield name, layer
 
 
 def _cells(layer: Any) -> Iterator[tuple[str, Any]]:

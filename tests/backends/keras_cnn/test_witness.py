@@ -11,7 +11,9 @@ from genrebench.porting.proof.answers import MODES, asked_keras
 from genrebench.porting.proof.reference import run_of
 from genrebench.porting.proof.subject import trials_of
 from genrebench.reading.keras_file import KerasModel, read_keras
-from tests.reading.files import Weights, functional, input_layer, layer, node, values, write_h5
+from tests.reading.files import Weights, functional, input_layer, layer, node, sequential, values, write_h5
+
+KERAS = {"module": "keras.layers"}
 
 
 def written(path: Path, **depthwise: int) -> KerasModel:
@@ -68,7 +70,47 @@ def recurrent(path: Path) -> KerasModel:
     return model
 
 
-@pytest.mark.parametrize("write", [written, recurrent])
+def stepwise(path: Path) -> KerasModel:
+    """Write a file whose layers for each step of time drop values, alone, in cells and in networks, and read it."""
+    drop = layer("Dropout", "drop", rate=0.4)
+    both = layer("LSTM", "both", units=2, return_sequences=True, dropout=0.4, recurrent_dropout=0.4)
+    again = {**layer("TimeDistributed", "again", layer={**drop, **KERAS}), **KERAS}
+    inner = layer("InputLayer", "inner", batch_shape=[None, 4, 2], dtype="float32")
+    network = sequential(*({**each, **KERAS} for each in (inner, layer("Dense", "dense", units=3), drop)), again)
+    network["config"]["name"] = "network"
+    config = functional(
+        input_layer("x", 3, 4, 2),
+        node("TimeDistributed", "one", ["x"], layer={**drop, **KERAS}),
+        node("TimeDistributed", "cells", ["one"], layer={**both, **KERAS}),
+        node("TimeDistributed", "networks", ["cells"], layer={**network, "module": "keras"}),
+        node(
+            "ConvLSTM1D",
+            "images",
+            ["networks"],
+            filters=2,
+            kernel_size=[2],
+            dropout=0.4,
+            recurrent_dropout=0.4,
+            recurrent_activation="sigmoid",
+        ),
+        inputs=["x"],
+        outputs=["images"],
+    )
+    shapes: dict[str, dict[str, tuple[int, ...]]] = {
+        "cells": {"kernel": (2, 8), "recurrent_kernel": (2, 8), "bias": (8,)},
+        "networks": {"dense/kernel": (2, 3), "dense/bias": (3,)},
+        "images": {"kernel": (2, 3, 8), "recurrent_kernel": (2, 2, 8), "bias": (8,)},
+    }
+    weights: Weights = {
+        name: {f"{name}/{each}:0": np.sin(values(*shape)) for each, shape in own.items()}
+        for name, own in shapes.items()
+    }
+    model = read_keras(write_h5(path, config, weights))
+    assert not model.problems, model.problems
+    return model
+
+
+@pytest.mark.parametrize("write", [written, recurrent, stepwise])
 def test_keras_computes_what_the_definitions_say(tmp_path: Path, write: Callable[[Path], KerasModel]) -> None:
     """Outputs of all layers, gradients and statistics, in both modes, with the draws of others, to rounding."""
     pytest.importorskip("keras")
