@@ -45,6 +45,8 @@ ELEMENTWISE: list[tuple[str, Callable[[Value], Value], Callable[[Array], Array],
     ("join", lambda x: p.concatenate([x, 2.0 * x], 1), lambda x: np.concatenate([x, 2 * x], axis=1), X),
     ("stack", lambda x: p.stack([x, 2.0 * x], 1), lambda x: np.stack([x, 2 * x], axis=1), X),
     ("matmul", lambda x: x @ Value(np.eye(3)[:, :2]), lambda x: x @ np.eye(3)[:, :2], X),
+    ("matmul of stacks", lambda x: x[:, 0] @ x[:, 1].transpose(0, 2, 1),
+     lambda x: x[:, 0] @ x[:, 1].transpose(0, 2, 1), X),
     ("einsum", lambda x: p.einsum("nijc,nkjc->nikc", x, x), lambda x: np.einsum("nijc,nkjc->nikc", x, x), X),
 ]  # fmt: skip
 

@@ -121,6 +121,15 @@ def test_masks_are_computed_as_the_file_says() -> None:
     assert floats.data.dtype == np.float64
 
 
+def test_whole_numbers_are_reduced_as_floats() -> None:
+    """So that what comes behind has gradients; truth values of them stay truth values."""
+    numbers = Value(np.array([[3, 0]]))
+    (total,) = compute(Reduce(function="sum", axis=(1,)), Given((numbers,))).outputs
+    assert (total.data.tolist(), total.data.dtype) == ([3.0], np.dtype(np.float64))
+    (any_,) = compute(Reduce(function="any", axis=(1,)), Given((numbers,))).outputs
+    assert (any_.data.tolist(), any_.data.dtype) == ([True], np.dtype(bool))
+
+
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [

@@ -337,6 +337,9 @@ def test_interpolation_is_between_pixel_centers() -> None:
     assert matrix(4, 2, "area").tolist() == [[0.5, 0.5, 0.0, 0.0], [0.0, 0.0, 0.5, 0.5]]
     # Keys' kernel with a = -1/2 at distances 0.25, 0.75, 1.25 and 1.75.
     assert matrix(8, 16, "bicubic")[7, 2:6].tolist() == [-0.0703125, 0.8671875, 0.2265625, -0.0234375]
+    # Mitchell and Netravali's, of 7/6 x^3 - 2 x^2 + 8/9 and -7/18 x^3 + 2 x^2 - 10/3 x + 16/9.
+    expected = [-27 / 1152, 901 / 1152, 295 / 1152, -17 / 1152]
+    np.testing.assert_allclose(matrix(8, 16, "mitchellcubic")[7, 2:6], expected, rtol=1e-13)
 
 
 def test_rescaling_has_a_number_for_each_channel() -> None:
