@@ -39,7 +39,8 @@ _LOOKUPS = frozenset("StringLookup IntegerLookup TextVectorization Hashing Hashe
 _NOT_YET = frozenset(
     """RNN StackedRNNCells LSTMCell GRUCell SimpleRNNCell LocallyConnected1D
     LocallyConnected2D EinsumDense GroupQueryAttention GroupedQueryAttention Discretization
-    MelSpectrogram STFTSpectrogram RandomCrop Pipeline Solarization Equalization AutoContrast SpectralNormalization
+    MelSpectrogram STFTSpectrogram Pipeline Equalization AutoContrast ContrastLimitedAdaptiveHistogramEqualization
+    MaxNumBoundingBoxes SpectralNormalization
     MaxoutDense Highway SReLU ParametricSoftplus AdaptiveAveragePooling1D
     AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D
     ReversibleEmbedding DenseFeatures RandomFourierFeatures""".split()

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeGuard
 from genrebench.errors import ConfigError, shown
 from genrebench.reading.kinds import core, imaging, merging
 from genrebench.reading.kinds.base import Shape, axis_of, product
-from genrebench.reading.kinds.operations import Part, Product, Slice
+from genrebench.reading.kinds.operations import Pad, Part, Product, Slice
 from genrebench.reading.kinds.selecting import Einsum
 from genrebench.reading.lengths import Length
 from genrebench.reading.program import Program
@@ -118,15 +118,20 @@ def _moveaxis(given: Given) -> Program:
 
 
 def _pad(given: Given) -> Program:
-    """Put zeros around the axes between the batch and the channels."""
+    """Put zeros around the axes between the batch and the channels, or anything around any axis but the batch."""
     widths: Any = given.settings.get("pad_width", given.settings.get("paddings"))
     rank = len(given.shapes[0])
     mode, fill = given.settings.get("mode", "constant"), given.settings.get("constant_values", 0)
     is_plain = isinstance(mode, str) and mode.lower() == "constant" and type(fill) in (int, float) and fill == 0
     is_inside = isinstance(widths, list) and len(widths) == rank + 1 and [widths[0], widths[-1]] == [[0, 0]] * 2
-    if not is_plain or not is_inside or rank - 1 not in _PADDINGS:
-        raise ConfigError(f"expected zeros around the axes before the last, received {shown(given.settings)}")
-    return Program.of("pad", _PADDINGS[rank - 1](padding=tuple(tuple(each) for each in widths[1:-1])))
+    if is_plain and is_inside and rank - 1 in _PADDINGS:
+        return Program.of("pad", _PADDINGS[rank - 1](padding=tuple(tuple(each) for each in widths[1:-1])))
+    fits = isinstance(widths, list) and len(widths) == rank + 1 and widths[0] == [0, 0]
+    if not fits or not isinstance(mode, str) or type(fill) not in (int, float):
+        raise ConfigError(f"expected padding of all axes but the batch's, received {shown(given.settings)}")
+    kind = Pad(widths=widths[1:], mode=mode.lower(), number=float(fill))  # type: ignore[arg-type]
+    kind.output_shape(given.shapes[0])
+    return Program.of("pad", kind)
 
 
 _PADDINGS: dict[int, Any] = {1: imaging.ZeroPadding1D, 2: imaging.ZeroPadding2D, 3: imaging.ZeroPadding3D}

@@ -67,6 +67,10 @@ FUNCTIONS: list[Case] = [
     ("cast", {"dtype": "float32"}, (3,), [("Cast", {})], (3,)),
     ("compat.v1.pad", {"paddings": [[0, 0], [1, 0], [0, 2], [0, 0]]}, (4, 5, 3),
      [("ZeroPadding2D", {"padding": [[1, 0], [0, 2]]})], (5, 7, 3)),
+    ("compat.v1.pad", {"paddings": [[0, 0], [1, 2], [0, 0]], "mode": "REFLECT"}, (None, 3),
+     [("Pad", {"widths": [[1, 2], [0, 0]], "mode": "reflect", "number": 0.0})], (None, 3)),
+    ("compat.v1.pad", {"paddings": [[0, 0], [1, 0]], "mode": "CONSTANT", "constant_values": 2}, (3,),
+     [("Pad", {"widths": [[1, 0]], "mode": "constant", "number": 2.0})], (4,)),
     ("image.resize", {"size": [6, 8], "method": "bilinear"}, (4, 5, 3), [("Resizing", {"height": 6, "width": 8})],
      (6, 8, 3)),
     ("linalg.matmul", {"b": [[1.0, 2.0], [0.5, 3.0]], "transpose_b": True}, (4, 2),
@@ -249,6 +253,8 @@ OPERATIONS: list[tuple[str, dict[str, Any], list[Any], tuple[int, ...], list[str
     ("LogSoftmax", {"axis": 1}, ["x0"], (5, 4), ["Softmax", "Activation"], (5, 4)),
     ("Moveaxis", {"source": [1], "destination": [-1]}, ["x0"], (5, 4, 3), ["Permute"], (4, 3, 5)),
     ("Pad", {"pad_width": [[0, 0], [1, 2], [0, 0]]}, ["x0"], (5, 4), ["ZeroPadding1D"], (8, 4)),
+    ("Pad", {"pad_width": [[0, 0], [1, 2], [0, 3]], "mode": "symmetric"}, ["x0"], (5, 4), ["Pad"], (8, 7)),
+    ("Pad", {"pad_width": [[0, 0], [0, 0], [1, 0]]}, ["x0"], (5, 4), ["Pad"], (5, 5)),
     ("Unstack", {"num": None, "axis": 1}, ["x0"], (2, 4), ["Slice", "Slice"], (4,)),
     ("Split", {"indices_or_sections": [1, 3], "axis": -1}, ["x0"], (4,), ["Slice"] * 3, (1,)),
     ("Resize", {"size": [4, 6], "interpolation": "nearest", "antialias": False}, ["x0"], (5, 4, 3), ["Resizing"],
@@ -377,11 +383,15 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "where without a choice": (document_3("Where", {}, ["x0"], (3,)), "two tensors or numbers"),
     "a border of the batch": (
         document_3("Pad", {"pad_width": [[1, 0], [0, 0], [0, 0]]}, ["x0"], (3, 2)),
-        "zeros around",
+        "all axes but the batch's",
     ),
-    "a border of ones": (
-        document_3("Pad", {"pad_width": [[0, 0], [1, 0], [0, 0]], "mode": "reflect"}, ["x0"], (3, 2)),
-        "zeros around",
+    "a border of the other end": (
+        document_3("Pad", {"pad_width": [[0, 0], [1, 0], [0, 0]], "mode": "wrap"}, ["x0"], (3, 2)),
+        "constant, reflect or symmetric",
+    ),
+    "a border of more than there is": (
+        document_3("Pad", {"pad_width": [[0, 0], [3, 0], [0, 0]], "mode": "reflect"}, ["x0"], (3, 2)),
+        "at most 2 put around",
     ),
     "blocks that do not fit": (
         document_3("DepthToSpace", {"block_size": 2}, ["x0"], (4, 4, 3)),

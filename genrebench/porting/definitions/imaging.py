@@ -98,6 +98,15 @@ def _center_crop(kind: kinds.CenterCrop, given: Given) -> Value:
     return back(y, kind.data_format)
 
 
+@defines(kinds.RandomCrop)
+def _random_crop(kind: kinds.RandomCrop, given: Given) -> Value:
+    """Let images of that size pass, and resize the middle of others; what is drawn in training is not read."""
+    x = last(given.x, kind.data_format)
+    if x.shape[1:3] != (kind.height, kind.width):
+        x = resized(_middle(x, kind.height, kind.width), (kind.height, kind.width), "bilinear")
+    return back(x, kind.data_format)
+
+
 @defines(*(KINDS[name] for name in kinds.AUGMENTATIONS))
 def _augmentation(_: kinds._Augmentation, given: Given) -> Value:
     """Compute nothing: what augmentation does in training is random, and its settings are not read."""

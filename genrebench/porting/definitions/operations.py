@@ -8,7 +8,7 @@ import numpy as np
 
 from genrebench.network.types import Array
 from genrebench.porting.definition import Given, defines
-from genrebench.porting.primitives import exp, largest, log
+from genrebench.porting.primitives import exp, largest, log, pad, take
 from genrebench.porting.tape import Value
 from genrebench.reading.kinds import operations as kinds
 
@@ -17,6 +17,19 @@ from genrebench.reading.kinds import operations as kinds
 def _unmask(_: kinds.Unmask, given: Given) -> Value:
     """Compute nothing; the mask ends."""
     return given.x
+
+
+@defines(kinds.Pad)
+def _pad(kind: kinds.Pad, given: Given) -> Value:
+    """Put a number around, or what lies at the ends (`numpy.pad`)."""
+    widths = ((0, 0), *kind.widths)
+    if kind.mode == "constant":
+        return pad(given.x, widths, fill=kind.number)
+    x = given.x
+    for axis, sides in enumerate(widths):
+        if any(sides):
+            x = take(x, np.pad(np.arange(x.shape[axis]), sides, mode=kind.mode), axis=axis)
+    return x
 
 
 @defines(kinds.Slice)

@@ -22,7 +22,7 @@ from genrebench.porting.proof.options import DEFAULTS, ProofOptions
 from genrebench.porting.proof.reference import REFERENCE, Reference, compute_reference
 from genrebench.porting.proof.stages import Proof, run_stages
 from genrebench.porting.proof.subject import STORED, Trial, reached, trials_of
-from genrebench.porting.proof.versions import merged_otherwise
+from genrebench.porting.proof.versions import cropped_otherwise, merged_otherwise
 from genrebench.porting.source import Emitted
 from genrebench.reading.inspection import describe
 from genrebench.reading.keras_file import KerasModel
@@ -89,10 +89,14 @@ def prove(
             reference = compute_reference(model.graph, trials, loss, targets, STEPS)
         _require_finite(reference)
         answers |= {name: wait() for name, wait in waits.items()}
-    merged = merged_otherwise(model.graph, reference.answer.run(STORED, MODES[0]).masks)
-    if merged and KERAS in answers and not answers[KERAS].refused:
-        reason = f"Keras 3 merges masks otherwise than the Keras that saved the file, first in `{merged}`."
-        answers[KERAS] = Answer(refused=reason, report=answers[KERAS].report)
+    others = {
+        "merges masks": merged_otherwise(model.graph, reference.answer.run(STORED, MODES[0]).masks),
+        "crops images": cropped_otherwise(model.graph),
+    }
+    for what, call in others.items():
+        if call and KERAS in answers and (not answers[KERAS].refused or what == "crops images"):
+            reason = f"Keras 3 {what} otherwise than the Keras that saved the file, first in `{call}`."
+            answers[KERAS] = Answer(refused=reason, report=answers[KERAS].report)
     loaded = _loaded(emitted, folder, limits) if twin else {}
     proof = Proof(model, trials, reference, answers, loaded)
     stages = []

@@ -7,6 +7,7 @@ import numpy as np
 from genrebench.network.types import Array
 from genrebench.porting.passes import name_of
 from genrebench.reading.graph import Graph
+from genrebench.reading.kinds.imaging import RandomCrop
 
 
 def merged_otherwise(graph: Graph, masks: Mapping[str, Array]) -> str:
@@ -30,5 +31,19 @@ def merged_otherwise(graph: Graph, masks: Mapping[str, Array]) -> str:
         given = [masks.get(name_of(each)) for each in call.inputs]
         found = [each for each in given if each is not None]
         if found and (len(found) < len(given) or any(not np.array_equal(each, found[0]) for each in found)):
+            return call.name
+    return ""
+
+
+def cropped_otherwise(graph: Graph) -> str:
+    """Find the first call of RandomCrop that makes an image of another size, which today's Keras lets pass.
+
+    Returns
+    -------
+    str
+        The call; empty if there is none.
+    """
+    for call in graph.calls.values():
+        if isinstance(call.layer.kind, RandomCrop) and call.input_shapes != call.output_shapes:
             return call.name
     return ""

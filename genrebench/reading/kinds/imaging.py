@@ -10,6 +10,7 @@ from genrebench.errors import ConfigError
 from genrebench.network.fields import Count
 from genrebench.reading.kinds.base import Flag, Format, Kind, Masks, Number, Pads, Shape, Sizes, Trap, expanded
 from genrebench.reading.kinds.windows import join, split
+from genrebench.reading.problems import UnreadableError
 from genrebench.reading.version import KerasVersion
 
 Interpolation = Annotated[
@@ -221,6 +222,45 @@ class CenterCrop(Kind):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RandomCrop(Kind):
+    """A random part of an image in training; elsewhere an image of that size as it is, any other by the version.
+
+    From 2.9 to 3.5 it is resized as `Resizing` does that crops to the new proportions; from 3.8 on it passes as it is,
+    whatever size Keras says that it has then.
+    """
+
+    height: Count
+    width: Count
+    resizes: Flag
+    data_format: Format = "channels_last"
+
+    arguments: ClassVar[frozenset[str]] = frozenset({"training"})
+
+    @classmethod
+    def explicit(cls, config: dict[str, Any], version: KerasVersion) -> dict[str, Any]:
+        """See `Kind.explicit`."""
+        return {**config, "resizes": (2, 9) <= version.numbers[:2] < (3, 6)}
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """See `Kind.output_shape`."""
+        lengths, channels = split(shape, 2, self.data_format)
+        if lengths != (self.height, self.width) and not self.resizes:
+            raise UnreadableError(
+                f"expected images of {self.height} x {self.width}, since outside training RandomCrop of this version "
+                f"does not make them of others, received {' x '.join(map(str, lengths))}",
+                "give the model images of that size, or put CenterCrop or Resizing in its place",
+            )
+        return join((self.height, self.width), channels, self.data_format)
+
+    def traps(self, shapes: Sequence[Shape]) -> Iterator[Trap]:
+        """See `Kind.traps`."""
+        text = "`{}` crops at random in training only; elsewhere it "
+        lengths, _ = split(shapes[0], 2, self.data_format)
+        resized = "resizes the middle of them: bilinear, half-pixel centers"
+        yield Trap("random-crop", text + ("lets images pass" if lengths == (self.height, self.width) else resized))
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Augmentation(Kind):
     """Random changes in training, nothing else; the settings of training are not read."""
 
@@ -233,10 +273,10 @@ class _Augmentation(Kind):
         yield Trap("augmentation", "`{}` changes images in training only; elsewhere it lets them pass")
 
 
-# RandomCrop is not among them: outside training it crops, too.
+# RandomCrop is not among them: outside training it does other things, too.
 AUGMENTATIONS = """RandomFlip RandomRotation RandomZoom RandomTranslation RandomContrast RandomBrightness RandomShear
 RandomHue RandomSaturation RandomGrayscale RandomSharpness RandomPosterization RandomColorJitter RandomColorDegeneration
 RandomGaussianBlur RandomInvert RandomErasing RandomPerspective RandomElasticTransform RandomHeight RandomWidth
-RandAugment AugMix CutMix MixUp""".split()
+RandAugment AugMix CutMix MixUp Solarization""".split()
 for _name in AUGMENTATIONS:
     type(_name, (_Augmentation,), {"__doc__": "Random changes in training.", "__module__": __name__})

@@ -12,6 +12,7 @@ from genrebench.reading.kinds.base import (
     Flag,
     Kind,
     Number,
+    Pads,
     Shape,
     Trap,
     Values,
@@ -98,6 +99,41 @@ class Fill(Kind, is_layer=False):
     """One number wherever the input has any."""
 
     number: Number
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pad(Kind, is_layer=False):
+    """Something put around axes: a number, or what lies at their ends, turned around.
+
+    ``reflect`` leaves out the outermost value, ``symmetric`` repeats it.
+    """
+
+    widths: Pads
+    mode: Annotated[Literal["constant", "reflect", "symmetric"], Field(description="constant, reflect or symmetric")]
+    number: Number = 0.0
+
+    @property
+    def skip(self) -> int:
+        """Count the outermost values that are left out."""
+        return int(self.mode == "reflect")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """See `Kind.output_shape`."""
+        if len(shape) != len(self.widths):
+            raise ConfigError(f"expected an input of {len(self.widths)} axes beside the batch, received shape {shape}")
+        for length, sides in zip(shape, self.widths, strict=True):
+            if self.mode != "constant" and length is not None and max(sides) > length - self.skip:
+                raise ConfigError(f"expected at most {length - self.skip} put around an axis, received {sides}")
+        return tuple(
+            None if length is None else length + sum(sides) for length, sides in zip(shape, self.widths, strict=True)
+        )
+
+    def traps(self, shapes: Sequence[Shape]) -> Iterator[Trap]:
+        """See `Kind.traps`."""
+        if self.mode == "symmetric":
+            yield Trap(
+                "symmetric-padding", "symmetric padding of `{}` repeats the outermost values: PyTorch has no such"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,8 @@ def written(path: Path, **depthwise: int) -> KerasModel:
     size = {"kernel_size": [3, 3], "strides": [2, 2], "padding": "same"}
     config = functional(
         input_layer("x", 7, 6, 1),
-        node("Conv2D", "conv", ["x"], filters=2, activation="relu", **size),
+        node("RandomRotation", "turn", ["x"], factor=0.3),
+        node("Conv2D", "conv", ["turn"], filters=2, activation="relu", **size),
         node("DepthwiseConv2D", "depth", ["conv"], kernel_size=[2, 2], **depthwise),
         node("BatchNormalization", "norm", ["depth"], momentum=0.9, epsilon=1e-3, axis=[3]),
         node("Dropout", "drop", ["norm"], rate=0.25),

@@ -329,5 +329,6 @@ CASES = [
     Case("AdditiveAttention", {}, [(6, 8), (4, 8)]),
     Case("AdditiveAttention", {}, [(6, 4), (5, 4), (5, 4)]),
     Case("AdditiveAttention", {"use_scale": False, "dropout": 0.3}, [(8, 4), (8, 4)], masked=(0, 1)),
+    Case("RandomCrop", {"height": 6, "width": 5}, [(6, 5, 3)], keras=False),
     *(Case(name, {}, [(6, 5, 3)], keras=False) for name in AUGMENTATIONS),
 ]  # fmt: skip

@@ -17,7 +17,7 @@ from tests.porting.definitions.keras_side import written
 STEP = 1e-6
 # What stands between layers; `test_functions` has cases of it.
 FUNCTIONS = set(
-    """Arithmetic ArrayArithmetic Cast Compare CumulativeSum Divide Einsum Extreme Fill Logical OneHot Power Product
+    """Arithmetic ArrayArithmetic Cast Compare CumulativeSum Divide Einsum Extreme Fill Logical OneHot Pad Power Product
     Reduce Repeat Slice StopGradient Submodel Take Tile
     Unmask Where""".split()
 )

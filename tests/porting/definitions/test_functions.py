@@ -15,7 +15,7 @@ from genrebench.reading.kinds.activation import Activation
 from genrebench.reading.kinds.base import Kind
 from genrebench.reading.kinds.logic import Compare, Logical, Where
 from genrebench.reading.kinds.merging import Arithmetic, ArrayArithmetic, Divide, Power
-from genrebench.reading.kinds.operations import Cast, Fill, Product, Reduce, Slice, StopGradient, Unmask
+from genrebench.reading.kinds.operations import Cast, Fill, Pad, Product, Reduce, Slice, StopGradient, Unmask
 from genrebench.reading.kinds.selecting import CumulativeSum, Einsum, Extreme, OneHot, Repeat, Take, Tile
 
 ROWS = np.random.default_rng(2).uniform(0.5, 2.0, (5, 1))
@@ -71,6 +71,14 @@ CASES: list[tuple[Kind, Callable[[Array], Array]]] = [
     (Activation(activation="rsqrt"), lambda x: 1 / np.sqrt(x)),
     (Activation(activation="reciprocal"), lambda x: 1 / x),
     (Unmask(), lambda x: x),
+    *(
+        (Pad(widths=((2, 1), (0, 3)), mode=mode), lambda x, mode=mode: np.pad(x, ((0, 0), (2, 1), (0, 3)), mode=mode))
+        for mode in ("reflect", "symmetric")
+    ),
+    (
+        Pad(widths=((2, 0), (0, 1)), mode="constant", number=0.5),
+        lambda x: np.pad(x, ((0, 0), (2, 0), (0, 1)), constant_values=0.5),
+    ),
     (Take(indices=(3, 0, 3), axis=2), lambda x: x[:, :, [3, 0, 3]]),
     (Tile(repeats=(2, 3)), lambda x: np.tile(x, (1, 2, 3))),
     (Repeat(repeats=3, axis=-1), lambda x: x.repeat(3, axis=2)),

@@ -12,6 +12,7 @@ from genrebench.porting.definitions.resizing import matrix
 from genrebench.porting.reference import run_call
 from genrebench.porting.tape import Value
 from genrebench.reading.activations import _PLAIN
+from genrebench.reading.kinds import imaging
 from genrebench.reading.kinds.normalization import BatchNormalization
 from genrebench.reading.kinds.recurrent import SimpleRNN
 from tests.porting.definitions.cases import Case
@@ -340,6 +341,17 @@ def test_interpolation_is_between_pixel_centers() -> None:
     # Mitchell and Netravali's, of 7/6 x^3 - 2 x^2 + 8/9 and -7/18 x^3 + 2 x^2 - 10/3 x + 16/9.
     expected = [-27 / 1152, 901 / 1152, 295 / 1152, -17 / 1152]
     np.testing.assert_allclose(matrix(8, 16, "mitchellcubic")[7, 2:6], expected, rtol=1e-13)
+
+
+def test_images_of_another_size_are_resized_where_a_version_crops_in_training_alone() -> None:
+    """As by a layer that crops to the new proportions first; in training, too, since nothing is drawn."""
+    x = np.random.default_rng(0).normal(size=(2, 9, 6, 2))
+    crop = imaging.RandomCrop(height=3, width=4, resizes=True)
+    resizing = imaging.Resizing(height=3, width=4, crop_to_aspect_ratio=True)
+    expected = compute(resizing, Given((Value(x),))).outputs[0].data
+    for training in (False, True):
+        found = compute(crop, Given((Value(x),), training=training)).outputs[0].data
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_rescaling_has_a_number_for_each_channel() -> None:

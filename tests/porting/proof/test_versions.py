@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from genrebench.porting.proof.versions import merged_otherwise
+from genrebench.porting.proof.versions import cropped_otherwise, merged_otherwise
 from genrebench.porting.reference import GraphReference
 from genrebench.reading.version import KerasVersion
 from tests.porting.source.models import embedded, read
-from tests.reading.files import KERAS_2, KERAS_3, functional, input_layer, node
+from tests.reading.files import KERAS_2, KERAS_3, functional, input_layer, layer, node, sequential
 
 
 def first_otherwise(kind: str, second: str, version: KerasVersion) -> str:
@@ -34,3 +34,10 @@ def test_masks_that_differ_are_merged_otherwise_by_keras_3() -> None:
         assert first_otherwise(kind, "plain", KERAS_2) == "merged"
         assert first_otherwise(kind, "x", KERAS_2) == ""
         assert first_otherwise(kind, "y", KERAS_3) == ""
+
+
+def test_images_that_are_made_another_size_are_cropped_otherwise_by_keras_3() -> None:
+    """Which lets them pass; where they have that size already, there is no difference."""
+    for height, expected in ((4, "crop"), (6, "")):
+        document = sequential(layer("RandomCrop", "crop", height=height, width=6), shape=(6, 6, 1))
+        assert cropped_otherwise(read(document, KerasVersion.read("2.12.0")).graph) == expected

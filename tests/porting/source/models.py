@@ -192,6 +192,41 @@ DOCUMENTS: dict[str, tuple[Any, KerasVersion]] = {
         for kind, settings in (("Average", {}), ("Maximum", {}), ("Concatenate", {"axis": 1}), ("Attention", {}))
         for version in (KERAS_2, KERAS_3)
     },
+    "cropped": (
+        functional(
+            input_layer("a", 7, 8, 3),
+            node("Conv2D", "conv", ["a"], filters=2, kernel_size=2),
+            node("RandomCrop", "crop", ["conv"], height=4, width=3),
+            node("Conv2D", "last", ["crop"], filters=2, kernel_size=2),
+            inputs=["a"],
+            outputs=["last"],
+        ),
+        KerasVersion.read("2.12.0"),
+    ),
+    "mirrored": (
+        functional(
+            input_layer("a", 6, 7, 3),
+            node("Conv2D", "conv", ["a"], filters=4, kernel_size=2),
+            operation("Pad", "ends", "conv", pad_width=[[0, 0], [1, 2], [3, 0], [0, 1]], mode="reflect"),
+            operation("Pad", "ones", "ends", pad_width=[[0, 0], [0, 0], [1, 0], [0, 2]], constant_values=1.0),
+            node("Conv2D", "last", ["ones"], filters=2, kernel_size=2),
+            inputs=["a"],
+            outputs=["last"],
+        ),
+        KERAS_3,
+    ),
+    "images with lengths of any size": (
+        functional(
+            input_layer("a", None, None, 6, 2),
+            node("ConvLSTM2D", "images", ["a"], filters=3, kernel_size=[3, 2], strides=2, padding="same",
+                 return_sequences=True, return_state=True),
+            node("ConvLSTM2D", "rest", [["images", 0, 0, {}], ["images", 0, 1, {}], ["images", 0, 2, {}]], filters=3,
+                 kernel_size=[2, 2], padding="same"),
+            inputs=["a"],
+            outputs=["rest"],
+        ),
+        KERAS_2,
+    ),
     "one mask of two": (
         functional(
             *PAIR[:3],

@@ -104,6 +104,7 @@ CASES: list[tuple[str, dict[str, Any], list[Shape], Shape, list[tuple[int, ...]]
     ("Rescaling", {"scale": 1 / 255, "offset": [0.1, 0.2]}, [(6, 2)], (6, 2), []),
     ("Resizing", {"height": 9, "width": 7}, [(6, 5, 2)], (9, 7, 2), []),
     ("CenterCrop", {"height": 3, "width": 2}, [(6, 5, 2)], (3, 2, 2), []),
+    ("RandomCrop", {"height": 6, "width": 5, "seed": 3}, [(6, 5, 2)], (6, 5, 2), []),
     ("Add", {}, [(4, 3), (4, 3)], (4, 3), []),
     ("Multiply", {}, [(4, 3), (3,)], (4, 3), []),
     ("Subtract", {}, [(1, 3), (4, 3)], (4, 3), []),
@@ -188,6 +189,7 @@ WRONG: list[tuple[str, dict[str, Any], list[Shape], str]] = [
     ("ConvLSTM2D", {"filters": 4, "kernel_size": 3, "padding": "causal"}, [(5, 9, 9, 2)], "valid or same"),
     ("ConvLSTM2D", {"filters": 4, "kernel_size": 3, "strides": 2, "dilation_rate": 2}, [(5, 9, 9, 2)],
      "expected strides or dilation"),
+    ("RandomCrop", {"height": 6, "width": 5}, [(6, 6, 2)], "expected images of 6 x 5"),
     ("BatchNormalization", {"renorm": True}, [(3,)], "without renorm"),
     ("BatchNormalization", {"mode": 2}, [(3,)], "mode 2 of Keras 1"),
     ("BatchNormalization", {"axis": 0}, [(3,)], "an axis from 1 to 1"),
@@ -230,6 +232,9 @@ def test_absent_settings_mean_what_they_meant() -> None:
     """By the version that saved the file."""
     assert read("LSTM", "2.2.4", units=2).recurrent_activation == "hard_sigmoid_keras2"  # type: ignore[attr-defined]
     assert read("LSTM", "2.3.1", units=2).recurrent_activation == "sigmoid"  # type: ignore[attr-defined]
+    cropped = [read("RandomCrop", version, height=2, width=2).resizes  # type: ignore[attr-defined]
+               for version in ("2.6.0", "2.9.0", "2.15.0", "3.5.0", "3.6.0", "3.15.1")]  # fmt: skip
+    assert cropped == [False, True, True, True, False, False]
     convolved = {version: read("ConvLSTM2D", version, filters=2, kernel_size=2, dropout=1.0)
                  for version in ("2.2.4", "2.15.0", "3.1.0")}  # fmt: skip
     gates = [each.recurrent_activation for each in convolved.values()]  # type: ignore[attr-defined]

@@ -103,6 +103,20 @@ def write_center_crop(site: Site) -> None:
         write_resized(site, x, "bilinear", False)
 
 
+@writes("RandomCrop")
+def write_random_crop(site: Site) -> None:
+    """Write what is done outside training: nothing, or the middle of an image resized."""
+    assert isinstance(site.kind, kinds.RandomCrop)
+    kind = site.kind
+    site.note(f"{site.name} crops at random in training: left out")
+    lengths, _ = split(site.shapes[0], 2, kind.data_format)
+    if lengths == (kind.height, kind.width):
+        site.pass_on()
+        return
+    x = site.step(f"{site.part('crop_to_ratio')}({site.take(channels_first(kind))}, {kind.height}, {kind.width})")
+    write_resized(site, x, "bilinear", False)
+
+
 @writes("Rescaling")
 def write_rescaling(site: Site) -> None:
     """Write a factor and an offset, each a number or one per channel."""

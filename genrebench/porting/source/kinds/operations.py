@@ -16,6 +16,31 @@ def write_unmask(site: Site) -> None:
     site.pass_on()
 
 
+@writes("Pad")
+def write_pad(site: Site) -> None:
+    """Write a number around, or the ends of axes turned around, in whatever order the input lies."""
+    assert isinstance(site.kind, kinds.Pad)
+    kind, order = site.kind, site.order()
+    x = site.take(order)
+    widths = kind.widths if order == "keras" else (kind.widths[-1], *kind.widths[:-1])
+    if not any(map(any, widths)):
+        site.pass_on()
+    elif kind.mode == "constant":
+        last = max(index for index, sides in enumerate(reversed(widths)) if any(sides))
+        numbers = [each for sides in list(reversed(widths))[: last + 1] for each in sides]
+        value = f", value={kind.number!r}" if kind.number else ""
+        site.give(f"F.pad({x}, ({', '.join(map(str, numbers))}){value})", order)
+    else:
+        axes = [axis for axis, sides in enumerate(widths, start=1) if any(sides)]
+        for axis in axes:
+            before, behind = widths[axis - 1]
+            text = f"{site.part('mirror')}({x}, {axis}, {before}, {behind}, skip={kind.skip})"
+            if axis == axes[-1]:
+                site.give(text, order)
+            else:
+                x = site.step(text)
+
+
 @writes("Slice")
 def write_slice(site: Site) -> None:
     """Write a slice; PyTorch has no negative steps, and axes are turned around instead."""

@@ -19,6 +19,13 @@ def pad_same(
         sides = [total // 2, total - total // 2, *sides]
     return F.pad(x, sides, value=value)
 ''',
+    "mirror": '''
+def mirror(x: Tensor, dim: int, before: int, behind: int, skip: int) -> Tensor:
+    """Put both ends of an axis around it, turned, without the outermost if skipped."""
+    first = x.narrow(dim, skip, before).flip(dim)
+    last = x.narrow(dim, x.shape[dim] - skip - behind, behind).flip(dim)
+    return torch.cat((first, x, last), dim=dim)
+''',
     "average_same": '''
 def average_same(pool: nn.Module, x: Tensor, sides: tuple[int, ...]) -> Tensor:
     """Pool means of real values alone: as in Keras, what is padded does not count."""
