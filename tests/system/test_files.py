@@ -22,6 +22,7 @@ from genrebench.system.files import (
     write_json,
     writing_atomically,
 )
+from genrebench.system.remote import as_path
 
 
 def test_a_failed_write_leaves_the_old_content_and_nothing_else(
@@ -182,6 +183,17 @@ def test_a_file_without_an_end_is_read_as_far_as_it_says(tmp_path: Path) -> None
     """Linux' own files have no size."""
     (tmp_path / "a").symlink_to("/proc/self/maps")
     assert read_file(tmp_path / "a", expected="a thing", error=ConfigError, max_bytes=2**20) == b""
+
+
+def test_an_object_of_a_store_is_read_as_a_file_is() -> None:
+    """Whole, and not beyond the limit."""
+    fsspec = pytest.importorskip("fsspec")
+    path = as_path("memory://files/a")
+    fsspec.filesystem("memory").pipe("files/a", b"content")
+    assert read_file(path, expected="a thing", error=ConfigError, max_bytes=7) == b"content"
+    with pytest.raises(ConfigError, match="memory://files/a: expected a thing of at most 6 bytes, received 7 bytes"):
+        read_file(path, expected="a thing", error=ConfigError, max_bytes=6)
+    fsspec.filesystem("memory").rm("files", recursive=True)
 
 
 NO_JSON = {
