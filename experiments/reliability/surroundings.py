@@ -10,6 +10,7 @@ that says "Error", or if something that was printed or written undisturbed is mi
 
 import contextlib
 import ctypes
+import json
 import os
 import pty
 import shlex
@@ -22,6 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import h5py
 import numpy as np
 import soundfile
 
@@ -29,18 +31,25 @@ from genrebench.cli.main import COMMANDS
 
 SETTINGS = "--sample-rate 8000 --n-fft 512 --hop-length 256 --n-mels 32 --segments 4 --track-duration 2"
 WORK = {
+    "config": "",
     "preprocess": f"--dataset data --output new/tree --jobs 2 {SETTINGS}",
+    "pack": "data --output new/packed --jobs 1",
     "train": "--dataset data --results new --name run --epochs 1 --batch-size 4 --device cpu",
     "infer": "data/genres_original/jazz --model runs/base --device cpu",
+    "serve": "--help",  # whose work has no end
     "evaluate": "--model runs/base --device cpu",
+    "runs": "--results runs",
+    "report": "runs/base",
     "compare": "runs/base runs/base",
     "doctor": "data --jobs 1",
-    "inspect": "--help",  # whose work needs a file of Keras
     "summary": "--input-shape 32x20",
     "backends": "",
     "check": "numpy",
     "parity": "--backend torch --input-shape 17x20 --steps 2 --output new",
     "bench": "startup --output new",
+    "inspect": "data/dense.h5",
+    "export": "runs/base --format torch --output new/torch",
+    "port": "data/dense.h5 --output new/ported --no-keras",
     "demo": "--folder new",
 }
 # What cannot be done where nothing can be written.
@@ -75,7 +84,7 @@ class Surroundings:
 
 
 # Those whose result is what they print; of help no report is lost.
-ALL = frozenset(COMMANDS) - {"inspect"}
+ALL = frozenset(COMMANDS) - {"serve"}
 # Those whose status 1 says what they found.
 _FIND = {"check", "doctor", "parity"}
 SURROUNDINGS = {
@@ -185,6 +194,20 @@ def fault(command: str, folder: Path, name: str, usual: tuple[int, set[str], boo
     return None
 
 
+def write_keras_file(path: Path) -> None:
+    """Write a layer of three units as Keras 2 did."""
+    rng = np.random.default_rng(0)
+    layer = {"class_name": "Dense", "config": {"name": "dense", "units": 3, "batch_input_shape": [None, 4]}}
+    model = {"class_name": "Sequential", "config": {"name": "sequential", "layers": [layer]}}
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"], file.attrs["keras_version"] = json.dumps(model), "2.3.1"
+        group = file.create_group("model_weights")
+        group.attrs["layer_names"] = [b"dense"]
+        inner = group.create_group("dense")
+        inner.attrs["weight_names"] = [b"dense/kernel:0", b"dense/bias:0"]
+        inner["dense/kernel:0"], inner["dense/bias:0"] = rng.normal(size=(4, 3)), rng.normal(size=3)
+
+
 @contextlib.contextmanager
 def prepared(*, train: bool = True) -> Iterator[Path]:
     """Make a folder, with a small dataset and a model of it where that is asked for."""
@@ -200,6 +223,7 @@ def prepared(*, train: bool = True) -> Iterator[Path]:
             for index, letter in enumerate("aé曲"):
                 path = folder / "data" / "genres_original" / genre / f"{index}{letter}.wav"
                 soundfile.write(path, rng.normal(scale=0.1, size=16000), 8000)
+        write_keras_file(folder / "data" / "dense.h5")
         for words in (
             f"preprocess --dataset data --jobs 1 {SETTINGS}",
             "train --dataset data --results runs --name base --epochs 1 --batch-size 4 --device cpu",
@@ -214,6 +238,7 @@ def main(commands: list[str], names: list[str], *, train: bool = True) -> tuple[
     wrong, count = [], 0
     with prepared(train=train) as folder:
         for command in commands:
+            shutil.rmtree(folder / "new", ignore_errors=True)
             before = files(folder)
             status, out, err = run(command, folder, Surroundings())
             assert status == 0 or (status == 1 and command in _FIND), f"{command}: {out}{err}"

@@ -32,6 +32,11 @@ def test_a_command_ends_as_usual_in_unusual_surroundings() -> None:
     assert wrong == []
 
 
+def test_every_command_has_something_to_do() -> None:
+    """So that none is left out of what `make soak` tries."""
+    assert surroundings.WORK.keys() == COMMANDS.keys()
+
+
 def test_the_surroundings_notice_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     """A command that should fail and does not, and one that fails though it should not."""
     monkeypatch.setitem(surroundings.SURROUNDINGS, "usual", surroundings.Surroundings(fails=frozenset({"summary"})))
