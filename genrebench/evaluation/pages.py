@@ -6,7 +6,7 @@ from typing import Any
 from genrebench.report.document import Block, Cell, Column, Document, Heading, Table, Text
 
 _SUMMARY = (
-    *("", "tracks", "accuracy", "95 % interval", "macro-F1", "by segment", "macro-F1", "ECE"),
+    *("", "tracks", "accuracy", "95 % interval", "macro-F1", "segments", "macro-F1", "ECE"),
     Column("uncalibrated", optional=True),
 )
 # Tracks that a comparison names.
@@ -30,7 +30,7 @@ def part_rows(parts: Mapping[str, Mapping[str, Any]]) -> Table:
             name,
             Cell(str(part["tracks"]), numeric=True),
             percent(part["track_accuracy"]),
-            Cell("{:.1f} to {:.1f}".format(*(100 * bound for bound in part["track_interval"])), numeric=True),
+            _interval(part["track_interval"]),
             percent(part["track_macro_f1"]),
             percent(part["segment_accuracy"]),
             percent(part["segment_macro_f1"]),

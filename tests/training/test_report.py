@@ -55,7 +55,7 @@ def test_a_report_has_all_its_parts(tmp_path: Path) -> None:
     for part in (
         "torch on music, 16 tracks in 2 genres; test 75.0 % of 4 tracks",
         "the model is that of epoch 1",
-        "30.1 to 95.4",
+        "30.1 to 95.4 %",
         "Split by track: something is on two sides.",
         "blues/b1 and blues/b9",
         "the test part has no track of polka",
