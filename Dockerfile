@@ -5,12 +5,14 @@ RUN python -m venv /opt/genrebench
 # PyTorch by itself: it is by far the largest part, and stays as it is while the rest changes.
 RUN /opt/genrebench/bin/pip install --no-cache-dir --index-url https://download.pytorch.org/whl/cpu torch
 COPY . .
+# hadolint ignore=DL3059
 RUN /opt/genrebench/bin/pip install --no-cache-dir '.[torch,web]'
 
 FROM python:3.12-slim
 COPY --from=build /opt/genrebench /opt/genrebench
 RUN useradd --create-home --uid 1000 listener
-USER listener
+# By its number, from which a cluster sees that it is not root.
+USER 1000
 WORKDIR /home/listener
 ENV PATH=/opt/genrebench/bin:$PATH PYTHONUNBUFFERED=1 NUMBA_CACHE_DIR=/tmp/numba
 EXPOSE 8000

@@ -7,7 +7,7 @@ import click
 from genrebench.cli.options import COUNT, PATH, examples
 from genrebench.errors import ConfigError
 
-_GIB = 2**30
+_MIB, _GIB = 2**20, 2**30
 
 
 @click.command(
@@ -46,9 +46,14 @@ def pack(dataset: Path, output: Path | None, jobs: int | None) -> None:
 
         report = run(dataset, output=output, jobs=jobs, on_track=on_track, on_wait=bar.note)
         if report.written:
-            bar.note(f"made, since {report.reason}")
+            bar.note(f"the copy was made, since {report.reason}")
     echo(
         f"{escaped(report.folder)}: {report.tracks} tracks, {report.segments} segments in {report.genres} genres, "
-        f"{report.size / _GIB:.2f} GiB in {counted(report.shards, 'file')} of spectrograms"
+        f"{_size(report.size)} in {counted(report.shards, 'file')} of spectrograms"
         + ("" if report.written else "; was there, whole and fresh")
     )
+
+
+def _size(count: int) -> str:
+    """Format a number of bytes."""
+    return f"{count / _GIB:,.1f} GiB" if count >= _GIB else f"{count / _MIB:,.1f} MiB"

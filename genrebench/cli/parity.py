@@ -156,7 +156,7 @@ def _of_keras_file(ctx: click.Context, console: "Console", options: dict[str, An
         threads=options["threads"],
         timeout=options["timeout"],
         command=typed_command(ctx, without=_NOT_RECORDED),
-        on_stage=lambda stage: console.print(stage_line(stage), soft_wrap=True),
+        on_stage=lambda stage: console.print(stage_line(stage), soft_wrap=not console.is_terminal),
     )
     if port is not None:
         return compare_port(model, port, how)
@@ -188,7 +188,9 @@ def _shown(console: "Console") -> "Iterator[Progress]":
             console.print(line(f"{name} answered after {seconds:.1f} s of computing"), soft_wrap=True)
             update()
 
-        yield Progress(on_start, on_answer, lambda stage: console.print(stage_line(stage), soft_wrap=True))
+        yield Progress(
+            on_start, on_answer, lambda stage: console.print(stage_line(stage), soft_wrap=not console.is_terminal)
+        )
 
 
 def _write(report: "Report", folder: Path, source: Path | None) -> None:

@@ -57,7 +57,9 @@ def port(ctx: click.Context, /, **options: Any) -> None:
         threads=options["threads"],
         timeout=options["timeout"],
         command=typed_command(ctx, without=_NOT_RECORDED),
-        on_stage=lambda stage: None if is_quiet() else console.print(stage_line(stage), soft_wrap=True),
+        on_stage=lambda stage: (
+            None if is_quiet() else console.print(stage_line(stage), soft_wrap=not console.is_terminal)
+        ),
     )
     ported = write_port(
         model,

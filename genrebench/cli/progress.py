@@ -27,6 +27,9 @@ from genrebench.system.files import escaped
 from genrebench.training import Callback, EpochMetrics, LoopState
 from genrebench.training.history import settling_steps
 
+# In so few columns a bar is short, and has neither units nor rates.
+_NARROW = 60
+
 
 class Display:
     """A bar that lines are written above.
@@ -112,11 +115,12 @@ def display(
     """
     results = results or console or Console()
     console = console or (results if sys.stdout.isatty() else Console(stderr=True))
+    narrow = console.width < _NARROW
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(bar_width=12),
-        Done(unit),
-        *([Rate()] if rate else []),
+        BarColumn(bar_width=4 if narrow else 12),
+        Done("" if narrow else unit),
+        *([Rate()] if rate and not narrow else []),
         TimeRemainingColumn(),
         # What is worked on gets the room that is left; whatever its name is, the figures stay readable.
         Left(table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
@@ -140,19 +144,19 @@ class Done(MofNCompleteColumn):
     Parameters
     ----------
     unit : str
-        What is counted.
+        What is counted; empty where there is no room for it.
     """
 
     def __init__(self, unit: str) -> None:
         """Keep the unit."""
-        super().__init__()
-        self._unit = unit
+        super().__init__(table_column=Column(no_wrap=True))
+        self._unit = f" {unit}" if unit else ""
 
     def render(self, task: Task) -> Text:
         """Format both numbers, or the one that is known."""
         if task.total is None:
-            return Text(f"{task.completed:g} {self._unit}," if task.completed else "")
-        return super().render(task) + Text(f" {self._unit},")
+            return Text(f"{task.completed:g}{self._unit}," if task.completed else "")
+        return super().render(task) + Text(f"{self._unit},")
 
 
 class Left(ProgressColumn):

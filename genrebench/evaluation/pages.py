@@ -3,9 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from genrebench.report.document import Block, Cell, Document, Heading, Table, Text
+from genrebench.report.document import Block, Cell, Column, Document, Heading, Table, Text
 
-_SUMMARY = ("", "tracks", "accuracy", "95 % interval", "macro-F1", "by segment", "macro-F1", "ECE", "uncalibrated")
+_SUMMARY = (
+    *("", "tracks", "accuracy", "95 % interval", "macro-F1", "segments", "macro-F1", "ECE"),
+    Column("uncalibrated", optional=True),
+)
 # Tracks that a comparison names.
 MOST_TRACKS = 20
 

@@ -31,7 +31,7 @@ def commented_toml(experiment: Experiment, others: Mapping[str, Any] | None = No
         if place != table:
             table = place
             lines += ["", f"[{table}]"]
-        lines += textwrap.wrap(words.replace("``", "`"), 100, initial_indent="# ", subsequent_indent="# ")
+        lines += textwrap.wrap(words.replace("``", "`"), 79, initial_indent="# ", subsequent_indent="# ")
         lines.append(f"{name} = {_value(told[key])}" if key in told else f"# {name} =")
     return "\n".join(lines) + "\n"
 

@@ -19,7 +19,7 @@ def test_a_dataset_is_packed_and_found_fresh(dataset: Path) -> None:
     """With the reason why it was made, and made anew if a file is damaged."""
     done = run("pack", dataset, "--jobs", 1)
     assert done.exit_code == 0, done.output
-    assert "genres_mel_npz.packed: 12 tracks, 48 segments in 3 genres, 0.00 GiB in 1 file of" in done.stdout
+    assert "genres_mel_npz.packed: 12 tracks, 48 segments in 3 genres, 0.1 MiB in 1 file of" in done.stdout
     assert "made, since there was none" in done.stderr
     done = run("pack", dataset, "--jobs", 1)
     assert "; was there, whole and fresh" in done.stdout

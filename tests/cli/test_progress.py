@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 from rich.progress import Progress
+from rich.text import Text
 
 from genrebench.cli.progress import Display, Rate, display, epoch_line, settling_note
 from genrebench.network.genre_cnn import genre_cnn
@@ -132,3 +133,20 @@ def test_the_note_on_early_validation_counts_the_run_s_own_steps(epochs: int, wo
     experiment = SimpleNamespace(training=SimpleNamespace(epochs=epochs))
     state: Any = SimpleNamespace(architecture=genre_cnn(), experiment=experiment, history=[METRICS], steps=8)
     assert re.search(words, settling_note(state))
+
+
+@pytest.mark.parametrize(("width", "pattern"), [
+    (40, r"preprocessing [━╸]+ +1/8, 0:00:07 left ro…"),
+    (60, r"preprocessing [━╸]+ +1/8 tracks, +0:00:07 left rock/r…"),
+    (80, r"preprocessing [━╸]+ +1/8 tracks, +0:00:07 left rock/rock.00001 +"),
+])  # fmt: skip
+def test_a_bar_is_one_row_whatever_the_width(width: int, pattern: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A narrow one leaves out units and rate, and shortens the name of what is worked on."""
+    monkeypatch.setattr("rich.progress.TimeRemainingColumn.render", lambda column, task: Text("0:00:07"))
+    console = Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
+    with display("preprocessing", "tracks", total=8, console=console, rate=True) as bar:
+        bar.update(advance=1, status="rock/rock.00001", refresh=True)
+    assert isinstance(console.file, io.StringIO)
+    rows = [row for row in re.split(r"\x1b\[[^a-zA-Z]*[a-zA-Z]|\r|\n", console.file.getvalue()) if row.strip()]
+    assert re.fullmatch(pattern, rows[-1]), rows[-1]
+    assert all("left" in row and len(row) <= width for row in rows)
