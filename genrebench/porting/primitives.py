@@ -76,6 +76,14 @@ def arctan2(y: Value, x: Value) -> Value:
     return made(result, (y, lambda g: g * x.data / square), (x, lambda g: -g * y.data / square))
 
 
+def fourier(x: Value) -> tuple[Value, Value]:
+    """Compute the real and the imaginary part of the Fourier transform along the last axis (`numpy.fft.rfft`)."""
+    result, length = np.fft.rfft(x.data), x.shape[-1]
+    # Each is its own transpose, but for the frequencies that are not there.
+    real = made(result.real, (x, lambda g: np.fft.fft(g, length).real))
+    return real, made(result.imag, (x, lambda g: np.fft.fft(g, length).imag))
+
+
 def where(condition: Array, a: Value | Number, b: Value | Number) -> Value:
     """Take the one where a condition holds, else the other."""
     a, b = as_value(a), as_value(b)

@@ -7,7 +7,7 @@ import numpy as np
 from genrebench.network.types import Array
 from genrebench.porting.definition import Given, defines
 from genrebench.porting.definitions.convolution import bordered
-from genrebench.porting.primitives import arctan2, concatenate, largest, log, maximum, pad, take, windows
+from genrebench.porting.primitives import arctan2, concatenate, fourier, largest, log, maximum, pad, take, windows
 from genrebench.porting.tape import Value
 from genrebench.reading.kinds import audio as kinds
 
@@ -64,9 +64,7 @@ def _mel_spectrogram(kind: kinds.MelSpectrogram, given: Given) -> Value:
     half = kind.fft_length // 2
     x = take(given.x, np.pad(np.arange(given.x.shape[1]), half, mode="reflect"), axis=1)
     frames = windows(x.reshape(*x.shape, 1), (kind.fft_length,), (kind.sequence_stride,), (1,))
-    frames = frames.reshape(*frames.shape[:-1]) * _window(kind)
-    turns = np.outer(np.arange(kind.fft_length), np.arange(half + 1)) % kind.fft_length / kind.fft_length
-    real, imag = (frames @ Value(wave(2 * np.pi * turns)) for wave in (np.cos, np.sin))
+    real, imag = fourier(frames.reshape(*frames.shape[:-1]) * _window(kind))
     spectrum = (real * real + imag * imag) ** (kind.mag_exp / 2)
     bands = (spectrum @ Value(mel_matrix(kind).astype(np.float64))).transpose(0, 2, 1)
     if not kind.power_to_db:

@@ -12,6 +12,8 @@ from genrebench.reading.kinds.base import Flag, Format, Kind, Number, Shape, Tra
 from genrebench.reading.kinds.windows import Padding, count, split
 from genrebench.reading.version import KerasVersion
 
+# Values of the matrix of the bands, which no file holds.
+_MOST = 2**24
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, description="a number above 0")]
 
 
@@ -41,7 +43,7 @@ class MelSpectrogram(Kind):
                  "min_power": 1e-10, "ref_power": 1.0, **config}  # fmt: skip
         given["sequence_length"] = given.get("sequence_length") or given["fft_length"]
         rate = given["sampling_rate"]
-        given["max_freq"] = given.get("max_freq") or (int(rate / 2) if isinstance(rate, int | float) else rate)
+        given["max_freq"] = given.get("max_freq") or (rate // 2 if isinstance(rate, int | float) else rate)
         return given
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -50,6 +52,8 @@ class MelSpectrogram(Kind):
         half = self.fft_length // 2
         if self.sequence_length > self.fft_length or self.min_freq >= self.max_freq:
             raise ConfigError("expected frames of at most fft_length, and min_freq below max_freq, received others")
+        if (half + 1) * self.num_mel_bins > _MOST:
+            raise ConfigError(f"expected bands of at most {_MOST:,} values, received far more")
         if shape[0] is None:
             return (self.num_mel_bins, None)
         if shape[0] <= half:

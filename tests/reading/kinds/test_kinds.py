@@ -197,6 +197,8 @@ WRONG: list[tuple[str, dict[str, Any], list[Shape], str]] = [
      "expected strides or dilation"),
     ("RandomCrop", {"height": 6, "width": 5}, [(6, 6, 2)], "expected images of 6 x 5"),
     ("MelSpectrogram", {}, [(1000,)], "more than 1024 samples"),
+    ("MelSpectrogram", {"fft_length": 10**6}, [(None,)], "received far more"),
+    ("MelSpectrogram", {"sampling_rate": float("inf")}, [(16000,)], "a number above 0"),
     ("MelSpectrogram", {"window": "blackman"}, [(16000,)], "hann or hamming"),
     ("MelSpectrogram", {"sequence_length": 4096}, [(16000,)], "frames of at most fft_length"),
     ("STFTSpectrogram", {"mode": "sideways"}, [(1000, 2)], "log, magnitude, psd"),
