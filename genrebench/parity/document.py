@@ -32,7 +32,7 @@ _PASSES = ("evaluation", "training")
 _STYLES: dict[str, Style] = {
     **dict.fromkeys(("passed", "equal", "rounding"), "good"),
     **dict.fromkeys(("FAILED", "DIVERGES"), "bad"),
-    **dict.fromkeys(("skipped", "information", "info"), "quiet"),
+    **dict.fromkeys(("skipped", "information", "info", "-"), "quiet"),
 }
 _SEVERITY = {"equal": 0, "rounding": 1, "info": 1, "DIVERGES": 3}
 _LAYERS = (
@@ -181,7 +181,7 @@ def _largest_error(comparison: Comparison) -> str:
 class LayerErrors:
     """The largest errors of one layer of one backend, its running statistics included, in evaluation and in training.
 
-    The verdict is the worst one, or ``inherits`` where only cumulative rows diverge.
+    The verdict is the worst one, ``inherits`` where only cumulative rows diverge, or ``-`` where nothing was compared.
     """
 
     isolated: float | None
@@ -192,12 +192,18 @@ class LayerErrors:
 def layer_errors(report: Report, backend: str) -> dict[str, LayerErrors]:
     """Summarize the forward passes of a backend layer by layer."""
     rows: dict[str, list[Row]] = {name: [] for name in report.layers}
+    is_whole = True
     for stage in report.stages:
         for comparison in stage.comparisons if stage.id in _PASSES else ():
             if comparison.backend == backend and comparison.against == report.reference:
+                is_whole = is_whole and not comparison.error
                 for row in comparison.rows:
                     rows.get(_layer_of(row, rows), []).append(row)
-    return {name: _sum_up(found) for name, found in rows.items()}
+    is_whole = is_whole and any(rows.values())
+    # What carries a mask alone is compared by what the mask does.
+    return {
+        name: LayerErrors(None, None, "-") if is_whole and not found else _sum_up(found) for name, found in rows.items()
+    }
 
 
 def _layer_of(row: Row, layers: Mapping[str, object]) -> str:

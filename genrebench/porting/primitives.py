@@ -69,6 +69,21 @@ def erf(x: Value) -> Value:
     return made(_erf(x.data), (x, lambda g: g * 2 / np.sqrt(np.pi) * np.exp(-(x.data**2))))
 
 
+def arctan2(y: Value, x: Value) -> Value:
+    """Compute the angle of a point."""
+    square = x.data**2 + y.data**2
+    result = np.arctan2(y.data, x.data)
+    return made(result, (y, lambda g: g * x.data / square), (x, lambda g: -g * y.data / square))
+
+
+def fourier(x: Value) -> tuple[Value, Value]:
+    """Compute the real and the imaginary part of the Fourier transform along the last axis (`numpy.fft.rfft`)."""
+    result, length = np.fft.rfft(x.data), x.shape[-1]
+    # Each is its own transpose, but for the frequencies that are not there.
+    real = made(result.real, (x, lambda g: np.fft.fft(g, length).real))
+    return real, made(result.imag, (x, lambda g: np.fft.fft(g, length).imag))
+
+
 def where(condition: Array, a: Value | Number, b: Value | Number) -> Value:
     """Take the one where a condition holds, else the other."""
     a, b = as_value(a), as_value(b)

@@ -4,8 +4,10 @@ import io
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -77,6 +79,26 @@ def test_every_layer_has_its_errors(failing: Report) -> None:
     assert errors["conv2d"].verdict == "equal"
     assert errors["max_pooling2d"].verdict == "DIVERGES"
     assert errors["max_pooling2d"].isolated == pytest.approx(1e-3)
+
+
+def test_a_layer_of_which_nothing_was_compared_does_not_diverge(passing: Report) -> None:
+    """Such as one that makes a mask; where a backend gave nothing at all, or raised, every layer does."""
+
+    def verdicts(**changes: Any) -> set[str]:
+        """Take a layer's rows away, and more, and list its verdicts."""
+        stages = []
+        for stage in passing.stages:
+            comparisons = [
+                replace(each, **{"rows": tuple(row for row in each.rows if row.tensor != "conv2d"), **changes})
+                for each in stage.comparisons
+            ]
+            stages.append(replace(stage, comparisons=tuple(comparisons)))
+        report = replace(passing, stages=tuple(stages))
+        return {layer_errors(report, backend)["conv2d"].verdict for backend in report.backends}
+
+    assert verdicts() == {"-"}
+    assert verdicts(error="it raised") == {"DIVERGES"}
+    assert verdicts(rows=()) == {"DIVERGES"}
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 200])

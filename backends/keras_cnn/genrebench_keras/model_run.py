@@ -42,6 +42,8 @@ class ModelRun:
         self._variables = dict(_variables(self._layers, self._names))
         self._recorder = Recorder()
         for name, layer in self._layers.items():
+            if isinstance(layer, keras.layers.MelSpectrogram):
+                layer.ref_power = np.float64(layer.ref_power)  # else it stays float32 among what is float64
             if not isinstance(layer, keras.layers.InputLayer):
                 self._recorder.watch(name, layer)
 

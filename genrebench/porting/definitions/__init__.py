@@ -4,6 +4,7 @@ from genrebench.porting.definition import DEFINITIONS as DEFINITIONS
 from genrebench.porting.definitions import (
     activation,
     attention,
+    audio,
     conv_lstm,
     convolution,
     core,
@@ -19,6 +20,6 @@ from genrebench.porting.definitions import (
 )
 
 _FAMILIES = (
-    activation, attention, conv_lstm, convolution, core, imaging, logic, merging, normalization, operations, pooling,
-    recurrent, selecting, wrappers,
+    activation, attention, audio, conv_lstm, convolution, core, imaging, logic, merging, normalization, operations,
+    pooling, recurrent, selecting, wrappers,
 )  # fmt: skip

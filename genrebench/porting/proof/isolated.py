@@ -12,6 +12,7 @@ from genrebench.network.types import Array
 from genrebench.parity.compare import compare, mark_known
 from genrebench.parity.ledger.tensors import StatisticCase
 from genrebench.parity.report import Row
+from genrebench.porting.definitions.audio import canceled_in_bands
 from genrebench.porting.passes import name_of
 from genrebench.porting.proof.answers import Run
 from genrebench.porting.proof.case import CallCase
@@ -19,13 +20,14 @@ from genrebench.porting.proof.causes.activation import word
 from genrebench.porting.proof.subject import Trial
 from genrebench.porting.reference import run_call
 from genrebench.reading.graph import Call, Graph, Tensor
+from genrebench.reading.kinds.audio import MelSpectrogram
 from genrebench.reading.kinds.core import InputLayer
 from genrebench.reading.kinds.normalization import BatchNormalization
 
 # Of Keras on TensorFlow: it resizes in float32 whatever it is given, and keeps some constants as such.
 SINGLE_ID = "tensorflow-float32"
 _SINGLE_KINDS = frozenset(
-    "UpSampling2D Resizing CenterCrop Rescaling Normalization LeakyReLU MultiHeadAttention".split()
+    "UpSampling2D Resizing CenterCrop Rescaling Normalization LeakyReLU MultiHeadAttention MelSpectrogram".split()
 )
 _SINGLE_ACTIVATIONS = frozenset({"gelu", "leaky_relu", "hard_sigmoid", "hard_sigmoid_keras2", "hard_silu"})
 _SINGLE_TOLERANCE = 2e-6
@@ -120,6 +122,8 @@ def _may_be_single(case: CallCase) -> bool:
 
 def _canceled(case: CallCase) -> float:
     """Measure how much larger what is scaled is than what is left once it is shifted, as exact as its constants."""
+    if isinstance(case.call.layer.kind, MelSpectrogram):
+        return canceled_in_bands(case.call.layer.kind)
     if case.call.layer.kind is None or case.call.layer.kind.name not in ("Rescaling", "Normalization"):
         return 1.0
     zeros = tuple(np.zeros_like(each) for each in case.inputs)

@@ -127,6 +127,7 @@ def _head(name: str, code: str) -> str:
         '"""',
         "",
         "import json",
+        *(["import math"] if re.search(r"\bmath\.", code) else []),
         *(["from collections.abc import Callable"] if "Callable" in code else []),
         "from pathlib import Path",
         "",

@@ -3,6 +3,7 @@
 from genrebench.reading.kinds import (
     activation,
     attention,
+    audio,
     conv_lstm,
     convolution,
     core,
@@ -14,4 +15,16 @@ from genrebench.reading.kinds import (
 )
 from genrebench.reading.kinds.base import KINDS as KINDS
 
-_FAMILIES = (activation, attention, conv_lstm, convolution, core, imaging, merging, normalization, pooling, recurrent)
+_FAMILIES = (
+    activation,
+    attention,
+    audio,
+    conv_lstm,
+    convolution,
+    core,
+    imaging,
+    merging,
+    normalization,
+    pooling,
+    recurrent,
+)

@@ -8,14 +8,17 @@ import pytest
 from genrebench.network.types import Array
 from genrebench.porting.definition import Given, compute
 from genrebench.porting.definitions.activation import FUNCTIONS, activate
+from genrebench.porting.definitions.audio import canceled_in_bands
 from genrebench.porting.definitions.resizing import matrix
 from genrebench.porting.reference import run_call
 from genrebench.porting.tape import Value
 from genrebench.reading.activations import _PLAIN
 from genrebench.reading.kinds import imaging
+from genrebench.reading.kinds.audio import MelSpectrogram
 from genrebench.reading.kinds.normalization import BatchNormalization
 from genrebench.reading.kinds.recurrent import SimpleRNN
 from tests.porting.definitions.cases import Case
+from tests.reading.files import KERAS_3
 
 
 def computed(
@@ -352,6 +355,34 @@ def test_images_of_another_size_are_resized_where_a_version_crops_in_training_al
     for training in (False, True):
         found = compute(crop, Given((Value(x),), training=training)).outputs[0].data
         np.testing.assert_array_equal(found, expected)
+
+
+def test_decibels_end_below_the_loudest_of_the_whole_batch() -> None:
+    """Which Keras says nowhere; they are of power, against a reference."""
+    settings: dict[str, Any] = {"fft_length": 16, "sequence_stride": 4, "num_mel_bins": 5, "sampling_rate": 800}
+    x = np.random.default_rng(0).normal(size=(2, 50)) * [[1.0], [1e-2]]
+    kinds = [MelSpectrogram.read({**settings, **more}, KERAS_3)
+             for more in ({"power_to_db": False}, {"top_db": 25.0, "ref_power": -2.0})]  # fmt: skip
+    power, decibels = (compute(kind, Given((Value(x),))).outputs[0].data for kind in kinds)
+    expected = 10 * np.log10(power / 2)
+    assert expected[1].max() < expected.max() - 25 < expected[0].max()
+    np.testing.assert_allclose(decibels, np.maximum(expected, expected.max() - 25), rtol=1e-12)
+
+
+def test_narrow_bands_are_less_exact_than_their_edges() -> None:
+    """By as many times as a band is narrower than the scale is long: 128 bands and a half at each end."""
+    kind = MelSpectrogram.read({"num_mel_bins": 128, "min_freq": 0.0}, KERAS_3)
+    assert isinstance(kind, MelSpectrogram)
+    assert canceled_in_bands(kind) == pytest.approx(129)
+
+
+def test_a_tone_is_loudest_in_its_band() -> None:
+    """On HTK's scale 440 Hz are 549.6 mel, nearest to 477, the middle of the second of eight bands up to 2146."""
+    kind = MelSpectrogram.read({"fft_length": 256, "sequence_stride": 64, "num_mel_bins": 8, "sampling_rate": 8000,
+                                "min_freq": 0.0}, KERAS_3)  # fmt: skip
+    tone = np.sin(2 * np.pi * 440 * np.arange(2000) / 8000)
+    bands = compute(kind, Given((Value(tone[None]),))).outputs[0].data
+    assert (bands[0].argmax(axis=0) == 1).all()
 
 
 def test_rescaling_has_a_number_for_each_channel() -> None:

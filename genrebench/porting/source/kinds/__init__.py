@@ -3,6 +3,7 @@
 from genrebench.porting.source.kinds import (
     activation,
     attention,
+    audio,
     conv_lstm,
     convolution,
     core,
@@ -20,6 +21,7 @@ from genrebench.porting.source.kinds import (
 _FAMILIES = (
     activation,
     attention,
+    audio,
     conv_lstm,
     convolution,
     core,

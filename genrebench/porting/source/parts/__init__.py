@@ -1,11 +1,10 @@
 """Local modules and functions of the written file, each there only if it is needed."""
 
-from genrebench.porting.source.parts import attention, basics, conv_lstm, imaging, normalization, recurrent
+from genrebench.porting.source.parts import attention, audio, basics, conv_lstm, imaging, normalization, recurrent
 
 # By name; what a part itself needs stands before it.
-PARTS = (
-    basics.PARTS | normalization.PARTS | imaging.PARTS | recurrent.PARTS | conv_lstm.PARTS | attention.PARTS
-)  # fmt: skip
+PARTS = basics.PARTS | normalization.PARTS | imaging.PARTS | recurrent.PARTS | conv_lstm.PARTS
+PARTS |= attention.PARTS | audio.PARTS
 _CELLS = ("SimpleRNN", "LSTM", "GRU", "ResetAfterGRU")
 # Parts that a part itself needs.
 NEEDS = {
