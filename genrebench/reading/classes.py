@@ -39,7 +39,7 @@ _LOOKUPS = frozenset("StringLookup IntegerLookup TextVectorization Hashing Hashe
 _NOT_YET = frozenset(
     """RNN StackedRNNCells LSTMCell GRUCell SimpleRNNCell LocallyConnected1D
     LocallyConnected2D EinsumDense GroupQueryAttention GroupedQueryAttention Discretization
-    Pipeline Equalization AutoContrast ContrastLimitedAdaptiveHistogramEqualization
+    Pipeline Equalization ContrastLimitedAdaptiveHistogramEqualization
     MaxNumBoundingBoxes SpectralNormalization
     MaxoutDense Highway SReLU ParametricSoftplus AdaptiveAveragePooling1D
     AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D

@@ -4,7 +4,7 @@ import numpy as np
 
 from genrebench.porting.definition import Given, back, defines, last
 from genrebench.porting.definitions.resizing import resized
-from genrebench.porting.primitives import pad, repeat
+from genrebench.porting.primitives import largest, pad, repeat, where
 from genrebench.porting.tape import Value
 from genrebench.reading.kinds import imaging as kinds
 from genrebench.reading.kinds.base import KINDS
@@ -96,6 +96,17 @@ def _center_crop(kind: kinds.CenterCrop, given: Given) -> Value:
     else:
         y = resized(_middle(x, kind.height, kind.width), (kind.height, kind.width), "bilinear")
     return back(y, kind.data_format)
+
+
+@defines(kinds.AutoContrast)
+def _auto_contrast(kind: kinds.AutoContrast, given: Given) -> Value:
+    """Compute ``(x - least) / (most - least)`` of each channel, and stretch that (Keras' auto_contrast.py)."""
+    x, (low, high) = given.x, sorted(kind.value_range)
+    least, most = (sign * largest(sign * x, (1, 2)) for sign in (-1.0, 1.0))
+    least, most = (each.reshape(each.shape[0], 1, 1, each.shape[1]) for each in (least, most))
+    is_flat = most.data == least.data
+    y = (x - least) / where(is_flat, 1.0, most - least) * (high - low) + low
+    return where(is_flat, x, y)
 
 
 @defines(kinds.RandomCrop)

@@ -8,10 +8,23 @@ from pydantic.dataclasses import dataclass
 
 from genrebench.errors import ConfigError
 from genrebench.network.fields import Count
-from genrebench.reading.kinds.base import Flag, Format, Kind, Masks, Number, Pads, Shape, Sizes, Trap, expanded
+from genrebench.reading.kinds.base import (
+    Flag,
+    Format,
+    Kind,
+    Masks,
+    Number,
+    Pads,
+    Shape,
+    Sizes,
+    Trap,
+    expanded,
+    require_rank,
+)
 from genrebench.reading.kinds.windows import join, split
 from genrebench.reading.problems import UnreadableError
 from genrebench.reading.version import KerasVersion
+from genrebench.system.validation import from_list
 
 Interpolation = Annotated[
     Literal["nearest", "bilinear", "bicubic", "area", "lanczos3", "lanczos5", "gaussian", "mitchellcubic"],
@@ -219,6 +232,28 @@ class CenterCrop(Kind):
         """See `Kind.output_shape`."""
         _, channels = split(shape, 2, self.data_format)
         return join((self.height, self.width), channels, self.data_format)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoContrast(Kind):
+    """Each channel stretched from its smallest and its largest value to a range; one of a single value as it is."""
+
+    value_range: Annotated[tuple[Number, Number], from_list, Field(description="two numbers")]
+
+    @classmethod
+    def explicit(cls, config: dict[str, Any], version: KerasVersion) -> dict[str, Any]:
+        """See `Kind.explicit`."""
+        # The two axes behind the batch are stretched over, wherever the channels are.
+        return {"value_range": [0, 255], **{key: each for key, each in config.items() if key != "data_format"}}
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """See `Kind.output_shape`."""
+        require_rank(shape, 3)
+        return shape
+
+    def traps(self, shapes: Sequence[Shape]) -> Iterator[Trap]:
+        """See `Kind.traps`."""
+        yield Trap("auto-contrast", "`{}` stretches each channel of each image, in training and outside it")
 
 
 @dataclass(frozen=True, kw_only=True)

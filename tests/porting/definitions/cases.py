@@ -338,6 +338,7 @@ CASES = [
     *(Case("STFTSpectrogram", {"mode": mode, "frame_length": 6, "frame_step": 4, "fft_length": 10, "expand_dims": True},
            [(17, 2)]) for mode in ("magnitude", "psd", "real", "imag", "angle")),
     Case("STFTSpectrogram", {"mode": "stft", "frame_length": 6}, [(17, 2)]),
+    Case("AutoContrast", {"value_range": [-1, 2]}, [(4, 5, 3)]),
     Case("RandomCrop", {"height": 6, "width": 5}, [(6, 5, 3)], keras=False),
     *(Case(name, {}, [(6, 5, 3)], keras=False) for name in AUGMENTATIONS),
 ]  # fmt: skip

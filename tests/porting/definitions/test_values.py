@@ -346,6 +346,14 @@ def test_interpolation_is_between_pixel_centers() -> None:
     np.testing.assert_allclose(matrix(8, 16, "mitchellcubic")[7, 2:6], expected, rtol=1e-13)
 
 
+def test_a_channel_of_one_value_is_not_stretched() -> None:
+    """Another one goes from the least to the most of the range."""
+    x = np.stack([np.full((1, 3, 4), 7.0), np.arange(12.0).reshape(1, 3, 4)], axis=-1)
+    y = compute(imaging.AutoContrast(value_range=(1.0, -1.0)), Given((Value(x),))).outputs[0].data
+    np.testing.assert_array_equal(y[..., 0], x[..., 0])
+    np.testing.assert_allclose(y[..., 1].ravel(), np.linspace(-1, 1, 12), atol=1e-15)
+
+
 def test_images_of_another_size_are_resized_where_a_version_crops_in_training_alone() -> None:
     """As by a layer that crops to the new proportions first; in training, too, since nothing is drawn."""
     x = np.random.default_rng(0).normal(size=(2, 9, 6, 2))

@@ -103,6 +103,14 @@ def write_center_crop(site: Site) -> None:
         write_resized(site, x, "bilinear", False)
 
 
+@writes("AutoContrast")
+def write_auto_contrast(site: Site) -> None:
+    """Write that each channel is stretched."""
+    assert isinstance(site.kind, kinds.AutoContrast)
+    low, high = sorted(site.kind.value_range)
+    site.give(f"{site.part('stretch')}({site.take()}, {low!r}, {high!r})")
+
+
 @writes("RandomCrop")
 def write_random_crop(site: Site) -> None:
     """Write what is done outside training: nothing, or the middle of an image resized."""

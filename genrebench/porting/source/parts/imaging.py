@@ -2,6 +2,13 @@
 
 # By name; what a part itself needs stands before it.
 PARTS = {
+    "stretch": '''
+def stretch(x: Tensor, low: float, high: float) -> Tensor:
+    """Stretch each channel of (n, height, width, channels) that is not all the same."""
+    least, most = x.amin(dim=(1, 2), keepdim=True), x.amax(dim=(1, 2), keepdim=True)
+    span = torch.where(most > least, most - least, 1.0)
+    return torch.where(most > least, (x - least) / span * (high - low) + low, x)
+''',
     "crop_to_ratio": '''
 def crop_to_ratio(x: Tensor, height: int, width: int) -> Tensor:
     """Cut out the middle of (n, channels, rows, columns) with a size's proportions."""
