@@ -83,8 +83,8 @@ class Surroundings:
     empty: bool = False
 
 
-# Those whose result is what they print; of help no report is lost.
-ALL = frozenset(COMMANDS) - {"serve"}
+# Those whose result is what they print.
+ALL = frozenset(COMMANDS)
 # Those whose status 1 says what they found.
 _FIND = {"check", "doctor", "parity"}
 SURROUNDINGS = {

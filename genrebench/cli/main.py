@@ -3,6 +3,8 @@
 import io
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
@@ -103,10 +105,8 @@ class Commands(click.Group):
             For every error, unless ``--debug`` was given: then the error itself.
         """
         try:
-            with interrupts_raised():
-                result = super().invoke(ctx)
-            _require_printed()
-            return result
+            with interrupts_raised(), _all_printed():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             click.echo(MESSAGE, err=True)
             ctx.exit(interrupted_status())
@@ -143,13 +143,23 @@ class _Patient(io.FileIO):
         return len(content)
 
 
-def _require_printed() -> None:
-    """Raise what kept standard output from being written; that a reader left is no error."""
+@contextmanager
+def _all_printed() -> Iterator[None]:
+    """Where a command ends well, raise what kept standard output from being written; that a reader left is no error."""
+    end = None
+    try:
+        yield
+    except click.exceptions.Exit as error:
+        if error.exit_code:
+            raise
+        end = error
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.flush()
         raw = getattr(sys.stdout.buffer, "raw", None)
         if isinstance(raw, _Patient) and raw.lost is not None:
             raise OSError(raw.lost.errno, raw.lost.strerror, "standard output")
+    if end is not None:
+        raise end
 
 
 def _in_whole_words(message: str) -> str:

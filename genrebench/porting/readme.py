@@ -77,9 +77,9 @@ def _ends(model: KerasModel) -> Iterator[tuple[str, str, str, str]]:
     graph = model.graph
     for name in graph.inputs:
         kind: Any = graph.calls[name].layer.kind
-        yield "input", name, _axes(kind.shape), kind.dtype
+        yield "input", name, _axes(kind.shape), model.precision if "float" in kind.dtype else kind.dtype
     for tensor in graph.outputs:
-        yield "output", tensor.call, _axes(graph.shape(tensor) or ()), "float32"
+        yield "output", tensor.call, _axes(graph.shape(tensor) or ()), model.precision
 
 
 def _axes(shape: Shape) -> str:

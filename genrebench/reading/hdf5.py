@@ -24,6 +24,7 @@ from genrebench.reading.limits import (
     MIB,
 )
 
+_BRAIN_FLOAT = "bfloat16"
 _FILTERS = {h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32}
 _ROOT = ("model_config", "keras_version", "backend", "training_config")
 # What else lies in files that Keras wrote, and is not read: optimizers' state may be as large as the model, twice.
@@ -82,7 +83,13 @@ def read_datasets(file: h5py.File, wanted: Sequence[tuple[str, Sequence[int]]]) 
         if size > min(MAX_RATIO * facts["stored"], MAX_WEIGHT_BYTES):
             stored = facts["stored"]
             raise ModelError(f"{escaped(path)}: expected {size} bytes of weights, received {stored} in the file")
-        yield np.asarray(found[()])
+        values = np.asarray(found[()])
+        yield _widened(values) if facts["dtype"] == _BRAIN_FLOAT else values
+
+
+def _widened(values: NDArray[Any]) -> NDArray[Any]:
+    """Make float32 of bfloat16, which is its upper half."""
+    return (np.ascontiguousarray(values).view("<u2").astype(np.uint32) << 16).view(np.float32).reshape(values.shape)
 
 
 def _walk(file: h5py.File) -> Iterator[tuple[str, Any]]:
@@ -130,10 +137,13 @@ def _described(path: str, dataset: h5py.Dataset) -> dict[str, Any]:
     if filters - _FILTERS:
         raise ModelError(f"{escaped(path)}: expected gzip or no compression, received HDF5 filters {sorted(filters)}")
     kind = dataset.id.get_type()
-    is_number = kind.get_class() in (h5t.INTEGER, h5t.FLOAT) and not kind.committed() and kind.get_size() <= 8
+    is_there = not kind.committed() and dataset.shape is not None
+    dtype = str(dataset.dtype) if kind.get_class() in (h5t.INTEGER, h5t.FLOAT) and kind.get_size() <= 8 else ""
+    # HDF5 does not know bfloat16: Keras writes pairs of bytes that mean nothing to it, and nothing else of that size.
+    dtype = _BRAIN_FLOAT if kind.get_class() == h5t.OPAQUE and kind.get_size() == 2 else dtype
     return {
         "shape": list(dataset.shape or ()),
-        "dtype": str(dataset.dtype) if is_number and dataset.shape is not None else "",
+        "dtype": dtype if is_there else "",
         "stored": dataset.id.get_storage_size(),
     }
 

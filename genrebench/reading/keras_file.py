@@ -61,6 +61,11 @@ class KerasModel:
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
 
+    @property
+    def precision(self) -> str:
+        """Name the type that holds every weight as it is in the file: float32, or float64 where it has such weights."""
+        return "float64" if any(each.dtype == np.float64 for each in self.weights.values()) else "float32"
+
 
 def read_keras(
     path: StrPath, *, config: StrPath | None = None, replace: Mapping[str, StrPath] | None = None

@@ -45,6 +45,15 @@ def test_the_surroundings_notice_what_is_wrong(monkeypatch: pytest.MonkeyPatch) 
     assert [line.split(": ")[1] for line in wrong] == ["status 0", "status -9"]
 
 
+def test_help_that_cannot_be_printed_is_an_error() -> None:
+    """As whatever else ends well: on a full disk nobody has read it."""
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+        done = subprocess.run(
+            [sys.executable, "-m", "genrebench", "runs", "--help"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert (done.returncode, done.stderr) == (1, "Error: standard output: No space left on device\n")
+
+
 @pytest.mark.soak
 def test_every_command_ends_as_usual_in_unusual_surroundings() -> None:
     """Of every command, in all of them."""

@@ -2,9 +2,11 @@
 
 import dataclasses
 import json
+import runpy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import genrebench as gb
@@ -60,6 +62,20 @@ def test_without_a_proof_the_readme_says_so(tmp_path: Path) -> None:
     assert done.passed
     assert names(done.folder) == set(FILES) - _REPORTS
     assert "There is none: it was asked for without one (--no-proof)" in (done.folder / "README.md").read_text()
+
+
+def test_a_network_of_float64_keeps_its_bits(tmp_path: Path) -> None:
+    """Its weights are not rounded when they are loaded, and the README says what it takes."""
+    pytest.importorskip("torch")
+    model = dense()
+    weights = {name: np.random.default_rng(0).normal(size=value.shape) for name, value in model.weights.items()}
+    done = port(dataclasses.replace(model, weights=weights), tmp_path / "ported", proof=False)
+    network = runpy.run_path(str(done.folder / "network.py"))["load"](done.folder / "weights.safetensors")
+    assert np.array_equal(network.dense.weight.detach().numpy().T, weights["dense/kernel"])
+    text = (done.folder / "README.md").read_text()
+    assert "float32" not in text
+    assert text.count("float64") == 2
+    assert ".double()" not in (port(model, tmp_path / "single", proof=False).folder / "network.py").read_text()
 
 
 def test_nothing_is_overwritten_unless_asked_for(tmp_path: Path) -> None:

@@ -98,6 +98,23 @@ def test_what_is_no_number_is_never_read(data: Any, tmp_path: Path) -> None:
             list(read_datasets(file, [("odd", facts["shape"])]))
 
 
+def test_pairs_of_bytes_are_bfloat16(tmp_path: Path) -> None:
+    """Which HDF5 does not know: the upper half of a float32. Other bytes that mean nothing to it are no numbers."""
+    exact = np.array([[1.0, -2.5, 0.0], [np.inf, 3.0078125, -1e-38]], np.float32)
+    exact.view(np.uint32)[:] &= 0xFFFF0000
+    with h5py.File(tmp_path / "brain.h5", "w") as file:
+        file["kernel"] = (exact.view(np.uint32) >> 16).astype("<u2").view("V2")
+        file["odd"] = np.zeros(3, "V4")
+    with h5py.File(tmp_path / "brain.h5", "r") as file:
+        assert {name: each["dtype"] for name, each in survey(file)["datasets"].items()} == {
+            "kernel": "bfloat16",
+            "odd": "",
+        }
+        (kernel,) = read_datasets(file, [("kernel", (2, 3))])
+    assert kernel.dtype == np.float32
+    assert kernel.tolist() == exact.tolist()
+
+
 def test_a_shape_bomb_is_not_allocated(tmp_path: Path) -> None:
     """A dataset of a kilobyte that claims 400 GB, chunked and never written, is described and not read."""
     path = tmp_path / "bomb.h5"

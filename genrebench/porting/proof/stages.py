@@ -150,7 +150,7 @@ def weights(proof: Proof) -> Stage:
         rows = [state(name, "weight", each.shape, holds=name not in differing, note="") for name, each in given.items()]
         comparisons.append(Comparison(KERAS, REFERENCE, tuple(rows)))
     criterion = "loaded from weights.safetensors and brought back to Keras' layouts: the bits of the file"
-    return Stage("weights", "Weights", criterion, "float32", 0.0, tuple(comparisons))
+    return Stage("weights", "Weights", criterion, proof.model.precision, 0.0, tuple(comparisons))
 
 
 def forward(proof: Proof, mode: str) -> Stage:

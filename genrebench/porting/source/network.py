@@ -77,7 +77,8 @@ def write_source(model: KerasModel) -> Emitted:
     blocks = [text.strip("\n") for part, text in PARTS.items() if part in scope.parts]
     blocks += ["\n".join(each) for each in scope.classes]
     before = "".join(f"{block}\n\n\n" for block in blocks)
-    code = before + "\n".join(lines) + f"\n\n{_LOAD}"
+    load = _LOAD if model.precision == "float32" else _LOAD.replace("Network()", "Network().double()")
+    code = before + "\n".join(lines) + f"\n\n{load}"
     head = _head(name, code)
     check_source(head + code)
     signature = (head + before).count("\n") + lines.index(written.signature[0]) + 1
