@@ -72,7 +72,8 @@ class Description(BaseModel):
             )
         if self.mel and self.mel_fingerprint != self.mel.fingerprint():
             raise ConfigError(
-                "mel: expected spectrograms as this version makes them, received another version's; train again"
+                "mel: expected the settings that mel_fingerprint is of, as this version makes spectrograms, received "
+                "others: changed by hand, or by another version; put them back, or train again"
             )
 
 

@@ -126,7 +126,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         edit(lambda document: document["mel"].update(n_mels=40)),
         r"mel: expected settings that give \(32, 16\)",
     ),
-    "other hop": (edit(lambda document: document["mel"].update(n_fft=500)), "another version's"),
+    "other hop": (edit(lambda document: document["mel"].update(n_fft=500)), "changed by hand, or by another version"),
     "other layer": (
         edit(lambda document: document["architecture"]["layers"][0].update(filters=16)),
         "weights.safetensors",
