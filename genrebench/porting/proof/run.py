@@ -89,14 +89,12 @@ def prove(
             reference = compute_reference(model.graph, trials, loss, targets, STEPS)
         _require_finite(reference)
         answers |= {name: wait() for name, wait in waits.items()}
-    others = {
-        "merges masks": merged_otherwise(model.graph, reference.answer.run(STORED, MODES[0]).masks),
-        "crops images": cropped_otherwise(model.graph),
-    }
-    for what, call in others.items():
-        if call and KERAS in answers and (not answers[KERAS].refused or what == "crops images"):
-            reason = f"Keras 3 {what} otherwise than the Keras that saved the file, first in `{call}`."
-            answers[KERAS] = Answer(refused=reason, report=answers[KERAS].report)
+    crops = cropped_otherwise(model.graph)
+    merges = merged_otherwise(model.graph, reference.answer.run(STORED, MODES[0]).masks)
+    if KERAS in answers and (crops or (merges and not answers[KERAS].refused)):
+        what, call = ("crops images", crops) if crops else ("merges masks", merges)
+        reason = f"Keras 3 {what} otherwise than the Keras that saved the file, first in `{call}`."
+        answers[KERAS] = Answer(refused=reason, report=answers[KERAS].report)
     loaded = _loaded(emitted, folder, limits) if twin else {}
     proof = Proof(model, trials, reference, answers, loaded)
     stages = []
