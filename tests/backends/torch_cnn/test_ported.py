@@ -175,7 +175,7 @@ def test_a_short_run_lowers_the_loss(tmp_path: Path) -> None:
 def test_the_folder_needs_torch_alone(name: str, tmp_path: Path) -> None:
     """`load` in a process where safetensors and NumPy are absent gives what the job gives, in float32 and float64."""
     drawn = MODELS[name]
-    model = dataclasses.replace(drawn, weights={key: np.float32(each) for key, each in drawn.weights.items()})
+    model = dataclasses.replace(drawn, weights={key: each.astype(np.float32) for key, each in drawn.weights.items()})
     emitted, sample, arrays, options = prepared(model, tmp_path / "network.py")
     save_file(
         {key: np.asarray(each, np.float32) for key, each in emitted.state.items()}, tmp_path / "weights.safetensors"
