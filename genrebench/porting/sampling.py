@@ -19,12 +19,17 @@ from genrebench.reading.kinds import core, imaging, merging, normalization, recu
 from genrebench.reading.kinds.base import Kind
 from genrebench.reading.submodel import Submodel
 
-# Lengths that are tried where a network leaves one open: small, and long enough for many poolings.
-_LENGTHS = (6, 9, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512)
+# Lengths that are tried where a network leaves one open: small, and long enough for many poolings; at last, in eighths
+# of octaves, those of networks of whole recordings and genomes, which may crop thousands of steps.
+_LENGTHS = (
+    *(6, 9, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512),
+    *(eighths * 2**power for power in range(7, 13) for eighths in range(8, 16)),
+)
 # By how much normal numbers are multiplied until nothing is dead: saturated gates and unused branches prove nothing.
 _SCALES = (1.0, 0.3, 3.0, 0.1, 10.0, 0.03, 30.0, 0.01, 100.0)
-# Of networks with more values than this in a batch only the first few are tried: each try runs the network.
-_MANY_VALUES, _FEW = 5_000_000, 3
+# Networks with more values than this in a batch are given fewer samples, and only the first few scales are tried: each
+# try runs the network.
+_MANY_VALUES, _FEW_SAMPLES, _FEW_SCALES = 5_000_000, 2, 3
 # Gradients of weights, for cotangents of about 1, that are smaller come through something that is saturated.
 _FAINT = 1e-3
 # More faults than a network can have: what it computes is no number.
@@ -68,7 +73,8 @@ def draw_sample(graph: Graph, weights: Mapping[str, Array], *, batch: int, seed:
     weights : mapping of str to ndarray
         By canonical name.
     batch : int
-        Number of samples. Where steps can be masked, the first is padded behind, the second before and with a gap.
+        Number of samples, of large networks two at most. Where steps can be masked, the first is padded behind, the
+        second before and with a gap.
     seed : int
         Equal seeds give equal samples.
 
@@ -84,10 +90,13 @@ def draw_sample(graph: Graph, weights: Mapping[str, Array], *, batch: int, seed:
     """
     shapes = concrete_shapes(graph, batch)
     found = shapes_of(graph, shapes)
+    is_large = sum(math.prod(shape) for shape in found.values()) > _MANY_VALUES
+    if is_large and batch > _FEW_SAMPLES:
+        shapes = {name: (_FEW_SAMPLES, *shape[1:]) for name, shape in shapes.items()}
+        found = shapes_of(graph, shapes)
     reference = GraphReference(graph, weights)
     best: tuple[int, Sample] | None = None
-    is_large = sum(math.prod(shape) for shape in found.values()) > _MANY_VALUES
-    scales = _SCALES[:_FEW] if is_large else _SCALES
+    scales = _SCALES[:_FEW_SCALES] if is_large else _SCALES
     # Positive numbers are for a logarithm, a root or a power that has no value for others.
     for is_positive, scale in itertools.product((False, True), scales):
         rng = np.random.default_rng(seed)

@@ -92,18 +92,3 @@ def test_large_numbers_do_not_overflow() -> None:
     at = Value(np.array([-1000.0, 1000.0]))
     assert p.sigmoid(at).data.tolist() == [0.0, 1.0]
     assert p.softplus(at).data.tolist() == [0.0, 1000.0]
-
-
-@pytest.mark.parametrize("dilation", [1, 2])
-@pytest.mark.parametrize("stride", [1, 2, 3])
-def test_windows_and_overlap_are_transposes_of_each_other(stride: int, dilation: int) -> None:
-    """Each is the other's gradient, and windows hold what the formula says."""
-    x = Value(RNG.normal(size=(2, 9, 8, 3)), is_tracked=True)
-    size, strides, steps = (2, 3), (stride, 1), (dilation, 1)
-    seen = p.windows(x, size, strides, steps)
-    assert seen.data[1, 1, 2, 1, 2, 0] == x.data[1, stride + dilation, 4, 0]
-    other = Value(RNG.normal(size=seen.shape), is_tracked=True)
-    put = p.overlap(other, (9, 8), strides, steps)
-    np.testing.assert_allclose((seen.data * other.data).sum(), (x.data * put.data).sum(), rtol=1e-12)
-    np.testing.assert_allclose(gradients([(seen, other.data)], {"x": x})["x"], put.data)
-    np.testing.assert_allclose(gradients([(put, x.data)], {"o": other})["o"], seen.data)

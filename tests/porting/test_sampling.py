@@ -105,9 +105,25 @@ def test_open_lengths_differ_and_are_large_enough() -> None:
 
 def test_a_network_that_no_small_input_fits_is_refused() -> None:
     """With the reason of the last try."""
-    document = sequential(layer("Conv1D", "conv", filters=2, kernel_size=1000), shape=(None, 1))
-    with pytest.raises(ConfigError, match=r"expected small inputs .* found none: expected an axis of at least 1000"):
+    document = sequential(layer("Conv1D", "conv", filters=2, kernel_size=100_000), shape=(None, 1))
+    with pytest.raises(ConfigError, match=r"expected small inputs .* found none: expected an axis of at least 100000"):
         concrete_shapes(graph_of(document), 2)
+
+
+def test_a_network_that_crops_thousands_of_steps_is_given_hardly_more() -> None:
+    """As one that reads 5,000 bases of a genome to both sides."""
+    document = sequential(layer("Cropping1D", "crop", cropping=[5000, 5000]), shape=(None, 4))
+    assert concrete_shapes(graph_of(document), 2) == {"crop_input": (2, 10_240, 4)}
+
+
+def test_a_large_network_is_given_two_samples() -> None:
+    """A proof of it has to fit into memory."""
+    for length, samples in ((100, 3), (300_000, 2)):
+        document = sequential(layer("Conv1D", "conv", filters=8, kernel_size=1), shape=(length, 1))
+        graph = graph_of(document)
+        weights = {"conv/kernel": np.ones((1, 1, 8)), "conv/bias": np.ones(8)}
+        sample = draw_sample(graph, weights, batch=3, seed=0)
+        assert {len(each) for each in (*sample.inputs.values(), *sample.cotangents.values())} == {samples}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import numpy as np
 from genrebench.network.types import Array
 from genrebench.porting.definition import Given, defines
 from genrebench.porting.definitions.convolution import bordered
-from genrebench.porting.primitives import arctan2, concatenate, fourier, largest, log, maximum, pad, take, windows
+from genrebench.porting.kernels import windows
+from genrebench.porting.primitives import arctan2, concatenate, fourier, largest, log, maximum, pad, take
 from genrebench.porting.tape import Value
 from genrebench.reading.kinds import audio as kinds
 
@@ -63,8 +64,8 @@ def _mel_spectrogram(kind: kinds.MelSpectrogram, given: Given) -> Value:
     """
     half = kind.fft_length // 2
     x = take(given.x, np.pad(np.arange(given.x.shape[1]), half, mode="reflect"), axis=1)
-    frames = windows(x.reshape(*x.shape, 1), (kind.fft_length,), (kind.sequence_stride,), (1,))
-    real, imag = fourier(frames.reshape(*frames.shape[:-1]) * _window(kind))
+    frames = windows(x.reshape(*x.shape, 1), (kind.fft_length,), (kind.sequence_stride,))
+    real, imag = fourier(frames.reshape(*frames.shape[:2], -1) * _window(kind))
     spectrum = (real * real + imag * imag) ** (kind.mag_exp / 2)
     bands = (spectrum @ Value(mel_matrix(kind).astype(np.float64))).transpose(0, 2, 1)
     if not kind.power_to_db:
@@ -81,7 +82,7 @@ def _stft_spectrogram(kind: kinds.STFTSpectrogram, given: Given) -> Value:
     batch, channels, length = x.shape
     size, steps = (kind.frame_length,), (kind.frame_step,)
     signals = bordered(x.reshape(batch * channels, length, 1), size, steps, (1,), kind.padding)
-    frames = windows(signals, size, steps, (1,))
+    frames = windows(signals, size, steps)
     frames = frames.reshape(batch, channels, frames.shape[1], kind.frame_length)
 
     def times(name: str) -> Value:

@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 from genrebench.network.types import Array
 from genrebench.porting.definition import Given, Made, back, defines, last
 from genrebench.porting.definitions.activation import activate
-from genrebench.porting.definitions.convolution import INSIDE, PLACES, bordered
+from genrebench.porting.definitions.convolution import bordered
 from genrebench.porting.definitions.core import dropped
 from genrebench.porting.definitions.recurrent import run_over_time, split
-from genrebench.porting.primitives import concatenate, einsum, windows
+from genrebench.porting.kernels import Placing, convolve
+from genrebench.porting.primitives import concatenate
 from genrebench.porting.tape import Value
 from genrebench.reading.kinds import conv_lstm as kinds
 
@@ -16,9 +17,7 @@ from genrebench.reading.kinds import conv_lstm as kinds
 def _convolved(x: Value, kernel: Value, strides: tuple[int, ...], dilation: tuple[int, ...], padding: str) -> Value:
     """Convolve, channels last."""
     size = kernel.shape[:-2]
-    inside, places = INSIDE[: len(size)], PLACES[: len(size)]
-    seen = windows(bordered(x, size, strides, dilation, padding), size, strides, dilation)
-    return einsum(f"n{places}{inside}c,{inside}co->n{places}o", seen, kernel)
+    return convolve(bordered(x, size, strides, dilation, padding), kernel, Placing(size, strides, dilation))
 
 
 def _for_gates(

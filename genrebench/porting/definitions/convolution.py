@@ -3,12 +3,10 @@
 from genrebench.network.layers.windows import same_padding
 from genrebench.porting.definition import Given, back, defines, last
 from genrebench.porting.definitions.activation import activate
-from genrebench.porting.primitives import einsum, overlap, pad, windows
+from genrebench.porting.kernels import Placing, convolve, convolve_depthwise, convolve_transposed
+from genrebench.porting.primitives import pad
 from genrebench.porting.tape import Value
 from genrebench.reading.kinds import convolution as kinds
-
-# Indices of the positions in a kernel, and of the places where it is put.
-INSIDE, PLACES = "ijk", "pqr"
 
 
 def bordered(
@@ -34,10 +32,9 @@ def bordered(
     return pad(x, [(0, 0), *widths, (0, 0)], fill=fill)
 
 
-def _seen(kind: kinds._Convolution, x: Value) -> Value:
-    """Look through the kernel's windows at the padded input, channels last."""
-    x = bordered(x, kind.kernel_size, kind.strides, kind.dilation_rate, kind.padding)
-    return windows(x, kind.kernel_size, kind.strides, kind.dilation_rate)
+def _bordered(kind: kinds._Convolution, x: Value) -> Value:
+    """Pad as a layer says, channels last."""
+    return bordered(x, kind.kernel_size, kind.strides, kind.dilation_rate, kind.padding)
 
 
 def _finished(kind: kinds._Convolution, y: Value, given: Given) -> Value:
@@ -53,12 +50,9 @@ def _convolution(kind: kinds._Conv, given: Given) -> Value:
 
     Goodfellow et al., "Deep learning", 2016, equation 9.6, with the channels in groups.
     """
-    seen, kernel = _seen(kind, last(given.x, kind.data_format)), given.weights["kernel"]
-    inside, places = INSIDE[: kind.rank], PLACES[: kind.rank]
-    seen = seen.reshape(*seen.shape[:-1], kind.groups, -1)
-    kernel = kernel.reshape(*kernel.shape[:-1], kind.groups, -1)
-    y = einsum(f"n{places}{inside}gc,{inside}cgo->n{places}go", seen, kernel)
-    return _finished(kind, y.reshape(*y.shape[:-2], kind.filters), given)
+    placing = Placing(kind.kernel_size, kind.strides, kind.dilation_rate, kind.groups)
+    x = _bordered(kind, last(given.x, kind.data_format))
+    return _finished(kind, convolve(x, given.weights["kernel"], placing), given)
 
 
 def _depthwise(kind: kinds._Convolution, x: Value, kernel: Value) -> Value:
@@ -67,8 +61,7 @@ def _depthwise(kind: kinds._Convolution, x: Value, kernel: Value) -> Value:
     That of ``tf.nn.depthwise_conv2d``; stride and dilation together are as the formula has them, which TensorFlow
     computed otherwise before Keras 3.15.0 (https://github.com/keras-team/keras/pull/23027).
     """
-    inside, places = INSIDE[: kind.rank], PLACES[: kind.rank]
-    y = einsum(f"n{places}{inside}c,{inside}cm->n{places}cm", _seen(kind, x), kernel)
+    y = convolve_depthwise(_bordered(kind, x), kernel, Placing(kind.kernel_size, kind.strides, kind.dilation_rate))
     return y.reshape(*y.shape[:-2], -1)
 
 
@@ -95,13 +88,11 @@ def _transposed_convolution(kind: kinds._ConvTranspose, given: Given) -> Value:
     padding (``tf.nn.conv_transpose``): of the output, ``same`` takes away what it would add to an input of that length.
     """
     x, kernel = last(given.x, kind.data_format), given.weights["kernel"]
-    inside, places = INSIDE[: kind.rank], PLACES[: kind.rank]
-    put = einsum(f"n{places}c,{inside}oc->n{places}{inside}o", x, kernel)
     reach = [(size - 1) * step + 1 for size, step in zip(kind.kernel_size, kind.dilation_rate, strict=True)]
     lengths = [
         (count - 1) * stride + each for count, stride, each in zip(x.shape[1:-1], kind.strides, reach, strict=True)
     ]
-    y = overlap(put, lengths, kind.strides, kind.dilation_rate)
+    y = convolve_transposed(x, kernel, Placing(kind.kernel_size, kind.strides, kind.dilation_rate), lengths)
     for axis, length in enumerate(lengths):
         wanted = kind.length(axis, x.shape[axis + 1]) or length
         before = max(length - wanted, 0) // 2 if kind.padding == "same" else 0

@@ -4,7 +4,8 @@ import numpy as np
 
 from genrebench.porting.definition import Given, back, defines, kept, last
 from genrebench.porting.definitions.convolution import bordered
-from genrebench.porting.primitives import first_largest, largest, windows
+from genrebench.porting.kernels import windows
+from genrebench.porting.primitives import first_largest, largest
 from genrebench.porting.tape import Value
 from genrebench.reading.kinds import pooling as kinds
 
@@ -13,7 +14,7 @@ def _seen(kind: kinds._Pooling, x: Value, fill: float) -> Value:
     """Look through windows; their positions come in one axis behind the channels."""
     ones = (1,) * kind.rank
     x = bordered(x, kind.pool_size, kind.strides, ones, kind.padding, fill=fill)
-    seen = windows(x, kind.pool_size, kind.strides, ones).moved(-1, kind.rank + 1)
+    seen = windows(x, kind.pool_size, kind.strides)
     return seen.reshape(*seen.shape[: kind.rank + 2], -1)
 
 
