@@ -12,9 +12,10 @@ from genrebench.parity.ledger.base import Case, Entry, Prediction, Predictions
 from genrebench.porting.against.matching import Match, best_layout
 from genrebench.porting.against.refined import INPUT, LINEAR, OUTPUT, with_places
 from genrebench.porting.passes import name_of
+from genrebench.porting.proof.answers import Run
 from genrebench.porting.proof.case import CallCase
 from genrebench.porting.proof.causes.entries import call_entries
-from genrebench.porting.reference import GraphPass, run_call
+from genrebench.porting.reference import run_call
 from genrebench.reading.graph import Call, Graph, Tensor
 from genrebench.reading.kinds.core import InputLayer
 
@@ -132,7 +133,7 @@ def _first(arrays: Sequence[Array], right: Array) -> Array | None:
 
 
 def look_at(
-    graph: Graph, seen: Mapping[str, Array], inputs: Mapping[str, Array], right: GraphPass,
+    graph: Graph, seen: Mapping[str, Array], inputs: Mapping[str, Array], right: Run,
     weights: Mapping[str, Array], *, training: bool,
 ) -> Iterator[Seen]:  # fmt: skip
     """Go through a graph, and hold what is seen against its definition on what was seen before it."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from genrebench.backend.worker import JobResult, run_job
 from genrebench.errors import BackendError
-from genrebench.network.numerics import relative_error
+from genrebench.network.numerics import FORWARD_TOLERANCE, relative_error
 from genrebench.parity.common import common_fields
 from genrebench.parity.ledger.base import FLOAT32_ROUNDING, explain
 from genrebench.parity.report import Cause, Finding, Report, Row, Stage
@@ -19,11 +19,10 @@ from genrebench.porting.against.refined import split_activations
 from genrebench.porting.against.stages import Look, forward, gradients, structure
 from genrebench.porting.against.subject import Port
 from genrebench.porting.passes import name_of
-from genrebench.porting.proof.answers import EVALUATION, MODES, TRAINING, part
+from genrebench.porting.proof.answers import EVALUATION, MODES, TRAINING, Run, part
 from genrebench.porting.proof.options import DEFAULTS, ProofOptions
-from genrebench.porting.proof.reference import REFERENCE
+from genrebench.porting.proof.reference import REFERENCE, Reference, compute_reference
 from genrebench.porting.proof.subject import Trial, reached, trials_of
-from genrebench.porting.reference import GraphPass, GraphReference
 from genrebench.reading.graph import Graph
 from genrebench.reading.inspection import describe
 from genrebench.reading.keras_file import KerasModel
@@ -59,15 +58,15 @@ def compare_port(model: KerasModel, port: Port, options: ProofOptions = DEFAULTS
     began = time.perf_counter()
     model = reached(model)
     trial = trials_of(model, options)[0]
+    trial = replace(trial, sample=replace(trial.sample, draws={}))  # what a port drops nobody can tell it
     graph = split_activations(model.graph)
     done = _asked(model, port, trial, options.limits)
-    right = {mode: GraphReference(graph, trial.weights).run(trial.sample.inputs, training=mode == TRAINING)
-             for mode in MODES}  # fmt: skip
-    layout = _chosen_layout(model, done, right[EVALUATION])
     looks = {}
     with np.errstate(all="ignore"):
+        reference = compute_reference(graph, (trial,), None, {}, 0)
+        layout = _chosen_layout(model, done, reference.answer.run(trial.name, EVALUATION))
         for mode in MODES:
-            looks[mode] = _look(graph, port, trial, done, f"{layout}/{mode}", right[mode], mode)
+            looks[mode] = _look(graph, port, trial, done, f"{layout}/{mode}", reference, mode)
         stages = [structure(looks[EVALUATION], port, done, layout)]
         stages += [forward(looks[mode], port, mode) for mode in MODES]
         stages.append(gradients(model, trial, port, done, layout, looks[EVALUATION]))
@@ -102,7 +101,7 @@ def _asked(model: KerasModel, port: Port, trial: Trial, limits: Mapping[str, Any
     return run_job("genrebench_torch.stranger:look", arrays=arrays, options=given, name=port.label, **limits)
 
 
-def _chosen_layout(model: KerasModel, done: JobResult, right: GraphPass) -> str:
+def _chosen_layout(model: KerasModel, done: JobResult, right: Run) -> str:
     """Choose the layout of inputs with which the port gives what is nearest to right."""
     calls, errors = done.value["calls"], done.value["errors"]
     able = [layout for layout in calls if layout not in errors]
@@ -122,9 +121,9 @@ def _chosen_layout(model: KerasModel, done: JobResult, right: GraphPass) -> str:
     return best
 
 
-def _look(graph: Graph, port: Port, trial: Trial, done: JobResult, path: str, right: GraphPass, mode: str) -> Look:
+def _look(graph: Graph, port: Port, trial: Trial, done: JobResult, path: str, reference: Reference, mode: str) -> Look:
     """Match modules with layers, and hold what is seen against the definitions."""
-    layout = path.partition("/")[0]
+    layout, right = path.partition("/")[0], reference.answer.run(trial.name, mode)
     records = []
     for number, call in enumerate(done.value["calls"][layout]):
         arrays = [part(done.arrays, path, str(number), each) for each in ("inputs", "outputs")]
@@ -136,7 +135,7 @@ def _look(graph: Graph, port: Port, trial: Trial, done: JobResult, path: str, ri
     wider, seen = refined_by(graph, matches, right.outputs, outputs)
     training = mode == TRAINING
     looks = tuple(look_at(wider, seen, trial.sample.inputs, right, trial.weights, training=training))
-    return Look(wider, looks, seen, right, tuple(matches))
+    return Look(wider, looks, seen, right, reference.limits(trial.name, mode, FORWARD_TOLERANCE), tuple(matches))
 
 
 def _findings(port: Port, stages: Sequence[Stage]) -> tuple[Finding, ...]:

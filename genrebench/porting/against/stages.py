@@ -10,16 +10,18 @@ from genrebench.backend.worker import JobResult
 from genrebench.network.numerics import FORWARD_TOLERANCE, GRADIENT_TOLERANCE
 from genrebench.network.types import Array
 from genrebench.parity.compare import compare, state
+from genrebench.parity.context import CONTROL_FACTOR
 from genrebench.parity.report import Comparison, Row, Stage
 from genrebench.porting.against.matching import Match
 from genrebench.porting.against.observed import Seen
 from genrebench.porting.against.refined import INPUT, LINEAR, OUTPUT
 from genrebench.porting.against.subject import Port
 from genrebench.porting.passes import name_of
-from genrebench.porting.proof.answers import MODES, TRAINING, part
+from genrebench.porting.proof.answers import MODES, TRAINING, Run, part
+from genrebench.porting.proof.isolated import tolerance_alone
 from genrebench.porting.proof.reference import REFERENCE
 from genrebench.porting.proof.subject import Trial
-from genrebench.porting.reference import GraphPass, GraphReference
+from genrebench.porting.reference import GraphReference
 from genrebench.reading.graph import Graph
 from genrebench.reading.keras_file import KerasModel
 
@@ -39,8 +41,10 @@ class Look:
         What was seen, in order.
     values : dict of str to ndarray
         The same by tensor.
-    right : GraphPass
+    right : Run
         What the definitions give.
+    limits : dict of str to float
+        How far each of it may be off; see `genrebench.porting.proof.reference.Reference.limits`.
     matches : tuple of Match
         Which module is which layer.
     """
@@ -48,7 +52,8 @@ class Look:
     graph: Graph
     seen: tuple[Seen, ...]
     values: dict[str, Array]
-    right: GraphPass
+    right: Run
+    limits: dict[str, float]
     matches: tuple[Match, ...]
 
 
@@ -81,7 +86,7 @@ def forward(look: Look, port: Port, mode: str) -> Stage:
         bare = name.removesuffix(INPUT).removesuffix(OUTPUT)
         alone = compare(
             bare.removesuffix(LINEAR), each.case.received, each.case.expected, quantity="output",
-            tolerance=FORWARD_TOLERANCE, view="isolated", mode=_said(name), case=each,
+            tolerance=tolerance_alone(each.case), view="isolated", mode=_said(name), case=each,
         )  # fmt: skip
         expected = look.right.outputs.get(name)
         if expected is None:
@@ -90,12 +95,15 @@ def forward(look: Look, port: Port, mode: str) -> Stage:
             continue
         rows.append(
             compare(bare.removesuffix(LINEAR), each.case.received, expected, quantity="output",
-                    tolerance=FORWARD_TOLERANCE, mode=_said(name))
+                    tolerance=look.limits[name], mode=_said(name))
         )  # fmt: skip
         rows.append(alone)
     rows += _ends(look)
     note = " by batch statistics, dropout apart" if mode == TRAINING else ""
-    criterion = f"what each module gives{note}, relative L2 <= {FORWARD_TOLERANCE:g}"
+    criterion = (
+        f"what each module gives{note}, relative L2 <= {FORWARD_TOLERANCE:g}, or {CONTROL_FACTOR:g} times what one ulp "
+        "in what it is given does"
+    )
     comparison = Comparison(port.label, REFERENCE, tuple(rows))
     return Stage(mode, f"{mode.capitalize()} forward", criterion, "float64", FORWARD_TOLERANCE, (comparison,))
 
@@ -111,7 +119,7 @@ def _ends(look: Look) -> list[Row]:
     for tensor in look.graph.outputs:
         name = name_of(tensor)
         value = look.values.get(f"{name}{OUTPUT}")
-        rows.append(compare(name, value, look.right.outputs[name], quantity="output", tolerance=FORWARD_TOLERANCE,
+        rows.append(compare(name, value, look.right.outputs[name], quantity="output", tolerance=look.limits[name],
                             mode=OUTPUT.strip()))  # fmt: skip
     return rows
 

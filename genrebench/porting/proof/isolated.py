@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from genrebench.errors import GenrebenchError
-from genrebench.network.numerics import FLOAT32_TOLERANCE, FORWARD_TOLERANCE, relative_error
+from genrebench.network.numerics import FLOAT32_TOLERANCE, FORWARD_TOLERANCE, perturb_by_ulp, relative_error
 from genrebench.network.types import Array
 from genrebench.parity.compare import compare, mark_known
+from genrebench.parity.context import CONTROL_FACTOR
 from genrebench.parity.ledger.tensors import StatisticCase
 from genrebench.parity.report import Row
 from genrebench.porting.definitions.audio import canceled_in_bands
@@ -17,6 +18,7 @@ from genrebench.porting.passes import name_of
 from genrebench.porting.proof.answers import Run
 from genrebench.porting.proof.case import CallCase
 from genrebench.porting.proof.causes.activation import word
+from genrebench.porting.proof.reference import MOST_ROUNDING
 from genrebench.porting.proof.subject import Trial
 from genrebench.porting.reference import run_call
 from genrebench.reading.graph import Call, Graph, Tensor
@@ -102,7 +104,7 @@ class Isolated:
                 case.received,
                 case.expected,
                 quantity="output",
-                tolerance=FORWARD_TOLERANCE,
+                tolerance=tolerance_alone(case),
                 view="isolated",
                 mode=mode,
                 case=case,
@@ -111,6 +113,23 @@ class Isolated:
                 note = "TensorFlow computes this layer in float32, or keeps its constants in it"
                 row = replace(mark_known(row, SINGLE_ID), note=note)
             yield row
+
+
+def tolerance_alone(case: CallCase) -> float:
+    """Choose how far a call alone may be off its definition.
+
+    That is the gate, or a multiple of what one ulp in its weights and inputs does: a recurrence with large weights
+    makes many times as much of it at each step.
+    """
+    same = case.received.shape == case.expected.shape
+    error = relative_error(case.received, case.expected) if same else np.inf
+    if not FORWARD_TOLERANCE < error <= MOST_ROUNDING:
+        return FORWARD_TOLERANCE
+    floats = {str(place): each for place, each in enumerate(case.inputs) if each.dtype.kind == "f"}
+    moved = perturb_by_ulp(floats)
+    inputs = tuple(moved.get(str(place), each) for place, each in enumerate(case.inputs))
+    effect = relative_error(case.run(own=perturb_by_ulp(case.own), inputs=inputs), case.expected)
+    return max(FORWARD_TOLERANCE, min(CONTROL_FACTOR * effect, MOST_ROUNDING))
 
 
 def _may_be_single(case: CallCase) -> bool:

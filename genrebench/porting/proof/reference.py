@@ -26,8 +26,8 @@ _OF_MASKS = ("Compare", "Logical", "Fill", "InputLayer")
 # Through which no gradient goes.
 _WITHOUT_GRADIENT = ("Compare", "Logical", "Fill", "StopGradient", "Extreme", "OneHot", "CategoryEncoding")
 _STEPS = ("sign", "floor", "ceil", "round")
-# Where rounding grows further than to this, a whole pass says nothing.
-_MOST = 1e-7
+# Where rounding grows further than to this, nothing is said by what follows.
+MOST_ROUNDING = 1e-7
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ class Reference:
         effects = self.effects[trial, mode]
         until = accumulate(effects.values(), max)
         return {
-            name: max(least, min(CONTROL_FACTOR * effect, _MOST)) for name, effect in zip(effects, until, strict=True)
+            name: max(least, min(CONTROL_FACTOR * effect, MOST_ROUNDING))
+            for name, effect in zip(effects, until, strict=True)
         }
 
 

@@ -180,8 +180,8 @@ def forward(proof: Proof, mode: str) -> Stage:
         " by batch statistics, and updated running statistics" if mode == TRAINING else ""
     )
     criterion = (
-        f"{what}, relative L2 <= {FORWARD_TOLERANCE:g} of each layer alone, and of the whole pass, or there "
-        f"{CONTROL_FACTOR:g} times what one ulp in the weights does"
+        f"{what}, relative L2 <= {FORWARD_TOLERANCE:g} of each layer alone, and of the whole pass, or "
+        f"{CONTROL_FACTOR:g} times what one ulp in what it is given does"
     )
     return Stage(mode, f"{mode.capitalize()} forward", criterion, "float64", FORWARD_TOLERANCE, tuple(comparisons))
 

@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from genrebench.network.numerics import FORWARD_TOLERANCE, perturb_by_ulp
 from genrebench.network.types import Array
+from genrebench.parity.report import Row
 from genrebench.porting.proof.answers import MODES, Run
 from genrebench.porting.proof.isolated import SINGLE_ID, Isolated
 from genrebench.porting.proof.reference import run_of
@@ -50,3 +52,30 @@ def test_constants_in_float32_are_known_where_terms_cancel(
 
     assert verdict(3e-8) == SINGLE_ID
     assert verdict(3e-6) == "DIVERGES"
+
+
+@pytest.mark.parametrize(("scale", "grows"), [(0.3, False), (8.0, True)])
+def test_a_recurrence_may_be_off_as_far_as_it_makes_rounding_grow(scale: float, grows: bool) -> None:
+    """With large weights one ulp becomes a million; a mistake of that size stays one elsewhere."""
+    graph = graph_of(
+        sequential(layer("GRU", "first", units=20, return_sequences=True, reset_after=False), shape=(50, 5))
+    )
+    rng = np.random.default_rng(0)
+    shapes = {each.name: each.shape for each in graph.layers["first"].weights}
+    weights = {f"first/{name}": scale * rng.normal(size=shape) for name, shape in shapes.items()}
+    x = rng.normal(size=(3, 50, 5))
+    trial = Trial(STORED, weights, Sample({graph.inputs[0]: x}, {}, {"first": np.ones((3, 50, 20))}))
+    right = run_of(graph, weights, trial, MODES[0])
+
+    def row(output: Array) -> Row:
+        """Compare with a side that gave an output."""
+        run = Run({**right.outputs, "first": output})
+        found = Isolated.of(graph, trial, run, right, training=False)
+        return next(each for each in found.rows("") if each.tensor == "first")
+
+    last = np.array(right.outputs["first"])
+    rounded = run_of(graph, perturb_by_ulp(weights), trial, MODES[0]).outputs["first"]
+    assert row(rounded).verdict == "rounding"
+    assert ((row(rounded).tolerance or 0.0) > FORWARD_TOLERANCE) == grows
+    last[:, -1] *= 1 + (1e-5 if grows else 1e-9)
+    assert row(last).diverges
