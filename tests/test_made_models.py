@@ -14,8 +14,8 @@ from tests.reading.files import dense_h5
 
 ROOT = Path(__file__).parent.parent
 # Masks, gates, asymmetric borders, functions of tensors, nested and shared models.
-NAMES = """embedding_masked_gru bidirectional_lstm_concat gru transpose2 averagepooling2 prelu attention arithmetic
-slices operations shared nested steps_of_a_model augmented dot group_norm resizing_nearest
+NAMES = """embedding_masked_gru bidirectional_lstm_concat gru cells transpose2 averagepooling2 prelu attention
+arithmetic slices operations shared nested steps_of_a_model augmented dot group_norm resizing_nearest
 activation_hard_sigmoid""".split()
 
 

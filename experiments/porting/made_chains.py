@@ -171,6 +171,15 @@ def recurrent(k):
                     k.Bidirectional(cell(3), merge_mode=mode),
                 ],
             )
+    yield (
+        "cells",
+        SIGNAL,
+        lambda: [
+            k.RNN(k.LSTMCell(4), return_sequences=True),
+            k.Bidirectional(k.RNN(k.GRUCell(3, reset_after=True), return_sequences=True)),
+            k.RNN(k.SimpleRNNCell(4), go_backwards=True),
+        ],
+    )
     yield "gru_reset_after", SIGNAL, lambda: [k.GRU(4, reset_after=True)]
     yield "gru_reset_before", SIGNAL, lambda: [k.GRU(4, reset_after=False)]
     yield "lstm_hard_sigmoid", SIGNAL, lambda: [k.LSTM(4, recurrent_activation="hard_sigmoid")]

@@ -27,6 +27,7 @@ _ALIASES = {
     "DepthwiseConvolution2D": "DepthwiseConv2D",
     "SeparableConvolution2D": "SeparableConv2D",
 }
+_CELLS = {"SimpleRNNCell": "SimpleRNN", "LSTMCell": "LSTM", "GRUCell": "GRU"}
 _CODE = {
     "Lambda": "a Lambda layer is Python code, which is never decoded or run",
     "TFSMLayer": "a TFSMLayer loads a TensorFlow SavedModel, which is code",
@@ -37,10 +38,9 @@ _CODE = {
 _LOOKUPS = frozenset("StringLookup IntegerLookup TextVectorization Hashing HashedCrossing CategoryCrossing".split())
 # Layers that Keras has, or had, and that are not among the kinds.
 _NOT_YET = frozenset(
-    """RNN StackedRNNCells LSTMCell GRUCell SimpleRNNCell LocallyConnected1D
-    LocallyConnected2D EinsumDense GroupQueryAttention GroupedQueryAttention Discretization
-    Pipeline Equalization ContrastLimitedAdaptiveHistogramEqualization
-    MaxNumBoundingBoxes SpectralNormalization
+    """StackedRNNCells LSTMCell GRUCell SimpleRNNCell LocallyConnected1D LocallyConnected2D
+    EinsumDense GroupQueryAttention GroupedQueryAttention Discretization Pipeline
+    Equalization ContrastLimitedAdaptiveHistogramEqualization MaxNumBoundingBoxes SpectralNormalization
     MaxoutDense Highway SReLU ParametricSoftplus AdaptiveAveragePooling1D
     AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D
     ReversibleEmbedding DenseFeatures RandomFourierFeatures""".split()
@@ -95,6 +95,8 @@ def read_kind(document: object, version: KerasVersion, read_model: ReadModel) ->
     _refuse_quantized(config)
     if is_model(document) and isinstance(document, Mapping):
         return read_model(document)
+    if name == "RNN":
+        name, config = _of_cell(config)
     source = name
     if version.numbers < (2,):
         name, config = keras1.translate(name, config)
@@ -144,6 +146,17 @@ def _refuse_quantized(config: Mapping[str, Any]) -> None:
         raise UnreadableError(
             "expected floating-point weights, received quantized ones", "save the model before quantizing"
         )
+
+
+def _of_cell(config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Make the layer of a cell out of a cell that is run over time."""
+    document = config.pop("cell", None)
+    cell, module, inner = fields_of(document)
+    _refuse(cell, module, str(document.get("registered_name") or ""))
+    if cell not in _CELLS:
+        owner = "a cell of Keras that genrebench does not know" if cell in _NOT_YET else "a cell of somebody's own"
+        raise UnreadableError(f"{cell!r:.60}, {owner}", SAY_LAYERS)
+    return _CELLS[cell], inner | config
 
 
 def _wrapper(name: str, config: dict[str, Any], version: KerasVersion, read_model: ReadModel) -> Kind:

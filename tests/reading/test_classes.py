@@ -24,7 +24,7 @@ REFUSED = {
     "StringLookup": "text into numbers",
     "IntegerLookup": "text into numbers",
     "TextVectorization": "text into numbers",
-    "RNN": "does not know",
+    "StackedRNNCells": "does not know",
     "LocallyConnected2D": "does not know",
     "Arithmetic": "somebody's own",
     "Submodel": "somebody's own",
@@ -39,6 +39,29 @@ def test_each_is_refused_for_its_reason_with_a_way_out(name: str, message: str) 
     with pytest.raises(ConfigError, match=message) as caught:
         kind(layer(name, "x", function="4wEAAAAA", filepath="/etc/passwd", module="bm9uZQ=="))
     assert getattr(caught.value, "remedy", "")
+
+
+@pytest.mark.parametrize(("cell", "name"), [("SimpleRNNCell", "SimpleRNN"), ("LSTMCell", "LSTM"), ("GRUCell", "GRU")])
+def test_a_cell_that_is_run_over_time_is_the_layer_of_that_name(cell: str, name: str) -> None:
+    """With the settings of both."""
+    found = kind(layer("RNN", "x", cell=layer(cell, "y", units=3, dropout=0.1), return_sequences=True))
+    assert found == kind(layer(name, "x", units=3, dropout=0.1, return_sequences=True))
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        (layer("StackedRNNCells", "y", cells=[]), "'StackedRNNCells', a cell of Keras that genrebench does not know"),
+        (layer("Mine", "y", units=3), "'Mine', a cell of somebody's own"),
+        ({**layer("LSTMCell", "y", units=3), "module": "mine.cells"}, "somebody's own"),
+        ({**layer("LSTMCell", "y", units=3), "registered_name": "mine>LSTMCell"}, "somebody's own"),
+        (None, "expected a layer"),
+    ],
+)
+def test_a_cell_that_nobody_knows_is_refused(cell: Any, message: str) -> None:
+    """As a layer would be."""
+    with pytest.raises(ConfigError, match=message):
+        kind(layer("RNN", "x", cell=cell))
 
 
 @pytest.mark.parametrize(
