@@ -19,6 +19,8 @@ from genrebench.network.types import Array, Weights
 FORWARD_TOLERANCE = 1e-11
 # Gradients go through the network twice, and that of normalization is a difference of nearly equal terms.
 GRADIENT_TOLERANCE = 1e-10
+# Where rounding grows further than to this, nothing is proved by what follows.
+MOST_ROUNDING = 1e-7
 # A hundred times the rounding in float32.
 FLOAT32_TOLERANCE = 1e-4
 # Of central differences with a step of 1e-6 in float64: rounding of a loss, 1e-16, divided by the step gives 1e-10; a

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from genrebench.errors import ConfigError
+from genrebench.network.numerics import MOST_ROUNDING, relative_error
 from genrebench.network.types import Array, Shape
+from genrebench.parity.context import CONTROL_FACTOR
 from genrebench.porting.definitions.normalization import constants
 from genrebench.porting.draws import draw_for, shapes_of
 from genrebench.porting.passes import name_of
@@ -32,8 +34,8 @@ _SCALES = (1.0, 0.3, 3.0, 0.1, 10.0, 0.03, 30.0, 0.01, 100.0)
 _MANY_VALUES, _FEW_SAMPLES, _FEW_SCALES = 5_000_000, 2, 3
 # Gradients of weights, for cotangents of about 1, that are smaller come through something that is saturated.
 _FAINT = 1e-3
-# More faults than a network can have: what it computes is no number.
-_NOT_FINITE = 10**9
+# More faults than a network can have: what it computes is no number; or one ulp becomes so much that nothing is proved.
+_NOT_FINITE, _CHAOTIC = 10**9, 10**6
 # Behind which the values of an input are still its values.
 _MOVES = (
     core.Flatten, core.Reshape, core.Permute, core.RepeatVector, core.Dropout, core.SpatialDropout1D, core.Identity,
@@ -120,7 +122,7 @@ def draw_sample(graph: Graph, weights: Mapping[str, Array], *, batch: int, seed:
 
 
 def _faults(reference: GraphReference, sample: Sample) -> int:
-    """Count dead outputs, unused pieces of activations, and weights with hardly a gradient, in evaluation.
+    """Count dead outputs, unused pieces of activations, and weights with hardly a gradient, in evaluation; and chaos.
 
     A gradient that is nothing but rounding is none that a smaller input would change: that of the bias of keys, which
     moves all scores of a query alike, is 0 by nature.
@@ -135,7 +137,18 @@ def _faults(reference: GraphReference, sample: Sample) -> int:
     sizes = [float(np.abs(value).max(initial=0.0)) for value in gradients.values()]
     is_rounding = [0.0 < size < 1e-12 * max(sizes) for size in sizes]
     faint = sum(size < _FAINT and not rounding for size, rounding in zip(sizes, is_rounding, strict=True))
-    return faint + sum(not each.varies for each in activity) + sum(each.misses for each in activity)
+    chaos = _CHAOTIC * _is_chaotic(reference, sample, done.outputs)
+    return chaos + faint + sum(not each.varies for each in activity) + sum(each.misses for each in activity)
+
+
+def _is_chaotic(reference: GraphReference, sample: Sample, outputs: Mapping[str, Array]) -> bool:
+    """Return whether a recurrence makes so much of one ulp in its weights that two right computations disagree."""
+    kinds = {type(call.layer.kind) for call in reference.graph.calls.values()}
+    if not any(issubclass(kind, recurrent._Recurrent | recurrent.Bidirectional) for kind in kinds):
+        return False
+    moved = reference.moved().run(sample.inputs).outputs
+    most = MOST_ROUNDING / CONTROL_FACTOR
+    return any(relative_error(moved[name], value) > most for name, value in outputs.items())
 
 
 def concrete_shapes(graph: Graph, batch: int) -> dict[str, Shape]:

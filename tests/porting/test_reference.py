@@ -1,5 +1,8 @@
 """A whole graph by the definitions: shared layers, masks, modes, statistics, gradients; and one call alone."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -181,3 +184,24 @@ def test_a_missing_input_and_a_missing_layer_are_refused() -> None:
     unknown: Graph = Builder(KerasVersion.read("2.4.0")).build(sequential(layer("Mine", "mine"), shape=(3,)))
     with pytest.raises(ConfigError, match="expected known layers alone, received `mine`"):
         GraphReference(unknown, {}).run({unknown.inputs[0]: np.zeros((1, 3))})
+
+
+def test_what_a_run_has_made_is_freed_without_the_collector() -> None:
+    """Which stands still while values are made, and goes on after, also where a run fails."""
+    graph = text()
+    reference, sample = GraphReference(graph, weights_of(graph)), draw_sample(graph, weights_of(graph), batch=2, seed=0)
+    gc.collect()
+    gc.disable()
+    try:
+        done = reference.run(sample.inputs, training=True, draws=sample.draws)
+        done.vjp(sample.cotangents)
+        made = [weakref.ref(value.data) for name, value in done._values.items() if name not in sample.inputs]
+        assert made
+        del done
+        assert all(each() is None for each in made)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+    with pytest.raises(BackendError):
+        reference.run({})
+    assert gc.isenabled()

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from genrebench.errors import ConfigError
+from genrebench.network.numerics import relative_error
+from genrebench.network.types import Array
 from genrebench.porting.reference import GraphReference
 from genrebench.porting.sampling import concrete_shapes, draw_sample
 from genrebench.reading.builder import Builder
@@ -114,6 +116,24 @@ def test_a_network_that_crops_thousands_of_steps_is_given_hardly_more() -> None:
     """As one that reads 5,000 bases of a genome to both sides."""
     document = sequential(layer("Cropping1D", "crop", cropping=[5000, 5000]), shape=(None, 4))
     assert concrete_shapes(graph_of(document), 2) == {"crop_input": (2, 10_240, 4)}
+
+
+def test_numbers_are_drawn_of_which_a_recurrence_does_not_make_chaos() -> None:
+    """With those that are drawn first, one ulp becomes everything: nothing could be proved."""
+    graph = graph_of(sequential(layer("GRU", "first", units=20, reset_after=False), shape=(300, 5)))
+    rng = np.random.default_rng(0)
+    weights = {f"first/{each.name}": 4 * rng.normal(size=each.shape) for each in graph.layers["first"].weights}
+    weights["first/kernel"] = weights["first/kernel"] * 0.2
+    reference = GraphReference(graph, weights)
+
+    def grown(x: Array) -> float:
+        """Measure what one ulp becomes."""
+        right, moved = (each.run({"first_input": x}).outputs["first"] for each in (reference, reference.moved()))
+        return relative_error(moved, right)
+
+    sample = draw_sample(graph, weights, batch=3, seed=0)
+    assert grown(np.random.default_rng(0).standard_normal((3, 300, 5))) > 1e-3
+    assert grown(sample.inputs["first_input"]) < 1e-8
 
 
 def test_a_large_network_is_given_two_samples() -> None:

@@ -7,7 +7,13 @@ from typing import Any
 import numpy as np
 
 from genrebench.errors import GenrebenchError
-from genrebench.network.numerics import FLOAT32_TOLERANCE, FORWARD_TOLERANCE, perturb_by_ulp, relative_error
+from genrebench.network.numerics import (
+    FLOAT32_TOLERANCE,
+    FORWARD_TOLERANCE,
+    MOST_ROUNDING,
+    perturb_by_ulp,
+    relative_error,
+)
 from genrebench.network.types import Array
 from genrebench.parity.compare import compare, mark_known
 from genrebench.parity.context import CONTROL_FACTOR
@@ -18,7 +24,6 @@ from genrebench.porting.passes import name_of
 from genrebench.porting.proof.answers import Run
 from genrebench.porting.proof.case import CallCase
 from genrebench.porting.proof.causes.activation import word
-from genrebench.porting.proof.reference import MOST_ROUNDING
 from genrebench.porting.proof.subject import Trial
 from genrebench.porting.reference import run_call
 from genrebench.reading.graph import Call, Graph, Tensor

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from genrebench.network.adam import Adam, AdamState, adam_step
-from genrebench.network.numerics import perturb_by_ulp, relative_error
+from genrebench.network.numerics import MOST_ROUNDING, perturb_by_ulp, relative_error
 from genrebench.network.types import Array
 from genrebench.parity.context import CONTROL_FACTOR
 from genrebench.porting.losses import loss_and_gradient
@@ -26,8 +26,6 @@ _OF_MASKS = ("Compare", "Logical", "Fill", "InputLayer")
 # Through which no gradient goes.
 _WITHOUT_GRADIENT = ("Compare", "Logical", "Fill", "StopGradient", "Extreme", "OneHot", "CategoryEncoding")
 _STEPS = ("sign", "floor", "ceil", "round")
-# Where rounding grows further than to this, nothing is said by what follows.
-MOST_ROUNDING = 1e-7
 
 
 @dataclass(frozen=True)
