@@ -30,8 +30,8 @@ _LENGTHS = (
 # By how much normal numbers are multiplied until nothing is dead: saturated gates and unused branches prove nothing.
 _SCALES = (1.0, 0.3, 3.0, 0.1, 10.0, 0.03, 30.0, 0.01, 100.0)
 # Networks with more values than this in a batch are given fewer samples, and only the first few scales are tried: each
-# try runs the network.
-_MANY_VALUES, _FEW_SAMPLES, _FEW_SCALES = 5_000_000, 2, 3
+# try runs the network. Those with many more, and nowhere less than so many values a sample, are given one.
+_MANY_VALUES, _FEW_SCALES, _VERY_MANY, _ENOUGH = 5_000_000, 3, 50_000_000, 16
 # Gradients of weights, for cotangents of about 1, that are smaller come through something that is saturated.
 _FAINT = 1e-3
 # More faults than a network can have: what it computes is no number; or one ulp becomes so much that nothing is proved.
@@ -75,8 +75,8 @@ def draw_sample(graph: Graph, weights: Mapping[str, Array], *, batch: int, seed:
     weights : mapping of str to ndarray
         By canonical name.
     batch : int
-        Number of samples, of large networks two at most. Where steps can be masked, the first is padded behind, the
-        second before and with a gap.
+        Number of samples; large networks are given two at most, or one. Where steps can be masked, the first is padded
+        behind, the second before and with a gap.
     seed : int
         Equal seeds give equal samples.
 
@@ -93,8 +93,8 @@ def draw_sample(graph: Graph, weights: Mapping[str, Array], *, batch: int, seed:
     shapes = concrete_shapes(graph, batch)
     found = shapes_of(graph, shapes)
     is_large = sum(math.prod(shape) for shape in found.values()) > _MANY_VALUES
-    if is_large and batch > _FEW_SAMPLES:
-        shapes = {name: (_FEW_SAMPLES, *shape[1:]) for name, shape in shapes.items()}
+    if (samples := _samples(graph, found, batch)) < batch:
+        shapes = {name: (samples, *shape[1:]) for name, shape in shapes.items()}
         found = shapes_of(graph, shapes)
     reference = GraphReference(graph, weights)
     best: tuple[int, Sample] | None = None
@@ -119,6 +119,19 @@ def draw_sample(graph: Graph, weights: Mapping[str, Array], *, batch: int, seed:
             break
     assert best is not None
     return best[1]
+
+
+def _samples(graph: Graph, found: Mapping[Tensor, Shape], batch: int) -> int:
+    """Choose how many samples fit into memory; a layer that averages over samples alone needs two, as few values do."""
+    values = sum(math.prod(shape) for shape in found.values())
+    averages = any(
+        isinstance(call.layer.kind, normalization.BatchNormalization) and len(found[call.inputs[0]]) < 3
+        for call in graph.calls.values()
+    )
+    if values <= _MANY_VALUES:
+        return batch
+    least = min(math.prod(shape[1:]) for shape in found.values())
+    return min(batch, 2 if values <= _VERY_MANY or averages or least < _ENOUGH else 1)
 
 
 def _faults(reference: GraphReference, sample: Sample) -> int:

@@ -17,7 +17,7 @@ from genrebench.reading.kinds.imaging import UpSampling2D
 from genrebench.reading.legacy import Legacy
 from genrebench.reading.limits import MAX_PARAMETERS, MAX_TEXT_BYTES
 from genrebench.reading.problems import Problem
-from genrebench.reading.replacement import Replacement, check_names, read_replacements
+from genrebench.reading.replacement import Replacement, check_names, read_replacements, replace_activations
 from genrebench.reading.stored import Newer, Source, Wanted, check_floats, snake_case
 from genrebench.reading.text import parse_text
 from genrebench.reading.version import KerasVersion
@@ -75,7 +75,7 @@ def read_keras(
     replacements = read_replacements(replace or {})
     survey = survey_file(path)
     try:
-        model = _read(path, survey, None if config is None else Path(config), replacements)
+        model, activations = _read(path, survey, None if config is None else Path(config), replacements)
     except ConfigError as error:
         raise ModelError(str(error), path=path) from error
     except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
@@ -87,23 +87,29 @@ def read_keras(
     if replacements and not any(not each.layer for each in model.problems):
         models = model.graph.models
         known = {"/".join((*above, name)) for above, names in models.items() for name, _ in names}
-        check_names(replacements, known, {each.layer for each in model.problems})
+        check_names(replacements, known | activations, {each.layer for each in model.problems})
     return model
 
 
 def _read(
     path: Path, survey: dict[str, Any], config: Path | None, replacements: Mapping[str, Replacement]
-) -> KerasModel:
-    """Read what the survey of a file has found."""
+) -> tuple[KerasModel, set[str]]:
+    """Read what the survey of a file has found, and the activations that are somebody's own."""
     text = _text(config) if config else survey["config"]
     document = _parsed(text, "the model's config", config or path) if text else None
     metadata = _parsed(survey["metadata"], "metadata.json", path) if survey["metadata"] else None
     version = _version(survey, metadata, document, text or "")
     if document is None:
-        problem = Problem("", "expected the model's configuration, found none: the file has weights only", _NO_CONFIG)
-        return KerasModel(path, survey["container"], version, Graph(), {}, None, (problem,), ())
+        if _is_foreign(survey):
+            found = "HDF5 that something else wrote: neither a configuration nor the names of layers"
+            problem = Problem("", f"expected a model that Keras saved, found {found}")
+        else:
+            reason = "expected the model's configuration, found none: the file has weights only"
+            problem = Problem("", reason, _NO_CONFIG)
+        return KerasModel(path, survey["container"], version, Graph(), {}, None, (problem,), ()), set()
     if isinstance(document, list):
         document = {"class_name": "Sequential", "config": document}
+    document, activations = replace_activations(document, replacements)
     graph = Builder(version, replacements, shares=survey["container"] == "keras").build(document)
     problems, notes = list(graph.problems), _notes(version, document, graph)
     notes += [f"`{name}` is read as {each.said}, as it was asked for" for name, each in replacements.items()]
@@ -122,9 +128,15 @@ def _read(
                     Problem(name.rpartition("/")[0], f"expected finite weights, {name} holds NaN or infinity")
                 )
     loss = _loss(survey["attributes"].get("training_config"), document)
-    return KerasModel(
-        path, survey["container"], version, graph, weights, loss, tuple(dict.fromkeys(problems)), (*notes, *more)
-    )
+    unread = tuple(dict.fromkeys(problems))
+    model = KerasModel(path, survey["container"], version, graph, weights, loss, unread, (*notes, *more))
+    return model, activations
+
+
+def _is_foreign(survey: Mapping[str, Any]) -> bool:
+    """Return whether nothing is as Keras has it: names of layers up to Keras 2, then datasets under ``vars``."""
+    names = any(group.keys() & {"layer_names", "weight_names"} for group in survey["groups"].values())
+    return not names and not any("vars" in path.split("/") for path in survey["datasets"])
 
 
 def _matched(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from genrebench.errors import ConfigError, ModelError, shown
+from genrebench.reading.activations import WAY, is_known
 from genrebench.reading.classes import fields_of
 from genrebench.reading.expression import parse_expression
 from genrebench.reading.limits import MAX_TEXT_BYTES
@@ -80,6 +81,54 @@ def _read(name: str, value: StrPath) -> Replacement:
         raise ModelError(str(error), path=path) from error
     document = found if isinstance(found, Mapping) else {"class_name": "Sequential", "config": {"layers": found}}
     return Replacement(path.name, document=document)
+
+
+def replace_activations(document: Any, replace: Mapping[str, Replacement]) -> tuple[Any, set[str]]:
+    """Put layers in the place of activations of somebody's own, wherever a setting names one.
+
+    Parameters
+    ----------
+    document : object
+        Of a model, parsed; it is not changed.
+    replace : mapping of str to Replacement
+        By the name of the activation, such as ``<lambda>``; other names are those of layers.
+
+    Returns
+    -------
+    object
+        The document with layers such as ReLU for these activations.
+    set of str
+        The activations of nobody's but the file's that it names.
+
+    Raises
+    ------
+    ConfigError
+        If one is to be replaced by an expression, which gates of a recurrent layer cannot be.
+    """
+    met: set[str] = set()
+
+    def replaced(value: Any) -> Any:
+        """Go through a part."""
+        if isinstance(value, list):
+            return [replaced(each) for each in value]
+        if not isinstance(value, Mapping):
+            return value
+        return {key: chosen(key, each) for key, each in value.items()}
+
+    def chosen(key: str, value: Any) -> Any:
+        """Choose what a setting names."""
+        name = value.get("config") if isinstance(value, Mapping) and value.get("class_name") == "function" else value
+        if not key.endswith("activation") or not isinstance(name, str) or is_known(name):
+            return replaced(value)
+        met.add(name)
+        given = replace.get(name)
+        if given and not given.document:
+            raise ConfigError(
+                f"expected a layer in place of the activation {shown(name)}, received an expression; {WAY}"
+            )
+        return given.document if given else value
+
+    return replaced(document), met
 
 
 def check_names(replace: Collection[str], known: Collection[str], unknown: Collection[str]) -> None:

@@ -8,8 +8,9 @@ import pytest
 from genrebench.errors import ConfigError
 from genrebench.network.numerics import relative_error
 from genrebench.network.types import Array
+from genrebench.porting.draws import shapes_of
 from genrebench.porting.reference import GraphReference
-from genrebench.porting.sampling import concrete_shapes, draw_sample
+from genrebench.porting.sampling import _samples, concrete_shapes, draw_sample
 from genrebench.reading.builder import Builder
 from tests.porting.networks import graph_of, text, weights_of
 from tests.porting.source.models import operation
@@ -116,6 +117,23 @@ def test_a_network_that_crops_thousands_of_steps_is_given_hardly_more() -> None:
     """As one that reads 5,000 bases of a genome to both sides."""
     document = sequential(layer("Cropping1D", "crop", cropping=[5000, 5000]), shape=(None, 4))
     assert concrete_shapes(graph_of(document), 2) == {"crop_input": (2, 10_240, 4)}
+
+
+@pytest.mark.parametrize(
+    ("size", "last", "samples"),
+    [
+        (20, [], 3),
+        (600, [], 2),
+        (2000, [], 1),
+        (2000, [layer("Flatten", "flat"), layer("BatchNormalization", "norm")], 2),
+        (2000, [layer("GlobalAveragePooling2D", "pool")], 2),
+    ],
+)
+def test_the_larger_a_network_the_fewer_samples(size: int, last: list[Any], samples: int) -> None:
+    """One is enough only where every layer has many values of it."""
+    first = layer("Conv2D", "first", filters=4, kernel_size=1)
+    graph = graph_of(sequential(first, *last, shape=(size, size, 1)))
+    assert _samples(graph, shapes_of(graph, {"first_input": (3, size, size, 1)}), 3) == samples
 
 
 def test_numbers_are_drawn_of_which_a_recurrence_does_not_make_chaos() -> None:

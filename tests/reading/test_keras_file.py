@@ -288,3 +288,16 @@ def test_interpolation_of_before_tensorflow_2_is_noted(version: str, is_noted: b
     config = sequential(layer("UpSampling2D", "up", size=[2, 2], interpolation="bilinear"), shape=(4, 4, 1))
     notes = understood(write_h5(tmp_path / "model.h5", config, {}, version=version)).notes
     assert any("half-pixel" in note for note in notes) == is_noted
+
+
+def test_what_something_else_wrote_is_not_called_weights(tmp_path: Path) -> None:
+    """HDF5 holds pictures and tables, too."""
+    with h5py.File(tmp_path / "image.hdf5", "w") as file:
+        file["image/data"] = values(3, 3)
+        file["image"].attrs["name"] = "image"
+    (problem,) = read_keras(tmp_path / "image.hdf5").problems
+    assert str(problem).startswith("expected a model that Keras saved, found HDF5 that something else wrote")
+    with h5py.File(tmp_path / "model.weights.h5", "w") as file:
+        file["layers/dense/vars/0"] = values(4, 2)
+    (problem,) = read_keras(tmp_path / "model.weights.h5").problems
+    assert "weights only" in str(problem)

@@ -167,3 +167,42 @@ def test_a_fragment_is_trusted_no_more_than_a_file(tmp_path: Path) -> None:
     for value in ("absent.json", tmp_path / "absent", "open('x')"):
         with pytest.raises(GenrebenchError):
             read_keras(path, replace={"scale": value})
+
+
+CLIPPED = {"class_name": "ReLU", "config": {"max_value": 20, "negative_slope": 0.1}}
+
+
+@pytest.mark.parametrize(
+    "own", ["<lambda>", {"class_name": "function", "config": "<lambda>", "registered_name": "a>b"}]
+)
+def test_a_layer_stands_for_an_activation_wherever_it_is_named(own: Any, tmp_path: Path) -> None:
+    """In a layer, in the gates of another, in a wrapper and in Activation; those of Keras stay."""
+    inner = layer("LSTM", "lstm", units=2, activation="tanh", recurrent_activation=own, return_sequences=True)
+    document = sequential(
+        layer("Conv1D", "conv", filters=2, kernel_size=1, activation=own),
+        layer("TimeDistributed", "steps", layer=layer("Dense", "inner", units=2, activation=own)),
+        layer("Bidirectional", "both", layer=inner),
+        layer("Activation", "last", activation=own),
+        shape=(5, 4),
+    )
+    path = write_h5(tmp_path / "model.h5", document, {})
+    problems = read_keras(path).problems
+    assert len(problems) == 4
+    assert all("a function of somebody's own" in each.reason and "ReLU" in each.remedy for each in problems)
+    (tmp_path / "clipped.json").write_text(json.dumps(CLIPPED))
+    model = read_keras(path, replace={"<lambda>": tmp_path / "clipped.json"})
+    assert "<lambda>" in model.notes[-1]
+    kinds = {name: each.kind for name, each in model.graph.layers.items() if each.kind}
+    clipped = {"name": "relu", "max_value": 20.0, "negative_slope": 0.1, "threshold": 0.0}
+    found: Any = kinds["conv"]
+    assert found.activation == clipped
+    found = kinds["both"]
+    assert (found.layer.activation, found.layer.recurrent_activation) == ("tanh", clipped)
+    found = kinds["last"]
+    assert found.activation == clipped
+    with pytest.raises(ModelError, match="expected a layer in place of the activation '<lambda>', received an expres"):
+        read_keras(path, replace={"<lambda>": "x / 2"})
+    with pytest.raises(ConfigError, match="did you mean <lambda>"):
+        read_keras(path, replace={"<lambd>": tmp_path / "clipped.json"})
+    with pytest.raises(ConfigError, match="expected the name of a layer to replace, received"):
+        read_keras(path, replace={"relu": tmp_path / "clipped.json"})

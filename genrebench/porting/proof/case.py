@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from genrebench.network.numerics import FORWARD_TOLERANCE, relative_error
 from genrebench.network.types import Array
 from genrebench.parity.ledger.base import Case
 from genrebench.porting.reference import run_call
@@ -51,6 +52,12 @@ class CallCase(Case):
     arguments: Mapping[str, Any] = field(default_factory=dict)
     training: bool = False
     draws: Mapping[str, Array] = field(default_factory=dict)
+
+    @property
+    def is_right(self) -> bool:
+        """Say whether the call gave what its definition makes of the same inputs."""
+        same = self.received.shape == self.expected.shape
+        return same and relative_error(self.received, self.expected) <= FORWARD_TOLERANCE
 
     @property
     def kind(self) -> Any:

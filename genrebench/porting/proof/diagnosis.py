@@ -59,10 +59,14 @@ def entries_of(case: Case) -> tuple[Entry[Case], ...]:
 
 def _finding(stage: Stage, comparison: Comparison, row: Row) -> Finding:
     """Explain one row."""
-    cause = explain(entries_of(row.case), row.case) if row.case is not None else None
+    case = row.case
+    adds_up = row.view == "cumulative" and isinstance(case, CallCase) and case.is_right
+    cause = explain(entries_of(case), case) if case is not None and not adds_up else None
     size = f"off by {row.relative_l2:.1e}" if row.relative_l2 is not None else row.note or "cannot be compared"
     if row.note and row.relative_l2 in (None, 0.0):
         size = row.note
+    if adds_up:
+        size += ", though no layer by itself: what each of them is off adds up"
     return finding_of(stage, comparison, row, cause, size)
 
 

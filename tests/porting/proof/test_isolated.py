@@ -79,3 +79,23 @@ def test_a_recurrence_may_be_off_as_far_as_it_makes_rounding_grow(scale: float, 
     assert ((row(rounded).tolerance or 0.0) > FORWARD_TOLERANCE) == grows
     last[:, -1] *= 1 + (1e-5 if grows else 1e-9)
     assert row(last).diverges
+
+
+def test_what_layers_are_off_each_may_add_up() -> None:
+    """A side that rounds more in every layer is allowed more of the whole pass; a mistake does not allow itself."""
+    graph = graph_of(sequential(layer("Dense", "first", units=3), layer("Dense", "second", units=2), shape=(4,)))
+    rng = np.random.default_rng(0)
+    weights = {
+        f"{name}/{each.name}": rng.normal(size=each.shape) for name, one in graph.layers.items() for each in one.weights
+    }
+    trial = Trial(STORED, weights, Sample({"first_input": rng.normal(size=(3, 4))}, {}, {"second": np.ones((3, 2))}))
+    right = run_of(graph, weights, trial, MODES[0])
+
+    def tolerance(error: float) -> float:
+        """Give what is allowed of a side whose first layer is off."""
+        run = Run({**right.outputs, "first": right.outputs["first"] * (1 + error)})
+        return Isolated.of(graph, trial, run, right, training=False).tolerance
+
+    assert tolerance(0.0) == FORWARD_TOLERANCE
+    assert 5e-11 <= tolerance(5e-12) < 1.1e-10
+    assert tolerance(1e-6) < 1.1e-10
