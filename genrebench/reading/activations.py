@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from genrebench.errors import ConfigError
-from genrebench.reading.problems import UnreadableError
+from genrebench.reading.problems import SAY_ACTIVATION, UnreadableError
 from genrebench.reading.version import KerasVersion
 
 # An activation is a word, or a word with settings: {"name": "leaky_relu", "negative_slope": 0.2}.
@@ -26,10 +26,6 @@ _ALIASES = {
     "log_softmax_v2": "log_softmax",
 }
 _LAYERS = {"ReLU", "LeakyReLU", "ELU", "Softmax", "Activation"}
-WAY = (
-    'say which layer of Keras does the same (--replace NAME=FRAGMENT.json, such as {"class_name": "ReLU", "config": '
-    '{"max_value": 20}})'
-)
 
 
 def is_known(name: str) -> bool:
@@ -62,7 +58,7 @@ def read_activation(value: object, version: KerasVersion) -> Activation:
         return "hard_sigmoid_keras2"
     if name == "hard_sigmoid_keras2" or name not in _PLAIN:
         reason = f"expected an activation of Keras, received {name!r:.100}, a function of somebody's own"
-        raise UnreadableError(reason, WAY)
+        raise UnreadableError(reason, SAY_ACTIVATION)
     return {"name": name, "negative_slope": 0.2} if name == "leaky_relu" else name
 
 
@@ -71,7 +67,7 @@ def _from_document(value: Mapping[str, Any], version: KerasVersion) -> Activatio
     name, config, owner = value.get("class_name"), value.get("config"), str(value.get("registered_name") or "")
     if ">" in owner:
         reason = f"expected an activation of Keras, received {owner!r:.100}, a function of somebody's own"
-        raise UnreadableError(reason, WAY)
+        raise UnreadableError(reason, SAY_ACTIVATION)
     if name == "function" and isinstance(config, str):
         return read_activation(config, version)
     if isinstance(name, str) and name in _LAYERS and isinstance(config, Mapping):

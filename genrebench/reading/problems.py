@@ -13,6 +13,10 @@ SAY_LAYERS = (
     "say which layers of Keras do the same (--replace NAME=FRAGMENT.json), or put them in its place and save the model "
     "again"
 )
+SAY_ACTIVATION = (
+    'say which layer of Keras does the same (--replace NAME=FRAGMENT.json, such as {"class_name": "ReLU", "config": '
+    '{"max_value": 20}})'
+)
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from genrebench.errors import ConfigError, ModelError, shown
-from genrebench.reading.activations import WAY, is_known
+from genrebench.reading.activations import is_known
 from genrebench.reading.classes import fields_of
 from genrebench.reading.expression import parse_expression
 from genrebench.reading.limits import MAX_TEXT_BYTES
+from genrebench.reading.problems import SAY_ACTIVATION
 from genrebench.reading.program import Program
 from genrebench.reading.text import parse_text
 from genrebench.system.files import StrPath, read_file
@@ -124,7 +125,7 @@ def replace_activations(document: Any, replace: Mapping[str, Replacement]) -> tu
         given = replace.get(name)
         if given and not given.document:
             raise ConfigError(
-                f"expected a layer in place of the activation {shown(name)}, received an expression; {WAY}"
+                f"expected a layer in place of the activation {shown(name)}, received an expression; {SAY_ACTIVATION}"
             )
         return given.document if given else value
 
