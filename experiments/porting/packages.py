@@ -143,9 +143,8 @@ def port(file: File, path: Path, folder: Path) -> tuple[str, str]:
     said = json.loads(kept.read_text())
     seconds = f"{said['seconds']:.0f}"
     if said["status"] == 0:
-        return next(each for each in said["text"].splitlines() if " gates hold" in each).partition(". ")[
-            0
-        ] + ".", seconds
+        verdict = next(each for each in said["text"].splitlines() if " gates hold" in each)
+        return verdict.partition(" gates hold")[0] + " gates hold", seconds
     lines = [each for each in (said["text"] + said["errors"]).splitlines() if each.strip()]
     refused = [
         each.removeprefix("Error: ").partition(": ")[2] for each in lines if "--replace" in each or "--config" in each

@@ -72,6 +72,7 @@ TESTS = {
         )
     },
     "genrebench.porting.tape": ["tests/porting/test_tape.py", "tests/porting/test_primitives.py"],
+    "genrebench.porting.kernels": ["tests/porting/test_kernels.py"],
     "genrebench.porting.primitives": ["tests/porting/test_primitives.py"],
     "genrebench.porting.activity": ["tests/porting/test_activity.py"],
     "genrebench.porting.sampling": ["tests/porting/test_sampling.py"],
