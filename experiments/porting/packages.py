@@ -115,6 +115,7 @@ def fetch(file: File, folder: Path) -> Path:
         chosen = [next((name for name in members if name.endswith(end)), "") for end in wanted]
         if all(chosen):
             place.mkdir(parents=True, exist_ok=True)
+            # The model last: it is what says that all is there.
             for end, name in reversed(list(zip(wanted, chosen, strict=True))):
                 (place / Path(end).name).write_bytes(members[name]())
             return path

@@ -69,7 +69,7 @@ def compare_port(model: KerasModel, port: Port, options: ProofOptions = DEFAULTS
             looks[mode] = _look(graph, port, trial, done, f"{layout}/{mode}", reference, mode)
         stages = [structure(looks[EVALUATION], port, done, layout)]
         stages += [forward(looks[mode], port, mode) for mode in MODES]
-        stages.append(gradients(model, trial, port, done, layout, looks[EVALUATION]))
+        stages.append(gradients(reference, trial, port, done, layout, looks[EVALUATION]))
         for stage in stages:
             options.on_stage(stage)
         findings = _findings(port, stages)
