@@ -67,6 +67,6 @@ def _runs() -> tuple[Path | None, Path | None]:
 
     # An example, which came with a clone of the project, is not what infer takes.
     runs = [run for run in list_runs(_RESULTS)[0] if not read_document(run.folder).get("example")]
-    stopped = [run.folder for run in runs if run.document.status in ("interrupted", "running")]
-    finished = [run.folder for run in runs if run.document.status == "finished"]
+    stopped = [run.folder for run in runs if run.status == "interrupted"]
+    finished = [run.folder for run in runs if run.status == "finished"]
     return next(iter(stopped), None), next(iter(finished), None)

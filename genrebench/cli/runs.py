@@ -22,7 +22,7 @@ _KEYS: dict[str, Callable[["Run"], Any]] = {
     "data": lambda run: run.data,
     "backend": lambda run: run.document.backend,
     "epochs": lambda run: run.document.epochs_done,
-    "status": lambda run: run.document.status,
+    "status": lambda run: run.status,
     **{part: lambda run, part=part: run.accuracy(part) or 0.0 for part in _PARTS},  # type: ignore[misc]
 }
 _FALLING = frozenset({"created", "epochs", *_PARTS})
@@ -80,7 +80,7 @@ def runs_table(found: "list[Run]") -> Any:
             run.document.backend,
             Cell(str(run.document.epochs_done), numeric=True),
             *(Cell(_figure(run, part), numeric=True) for part in _PARTS),
-            run.document.status,
+            run.status,
         )
         for run in found
     ]
@@ -105,7 +105,7 @@ def _described(run: "Run") -> dict[str, Any]:
         "name": run.name,
         "folder": str(run.folder),
         "created": document.created,
-        "status": document.status,
+        "status": run.status,
         "data": run.data,
         "backend": document.backend,
         "seed": document.seed,

@@ -50,6 +50,27 @@ def locked(path: Path, *, of: Path, on_wait: Callable[[], None] | None = None) -
                 each.rmdir()
 
 
+def is_held(path: Path) -> bool:
+    """Return whether a process has a lock now; nothing is made or changed.
+
+    Parameters
+    ----------
+    path : Path
+        File of the lock.
+    """
+    from filelock import FileLock, Timeout
+
+    if not path.exists():
+        return False
+    try:
+        with FileLock(path, blocking=False):
+            return False
+    except Timeout:
+        return True
+    except OSError:  # nobody may lock there, so nobody does
+        return False
+
+
 def _acquired(path: Path, of: Path, on_wait: Callable[[], None] | None) -> "BaseFileLock":
     """Take a lock of the file that has the name now: who waited may have got that of one that is gone."""
     from filelock import FileLock, Timeout

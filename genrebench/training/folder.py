@@ -11,7 +11,7 @@ from genrebench.errors import ConfigError, TrainingError
 from genrebench.model.storage import LAST_WEIGHTS_FILE, MODEL_FILE, WEIGHTS_FILE
 from genrebench.system.files import escaped, unfinished_files
 from genrebench.system.folders import publish_folder, recover_folder
-from genrebench.system.locks import locked
+from genrebench.system.locks import is_held, locked
 from genrebench.training.config import EXPERIMENT_FILE, Experiment, unpublished
 from genrebench.training.origin import refuse_other_settings
 from genrebench.training.resume import CHECKPOINT_FILE, CHECKPOINT_FILES, Checkpoint, newest_checkpoint
@@ -154,6 +154,11 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
+def is_reserved(folder: Path) -> bool:
+    """Return whether a process trains into a folder now."""
+    return is_held(_lock_file(folder))
+
+
 @contextmanager
 def reserved(folder: Path) -> Iterator[None]:
     """Keep a run's name for this process.
@@ -165,11 +170,16 @@ def reserved(folder: Path) -> Iterator[None]:
     ConfigError
         If another process trains into the folder.
     """
-    place = folder.resolve()  # the same folder has the same lock, whatever path leads to it
     try:
-        with locked(place.with_name(f".{place.name}.lock"), of=folder):
+        with locked(_lock_file(folder), of=folder):
             yield
     except Timeout as error:
         raise ConfigError(
             "another genrebench train writes it now; wait for its end, or choose another --name", path=folder
         ) from error
+
+
+def _lock_file(folder: Path) -> Path:
+    """Name the lock of a folder: the same folder has the same lock, whatever path leads to it."""
+    place = folder.resolve()
+    return place.with_name(f".{place.name}.lock")

@@ -74,9 +74,7 @@ def _summary(run: Run) -> Iterator[Block]:
     document = run.document
     best = last_saved(run.history)
     kept = best.epoch if best else document.weights.epoch
-    yield Text(
-        f"{run.facts}; {document.status} after {document.epochs_done} epochs, the model is that of epoch {kept}."
-    )
+    yield Text(f"{run.facts}; {run.status} after {document.epochs_done} epochs, the model is that of epoch {kept}.")
     if not run.parts:
         yield Text(
             "No figures by track: the run has none yet, or was made by an earlier version. "

@@ -15,7 +15,7 @@ from genrebench.model.storage import MODEL_FILE, read_document
 from genrebench.system.files import StrPath
 from genrebench.system.validation import explain
 from genrebench.training.config import EXPERIMENT_FILE, Experiment, load_experiment
-from genrebench.training.folder import LOG_FILE
+from genrebench.training.folder import LOG_FILE, is_reserved
 from genrebench.training.history import EpochMetrics, last_saved, read_log
 
 # A run of an earlier version has figures, but not these.
@@ -108,6 +108,12 @@ class Run:
         return self.folder.resolve().name
 
     @cached_property
+    def status(self) -> str:
+        """Say how it stands: as its document says, but interrupted if nobody trains what that calls running."""
+        status = self.document.status
+        return "interrupted" if status == "running" and not is_reserved(self.folder) else status
+
+    @cached_property
     def experiment(self) -> Experiment | None:
         """Read what it was told; None if that is not there."""
         try:
@@ -159,7 +165,7 @@ class Run:
             for part, scores in sorted(document.metrics.items())
             if (accuracy := self.accuracy(part)) is not None
         ]
-        return "; ".join([start, *([", ".join(results)] if results else [document.status])])
+        return "; ".join([start, *([", ".join(results)] if results else [self.status])])
 
 
 def read_run(path: StrPath) -> Run:

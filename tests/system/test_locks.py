@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock, Timeout
 
-from genrebench.system.locks import locked
+from genrebench.system.locks import is_held, locked
 
 
 def test_a_lock_that_is_taken_is_not_waited_for(tmp_path: Path) -> None:
@@ -26,6 +26,19 @@ def test_a_lock_leaves_nothing(tmp_path: Path) -> None:
     with locked(tmp_path / "a" / "lock", of=tmp_path):
         (tmp_path / "a" / "result").touch()
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["result"]
+
+
+def test_whether_a_lock_is_held_is_seen_without_a_trace(tmp_path: Path) -> None:
+    """A file that a process left when it was killed is no lock; what is asked takes and makes nothing."""
+    path = tmp_path / "lock"
+    assert not is_held(path)
+    with locked(path, of=tmp_path):
+        assert is_held(path)
+    assert not any(tmp_path.iterdir())
+    path.touch()
+    assert not is_held(path)
+    with locked(path, of=tmp_path):
+        assert path.exists()
 
 
 def test_who_waited_has_the_file_that_is_there(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from genrebench.errors import ModelError
+from genrebench.training.folder import reserved
 from genrebench.training.runs import find_run, list_runs, read_run
 from tests.training.made import altered, run_in
 
@@ -32,6 +33,14 @@ def test_runs_are_listed_the_newest_first_and_broken_ones_named(tmp_path: Path) 
     runs, problems = list_runs(tmp_path)
     assert [run.name for run in runs] == ["new", "old"]
     assert list(problems) == [str(tmp_path / "broken")]
+
+
+def test_a_run_is_running_while_its_name_is_held(tmp_path: Path) -> None:
+    """Its document cannot say so when the process was killed."""
+    run_in(tmp_path / "mine")
+    with reserved(tmp_path / "mine"):
+        assert altered(tmp_path / "mine", status="running").status == "running"
+    assert read_run(tmp_path / "mine").status == "interrupted"
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
