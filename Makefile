@@ -9,7 +9,7 @@ SOURCES := genrebench backends experiments tests
 # A file's tests stay in one process, for what they share; tests/conftest.py has put the slow ones first.
 PYTEST := $(VENV)/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo check test test-all coverage soak times fuzz kills mutants lint style types format docs clean
+.PHONY: help setup demo check test test-all coverage soak times fuzz kills mutants lowest lint style types format docs clean
 
 help:
 	@echo "make demo      go the whole way on synthetic audio: preprocess, train, infer (about 2 minutes)"
@@ -22,6 +22,7 @@ help:
 	@echo "make fuzz      give every reader 10,000 damaged files (about half an hour; CASES=100 SEED=1 for others)"
 	@echo "make kills     kill training at random moments, and go on (about an hour)"
 	@echo "make mutants   change the numerics and the files room, and see whether tests notice (hours; SAMPLE=300)"
+	@echo "make lowest    test the lowest versions that pyproject.toml allows (some 6 GB of packages)"
 	@echo "make lint      check format, style, docstrings and types"
 	@echo "make format    format the code"
 	@echo "make docs      make the site of the documentation, in build/site; a warning is an error"
@@ -33,8 +34,8 @@ demo: $(INSTALLED)
 	$(VENV)/bin/genrebench demo --folder genrebench-demo
 
 # One thread each, in pytest itself and in all that it starts; tests/conftest.py says why.
-check test test-all coverage soak times fuzz kills mutants: export OMP_NUM_THREADS := 1
-check test test-all coverage soak times fuzz kills mutants: export OPENBLAS_NUM_THREADS := 1
+check test test-all coverage soak times fuzz kills mutants lowest: export OMP_NUM_THREADS := 1
+check test test-all coverage soak times fuzz kills mutants lowest: export OPENBLAS_NUM_THREADS := 1
 
 check: $(INSTALLED)
 	$(PYTEST) -m "not slow and not exhaustive and not soak"
@@ -67,6 +68,17 @@ kills: $(INSTALLED)
 
 mutants: $(INSTALLED)
 	$(VENV)/bin/python experiments/reliability/mutants.py $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED))
+
+# In an environment of its own. A version as old may warn of what a newer one has instead: no test fails for that.
+LOWEST := build/lowest
+EXTRAS := torch,keras,onnx,tensorboard,mlflow,wandb,web,parquet,tag,cluster,remote,docs
+
+lowest: $(INSTALLED)
+	$(VENV)/bin/uv venv --quiet --clear --seed --python $(VENV)/bin/python $(LOWEST)
+	sed -n '/^# tests/,/^$$/p' requirements.txt | $(VENV)/bin/uv pip install --quiet --python $(LOWEST) \
+	  --resolution lowest-direct --editable '.[$(EXTRAS)]' --requirements -
+	$(LOWEST)/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder \
+	  -m "not exhaustive and not soak" -W ignore::DeprecationWarning
 
 lint: style types
 

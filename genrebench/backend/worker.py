@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrebench.errors import BackendError, GenrebenchError, WorkerError, shown
-from genrebench.system.arrays import read_arrays
+from genrebench.system.arrays import read_arrays, write_arrays
 from genrebench.system.environment import versions
 from genrebench.system.files import read_json, write_json
 from genrebench.system.memory import keep_freed_memory, peak_memory_bytes
@@ -126,7 +126,7 @@ def start_job(
         folder = stack.enter_context(temporary_folder("job"))
         document = {"format": JOB_FORMAT, "function": function, "options": dict(options or {}), "max_bytes": limit}
         write_json(folder / "job.json", document)
-        np.savez(folder / "input.npz", allow_pickle=False, **(arrays or {}))
+        write_arrays(folder / "input.npz", arrays or {})
         command = [str(python or sys.executable), "-m", "genrebench.backend.worker", str(folder)]
         on_line = (lambda line: on_event(_event(where, line))) if on_event else None
         try:
@@ -285,7 +285,7 @@ def _work(folder: Path) -> dict[str, Any]:
         if type(each) is not np.ndarray and not issubclass(type(each), np.generic):
             raise BackendError(f"{name}: expected a NumPy array, received {type(each).__name__}")
     _check_size(len(outputs), sum(each.nbytes for each in outputs.values()), job["max_bytes"])
-    np.savez(folder / "output.npz", allow_pickle=False, **outputs)
+    write_arrays(folder / "output.npz", outputs)
     return {
         "value": plain(value),
         "seconds": seconds,

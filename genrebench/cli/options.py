@@ -285,7 +285,7 @@ def examples(*lines: str) -> str:
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
-class Word(click.ParamType[str]):
+class Word(click.ParamType):  # type: ignore[type-arg]
     """A word, in capitals or not."""
 
     name = "text"
@@ -295,7 +295,7 @@ class Word(click.ParamType[str]):
         return str(value).lower()
 
 
-class Name(click.ParamType[str]):
+class Name(click.ParamType):  # type: ignore[type-arg]
     """A name or an address; an empty one, such as an unset variable of the shell, is none."""
 
     name = "text"
@@ -307,7 +307,7 @@ class Name(click.ParamType[str]):
         return str(value)
 
 
-class Size(click.ParamType[tuple[int, int]]):
+class Size(click.ParamType):  # type: ignore[type-arg]
     """Two positive whole numbers such as ``128x130``."""
 
     name = "NxN"
@@ -322,7 +322,7 @@ class Size(click.ParamType[tuple[int, int]]):
         return int(match[1]), int(match[2])
 
 
-class Replace(click.ParamType[tuple[str, str]]):
+class Replace(click.ParamType):  # type: ignore[type-arg]
     """A layer's name and what stands in its place, such as ``scale=x / 255``."""
 
     name = "NAME=WHAT"

@@ -37,7 +37,7 @@ class Display:
     Parameters
     ----------
     progress : Progress
-        The bar; disabled where there is no terminal.
+        The bar; disabled where there is no terminal, and not begun yet: it stands in for the streams while it lasts.
     results : Console
         Where results go.
     """
@@ -45,6 +45,7 @@ class Display:
     def __init__(self, progress: Progress, description: str, total: int | None, results: Console) -> None:
         """Show an empty bar."""
         self._progress, self._results = progress, results
+        self._is_terminal, self._errors_in_terminal = sys.stdout.isatty(), sys.stderr.isatty()
         self._task = progress.add_task(description, total=total, status="")
 
     def update(self, **changes: Any) -> None:
@@ -59,7 +60,7 @@ class Display:
         """Print a piece of a result at once: to a terminal without what would move its cursor, to a pipe as it is."""
         if not content:
             return
-        if sys.stdout.isatty():
+        if self._is_terminal:
             lines = "\n".join(map(escaped, content.decode().replace("\t", " ").split("\n")))
             console = Console() if self._progress.console.stderr else self._progress.console
             console.print(Text(lines), end="", soft_wrap=True, highlight=False)
@@ -79,7 +80,7 @@ class Display:
 
     def echo_err(self, line: str) -> None:
         """Print a note or an error, without tearing a bar that stands in the same terminal."""
-        if self._progress.disable or not sys.stderr.isatty():
+        if self._progress.disable or not self._errors_in_terminal:
             echo_err(line)
         else:
             echo(escaped(line), to=self._progress.console)
@@ -126,7 +127,7 @@ def display(
         Left(table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
     )
     # A pipe gets its results, though the bar stands in a terminal.
-    with Progress(
+    progress = Progress(
         *columns,
         console=console,
         disable=is_quiet() or not console.is_terminal,
@@ -134,8 +135,10 @@ def display(
         expand=True,
         redirect_stdout=sys.stdout.isatty(),
         redirect_stderr=sys.stderr.isatty(),
-    ) as progress:
-        yield Display(progress, description, total, results)
+    )
+    shown = Display(progress, description, total, results)
+    with progress:
+        yield shown
 
 
 class Done(MofNCompleteColumn):

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from genrebench.errors import GenrebenchError, ModelError
 from genrebench.reading.limits import MIB, WORKER_BYTES, WORKER_PROCESSOR_SECONDS, WORKER_SECONDS
-from genrebench.system.arrays import read_arrays
+from genrebench.system.arrays import read_arrays, write_arrays
 from genrebench.system.files import read_json, write_json
 from genrebench.system.process import run_process
 from genrebench.system.relatives import end_with_parent
@@ -129,7 +129,7 @@ def _answer(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     with h5py.File(source, "r") as file:
         if wanted is not None:
             arrays = hdf5.read_datasets(file, wanted)
-            np.savez(folder / "arrays.npz", allow_pickle=False, **{str(n): each for n, each in enumerate(arrays)})
+            write_arrays(folder / "arrays.npz", {str(n): each for n, each in enumerate(arrays)})
             return {}
         found = hdf5.survey(file)
     if members:

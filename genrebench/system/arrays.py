@@ -2,7 +2,7 @@
 
 import math
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -34,6 +34,14 @@ def npz_bytes(key: str, array: NDArray[Any]) -> bytes:
     ):
         npy_format.write_array(member, array, allow_pickle=False)
     return buffer.getvalue()
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write arrays under any names as an ``.npz`` for `read_arrays`; objects raise ValueError, none is pickled."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                npy_format.write_array(member, np.asanyarray(array), allow_pickle=False)
 
 
 def read_npz(path: Path, key: str) -> NDArray[Any]:

@@ -174,7 +174,7 @@ def muxed(muxer: str, sound: str, picture: str | None, frames: int) -> bytes:
             video.width, video.height = 64, 48
             video.pix_fmt = {"png": "rgb24", "mjpeg": "yuvj420p"}.get(str(picture), "yuv420p")
             if frames == 1:
-                video.disposition = Disposition.attached_pic
+                video.disposition = Disposition.attached_pic.value
             for number in range(frames):
                 image = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 4 * number, np.uint8), format="rgb24")
                 image.pts, image.time_base = number, Fraction(1, 25)

@@ -18,6 +18,14 @@ from genrebench.training import EpochMetrics
 METRICS = EpochMetrics(291, 0.0, 1.0, validation_loss=6.2447, validation_accuracy=0.62, seconds=1.31, saved=True)
 
 
+class Terminal(io.StringIO):
+    """A stream that calls itself one."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
+
+
 def test_without_a_terminal_there_are_lines_alone(capsys: pytest.CaptureFixture[str]) -> None:
     """There are results on standard output, notes on standard error, no bar."""
     with display("working", "things", total=2) as bar:
@@ -29,7 +37,7 @@ def test_without_a_terminal_there_are_lines_alone(capsys: pytest.CaptureFixture[
 
 def test_in_a_terminal_an_error_goes_above_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     """Written by the console that has the bar, which takes it away for that moment."""
-    monkeypatch.setattr("sys.stderr", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("sys.stderr", Terminal())
     console = Console(file=io.StringIO(), force_terminal=True, width=80)
     with display("working", "things", total=2, console=console) as bar:
         bar.update(advance=1, refresh=True)
@@ -54,7 +62,7 @@ def test_a_terminal_shows_progress_though_results_go_elsewhere(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The bar of standard error leaves standard output alone: a pipe gets each piece at once, as it is."""
-    monkeypatch.setattr("sys.stderr", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("sys.stderr", Terminal())
     console = Console(file=io.StringIO(), stderr=True, force_terminal=True, width=80)
     with display("working", "things", total=2, console=console, results=Console()) as bar:
         bar.update(advance=1, refresh=True)
@@ -69,8 +77,8 @@ def test_a_terminal_shows_progress_though_results_go_elsewhere(
 def test_a_terminal_s_cursor_is_not_moved(monkeypatch: pytest.MonkeyPatch) -> None:
     """By no name of a file; a line that is not finished stays so."""
     console = Console(file=io.StringIO(), force_terminal=True, width=20)
-    monkeypatch.setattr("sys.stdout", SimpleNamespace(isatty=lambda: True))
-    monkeypatch.setattr("sys.stderr", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("sys.stdout", Terminal())
+    monkeypatch.setattr("sys.stderr", Terminal())
     bar = Display(Progress(console=console), "working", 2, console)
     bar.write(b"[bold] a\tb\x1b[2J, and longer than the terminal is wide\nc")
     assert isinstance(console.file, io.StringIO)

@@ -49,11 +49,11 @@ PLANTED: list[tuple[str, str, str, str, str | None, dict[str, Any]]] = [
     ("summed_loss", "loss", "", "loss", "loss-reduction", {"reduction": "sum"}),
     ("relu_after_normalization", "evaluation", "conv2d", "output", "relu-order",
      {"normalization": "batch_normalization"}),
-    # What is dropped is random: five standard deviations of the 27 and 101 values that are not zero anyway.
+    # What is dropped is random: four standard deviations of the 27 and 101 values that are not zero anyway.
     ("dropout_in_evaluation", "evaluation", "dropout", "output", "dropout",
-     {"fault": "active in evaluation", "dropped": pytest.approx(0.3, abs=0.1)}),
+     {"fault": "active in evaluation", "dropped": pytest.approx(0.3, abs=0.36)}),
     ("mask_ignored", "training", "dropout", "output", "dropout",
-     {"fault": "mask of its own", "dropped": pytest.approx(0.3, abs=0.1)}),
+     {"fault": "mask of its own", "dropped": pytest.approx(0.3, abs=0.18)}),
     ("never_dropping", "fast-path", "dropout", "mask", "dropout", {"fault": "drops nothing"}),
     ("same_mask_every_step", "fast-path", "dropout", "mask", "dropout", {"fault": "same mask"}),
     ("adam_epsilon", "adam", "conv2d/kernel", "update", "adam-epsilon",

@@ -11,7 +11,7 @@ import pytest
 
 from genrebench.errors import DatasetError, ModelError
 from genrebench.system import arrays
-from genrebench.system.arrays import npz_bytes, read_arrays, read_npz, read_tensors, tensors_of
+from genrebench.system.arrays import npz_bytes, read_arrays, read_npz, read_tensors, tensors_of, write_arrays
 
 
 def npy(array: np.ndarray) -> bytes:
@@ -87,13 +87,18 @@ def test_an_archive_that_claims_too_much_is_refused_unread(tmp_path: Path, monke
 
 @pytest.mark.parametrize("array", [np.asfortranarray(np.arange(6.0).reshape(2, 3)), np.array(3), np.empty((0, 4))])
 def test_arrays_of_every_form_round_trip(tmp_path: Path, array: np.ndarray) -> None:
-    """Any order, any number of axes, several in one file; what is read can be written to."""
-    np.savez(tmp_path / "a.npz", first=array, second=np.array(["text"]))
+    """Any order, any number of axes, several in one file under any names; what is read can be written to."""
+    written = {"file": array, "allow_pickle": np.array(["text"])}
+    write_arrays(tmp_path / "a.npz", written)
+    with np.load(tmp_path / "a.npz") as loaded:
+        assert loaded.files == list(written)
     found = read_arrays(tmp_path / "a.npz", expected="arrays", error=DatasetError, max_bytes=10_000)
-    assert list(found) == ["first", "second"]
-    np.testing.assert_array_equal(found["first"], array)
-    assert found["first"].flags.writeable
-    assert found["second"].tolist() == ["text"]
+    assert list(found) == list(written)
+    np.testing.assert_array_equal(found["file"], array)
+    assert found["file"].flags.writeable
+    assert found["allow_pickle"].tolist() == ["text"]
+    with pytest.raises(ValueError, match="allow_pickle"):
+        write_arrays(tmp_path / "a.npz", {"objects": np.array([{}])})
 
 
 def test_what_no_format_has_is_refused(tmp_path: Path) -> None:

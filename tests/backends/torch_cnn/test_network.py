@@ -12,6 +12,7 @@ from genrebench.network import Architecture, genre_cnn
 from genrebench.network.layers import Dropout
 from genrebench.network.sampling import random_weights
 from genrebench.network.types import Weights
+from genrebench.system.arrays import write_arrays
 from genrebench.training.batches import train_steps
 from tests.backends.torch_cnn.networks import RNG, SMALL, build
 
@@ -194,7 +195,7 @@ def interrupted(folder: Path, precision: str, *, loaded: bool) -> tuple[Any, Wei
     for batch in range(3):
         step(network, batch, loaded=loaded)
     saved = {f"weights/{name}": value for name, value in network.weights().items()}
-    np.savez(folder / "saved.npz", allow_pickle=False, **saved, **network.training_state())
+    write_arrays(folder / "saved.npz", saved | network.training_state())
     for batch in range(3, 6):
         step(network, batch, loaded=loaded)
     with np.load(folder / "saved.npz", allow_pickle=False) as file:

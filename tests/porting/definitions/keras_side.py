@@ -11,6 +11,7 @@ import numpy as np
 
 from genrebench.network.types import Array
 from genrebench.porting.sampling import Sample
+from genrebench.system.arrays import write_arrays
 from tests.porting.definitions.cases import CASES, TOTALS, Case
 
 
@@ -26,7 +27,7 @@ def main(folder: Path | None) -> None:
             continue
         found = answer(case)
         if folder is not None:
-            np.savez(folder / f"{number}.npz", allow_pickle=False, **found)
+            write_arrays(folder / f"{number}.npz", found)
         totals[case.key] = [
             *(total_of(case, found, mode) for mode in ("evaluation", "training")),
             masks_of(case, found),
