@@ -35,6 +35,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "standardization global": {"training.standardization": "global"},
     "standardization band": {"training.standardization": "band"},
     "standardization track": {"training.standardization": "track"},
+    "shrinkage 0": {"training.shrinkage": 0.0},
+    "shrinkage 1": {"training.shrinkage": 1.0},
     "level 2": {"training.level": 2.0},
     "crops 3": {"augment.crops": 3},
     "crops 0 (segments)": {"augment.crops": 0},

@@ -61,6 +61,8 @@ class TrainingSettings(Settings):
         each band of each track.
     level : float
         Of ``track-band``: what is added to each band's deviation, in dB.
+    shrinkage : float
+        Of ``track-band``: how far the deviations of the bands are drawn towards that of the track, from 0 to 1.
     averaging : float
         Share of the averaged weights that a step keeps; they are validated and saved. 0 is no average.
     keep : {'best', 'best-loss', 'last'}
@@ -78,6 +80,7 @@ class TrainingSettings(Settings):
     precision: Annotated[Literal["float32", "bfloat16"], Word] = "float32"
     standardization: Annotated[Kind, Word] = "track-band"
     level: float = Field(default=0.5, ge=1e-3, le=80, strict=True)
+    shrinkage: float = Field(default=0.5, ge=0, le=1, strict=True)
     averaging: float = Field(default=0.999, ge=0, lt=1, strict=True)
     keep: Annotated[Keep, Word] = "best"
     patience: int = Field(default=0, ge=0, strict=True)

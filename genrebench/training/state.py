@@ -183,7 +183,9 @@ def _fitted(dataset: AnyDataset, split: Split, settings: TrainingSettings) -> tu
     """
     if not isinstance(dataset, PackedDataset):
         values, block = dataset.spectrograms, dataset.mel.segments if dataset.mel else None
-        standardizer = fit_standardizer(settings.standardization, values, split.train, level=settings.level)
+        standardizer = fit_standardizer(
+            settings.standardization, values, split.train, level=settings.level, shrinkage=settings.shrinkage
+        )
         standardize_tracks(standardizer, values, dataset.tracks, block=block, out=values)
         return standardizer, float(values.min()), float(values.max())
     rows = split.train
@@ -192,7 +194,9 @@ def _fitted(dataset: AnyDataset, split: Split, settings: TrainingSettings) -> tu
         tracks = np.unique(dataset.numbers[rows])
         lowest, highest = (dataset.statistics[tracks, which, -1] for which in (LOWEST, HIGHEST))
         rows = rows[np.isin(dataset.numbers[rows], tracks[[lowest.argmin(), highest.argmax()]])]
-    standardizer = fit_standardizer(settings.standardization, dataset.spectrograms, rows, level=settings.level)
+    standardizer = fit_standardizer(
+        settings.standardization, dataset.spectrograms, rows, level=settings.level, shrinkage=settings.shrinkage
+    )
     return standardizer, *PackedInputs(dataset, standardizer).range()
 
 

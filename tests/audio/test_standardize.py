@@ -10,6 +10,7 @@ from genrebench.audio.standardize import (
     Standardizer,
     TrackBandStandardizer,
     TrackStandardizer,
+    band_moments,
     fit_standardizer,
     read_standardizer,
 )
@@ -76,7 +77,26 @@ def test_the_document_of_the_global_kind_is_that_of_the_first_version() -> None:
     """Its keys are mean and std, and so it is read by whoever read it before."""
     assert Standardizer(-40.0, 20.0).to_json() == {"mean": -40.0, "std": 20.0}
     assert read_standardizer({"mean": -40.0, "std": 20.0}) == Standardizer(-40.0, 20.0)
-    assert TrackBandStandardizer(0.5).to_json() == {"kind": "track-band", "level": 0.5}
+    assert read_standardizer({"kind": "track-band", "level": 0.5}) == TrackBandStandardizer(0.5, shrinkage=0)
+
+
+@pytest.mark.parametrize("shrinkage", [0.0, 0.25, 1.0])
+def test_deviations_of_bands_are_drawn_towards_their_root_mean_square(shrinkage: float) -> None:
+    """On a logarithmic scale; the same for all at the end, and none of it at the beginning, to the bit."""
+    x = (
+        np.random.default_rng(0).normal(size=(3, 4, 50)).astype(np.float32)
+        * np.array([1, 2, 5, 9], np.float32)[:, None]
+    )
+    _, deviation = band_moments(x)
+    scale = np.asarray(TrackBandStandardizer(0.5, shrinkage).statistics(x)[1])
+    pooled = np.sqrt(np.mean(deviation**2))
+    expected = np.exp((1 - shrinkage) * np.log(deviation) + shrinkage * np.log(pooled)) + 0.5
+    np.testing.assert_allclose(scale, expected, rtol=1e-14)
+    if not shrinkage:
+        np.testing.assert_array_equal(scale, deviation + 0.5)
+    several = np.stack([deviation, 3 * deviation])
+    found = TrackBandStandardizer(0.5, shrinkage).from_moments(several, several)[1]
+    np.testing.assert_allclose(found - 0.5, [expected - 0.5, 3 * (expected - 0.5)], rtol=1e-14)
 
 
 def test_what_never_changes_becomes_zero_and_not_nan() -> None:
@@ -84,9 +104,13 @@ def test_what_never_changes_becomes_zero_and_not_nan() -> None:
     constant = np.full((3, 4, 5), -33.3, np.float32)
     silent = np.random.default_rng(0).normal(-40, 10, (3, 4, 5)).astype(np.float32)
     silent[:, 1] = -80
-    for standardizer in (TrackStandardizer(), TrackBandStandardizer(0.5)):
+    for standardizer in (TrackStandardizer(), TrackBandStandardizer(0.5), TrackBandStandardizer(0.5, 0.5)):
         np.testing.assert_allclose(standardizer.apply(constant), 0, atol=1e-4)
-    for other in (TrackBandStandardizer(0.5), BandStandardizer.fit(silent, np.arange(3))):
+    for other in (
+        TrackBandStandardizer(0.5),
+        TrackBandStandardizer(0.5, 1),
+        BandStandardizer.fit(silent, np.arange(3)),
+    ):
         np.testing.assert_array_equal(other.apply(silent)[:, 1], 0)
     for kind in ("global", "band", "track", "track-band"):
         with pytest.raises(DatasetError, match="expected spectrograms that differ"):
@@ -99,7 +123,8 @@ def test_what_never_changes_becomes_zero_and_not_nan() -> None:
         ({"kind": "song"}, "expected a kind of global, band, track, track-band, received 'song'"),
         ({"kind": ["track"]}, "expected a kind of global"),
         ({"kind": "track", "mean": 1.0}, r"expected the keys \[\]"),
-        ({"kind": "track-band"}, r"expected the keys \['level'\]"),
+        ({"kind": "track-band"}, r"expected the keys \['level', 'shrinkage'\]"),
+        ({"kind": "track-band", "level": 0.5, "shrinkage": 1.1}, "shrinkage: expected a number of at most 1"),
         ({"kind": "track-band", "level": 0.0}, "level: expected a positive number"),
         ({"kind": "track-band", "level": float("nan")}, "level"),
         ({"kind": "band", "mean": [1.0, 2.0], "std": [1.0]}, "a mean and a deviation for each band, received 2 and 1"),

@@ -101,6 +101,8 @@ def _measured(writer: GraphWriter, spectrogram: str, standardizer: Mapping[str, 
     variance = writer.node("ReduceMean", [square, axes], "standardize/variance")
     deviation = writer.node("Sqrt", [variance], "standardize/deviation")
     if by_band:
+        if standardizer.get("shrinkage"):
+            deviation = _shrunk(writer, square, deviation, standardizer["shrinkage"])
         level = writer.constant(standardizer["level"], "standardize/level", np.float64)
         return mean, writer.node("Add", [deviation, level], "standardize/raised")
     # What never changes becomes 0.
@@ -110,3 +112,14 @@ def _measured(writer: GraphWriter, spectrogram: str, standardizer: Mapping[str, 
     changes = writer.node("Greater", [deviation, least], "standardize/changes")
     endless = writer.constant(np.inf, "standardize/endless", np.float64)
     return mean, writer.node("Where", [changes, deviation, endless], "standardize/scale_or_endless")
+
+
+def _shrunk(writer: GraphWriter, square: str, deviation: str, shrinkage: float) -> str:
+    """Draw the deviations of bands towards that of all of them, as `TrackBandStandardizer` does."""
+    axes = writer.integers([0, 1, 2], "standardize/all_axes")
+    pooled = writer.node("Sqrt", [writer.node("ReduceMean", [square, axes], "standardize/power")], "standardize/pooled")
+    factors = [
+        writer.node("Pow", [each, writer.constant(power, f"{each}/power", np.float64)], f"{each}/shrunk")
+        for each, power in ((deviation, 1 - shrinkage), (pooled, shrinkage))
+    ]
+    return writer.node("Mul", factors, "standardize/shrunk")

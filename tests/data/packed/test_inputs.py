@@ -30,8 +30,8 @@ def packed(small_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Pac
 def both(packed: PackedDataset, tree: Path, kind: Kind) -> tuple[PackedInputs, np.ndarray, AnyStandardizer]:
     """Standardize a packed copy and the same tree in memory, by what the first 20 segments measure."""
     there = load_dataset(tree)
-    standardizer = fit_standardizer(kind, there.spectrograms, np.arange(20), level=0.5)
-    assert fit_standardizer(kind, packed.spectrograms, np.arange(20), level=0.5) == standardizer
+    standardizer = fit_standardizer(kind, there.spectrograms, np.arange(20), level=0.5, shrinkage=0.5)
+    assert fit_standardizer(kind, packed.spectrograms, np.arange(20), level=0.5, shrinkage=0.5) == standardizer
     block = there.mel.segments if there.mel else None
     inputs = standardize_tracks(standardizer, there.spectrograms, there.tracks, block=block)
     return PackedInputs(packed, standardizer), inputs[..., np.newaxis], standardizer

@@ -59,7 +59,10 @@ def test_what_a_program_needs_lies_beside(tmp_path: Path) -> None:
     """As it stands in the other formats."""
     exported = export_model(make_model("track-band"), tmp_path / "model", format="torch")
     said = json.loads((exported.path / "about.json").read_text(encoding="utf-8"))
-    assert (said["genres"], said["standardizer"]) == (list(GENRES), {"kind": "track-band", "level": 5.0})
+    assert (said["genres"], said["standardizer"]) == (
+        list(GENRES),
+        {"kind": "track-band", "level": 5.0, "shrinkage": 0.25},
+    )
 
 
 @pytest.mark.parametrize(("layer", "shape"), EXAMPLES)
