@@ -29,6 +29,7 @@ Keep = Literal["best", "best-loss", "last"]
 # train like that.
 PLAIN: dict[str, Any] = {
     "training.standardization": "global",
+    "training.shrinkage": 0.0,
     "training.averaging": 0.0,
     "training.overlap": 0.0,
     "augment.crops": 0,
