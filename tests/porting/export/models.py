@@ -21,7 +21,7 @@ STANDARDIZERS: dict[str, AnyStandardizer] = {
     "global": Standardizer(-40.0, 20.0),
     "band": BandStandardizer(tuple(-30 - 20 * _BANDS), tuple(10 + 5 * _BANDS)),
     "track": TrackStandardizer(),
-    "track-band": TrackBandStandardizer(level=5.0, shrinkage=0.25),
+    "track-band": TrackBandStandardizer(level=0.5, shrinkage=0.5),
 }
 
 

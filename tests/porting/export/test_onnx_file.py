@@ -129,7 +129,7 @@ def test_the_file_says_what_a_program_needs(tmp_path: Path) -> None:
     said = {name: json.loads(text) for name, text in session.get_modelmeta().custom_metadata_map.items()}
     assert said["genres"] == list(GENRES)
     assert said["mel"]["n_mels"] == SMALL.n_mels
-    assert said["standardizer"] == {"kind": "track-band", "level": 5.0, "shrinkage": 0.25}
+    assert said["standardizer"] == {"kind": "track-band", "level": 0.5, "shrinkage": 0.5}
     assert said["segments_per_recording"] == SMALL.segments
     assert said["calibration"]["track_temperature"] == 2.0
     assert said["architecture"] == make_model().architecture.fingerprint()

@@ -61,7 +61,7 @@ def test_what_a_program_needs_lies_beside(tmp_path: Path) -> None:
     said = json.loads((exported.path / "about.json").read_text(encoding="utf-8"))
     assert (said["genres"], said["standardizer"]) == (
         list(GENRES),
-        {"kind": "track-band", "level": 5.0, "shrinkage": 0.25},
+        {"kind": "track-band", "level": 0.5, "shrinkage": 0.5},
     )
 
 

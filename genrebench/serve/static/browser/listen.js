@@ -60,7 +60,7 @@ export function fold(spectrograms, size) {
 // By the recording; what goes by the training part is in the network's own file.
 export function standardize(block, around, { standardizer, shape, listening }) {
   const [bands, frames] = shape;
-  const { kind, level: floor } = standardizer;
+  const { kind, level: floor, shrinkage = 0 } = standardizer;
   if (!["track", "track-band"].includes(kind)) return block;
   const [shift, scale] = [new Float32Array(bands), new Float32Array(bands)];
   if (kind === "track") {
@@ -68,11 +68,12 @@ export function standardize(block, around, { standardizer, shape, listening }) {
     shift.fill(center);
     scale.fill(deviation > listening.rounding * Math.abs(center) ? deviation : Infinity);
   } else {
-    for (let band = 0; band < bands; band += 1) {
-      const [center, deviation] = moments(around, band * frames, (band + 1) * frames);
+    const measured = Array.from({ length: bands }, (_, band) => moments(around, band * frames, (band + 1) * frames));
+    const pooled = Math.sqrt(measured.reduce((sum, [, deviation]) => sum + deviation ** 2, 0) / bands);
+    measured.forEach(([center, deviation], band) => {
       shift[band] = center;
-      scale[band] = deviation + floor;
-    }
+      scale[band] = deviation ** (1 - shrinkage) * pooled ** shrinkage + floor;
+    });
   }
   return block.map((values) =>
     values.map((value, place) => {
