@@ -7,7 +7,8 @@ VENV := .venv
 INSTALLED := $(VENV)/.installed
 SOURCES := genrebench backends experiments tests
 # A file's tests stay in one process, for what they share; tests/conftest.py has put the slow ones first.
-PYTEST := $(VENV)/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
+SHARED := --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
+PYTEST := $(VENV)/bin/python -m pytest $(SHARED)
 
 .PHONY: help setup demo check test test-all coverage soak times fuzz kills mutants lowest lint style types format docs clean
 
@@ -77,8 +78,7 @@ lowest: $(INSTALLED)
 	$(VENV)/bin/uv venv --quiet --clear --seed --python $(VENV)/bin/python $(LOWEST)
 	sed -n '/^# tests/,/^$$/p' requirements.txt | $(VENV)/bin/uv pip install --quiet --python $(LOWEST) \
 	  --resolution lowest-direct --editable '.[$(EXTRAS)]' --requirements -
-	$(LOWEST)/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder \
-	  -m "not exhaustive and not soak" -W ignore::DeprecationWarning
+	$(LOWEST)/bin/python -m pytest $(SHARED) -m "not exhaustive and not soak" -W ignore::DeprecationWarning
 
 lint: style types
 
