@@ -2,6 +2,9 @@
 
     python experiments/ablation.py --dataset dataset --train-list train.txt --validation-list valid.txt
 
+``--other "6 s windows=dataset6"`` adds the default recipe on other spectrograms of the same tracks, such as longer ones
+or some with another 0 dB.
+
 Every run trains on the tracks of one list and is measured on those of the other after its last epoch, so that nothing
 is chosen by what it is measured on; while it trains, one track of each genre is validated, which takes the less time.
 Variants that train alike share a run. Runs that are finished are not repeated, and those that were stopped go on; the
@@ -32,22 +35,23 @@ PLAIN = str.maketrans("", "", "()")
 # What is changed of the default recipe, and the name of that.
 VARIANTS: dict[str, dict[str, Any]] = {
     BASE: {},
+    "shrinkage 0": {"training.shrinkage": 0.0},
+    "crops 1": {"augment.crops": 1},
+    "no mixup": {"augment.mixup": 0.0},
     "standardization global": {"training.standardization": "global"},
     "standardization band": {"training.standardization": "band"},
     "standardization track": {"training.standardization": "track"},
-    "shrinkage 0": {"training.shrinkage": 0.0},
-    "shrinkage 1": {"training.shrinkage": 1.0},
-    "level 2": {"training.level": 2.0},
-    "crops 3": {"augment.crops": 3},
-    "crops 0 (segments)": {"augment.crops": 0},
-    "no mixup": {"augment.mixup": 0.0},
-    "mixup 1": {"augment.mixup": 1.0},
-    "no gain": {"augment.gain": 0.0},
     "no averaging": {"training.averaging": 0.0},
+    "no gain": {"augment.gain": 0.0},
     "smoothing 0.1": {"augment.smoothing": 0.1},
     "masks of 16 bands and 8 frames": {"augment.frequency_mask": 16, "augment.time_mask": 8},
     "stretch 0.1": {"augment.stretch": 0.1},
     "shift 2": {"augment.shift": 2},
+    "crops 3": {"augment.crops": 3},
+    "shrinkage 1": {"training.shrinkage": 1.0},
+    "level 2": {"training.level": 2.0},
+    "mixup 1": {"augment.mixup": 1.0},
+    "crops 0 (segments)": {"augment.crops": 0},
 }
 # What changes how the default recipe's weights are used, by the model's attributes.
 USES: dict[str, dict[str, Any]] = {
@@ -61,7 +65,8 @@ FIGURES = ("track_accuracy", "track_macro_f1", "segment_accuracy")
 @click.option("--dataset", type=click.Path(path_type=Path, exists=True), required=True)
 @click.option("--train-list", type=click.Path(path_type=Path, exists=True), required=True)
 @click.option("--validation-list", type=click.Path(path_type=Path, exists=True), required=True)
-@click.option("--variant", "variants", multiple=True, help="Only these; by default all.")
+@click.option("--other", "others", multiple=True, metavar="NAME=DATASET", help="Other spectrograms of the same tracks.")
+@click.option("--variant", "chosen", multiple=True, help="Only these; by default all.")
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True)
 @click.option("--epochs", type=click.IntRange(1), default=TrainingSettings().epochs, show_default=True)
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("results/ablation"), show_default=True)
@@ -70,15 +75,17 @@ def main(
     dataset: Path,
     train_list: Path,
     validation_list: Path,
-    variants: tuple[str, ...],
+    others: tuple[str, ...],
+    chosen: tuple[str, ...],
     seeds: int,
     epochs: int,
     runs: Path,
     output: Path,
 ) -> None:
     """Train what is missing and write the table."""
-    known = [*VARIANTS, *USES]
-    if unknown := sorted(set(variants) - set(known)):
+    variants = VARIANTS | {name: {"dataset": place} for name, _, place in (each.partition("=") for each in others)}
+    known = [*variants, *USES]
+    if unknown := sorted(set(chosen) - set(known)):
         raise click.UsageError(f"expected a variant of {', '.join(known)}; received {unknown[0]}")
     few = runs / "few.txt"
     few.parent.mkdir(parents=True, exist_ok=True)
@@ -86,15 +93,15 @@ def main(
     split = SplitSettings(protocol="lists", train_list=train_list, validation_list=few)
     found: dict[str, list[dict[str, float]]] = {}
     for seed in range(seeds):
-        for name in variants or known:
+        for name in chosen or known:
             experiment = Experiment(
-                name=f"{(name if name in VARIANTS else BASE).replace(' ', '-').translate(PLAIN)}-{seed}",
+                name=f"{(name if name in variants else BASE).replace(' ', '-').translate(PLAIN)}-{seed}",
                 dataset=dataset,
                 results=runs,
                 seed=seed,
                 split=split,
                 training=TrainingSettings(epochs=epochs, keep="last"),
-            ).override(VARIANTS.get(name, {}))
+            ).override(variants.get(name, {}))
             click.echo(f"{name}, seed {seed}: {(scores := measured(experiment, validation_list, USES.get(name, {})))}")
             found.setdefault(name, []).append(scores)
             write_atomically(output, markdown(document(found, epochs)).encode())

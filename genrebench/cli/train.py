@@ -27,7 +27,8 @@ _CONFUSED = 3
 _DIGITS = 12
 # What the epoch is whose weights are the model.
 _KEPT = {
-    "best": "the best on the validation part",
+    "best-track": "the best on the validation part, by track",
+    "best": "the best on the validation part, by segment",
     "best-loss": "of the lowest loss on the validation part",
     "last": "the last",
 }

@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from genrebench.audio.standardize import Kind
 from genrebench.data.packed.header import ReadFrom
 from genrebench.data.splits import Protocol
 from genrebench.errors import ConfigError, shown
@@ -188,6 +189,22 @@ class Experiment(Settings):
             Folder `name` in `results`.
         """
         return self.results / self.name
+
+    @property
+    def standardization(self) -> Kind:
+        """Say what ``auto`` stands for.
+
+        A split by segments, which is leaky, measures how well recordings are recognized, as figures of others do that
+        are to be compared with it: what gives a recording away is left in. Any other asks for other recordings.
+
+        Examples
+        --------
+        >>> Experiment(name="leaky", split=SplitSettings(protocol="segment")).standardization
+        'global'
+        """
+        if self.training.standardization != "auto":
+            return self.training.standardization
+        return "global" if self.split.protocol == "segment" else "track-band"
 
     def to_toml(self) -> str:
         """Format the settings as an experiment file.

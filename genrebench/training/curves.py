@@ -1,5 +1,6 @@
 """The curves of a training run."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,9 @@ def _draw(axes: "Axes", history: Sequence[EpochMetrics], quantity: str) -> None:
     for part, color, line in (("train", "tab:blue", "-"), ("validation", "tab:orange", "--")):
         values = [getattr(row, f"{part}_{quantity}") for row in history]
         axes.plot(numbers, values, color=color, linestyle=line, label=part, **style)
+    if quantity == "accuracy" and (by_track := [row.validation_track_accuracy for row in history])[-1] is not None:
+        known = [math.nan if value is None else value for value in by_track]
+        axes.plot(numbers, known, color="tab:green", label="by track", **style)
     axes.axvline(best.epoch, color="gray", linestyle=":", label=f"saved (epoch {best.epoch})")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
@@ -73,4 +77,12 @@ def _draw(axes: "Axes", history: Sequence[EpochMetrics], quantity: str) -> None:
     else:
         axes.set(xlabel="epoch", ylabel="accuracy", ylim=(0, 1.02))
     # Above the panel, where no line runs.
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False, fontsize=9)
+    axes.legend(
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1),
+        ncols=4,
+        columnspacing=1,
+        handlelength=1.5,
+        frameon=False,
+        fontsize=9,
+    )

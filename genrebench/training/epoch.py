@@ -22,6 +22,8 @@ from genrebench.training.state import Callback, LoopState, consecutive, tell
 
 # Least steps of an epoch: fewer, and 300 epochs are too few for batch normalization's running statistics to settle.
 _STEPS = 7
+# Least windows of each track in an epoch: by one, less is learned of tracks by other artists.
+_CROPS = 2
 
 
 def train_epoch(state: LoopState, callbacks: Sequence[Callback]) -> None:
@@ -50,10 +52,10 @@ def train_epoch(state: LoopState, callbacks: Sequence[Callback]) -> None:
                 state.average.update(state.network.weights(), state.steps)
             for each in callbacks:
                 each.on_step(state, step)
-    inputs, rows, labels, _ = state.data.held_out("validation")
+    inputs, rows, labels, tracks = state.data.held_out("validation")
     network = state.average.network() if state.average else state.network
     logits = predict(network, inputs, rows, batch_size=settings.batch_size, group=state.group)
-    epoch = EpochMetrics.measured(number, steps, logits, labels, time.perf_counter() - started)
+    epoch = EpochMetrics.measured(number, steps, logits, labels, tracks, time.perf_counter() - started)
     _require_finite(epoch.validation_loss, state)
     with interrupts_deferred():
         state.history.append(replace(epoch, saved=epoch.improves_on(state.best, settings.keep)))
@@ -98,9 +100,9 @@ def crops_per_track(augment: AugmentSettings, tracks: int, batch_size: int) -> i
     Examples
     --------
     >>> [crops_per_track(AugmentSettings(), tracks, 64) for tracks in (40, 200, 1000)]
-    [11, 2, 1]
+    [11, 2, 2]
     """
-    return augment.crops if augment.crops != "auto" else max(1, round(_STEPS * batch_size / tracks))
+    return augment.crops if augment.crops != "auto" else max(_CROPS, round(_STEPS * batch_size / tracks))
 
 
 def first_of_each(order: NDArray[np.int64], tracks: NDArray[np.str_], count: int) -> NDArray[np.int64]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from genrebench.backend.protocol import BatchMetrics
 from genrebench.errors import ModelError
+from genrebench.evaluation.metrics import aggregate_tracks
 from genrebench.network.architecture import Architecture
 from genrebench.network.layers import BatchNormalization
 from genrebench.network.numerics import accuracy, cross_entropy
@@ -36,11 +37,13 @@ class EpochMetrics:
     train_loss, train_accuracy : float
         Mean over the epoch's segments, each measured in its batch before the update, with dropout.
     validation_loss, validation_accuracy : float
-        Measured after the epoch, in evaluation mode.
+        Of segments, measured after the epoch, in evaluation mode.
     seconds : float
         Time of the epoch.
     saved : bool
         Whether its weights were saved: by default because it improved validation.
+    validation_track_accuracy : float, optional
+        Of tracks, by the mean log-probability of their segments; None where an earlier version did not measure it.
     """
 
     epoch: int
@@ -50,6 +53,7 @@ class EpochMetrics:
     validation_accuracy: float
     seconds: float
     saved: bool = False
+    validation_track_accuracy: float | None = None
 
     @classmethod
     def measured(
@@ -58,6 +62,7 @@ class EpochMetrics:
         steps: Sequence[BatchMetrics],
         logits: NDArray[np.float32],
         labels: NDArray[np.int64],
+        tracks: NDArray[np.str_],
         seconds: float,
     ) -> "EpochMetrics":
         """Summarize an epoch.
@@ -70,10 +75,13 @@ class EpochMetrics:
             Validation part, after the epoch.
         labels : ndarray of int64 [shape=(n,)]
             Its genres.
+        tracks : ndarray of str [shape=(n,)]
+            Its tracks.
         seconds : float
             Time of the epoch.
         """
         size = sum(step.size for step in steps)
+        _, first, answers = aggregate_tracks(logits, tracks)
         return cls(
             epoch=epoch,
             train_loss=sum(step.loss * step.size for step in steps) / size,
@@ -81,6 +89,7 @@ class EpochMetrics:
             validation_loss=cross_entropy(logits, labels),
             validation_accuracy=accuracy(logits, labels),
             seconds=round(seconds, 3),
+            validation_track_accuracy=accuracy(answers, labels[first]),
         )
 
     def improves_on(self, other: "EpochMetrics | None", keep: Keep = "best") -> bool:
@@ -90,14 +99,16 @@ class EpochMetrics:
         ----------
         other : EpochMetrics, optional
             The epoch whose weights are the model so far.
-        keep : {'best', 'best-loss', 'last'}
-            By a higher validation accuracy, or an equal one with a lower loss; by a lower loss; or in any case.
+        keep : {'best-track', 'best', 'best-loss', 'last'}
+            By a higher validation accuracy of tracks, at a tie of segments, at a tie a lower loss; the same without
+            tracks; by a lower loss; or in any case.
         """
-        if other is None or keep == "last":
-            return True
-        if keep == "best-loss":
-            return self.validation_loss < other.validation_loss
-        return (-self.validation_accuracy, self.validation_loss) < (-other.validation_accuracy, other.validation_loss)
+        return other is None or keep == "last" or self._rank(keep) > other._rank(keep)
+
+    def _rank(self, keep: Keep) -> tuple[float, ...]:
+        """List by what epochs are compared, what counts most first."""
+        figures = (self.validation_track_accuracy or 0.0, self.validation_accuracy, -self.validation_loss)
+        return figures[["best-track", "best", "best-loss"].index(keep) :]
 
 
 def last_saved(history: Iterable[EpochMetrics]) -> EpochMetrics | None:
@@ -129,6 +140,7 @@ def read_log(path: Path) -> list[EpochMetrics]:
             EpochMetrics(
                 epoch=int(row["epoch"]),
                 **{name: float(row[name]) for name in _MEASURED},
+                validation_track_accuracy=float(text) if (text := row.get("validation_track_accuracy")) else None,
                 saved={"True": True, "False": False}[row["saved"]],
             )
             for row in csv.DictReader(io.StringIO(content.decode()))

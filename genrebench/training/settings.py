@@ -22,7 +22,7 @@ def _checked_crops(value: object) -> object:
 
 
 Word = BeforeValidator(_lower_case)
-Keep = Literal["best", "best-loss", "last"]
+Keep = Literal["best-track", "best", "best-loss", "last"]
 
 
 # Every option off. What a run of before there were options did, and so what their absence from it means; plain scripts
@@ -31,6 +31,7 @@ PLAIN: dict[str, Any] = {
     "training.standardization": "global",
     "training.shrinkage": 0.0,
     "training.averaging": 0.0,
+    "training.keep": "best",
     "training.overlap": 0.0,
     "augment.crops": 0,
     "augment.gain": 0.0,
@@ -57,17 +58,18 @@ class TrainingSettings(Settings):
         Segments in one step.
     precision : {'float32', 'bfloat16'}
         In what layers are computed; weights, the sums of their gradients, optimizer and loss are float32.
-    standardization : {'global', 'band', 'track', 'track-band'}
+    standardization : {'auto', 'global', 'band', 'track', 'track-band'}
         What spectrograms are shifted and scaled by: the training part as a whole, each of its bands, each track, or
-        each band of each track.
+        each band of each track; ``auto`` is the last of them, and the first for a split by segments.
     level : float
         Of ``track-band``: what is added to each band's deviation, in dB.
     shrinkage : float
         Of ``track-band``: how far the deviations of the bands are drawn towards that of the track, from 0 to 1.
     averaging : float
         Share of the averaged weights that a step keeps; they are validated and saved. 0 is no average.
-    keep : {'best', 'best-loss', 'last'}
-        Which epoch's weights are the model: of the highest validation accuracy, the lowest loss, or the last.
+    keep : {'best-track', 'best', 'best-loss', 'last'}
+        Which epoch's weights are the model: of the highest validation accuracy by track or by segment, of the lowest
+        loss, or the last.
     patience : int
         Epochs in a row without a better one after which training ends, counted from when validation is worth reading;
         0 is never.
@@ -79,11 +81,11 @@ class TrainingSettings(Settings):
     learning_rate: float = Field(default=1e-3, gt=0, strict=True)
     batch_size: int = Field(default=64, ge=1, le=10**6, strict=True)
     precision: Annotated[Literal["float32", "bfloat16"], Word] = "float32"
-    standardization: Annotated[Kind, Word] = "track-band"
+    standardization: Annotated[Literal["auto", Kind], Word] = "auto"
     level: float = Field(default=0.5, ge=1e-3, le=80, strict=True)
     shrinkage: float = Field(default=0.5, ge=0, le=1, strict=True)
     averaging: float = Field(default=0.999, ge=0, lt=1, strict=True)
-    keep: Annotated[Keep, Word] = "best"
+    keep: Annotated[Keep, Word] = "best-track"
     patience: int = Field(default=0, ge=0, strict=True)
     overlap: float = Field(default=0.5, ge=0, le=MAX_OVERLAP, strict=True)
 
@@ -91,7 +93,7 @@ class TrainingSettings(Settings):
     def _fit_together(self) -> Self:
         """Refuse patience where every epoch is kept."""
         if self.patience and self.keep == "last":
-            raise ValueError("expected keep to be 'best' or 'best-loss' with patience")
+            raise ValueError("expected keep to be 'best-track', 'best' or 'best-loss' with patience")
         return self
 
 
@@ -102,7 +104,7 @@ class AugmentSettings(Settings):
     ----------
     crops : int or 'auto'
         Windows of each track in an epoch, which begin anywhere in it, across the borders of its segments; not more than
-        it has segments. 0 takes every segment as it is; ``auto`` one of each track, more if those would be less than
+        it has segments. 0 takes every segment as it is; ``auto`` two of each track, more if those would be less than
         seven batches.
     stretch : float
         Largest natural logarithm of the factor by which time is stretched.

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrebench.audio.blocks import standardize_tracks, window_starts
-from genrebench.audio.standardize import AnyStandardizer, fit_standardizer
+from genrebench.audio.standardize import KINDS, AnyStandardizer, fit_standardizer
 from genrebench.backend.group import ALONE, Group
 from genrebench.backend.protocol import BatchMetrics, Trainable
 from genrebench.data.dataset import Dataset
@@ -25,7 +25,6 @@ from genrebench.training.averaging import AveragedWeights
 from genrebench.training.config import Experiment
 from genrebench.training.history import EpochMetrics, last_saved
 from genrebench.training.inputs import Inputs, Windows
-from genrebench.training.settings import TrainingSettings
 
 # Segments that are hashed at a time.
 _HASHED = 64
@@ -176,35 +175,32 @@ def consecutive(indices: NDArray[np.int64], tracks: NDArray[np.str_]) -> list[ND
     return np.split(indices, np.flatnonzero(~follows) + 1)
 
 
-def _fitted(dataset: AnyDataset, split: Split, settings: TrainingSettings) -> tuple[AnyStandardizer, float, float]:
+def _fitted(dataset: AnyDataset, split: Split, experiment: Experiment) -> tuple[AnyStandardizer, float, float]:
     """Standardize spectrograms in memory in place, those of a packed copy not yet; find the lowest and highest value.
 
     Of values with NaN, both are NaN.
     """
-    if not isinstance(dataset, PackedDataset):
-        values, block = dataset.spectrograms, dataset.mel.segments if dataset.mel else None
-        standardizer = fit_standardizer(
-            settings.standardization, values, split.train, level=settings.level, shrinkage=settings.shrinkage
-        )
-        standardize_tracks(standardizer, values, dataset.tracks, block=block, out=values)
-        return standardizer, float(values.min()), float(values.max())
-    rows = split.train
-    if settings.standardization in ("track", "track-band"):
+    settings, kind, rows = experiment.training, experiment.standardization, split.train
+    if isinstance(dataset, PackedDataset) and KINDS[kind].by_recording:
         # These have nothing to measure but whether values differ at all: two tracks show it, whose extremes are known.
         tracks = np.unique(dataset.numbers[rows])
         lowest, highest = (dataset.statistics[tracks, which, -1] for which in (LOWEST, HIGHEST))
         rows = rows[np.isin(dataset.numbers[rows], tracks[[lowest.argmin(), highest.argmax()]])]
     standardizer = fit_standardizer(
-        settings.standardization, dataset.spectrograms, rows, level=settings.level, shrinkage=settings.shrinkage
+        kind, dataset.spectrograms, rows, level=settings.level, shrinkage=settings.shrinkage
     )
-    return standardizer, *PackedInputs(dataset, standardizer).range()
+    if isinstance(dataset, PackedDataset):
+        return standardizer, *PackedInputs(dataset, standardizer).range()
+    values, block = dataset.spectrograms, dataset.mel.segments if dataset.mel else None
+    standardize_tracks(standardizer, values, dataset.tracks, block=block, out=values)
+    return standardizer, float(values.min()), float(values.max())
 
 
 def _standardize(dataset: AnyDataset, split: Split, experiment: Experiment) -> AnyStandardizer:
     """Standardize the spectrograms, if that gives numbers."""
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            standardizer, lowest, highest = _fitted(dataset, split, experiment.training)
+            standardizer, lowest, highest = _fitted(dataset, split, experiment)
     except DatasetError as error:
         raise DatasetError(str(error), path=dataset.tree) from error
     except ConfigError as error:

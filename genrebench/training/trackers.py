@@ -111,7 +111,8 @@ class Tracked(Callback):
 def _figures(row: EpochMetrics) -> dict[str, float]:
     """Name what an epoch measured."""
     found = {f"{what}/{part}": getattr(row, f"{part}_{what}") for what in ("loss", "accuracy") for part in _PARTS}
-    return {**found, "seconds": row.seconds}
+    tracks = row.validation_track_accuracy
+    return {**found, **({} if tracks is None else {"accuracy/validation_tracks": tracks}), "seconds": row.seconds}
 
 
 class TensorBoard:

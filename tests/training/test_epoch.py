@@ -53,7 +53,7 @@ def test_an_epoch_has_all_segments_or_some_crops_of_each_track(tiny: Experiment,
 def test_few_tracks_get_more_crops() -> None:
     """As many as make seven batches; a number that was given stays."""
     settings = AugmentSettings()
-    assert [crops_per_track(settings, tracks, 64) for tracks in (1, 40, 64, 128, 443, 10_000)] == [448, 11, 7, 4, 1, 1]
+    assert [crops_per_track(settings, tracks, 64) for tracks in (1, 40, 64, 128, 443, 10_000)] == [448, 11, 7, 4, 2, 2]
     assert crops_per_track(settings, 6, 5) == 6
     assert [crops_per_track(AugmentSettings(crops=crops), 40, 64) for crops in (0, 3)] == [0, 3]
 

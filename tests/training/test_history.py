@@ -25,6 +25,19 @@ def test_epochs_are_compared_by_accuracy_then_loss() -> None:
     assert not replace(ROW, validation_accuracy=0.4, validation_loss=0.1).improves_on(ROW)
 
 
+def test_epochs_are_compared_by_tracks_first_where_these_are_what_counts() -> None:
+    """Then as without them; a row of before tracks were measured loses."""
+    row = replace(ROW, validation_track_accuracy=0.5)
+    more = replace(row, validation_track_accuracy=0.6, validation_accuracy=0.1, validation_loss=9.0)
+    assert more.improves_on(row, "best-track")
+    assert not row.improves_on(more, "best-track")
+    assert not more.improves_on(row, "best")
+    assert replace(row, validation_accuracy=0.6, validation_loss=9.0).improves_on(row, "best-track")
+    assert replace(row, validation_loss=0.9).improves_on(row, "best-track")
+    assert not row.improves_on(row, "best-track")
+    assert row.improves_on(ROW, "best-track")
+
+
 def test_other_rules_keep_the_lowest_loss_or_the_last_epoch() -> None:
     """Whatever the accuracy; the first epoch is kept by each."""
     worse = replace(ROW, validation_accuracy=0.1, validation_loss=0.9)
@@ -38,22 +51,26 @@ def test_other_rules_keep_the_lowest_loss_or_the_last_epoch() -> None:
 def test_an_epoch_is_the_mean_over_its_segments() -> None:
     """A batch counts by its size; validation is that of the logits."""
     steps = [BatchMetrics(4, 1.0, 2), BatchMetrics(1, 6.0, 1)]
-    row = EpochMetrics.measured(3, steps, np.zeros((2, 2), np.float32), np.array([0, 1]), 1.23456)
+    logits, tracks = np.array([[0, 0], [0, 3], [1, 0]], np.float32), np.array(["a", "b", "b"])
+    row = EpochMetrics.measured(3, steps, logits, np.array([0, 1, 1]), tracks, 1.23456)
     assert (row.epoch, row.train_loss, row.train_accuracy, row.seconds) == (3, 2.0, 0.6, 1.235)
-    assert row.validation_loss == pytest.approx(np.log(2))
-    assert (row.validation_accuracy, row.saved) == (0.5, False)
+    losses = [np.log(2), np.log(1 + np.exp(-3)), np.log(1 + np.e)]
+    assert row.validation_loss == pytest.approx(np.mean(losses))
+    assert (row.validation_accuracy, row.validation_track_accuracy, row.saved) == (2 / 3, 1.0, False)
 
 
 def test_the_table_has_one_row_per_epoch() -> None:
     """With the names of the fields above."""
     lines = log_csv([ROW, replace(ROW, epoch=2, saved=False)]).decode().splitlines()
-    assert lines[0] == "epoch,train_loss,train_accuracy,validation_loss,validation_accuracy,seconds,saved"
-    assert lines[1:] == ["1,0.0,0.0,1.0,0.5,0.25,True", "2,0.0,0.0,1.0,0.5,0.25,False"]
+    assert lines[0] == (
+        "epoch,train_loss,train_accuracy,validation_loss,validation_accuracy,seconds,saved,validation_track_accuracy"
+    )
+    assert lines[1:] == ["1,0.0,0.0,1.0,0.5,0.25,True,", "2,0.0,0.0,1.0,0.5,0.25,False,"]
 
 
 def test_the_table_is_read_back_to_the_last_bit(tmp_path: Path) -> None:
     """Also what has no short decimal form."""
-    rows = [replace(ROW, train_loss=0.1 + 0.2, seconds=1 / 3), replace(ROW, epoch=2, saved=False)]
+    rows = [replace(ROW, train_loss=0.1 + 0.2, seconds=1 / 3), replace(ROW, epoch=2, validation_track_accuracy=0.1)]
     (tmp_path / "log.csv").write_bytes(log_csv(rows))
     assert read_log(tmp_path / "log.csv") == rows
 

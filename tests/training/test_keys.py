@@ -17,7 +17,7 @@ def test_every_key_is_listed_and_explained() -> None:
     assert all(keys.values()), [key for key, text in keys.items() if not text]
     assert [("." in key) for key in keys] == sorted("." in key for key in keys)
     assert keys["training.epochs"] == "Passes through the training part."
-    assert keys["training.keep"].endswith("One of best, best-loss, last.")
+    assert keys["training.keep"].endswith("One of best-track, best, best-loss, last.")
     assert keys["augment.time_mask"] == keys["augment.frequency_mask"]
 
 

@@ -96,6 +96,16 @@ def test_each_augmentation_changes_the_run_and_a_seed_repeats_it(tiny: Experimen
     assert Model.load(runs["augment.gain"].folder).document["hyperparameters"]["augment"]["gain"] == 0.5
 
 
+def test_a_leaky_split_keeps_what_gives_recordings_away(tiny: Experiment) -> None:
+    """Unless it is told otherwise: the statistics are those of the training part, not of each recording."""
+    auto = tiny.override({"training.standardization": "auto"})
+    leaky = auto.override({"split.protocol": "segment"})
+    kinds = [load_training_data(each).standardizer.kind for each in (auto, leaky)]
+    assert kinds == ["track-band", "global"]
+    told = leaky.override({"training.standardization": "track"})
+    assert load_training_data(told).standardizer.kind == "track"
+
+
 @pytest.mark.parametrize("standardization", ["band", "track", "track-band"])
 @pytest.mark.parametrize("overlap", [0.0, 0.5])
 def test_a_recording_is_taken_as_it_was_in_validation(

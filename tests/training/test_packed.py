@@ -45,7 +45,7 @@ WAYS: dict[str, dict[str, Any]] = {
         "augment.shift": 2,
         "augment.time_mask": 3,
     },
-    "segments": {"split.protocol": "segment", "training.overlap": 0.3},
+    "segments": {"split.protocol": "segment", "training.standardization": "auto", "training.overlap": 0.3},
 }
 
 

@@ -224,7 +224,9 @@ def test_training_ends_when_patience_does(tiny: Experiment) -> None:
 
 def test_patience_needs_a_best_epoch() -> None:
     """There is none where the last one is kept."""
-    with pytest.raises(ConfigError, match="training: expected keep to be 'best' or 'best-loss' with patience"):
+    with pytest.raises(
+        ConfigError, match="training: expected keep to be 'best-track', 'best' or 'best-loss' with patience"
+    ):
         Experiment(name="x").override({"training.patience": 3, "training.keep": "last"})
 
 
