@@ -56,7 +56,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 # What changes how the default recipe's weights are used, by the model's attributes.
 USES: dict[str, dict[str, Any]] = {
     "overlap 0": {"overlap": 0.0},
-    "overlap 0.75": {"overlap": 0.75},
+    "overlap 0.5": {"overlap": 0.5},
 }
 FIGURES = ("track_accuracy", "track_macro_f1", "segment_accuracy")
 

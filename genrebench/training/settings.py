@@ -87,7 +87,7 @@ class TrainingSettings(Settings):
     averaging: float = Field(default=0.999, ge=0, lt=1, strict=True)
     keep: Annotated[Keep, Word] = "best-track"
     patience: int = Field(default=0, ge=0, strict=True)
-    overlap: float = Field(default=0.5, ge=0, le=MAX_OVERLAP, strict=True)
+    overlap: float = Field(default=0.75, ge=0, le=MAX_OVERLAP, strict=True)
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
