@@ -75,7 +75,7 @@ An answer of less than {threshold} % is called uncertain; the other
 
 Coarse Mel spectrograms (96 bands, a frame every 1,920 samples at 22,050 Hz) of {trained} of the 1,000
 recordings of GTZAN, recovered from published pictures; no audio. The recipe is the default one of
-`genrebench train` with {crops} crops of each track in an epoch (`--set augment.crops={crops}`), for {epochs} epochs.
+`genrebench train`, with {crops} crops of each track in an epoch, for {epochs} epochs, of which the last is kept.
 
 ## What it cannot do
 
