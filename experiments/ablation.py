@@ -38,6 +38,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "shrinkage 0": {"training.shrinkage": 0.0},
     "crops 1": {"augment.crops": 1},
     "no mixup": {"augment.mixup": 0.0},
+    "fade 0": {"augment.fade": 0.0},
+    "mixup 0.4": {"augment.mixup": 0.4},
     "standardization global": {"training.standardization": "global"},
     "standardization band": {"training.standardization": "band"},
     "standardization track": {"training.standardization": "track"},
@@ -50,7 +52,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "crops 3": {"augment.crops": 3},
     "shrinkage 1": {"training.shrinkage": 1.0},
     "level 2": {"training.level": 2.0},
-    "mixup 1": {"augment.mixup": 1.0},
     "crops 0 (segments)": {"augment.crops": 0},
 }
 # What changes how the default recipe's weights are used, by the model's attributes.

@@ -120,6 +120,8 @@ class Augmenter:
             first = np.searchsorted(made, own[:1]).sum()  # one's own stand in a row
             mine, others = slice(first, first + len(own)), np.searchsorted(made, other)
             x, targets = mixed(x[mine], share, x[others]), mixed(targets[mine], share, targets[others])
+            if settings.fade:
+                x *= deviation_left(share, settings.fade)[:, np.newaxis, np.newaxis]
         if settings.smoothing:
             targets = smoothed(targets, settings.smoothing)
         return x[..., np.newaxis], targets
@@ -221,6 +223,18 @@ def mixed(values: NDArray[np.float32], share: NDArray[np.float64], others: NDArr
     """Mix each row with another: ``share`` of itself and the rest of the same row of ``others``."""
     own = share.astype(np.float32).reshape(-1, *(1,) * (values.ndim - 1))
     return own * values + (1 - own) * others
+
+
+def deviation_left(share: NDArray[np.float64], power: float) -> NDArray[np.float32]:
+    """Compute a power of the deviation [shape=(n,)] of mixtures of unrelated values whose deviation is 1.
+
+    Examples
+    --------
+    >>> deviation_left(np.array([1.0, 0.8]), 2).tolist()
+    [1.0, 0.6800000071525574]
+    """
+    left: NDArray[np.float32] = (np.hypot(share, 1 - share) ** power).astype(np.float32)
+    return left
 
 
 def smoothed(targets: NDArray[np.float32], smoothing: float) -> NDArray[np.float32]:

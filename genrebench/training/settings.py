@@ -36,6 +36,7 @@ PLAIN: dict[str, Any] = {
     "augment.crops": 0,
     "augment.gain": 0.0,
     "augment.mixup": 0.0,
+    "augment.fade": 0.0,
 }
 
 
@@ -118,6 +119,10 @@ class AugmentSettings(Settings):
         Largest number of adjacent bands, and of frames, that are set to 0 (SpecAugment).
     mixup : float
         Parameter of the beta distribution that mixes each window, and its genre, with another.
+    fade : float
+        Exponent of a factor of each mixture: the share of their deviation, ``sqrt(p**2 + (1 - p)**2)``, that windows
+        which have nothing to do with each other are left with if they are mixed by shares p and 1 - p. -1 gives
+        them their deviation back, as between-class learning does (Tokozume et al., ICLR 2018); 0 is mixup.
     smoothing : float
         Share of the probability that is spread over all genres.
     """
@@ -129,10 +134,11 @@ class AugmentSettings(Settings):
     gain_knots: int = Field(default=6, ge=2, strict=True)
     frequency_mask: int = Field(default=0, ge=0, strict=True)
     time_mask: int = Field(default=0, ge=0, strict=True)
-    mixup: float = Field(default=0.4, ge=0, le=100, strict=True)
+    mixup: float = Field(default=1.0, ge=0, le=100, strict=True)
+    fade: float = Field(default=1.0, ge=-1, le=10, strict=True)
     smoothing: float = Field(default=0.0, ge=0, lt=1, strict=True)
 
     @property
     def on(self) -> bool:
         """Return whether anything is altered."""
-        return any(getattr(self, name) for name in type(self).model_fields if name != "gain_knots")
+        return any(getattr(self, name) for name in type(self).model_fields if name not in ("gain_knots", "fade"))

@@ -9,6 +9,7 @@ from genrebench.errors import ConfigError
 from genrebench.training import AugmentSettings
 from genrebench.training.augment import (
     Augmenter,
+    deviation_left,
     mixed,
     random_masks,
     shifted_bands,
@@ -28,7 +29,7 @@ TRAINED = np.concatenate(RUNS)
 
 def altered_by(**settings: Any) -> AugmentSettings:
     """Ask for some alterations and for no others."""
-    return AugmentSettings(**{"crops": 0, "gain": 0.0, "mixup": 0.0, **settings})
+    return AugmentSettings(**{"crops": 0, "gain": 0.0, "mixup": 0.0, "fade": 0.0, **settings})
 
 
 def batches(batch_size: int = 4, seed: int = 0, order: Any = TRAINED, **settings: Any) -> list[Any]:
@@ -170,6 +171,25 @@ def test_mixtures_weigh_windows_and_genres_alike() -> None:
     assert np.mean(own) == pytest.approx(1 / 3 + 2 / 3 * np.maximum(drawn, 1 - drawn).mean(), abs=0.02)
 
 
+@pytest.mark.parametrize("power", [-1.0, 1.0, 2.5])
+def test_mixtures_fade_by_a_power_of_the_deviation_that_they_have_left(power: float) -> None:
+    """At -1 mixtures of noise have the deviation of noise; genres are mixed as without it."""
+    share = np.array([0.5, 0.7, 1.0])
+    noise = np.random.default_rng(0).normal(size=(2, 3, 100_000)).astype(np.float32)
+    left = mixed(noise[0], share, noise[1]) * deviation_left(share, power)[:, np.newaxis]
+    np.testing.assert_allclose(left.std(axis=1), (share**2 + (1 - share) ** 2) ** ((1 + power) / 2), rtol=0.02)
+    options: dict[str, Any] = {"mixup": 0.4, "batch_size": 9, "order": np.array([0, 4, 7])}
+    for seed in range(20):
+        ((plain, genres),) = batches(seed=seed, **options)
+        ((faded, same),) = batches(seed=seed, fade=power, **options)
+        np.testing.assert_array_equal(same, genres)
+        ratio = faded / plain
+        np.testing.assert_allclose(ratio, ratio[:, :1, :1] * np.ones_like(ratio), rtol=1e-4)
+        mixtures = genres.max(axis=1) < 1  # of a window with itself, the share is not seen
+        own = genres.max(axis=1)[mixtures]
+        np.testing.assert_allclose(ratio[mixtures, 0, 0, 0], np.hypot(own, 1 - own) ** power, rtol=1e-4)
+
+
 def test_smoothing_spreads_a_share_over_all_genres() -> None:
     """The sum stays 1."""
     found = smoothed(np.array([[1, 0, 0, 0]], np.float32), 0.2)
@@ -192,6 +212,6 @@ def test_what_does_not_fit_the_spectrograms_is_refused(settings: dict[str, Any],
 
 
 def test_augmentation_is_off_unless_something_is_asked_for() -> None:
-    """The number of knots alone does nothing."""
-    assert not altered_by(gain_knots=3).on
+    """The number of knots alone does nothing, nor does fading alone."""
+    assert not altered_by(gain_knots=3, fade=1.0).on
     assert all(each.on for each in (altered_by(crops=1), altered_by(shift=1), altered_by(mixup=0.1)))

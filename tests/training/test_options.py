@@ -40,6 +40,7 @@ AUGMENTED: dict[str, Any] = {
     "augment.smoothing": 0.1,
 }
 EVERYTHING: dict[str, Any] = AUGMENTED | {
+    "augment.fade": 1.0,
     "training.standardization": "track-band",
     "training.averaging": 0.99,
     "training.keep": "best-loss",
