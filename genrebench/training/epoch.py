@@ -14,16 +14,17 @@ from genrebench.backend.protocol import BatchMetrics
 from genrebench.system.interrupts import interrupts_deferred
 from genrebench.training.augment import Augmenter
 from genrebench.training.batches import augmented_steps, batch_sizes, predict, train_steps
+from genrebench.training.config import Experiment
 from genrebench.training.distributed import wait_for_all
 from genrebench.training.health import guessing_note, went_wrong
 from genrebench.training.history import EpochMetrics
-from genrebench.training.settings import AugmentSettings
 from genrebench.training.state import Callback, LoopState, consecutive, tell
 
 # Least steps of an epoch: fewer, and 300 epochs are too few for batch normalization's running statistics to settle.
 _STEPS = 7
-# Least windows of each track in an epoch: by one, less is learned of tracks by other artists.
-_CROPS = 2
+# Least windows of each track in an epoch: from one, less is learned of tracks by other artists, and more is rather
+# learned by heart, which serves where segments of the same tracks are asked for.
+_CROPS, _LEAKY_CROPS = 2, 4
 
 
 def train_epoch(state: LoopState, callbacks: Sequence[Callback]) -> None:
@@ -76,7 +77,7 @@ def _steps(state: LoopState) -> Generator[BatchMetrics, None, None]:
     inputs, labels, split = data.inputs, data.dataset.labels, data.split
     order = state.order.permutation(split.train)
     augment = state.experiment.augment
-    if crops := crops_per_track(augment, len(np.unique(data.dataset.tracks[order])), settings.batch_size):
+    if crops := crops_per_track(state.experiment, len(np.unique(data.dataset.tracks[order]))):
         order = first_of_each(order, data.dataset.tracks, crops)
     if not augment.on:
         return train_steps(state.network, inputs, labels, order, settings.batch_size, state.group)
@@ -87,22 +88,26 @@ def _steps(state: LoopState) -> Generator[BatchMetrics, None, None]:
     return augmented_steps(state.network, made, batch_sizes(len(order), settings.batch_size), state.group)
 
 
-def crops_per_track(augment: AugmentSettings, tracks: int, batch_size: int) -> int:
+def crops_per_track(experiment: Experiment, tracks: int) -> int:
     """Say how many windows of each track are in an epoch; 0 is its segments as they are.
 
     Parameters
     ----------
+    experiment : Experiment
+        What the run was told.
     tracks : int
         Tracks that are trained on.
-    batch_size : int
-        Windows in a step.
 
     Examples
     --------
-    >>> [crops_per_track(AugmentSettings(), tracks, 64) for tracks in (40, 200, 1000)]
+    >>> experiment = Experiment(name="default")
+    >>> [crops_per_track(experiment, tracks) for tracks in (40, 200, 1000)]
     [11, 2, 2]
     """
-    return augment.crops if augment.crops != "auto" else max(_CROPS, round(_STEPS * batch_size / tracks))
+    if experiment.augment.crops != "auto":
+        return experiment.augment.crops
+    least = _LEAKY_CROPS if experiment.split.protocol == "segment" else _CROPS
+    return max(least, round(_STEPS * experiment.training.batch_size / tracks))
 
 
 def first_of_each(order: NDArray[np.int64], tracks: NDArray[np.str_], count: int) -> NDArray[np.int64]:

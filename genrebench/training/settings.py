@@ -105,8 +105,8 @@ class AugmentSettings(Settings):
     ----------
     crops : int or 'auto'
         Windows of each track in an epoch, which begin anywhere in it, across the borders of its segments; not more than
-        it has segments. 0 takes every segment as it is; ``auto`` two of each track, more if those would be less than
-        seven batches.
+        it has segments. 0 takes every segment as it is; ``auto`` two of each track, four in a split by segments, more
+        if those would be less than seven batches.
     stretch : float
         Largest natural logarithm of the factor by which time is stretched.
     shift : int

@@ -6,7 +6,6 @@ import pytest
 from genrebench.training import Experiment, train
 from genrebench.training.epoch import crops_per_track, first_of_each
 from genrebench.training.history import EpochMetrics
-from genrebench.training.settings import AugmentSettings
 from genrebench.training.state import Callback, LoopState
 
 
@@ -51,11 +50,13 @@ def test_an_epoch_has_all_segments_or_some_crops_of_each_track(tiny: Experiment,
 
 
 def test_few_tracks_get_more_crops() -> None:
-    """As many as make seven batches; a number that was given stays."""
-    settings = AugmentSettings()
-    assert [crops_per_track(settings, tracks, 64) for tracks in (1, 40, 64, 128, 443, 10_000)] == [448, 11, 7, 4, 2, 2]
-    assert crops_per_track(settings, 6, 5) == 6
-    assert [crops_per_track(AugmentSettings(crops=crops), 40, 64) for crops in (0, 3)] == [0, 3]
+    """As many as make seven batches; segments of the same tracks are asked for after four; a number stays as given."""
+    told = Experiment(name="crops")
+    assert [crops_per_track(told, tracks) for tracks in (1, 40, 64, 128, 443, 10_000)] == [448, 11, 7, 4, 2, 2]
+    leaky = told.override({"split.protocol": "segment"})
+    assert [crops_per_track(leaky, tracks) for tracks in (40, 443, 10_000)] == [11, 4, 4]
+    assert crops_per_track(told.override({"training.batch_size": 5}), 6) == 6
+    assert [crops_per_track(leaky.override({"augment.crops": crops}), 40) for crops in (0, 3)] == [0, 3]
 
 
 def test_which_segments_are_kept_is_random_and_their_order_stays() -> None:
