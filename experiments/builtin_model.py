@@ -60,8 +60,8 @@ It names one of ten genres: {genres}.
 **{track_accuracy} % of recordings by artists that it has not heard** (95 % interval {low} to {high} %), measured on
 {tracks} tracks of GTZAN's fault-filtered split, in which no artist stands on two sides, with {runs} of the same
 recipe that trained on the 443 tracks of its other part. Macro-F1 {track_macro_f1} %, expected calibration error
-{ece:.3f}. How long to train, how far windows overlap and the calibration were chosen on these {tracks} tracks, so that
-the figures are a little too good. The model itself was trained by that recipe on {trained} tracks, nearly all of those
+{ece:.3f}. The recipe's options and the calibration were chosen on these {tracks} tracks, so that the figures are a
+little too good. The model itself was trained by that recipe on {trained} tracks, nearly all of those
 {tracks} among them, so that nobody can measure it there any more.
 
 | genre | found | right when said |
@@ -75,7 +75,7 @@ An answer of less than {threshold} % is called uncertain; the other
 
 Coarse Mel spectrograms (96 bands, a frame every 1,920 samples at 22,050 Hz) of {trained} of the 1,000
 recordings of GTZAN, recovered from published pictures; no audio. The recipe is the default one of
-`genrebench train`, with {crops} crops of each track in an epoch, for {epochs} epochs, of which the last is kept.
+`genrebench train`, with its {epochs} epochs, of which the last is kept.
 
 ## What it cannot do
 
@@ -163,7 +163,6 @@ def card(document: dict[str, Any], scores: list[dict[str, Any]], genres: tuple[s
         trained=document["data"]["tracks"],
         genres=", ".join(genres),
         epochs=document["epochs_done"],
-        crops=document["hyperparameters"]["augment"]["crops"],
         threshold=f"{100 * learned.uncertain_below:.0f}",
         right=f"{100 * honest['certain_accuracy']:.0f}",
     )
