@@ -84,7 +84,7 @@ def main(
     output: Path,
 ) -> None:
     """Train what is missing and write the table."""
-    variants = VARIANTS | {name: {"dataset": place} for name, _, place in (each.partition("=") for each in others)}
+    variants = VARIANTS | read_others(others)
     known = [*variants, *USES]
     if unknown := sorted(set(chosen) - set(known)):
         raise click.UsageError(f"expected a variant of {', '.join(known)}; received {unknown[0]}")
@@ -106,6 +106,19 @@ def main(
             click.echo(f"{name}, seed {seed}: {(scores := measured(experiment, validation_list, USES.get(name, {})))}")
             found.setdefault(name, []).append(scores)
             write_atomically(output, markdown(document(found, epochs)).encode())
+
+
+def read_others(others: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """Read variants that are other spectrograms, by their names."""
+    found: dict[str, dict[str, Any]] = {}
+    for each in others:
+        name, _, place = each.partition("=")
+        if not name or name in [*VARIANTS, *USES] or not Path(place or "-").exists():
+            raise click.UsageError(
+                f"--other: expected NAME=DATASET, a new name and a tree that is there, received {each}"
+            )
+        found[name] = {"dataset": place}
+    return found
 
 
 def one_of_each(dataset: Path, tracks: Path) -> list[str]:

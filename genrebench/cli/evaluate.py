@@ -167,7 +167,7 @@ def _score_own_parts(folder: Path, chosen: Mapping[str, Any]) -> dict[str, Any]:
     from genrebench.training.state import load_training_data
 
     where = {"name": folder.resolve().name, "results": str(folder.resolve().parent)}
-    experiment = load_experiment(folder / EXPERIMENT_FILE, {**where, **chosen})
+    experiment = load_experiment(folder / EXPERIMENT_FILE, {**where, **chosen}, of_run=True)
     data = load_training_data(experiment)
     return {
         "name": folder.resolve().name,

@@ -151,7 +151,7 @@ def train_or_read(
     from genrebench.system.interrupts import interrupted_status
 
     try:
-        same = load_experiment(experiment.folder / EXPERIMENT_FILE, {}) == experiment and not overwrite
+        same = not overwrite and load_experiment(experiment.folder / EXPERIMENT_FILE, {}, of_run=True) == experiment
         document = read_document(experiment.folder) if same else {}
     except GenrebenchError:
         document = {}

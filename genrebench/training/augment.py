@@ -121,6 +121,7 @@ class Augmenter:
             mine, others = slice(first, first + len(own)), np.searchsorted(made, other)
             x, targets = mixed(x[mine], share, x[others]), mixed(targets[mine], share, targets[others])
             if settings.fade:
+                share[other == own] = 1  # of a window with itself
                 x *= deviation_left(share, settings.fade)[:, np.newaxis, np.newaxis]
         if settings.smoothing:
             targets = smoothed(targets, settings.smoothing)

@@ -26,7 +26,7 @@ from genrebench.errors import ConfigError, shown
 from genrebench.system.files import StrPath, escaped, read_toml
 from genrebench.system.validation import explain
 from genrebench.training.keys import nearest_key, setting_keys
-from genrebench.training.settings import AugmentSettings, Settings, TrainingSettings, Word
+from genrebench.training.settings import PLAIN, AugmentSettings, Settings, TrainingSettings, Word
 
 # File systems allow 255; what stands beside a run's folder has a few characters more.
 _LONGEST_NAME = 240
@@ -247,7 +247,9 @@ class Experiment(Settings):
         return self.model_dump(mode="json", exclude_none=True)
 
 
-def load_experiment(path: StrPath | None, settings: Mapping[str, Any], *, resume: bool = False) -> Experiment:
+def load_experiment(
+    path: StrPath | None, settings: Mapping[str, Any], *, resume: bool = False, of_run: bool = False
+) -> Experiment:
     """Read an experiment file, which other settings override.
 
     Parameters
@@ -258,6 +260,8 @@ def load_experiment(path: StrPath | None, settings: Mapping[str, Any], *, resume
         By dotted key, such as ``training.epochs``; None leaves the file's or the default.
     resume : bool
         Whether what neither says is as the run of that name was told.
+    of_run : bool
+        Whether the file is what a run was told: a setting that it lacks was not there yet, and did nothing.
 
     Returns
     -------
@@ -271,15 +275,27 @@ def load_experiment(path: StrPath | None, settings: Mapping[str, Any], *, resume
     """
     where = "the options" if path is None else escaped(path)
     document = {"name": f"run-{datetime.now():%Y%m%d-%H%M%S}"} if path is None else read_experiment_file(Path(path))
+    if of_run:
+        document = _merged(_before_there_were_options(), document)
     if resume:
         told = _experiment(copy.deepcopy(document), settings, where)
         if path is None and settings.get("name") is None:
             raise ConfigError("--resume: expected the --name of the run to go on with, received none")
-        document = _merged(read_experiment_file(_told(told.folder)), document) | {
+        began = _merged(_before_there_were_options(), read_experiment_file(_told(told.folder)))
+        document = _merged(began, document) | {
             "name": told.name,
             "results": str(told.results),
         }
     return _experiment(document, settings, where)
+
+
+def _before_there_were_options() -> dict[str, Any]:
+    """Sort what every option does that is off into tables."""
+    tables: dict[str, Any] = {}
+    for key, value in PLAIN.items():
+        table, name = key.split(".")
+        tables.setdefault(table, {})[name] = value
+    return tables
 
 
 def _told(folder: Path) -> Path:

@@ -117,7 +117,7 @@ class Run:
     def experiment(self) -> Experiment | None:
         """Read what it was told; None if that is not there."""
         try:
-            return load_experiment(self.folder / EXPERIMENT_FILE, {"name": self.name})
+            return load_experiment(self.folder / EXPERIMENT_FILE, {"name": self.name}, of_run=True)
         except GenrebenchError:
             return None
 

@@ -20,8 +20,11 @@ from genrebench.network.genre_cnn import genre_cnn
 from genrebench.network.numerics import accuracy, cross_entropy, log_softmax
 from genrebench.training import Experiment, train
 from genrebench.training.batches import predict, train_steps
+from genrebench.training.config import EXPERIMENT_FILE, load_experiment
 from genrebench.training.origin import refuse_other_settings
 from genrebench.training.resume import newest_checkpoint
+from genrebench.training.runs import read_run
+from genrebench.training.settings import PLAIN
 from genrebench.training.state import load_training_data
 from tests.conftest import SMALL, Recorder
 from tests.training.test_resume import At, interrupt, outcome
@@ -219,6 +222,27 @@ def test_a_run_of_a_version_without_a_setting_goes_on_without_it(tiny: Experimen
     refuse_other_settings(old.origin, tiny, done=old.epoch)
     with pytest.raises(ConfigError, match=r"augment.crops: expected 0, received 3"):
         refuse_other_settings(old.origin, tiny.override({"augment.crops": 3}), done=old.epoch)
+
+
+@pytest.mark.parametrize("checkpoint", [True, False], ids=["in the checkpoint", "nowhere"])
+def test_a_run_of_before_there_were_options_goes_on_as_it_began(tiny: Experiment, checkpoint: bool) -> None:
+    """Its file has none of them, and its checkpoint perhaps neither; their defaults are not its own."""
+    straight = outcome(train(tiny.override({"name": "straight"})).folder)
+    stopped = train(tiny, callbacks=[At(2, interrupt, step=False)])
+    names = [key.split(".")[1] for key in PLAIN]
+    told = stopped.folder / EXPERIMENT_FILE
+    lines = [line for line in told.read_text().splitlines() if line.split(" = ")[0] not in names]
+    told.write_text("\n".join(lines))
+    if not checkpoint:
+        saved = newest_checkpoint(stopped.folder)
+        assert saved is not None
+        saved.origin["settings"] = {key: value for key, value in saved.origin["settings"].items() if key not in PLAIN}
+        saved.write(stopped.folder)
+    run = read_run(stopped.folder)
+    assert run.experiment == tiny
+    again = load_experiment(None, {"name": tiny.name, "results": str(tiny.results)}, resume=True)
+    assert again == tiny
+    assert outcome(train(again, resume=True).folder) == straight
 
 
 def test_tracks_that_never_change_cannot_be_standardized(tiny: Experiment, tmp_path: Path) -> None:
