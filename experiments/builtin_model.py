@@ -22,6 +22,8 @@ from genrebench.model.calibration import Calibration
 from genrebench.model.description import BUILTIN
 from genrebench.model.model import Model
 from genrebench.system.files import write_atomically
+from genrebench.training.config import default
+from genrebench.training.settings import PLAIN
 
 FOLDER = Path(__file__).parents[1] / "genrebench" / "model" / BUILTIN
 # Of its training; the rest says how the files were made, which is the run's own affair.
@@ -75,7 +77,7 @@ An answer of less than {threshold} % is called uncertain; the other
 
 Coarse Mel spectrograms (96 bands, a frame every 1,920 samples at 22,050 Hz) of {trained} of the 1,000
 recordings of GTZAN, recovered from published pictures; no audio. The recipe is the default one of
-`genrebench train`, with its {epochs} epochs, of which the last is kept.
+`genrebench train`{changes}, for {epochs} epochs, of which the last is kept.
 
 ## What it cannot do
 
@@ -128,6 +130,12 @@ def loaded(run: Path) -> Model:
     return model
 
 
+def changed(augment: dict[str, Any]) -> list[str]:
+    """Say by which options the training windows were altered otherwise than by default."""
+    told = {key.split(".")[1]: value for key, value in PLAIN.items() if key.startswith("augment.")} | augment
+    return [f"--set augment.{key}={value}" for key, value in told.items() if value != default(f"augment.{key}")]
+
+
 def figures(scores: list[dict[str, Any]]) -> dict[str, Any]:
     """Average what the runs on a part of the data gave on tracks that they had not heard."""
     accuracy = statistics.mean(each["track_accuracy"] for each in scores)
@@ -163,6 +171,7 @@ def card(document: dict[str, Any], scores: list[dict[str, Any]], genres: tuple[s
         trained=document["data"]["tracks"],
         genres=", ".join(genres),
         epochs=document["epochs_done"],
+        changes=f" with\n`{' '.join(changes)}`" if (changes := changed(document["hyperparameters"]["augment"])) else "",
         threshold=f"{100 * learned.uncertain_below:.0f}",
         right=f"{100 * honest['certain_accuracy']:.0f}",
     )
