@@ -275,27 +275,19 @@ def load_experiment(
     """
     where = "the options" if path is None else escaped(path)
     document = {"name": f"run-{datetime.now():%Y%m%d-%H%M%S}"} if path is None else read_experiment_file(Path(path))
+    without = Experiment(name="default").override(PLAIN).to_document() if of_run or resume else {}
     if of_run:
-        document = _merged(_before_there_were_options(), document)
+        document = _merged(without, document)
     if resume:
         told = _experiment(copy.deepcopy(document), settings, where)
         if path is None and settings.get("name") is None:
             raise ConfigError("--resume: expected the --name of the run to go on with, received none")
-        began = _merged(_before_there_were_options(), read_experiment_file(_told(told.folder)))
+        began = _merged(without, read_experiment_file(_told(told.folder)))
         document = _merged(began, document) | {
             "name": told.name,
             "results": str(told.results),
         }
     return _experiment(document, settings, where)
-
-
-def _before_there_were_options() -> dict[str, Any]:
-    """Sort what every option does that is off into tables."""
-    tables: dict[str, Any] = {}
-    for key, value in PLAIN.items():
-        table, name = key.split(".")
-        tables.setdefault(table, {})[name] = value
-    return tables
 
 
 def _told(folder: Path) -> Path:
