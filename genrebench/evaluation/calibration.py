@@ -1,5 +1,7 @@
 """Whether probabilities are what they say: 80 % sure, 80 % right."""
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -97,8 +99,8 @@ def calibration(
     Returns
     -------
     dict
-        ``ece``, the expected calibration error: the mean distance of confidence and accuracy; ``bins`` with ``count``,
-        ``confidence`` and ``accuracy`` of each that is not empty.
+        ``ece``, the expected calibration error: the mean distance of confidence and accuracy; ``ece_by_chance``, as
+        `error_by_chance` says; ``bins`` with ``count``, ``confidence`` and ``accuracy`` of each that is not empty.
 
     Examples
     --------
@@ -118,4 +120,32 @@ def calibration(
         for place in np.unique(places)
     ]
     ece = sum(each["count"] * abs(each["confidence"] - each["accuracy"]) for each in bins) / len(labels)
-    return {"ece": float(ece), "bins": bins}
+    return {"ece": float(ece), "ece_by_chance": error_by_chance(bins), "bins": bins}
+
+
+def error_by_chance(bins: Sequence[dict[str, Any]]) -> float:
+    """Say what calibration error so few answers give a model whose probabilities are exact.
+
+    Of ``n`` answers in a bin, with a confidence of ``c``, the number of right ones varies by chance. Its mean distance
+    from ``n c`` is ``sqrt(2 n c (1 - c) / pi)``, as of a normal distribution. An error that is no greater says nothing
+    against a model: Vaicenavicius et al., "Evaluating model calibration in classification", AISTATS 2019.
+
+    Parameters
+    ----------
+    bins : sequence of dict
+        As `calibration` returns them.
+
+    Returns
+    -------
+    float
+        From 0 to 0.4; it falls with the root of the number of answers.
+
+    Examples
+    --------
+    >>> few = [{"count": 25, "confidence": 0.8}, {"count": 25, "confidence": 0.6}]
+    >>> round(error_by_chance(few), 3)
+    0.071
+    """
+    variances = (each["count"] * each["confidence"] * max(0.0, 1 - each["confidence"]) for each in bins)
+    distances = sum(math.sqrt(2 / math.pi * variance) for variance in variances)
+    return float(distances / sum(each["count"] for each in bins))

@@ -94,9 +94,10 @@ def scores(
         ``segment_macro_f1``, ``track_accuracy`` and ``track_macro_f1`` (over the genres that occur), from 0 to 1;
         ``track_interval``, 95 % of Wilson; ``genres``, per genre its number of tracks, precision, recall and F1;
         ``track_confusion``, counts of tracks (rows true, columns predicted, in the order of `genres`);
-        ``segment_calibration`` and ``track_calibration``, each with its error ``ece``, that without calibration
-        ``ece_before``, and its bins; ``certain_tracks``, the number and the accuracy of the answers that
-        `calibrated` does not call uncertain; ``predictions``, genre and probability by track.
+        ``segment_calibration`` and ``track_calibration``, each with its error ``ece``, that of an exact model
+        ``ece_by_chance``, that without calibration ``ece_before``, and its bins; ``certain_tracks``, the number and the
+        accuracy of the answers that `calibrated` does not call uncertain; ``predictions``, genre and probability by
+        track.
 
     Examples
     --------

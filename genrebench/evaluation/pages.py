@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from genrebench.evaluation.calibration import error_by_chance
 from genrebench.report.document import Block, Cell, Column, Document, Heading, Table, Text
 
 _SUMMARY = (
     *("", "tracks", "accuracy", "95 % interval", "macro-F1", "segments", "macro-F1", "ECE"),
+    Column("by chance", optional=True),
     Column("uncalibrated", optional=True),
 )
 # Tracks that a comparison names.
@@ -35,6 +37,8 @@ def part_rows(parts: Mapping[str, Mapping[str, Any]]) -> Table:
             percent(part["segment_accuracy"]),
             percent(part["segment_macro_f1"]),
             Cell(f"{part['track_calibration']['ece']:.3f}", numeric=True),
+            # Of the bins, since runs of earlier versions have no more.
+            Cell(f"{error_by_chance(part['track_calibration']['bins']):.3f}", numeric=True),
             Cell(f"{part['track_calibration']['ece_before']:.3f}", numeric=True),
         )
         for name, part in parts.items()

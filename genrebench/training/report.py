@@ -37,6 +37,7 @@ _ROWS = (
     "accuracy by segment",
     "macro-F1 by segment",
     "calibration error (ECE)",
+    "ECE that chance alone gives",
     "ECE without calibration",
 )
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from genrebench.evaluation.calibration import calibration, fit_temperature, fit_threshold
+from genrebench.evaluation.calibration import calibration, error_by_chance, fit_temperature, fit_threshold
 
 
 def test_the_error_is_the_mean_distance_of_confidence_and_accuracy() -> None:
@@ -14,6 +14,18 @@ def test_the_error_is_the_mean_distance_of_confidence_and_accuracy() -> None:
     assert [each["count"] for each in found["bins"]] == [2, 2]
     assert found["bins"][0] == {"count": 2, "confidence": pytest.approx(0.6), "accuracy": 0.5}
     assert calibration(np.array([[900.0, 0.0]]), np.array([0]))["ece"] == 0
+
+
+@pytest.mark.parametrize("count", [200, 2000])
+def test_the_error_by_chance_is_what_an_exact_model_has(count: int) -> None:
+    """Answers that are right as often as they say have the error on average; sharper ones have far more."""
+    rng = np.random.default_rng(count)
+    confidence = rng.uniform(0.5, 1, count)
+    answers = np.log(np.stack([confidence, 1 - confidence], axis=1))
+    drawn = [calibration(answers, (rng.random(count) >= confidence).astype(int)) for _ in range(300)]
+    assert np.mean([each["ece"] for each in drawn]) == pytest.approx(drawn[0]["ece_by_chance"], rel=0.05)
+    sharp = calibration(answers, (rng.random(count) >= confidence).astype(int), temperature=0.25)
+    assert sharp["ece"] > 2 * sharp["ece_by_chance"] == 2 * error_by_chance(sharp["bins"])
 
 
 def test_the_temperature_is_where_the_loss_is_least() -> None:
